@@ -2,17 +2,26 @@
 
 import gc
 import os
+import sys
 import tempfile
 
 import pytest
-from hypothesis import settings
+
+# Python may write bytecode, as in `tool.environment`. Otherwise, each run and worker would rewrite the assertions of
+# all tests and of Hypothesis again, which takes most of the time before the first test. The workers get the
+# environment.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from hypothesis import settings  # noqa: E402
 
 # A worker keeps thousands of tests in memory, and each explorer leaves reference cycles. With Python's default
 # thresholds, the garbage collector would take a third of the time of the explorer's tests.
 gc.set_threshold(20_000, 50, 50)
 
 # `tsoft learn` must not read or change what the developer has done.
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="tsoft-state-")
+_STATE = tempfile.TemporaryDirectory(prefix="tsoft-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # Hypothesis generates the same examples in each run, so that only a change of the code can cause a failure.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)

@@ -4,17 +4,21 @@ import asyncio
 import itertools
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 from textual import events
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import app, live_app, terminal
+from tsoft.explorer import app, model_requests, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -42,7 +46,7 @@ class Page:
         idle_rounds = 0
         while idle_rounds < 10:
             await asyncio.sleep(0)
-            models = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
+            models = [thread for thread in threading.enumerate() if thread.name == model_requests.MODEL_THREAD]
             for thread in models:
                 await asyncio.to_thread(thread.join)
             idle_rounds = 0 if models or self._is_busy else idle_rounds + 1
@@ -71,11 +75,17 @@ class Page:
         await self.settled()
 
     async def rush(self, *keys: str) -> None:
-        """Press keys without a pause, and wait only until the app has received them all."""
+        """Press keys without a pause, and wait only until the app and its screen have received them all."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
+        await self._received(self.app)
+        if self.app.is_running and self.app.failure is None:
+            await self._received(self.app.screen)
+
+    async def _received(self, receiver: MessagePump) -> None:
+        """Wait until the app or the screen has received the messages so far."""
         received = asyncio.Event()
-        self.app.call_later(received.set)
+        receiver.call_later(received.set)
         while not received.is_set() and self.app.failure is None and self.app.is_running:
             await asyncio.sleep(0.001)
 
@@ -98,6 +108,9 @@ class Page:
         for position in path:
             await self._point(events.MouseMove, position)
         await self._point(events.MouseUp, [start, *path][-1])
+
+    async def hover(self, x: int, y: int) -> None:
+        await self._point(events.MouseMove, (x, y))
 
     async def wheel(self, x: int, y: int, *, up: bool, shift: bool = False) -> None:
         await self._point(events.MouseScrollUp if up else events.MouseScrollDown, (x, y), shift=shift)
@@ -128,6 +141,11 @@ class Page:
                 return region.x + cell_len(line[: line.index(text)]), region.y + y
         raise AssertionError(f"{text!r} is not in\n{self.text(widget)}")
 
+    def style(self, x: int, y: int) -> Style:
+        """Return the style of a character on the screen."""
+        strip = self.app.screen._compositor.render_strips()[y].crop(x, x + 1)
+        return next(iter(strip)).style or Style()
+
     def option(self, name: str) -> str | None:
         """Return the value of an option in the command line that the explorer shows."""
         import shlex
@@ -141,6 +159,19 @@ class Page:
 
 
 Drive = Callable[[Page], Awaitable[None]]
+
+parse_rules = Stylesheet._parse_rules
+
+
+def parse_rules_once(sheet: Stylesheet, *arguments: Any, **keywords: Any) -> list[RuleSet]:
+    """Parse a style sheet, or return the rules of an earlier explorer: the parser takes a tenth of each start."""
+    key = (tuple(sorted(sheet._variables.items())), arguments, tuple(sorted(keywords.items())))
+    if key not in RULES:
+        RULES[key] = parse_rules(sheet, *arguments, **keywords)
+    return RULES[key]
+
+
+RULES: dict[Hashable, list[RuleSet]] = {}
 
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
@@ -164,6 +195,7 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(terminal, "check", lambda *_: None)
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ if sys.platform == "win32":
 
 import pexpect
 
-SCRIPTS = sysconfig.get_path("scripts")
 NAMES = ("logits.txt", "my file.txt", "table.txt")
 FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz", "parquet", "safetensors"}
 TIMEOUT = 20
@@ -66,7 +64,7 @@ SETUPS = {
 def environment(home: Path) -> dict[str, str]:
     """Return an environment with the tsoft under test first on the PATH, and no other variables of the user."""
     return {
-        "PATH": os.pathsep.join([SCRIPTS, os.environ["PATH"]]),
+        "PATH": tool.forked()["PATH"],
         "HOME": str(home),
         "DIR": str(COMPLETIONS),
         "INPUTRC": os.devnull,
@@ -128,7 +126,6 @@ def terminal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     shell: str = request.param
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    assert shutil.which("tsoft", path=SCRIPTS), "tsoft is not installed beside this Python"
     opened = Terminal(shell, tmp_path_factory.mktemp(shell))
     yield opened
     opened.close()

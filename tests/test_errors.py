@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import pickle
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tool import TSOFT, environment, here, out, started
+from tool import TSOFT, environment, forked, here, out, started
+from tsoft.input import targets
+from tsoft.input.limits import size_text
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -378,23 +382,75 @@ def test_a_terminal_without_input_is_an_error_with_an_example() -> None:
     assert b"no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1)" in output
 
 
+# The arguments, what the message calls the text, its limit, and the name of that limit.
 ENDLESS = {
-    "settings": ("/dev/zero", ("compute", "1", "--settings", "/dev/zero"), "settings file", 64),
-    "labels": ("/dev/zero", ("compute", "1", "--labels", "@/dev/zero"), "list of labels", 512),
-    "targets": ("/dev/zero", ("calibrate", "--targets", "/dev/zero"), "list of targets", 1024),
-    "prompt": ("stdin", ("next", "--ngram", "/dev/null"), "prompt", 16),
-    "temperatures": ("stdin", ("compute", "1", "--tau", "-"), "list of temperatures", 64),
+    "settings": (
+        ("compute", "1", "--settings", "/dev/zero"),
+        ("/dev/zero", "settings file", "64 MB", "tsoft.input.settings.settings_formats.MAX_BYTES"),
+    ),
+    "labels": (
+        ("compute", "1", "--labels", "@/dev/zero"),
+        ("/dev/zero", "list of labels", "512 MB", "tsoft.input.labels.MAX_BYTES"),
+    ),
+    "targets": (
+        ("calibrate", "--targets", "/dev/zero"),
+        ("/dev/zero", "list of targets", "1 GB", "tsoft.input.targets.MAX_BYTES"),
+    ),
+    "prompt": (
+        ("next", "--ngram", "/dev/null"),
+        ("stdin", "prompt", "16 MB", "tsoft.options.models._MAX_PROMPT_BYTES"),
+    ),
+    "temperatures": (
+        ("compute", "1", "--tau", "-"),
+        ("stdin", "list of temperatures", "64 MB", "tsoft.options.temperatures._MAX_PIPED_BYTES"),
+    ),
 }
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero")
+@pytest.mark.parametrize(("arguments", "limited"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_file_without_an_end_is_an_error(
+    arguments: tuple[str, ...], limited: tuple[str, str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of 1 MB takes the place of the real ones, which take long to reach."""
+    source, kind, limit, name = limited
+    assert size_text(pkgutil.resolve_name(name)) == limit
+    monkeypatch.setattr(name, 1 << 20)
+    message = complaint(*arguments, stdin=bytes((1 << 20) + 1), code=1)
+    assert message == f"{source}: the {kind} is larger than 1 MB; pass a shorter one"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero and a limit of the memory")
-@pytest.mark.parametrize(("source", "arguments", "kind", "limit"), ENDLESS.values(), ids=ENDLESS.keys())
-def test_a_file_without_an_end_is_an_error(source: str, arguments: tuple[str, ...], kind: str, limit: int) -> None:
-    """The error comes before the memory of the process, 4 GB, is full."""
-    limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@" < /dev/zero', "bash", TSOFT, *arguments]
-    done = subprocess.run(limited, capture_output=True, env=environment(), timeout=60)
-    message = f"tsoft: error: {source}: the {kind} is larger than {limit} MB; pass a shorter one\n"
+@pytest.mark.parametrize("name", ["settings", "prompt"])
+def test_a_file_without_an_end_does_not_fill_the_memory(name: str) -> None:
+    """The error of the real limit comes before the memory of the process, 400 MB, is full."""
+    arguments, (source, kind, limit, _) = ENDLESS[name]
+    limited = ["bash", "-c", 'ulimit -v 400000; exec "$@" < /dev/zero', "bash", TSOFT, *arguments]
+    done = subprocess.run(limited, capture_output=True, env=environment(OPENBLAS_NUM_THREADS="1"), timeout=60)
+    message = f"tsoft: error: {source}: the {kind} is larger than {limit}; pass a shorter one\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", message)
+
+
+@pytest.mark.parametrize("name", ["targets.npy", "targets.npz", "input.npz", "input.safetensors"])
+def test_an_array_of_targets_has_a_limit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The targets are in a file of their own, or next to the logits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(targets, "MAX_BYTES", 1 << 20)
+    for count in (1 << 17, (1 << 17) + 1):
+        arrays = {"logits": np.tile([[1.0, 0.0], [0.0, 1.0]], (count, 1))[:count], "targets": np.arange(count) % 3 % 2}
+        np.save("input.npy", arrays["logits"])
+        np.save("targets.npy", arrays["targets"])
+        np.savez("targets.npz", targets=arrays["targets"])
+        np.savez("input.npz", allow_pickle=False, **arrays)
+        if name.endswith(".safetensors"):
+            pytest.importorskip("safetensors.numpy").save_file(arrays, name)
+        files = ["-i", name] if name.startswith("input") else ["-i", "input.npy", "--targets", name]
+        done = here("calibrate", *files, "--resamples", "0", "-f", "json")
+        if count == 1 << 17:
+            assert done.returncode == 0, done.stderr
+    source = name if name == "targets.npy" else f"{name}: targets"
+    message = f"tsoft: error: {source}: the list of targets is larger than 1 MB; pass a shorter one\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 # The output
@@ -514,7 +570,7 @@ def test_another_name_of_stdout_is_stdout(tmp_path: Path) -> None:
     command = (
         "(echo first; tsoft compute 5 -o /dev/stdout; echo last) > out; tsoft compute 5 -o /dev/stdout | cat >> out"
     )
-    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=forked(), check=True, timeout=60)
     assert (tmp_path / "out").read_text() == "first\n1.0\nlast\n1.0\n"
 
 
@@ -607,6 +663,14 @@ def test_closed_streams(closed: str) -> None:
     )
     assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
+
+
+@posix
+@pytest.mark.parametrize("arguments", ["", "--help", "--version", "compute --help"])
+def test_what_tsoft_cannot_print_is_an_error(arguments: str) -> None:
+    command = ["/bin/sh", "-c", f"tsoft {arguments} >&-"]
+    done = subprocess.run(command, capture_output=True, env=environment(), stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: closed\n")
 
 
 def test_it_runs_as_a_module() -> None:

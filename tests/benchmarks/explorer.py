@@ -6,8 +6,10 @@ includes the wait for the next repaint, because the user waits for it, too.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,30 +28,39 @@ CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TAU_KEYS, COUNT = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
 # Each repaint takes less than this, in seconds.
 WAIT = 0.25
-# The budgets in ms: for a key that moves a slider, and for a key that draws a token.
-SLIDER_BUDGET, DRAW_BUDGET = 50.0, 60.0
+# The budgets in ms: for the median and the 95th percentile of a key, and for a key that draws a token.
+FRAME_BUDGET, FRAME_BUDGET_95, DRAW_BUDGET = 33.0, 50.0, 60.0
 SAMPLERS = (("top_k", 40.0), ("top_p", 0.9), ("min_p", 0.05))
 
 SamplerParameters = tuple[tuple[str, float], ...]
 
 
-# From the number of classes and the samplers to the times of the keys, in ms.
-Times = Callable[[int, SamplerParameters], list[float]]
+@dataclass(frozen=True)
+class Scenario:
+    """The samplers that are on, the keys that prepare the screen, and the keys to measure."""
+
+    parameters: SamplerParameters = ()
+    preparation: tuple[str, ...] = ()
+    keys: tuple[str, ...] = TAU_KEYS
+
+
+# From the number of classes and the scenario to the times of the keys, in ms.
+Times = Callable[[int, Scenario], list[float]]
 
 
 @cache
-def tau_times(classes: int, parameters: SamplerParameters) -> list[float]:
-    """Return the times in ms of keys that change τ, with these samplers on."""
-    return asyncio.run(_tau_times(classes, parameters))
+def key_times(classes: int, scenario: Scenario) -> list[float]:
+    """Return the times in ms of the keys of a scenario, in a row of random logits."""
+    return asyncio.run(_row_times(classes, scenario))
 
 
-async def _tau_times(classes: int, parameters: SamplerParameters) -> list[float]:
+async def _row_times(classes: int, scenario: Scenario) -> list[float]:
     from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
 
     logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
-    app = Explorer(ExplorerInput(ExplorerRows([Block(logits)]), _state(parameters)))
-    return await _key_times(app, TAU_KEYS)
+    app = Explorer(ExplorerInput(ExplorerRows([Block(logits)]), _state(scenario.parameters)))
+    return await _key_times(app, scenario)
 
 
 def _state(parameters: SamplerParameters) -> "SamplerState":
@@ -63,12 +74,12 @@ def _state(parameters: SamplerParameters) -> "SamplerState":
 
 
 @cache
-def draw_times(classes: int, parameters: SamplerParameters) -> list[float]:
+def token_times(classes: int, scenario: Scenario) -> list[float]:
     """Return the times in ms of keys that draw a token and append it, with a model that takes no time."""
-    return asyncio.run(_draw_times(classes, parameters))
+    return asyncio.run(_token_times(classes, scenario))
 
 
-async def _draw_times(classes: int, parameters: SamplerParameters) -> list[float]:
+async def _token_times(classes: int, scenario: Scenario) -> list[float]:
     from tsoft.explorer import app
     from tsoft.explorer.app import ExplorerInput
     from tsoft.explorer.live_app import LiveExplorer
@@ -77,7 +88,7 @@ async def _draw_times(classes: int, parameters: SamplerParameters) -> list[float
     # The next key comes before the curves over τ are drawn, so that they do not count.
     app.CURVE_DELAY = 2 * WAIT
     live = LiveText(Table(classes), "a prompt")
-    return await _key_times(LiveExplorer(ExplorerInput(live.rows, _state(parameters)), live), ("s",))
+    return await _key_times(LiveExplorer(ExplorerInput(live.rows, _state(scenario.parameters)), live), scenario)
 
 
 class Table:
@@ -110,8 +121,8 @@ class Table:
         pass
 
 
-async def _key_times(app: "Explorer", keys: Sequence[str]) -> list[float]:
-    """Press these keys in turn, COUNT keys in all, and return their times in ms."""
+async def _key_times(app: "Explorer", scenario: Scenario) -> list[float]:
+    """Prepare the screen, press the keys in turn, COUNT keys in all, and return their times in ms."""
     from textual import events
     from textual.drivers.headless_driver import HeadlessDriver
 
@@ -125,52 +136,71 @@ async def _key_times(app: "Explorer", keys: Sequence[str]) -> list[float]:
             write_times.append(time.perf_counter())
 
     app.driver_class = RecordingDriver
-    key_times = []
+    times = []
+    # The program sets the same threshold.
+    gc.set_threshold(100_000)
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        for key in scenario.preparation:
+            app.post_message(events.Key(key, None))
         # Before the first key, wait for the curves over τ.
         await pilot.pause(WAIT)
         while any(not worker.is_finished for worker in app.workers):
             await pilot.pause(WAIT)
         for i in range(COUNT):
             start = time.perf_counter()
-            app.post_message(events.Key(keys[i % len(keys)], None))
+            app.post_message(events.Key(scenario.keys[i % len(scenario.keys)], None))
             await asyncio.sleep(WAIT)
             assert write_times[-1] > start
-            key_times.append((write_times[-1] - start) * 1000)
-    return key_times
+            times.append((write_times[-1] - start) * 1000)
+    return times
 
 
-def quantile(times: Times, classes: int, parameters: SamplerParameters, q: float) -> Measure:
+def quantile(times: Times, classes: int, scenario: Scenario, q: float) -> Measure:
     """Return a measure of the q-quantile of the times."""
-    return lambda: float(np.quantile(times(classes, parameters), q))
+    return lambda: float(np.quantile(times(classes, scenario), q))
 
 
-def against_few(task: str, times: Times, classes: int, parameters: SamplerParameters, q: float) -> Pair:
+def against_few(task: str, times: Times, classes: int, scenario: Scenario, q: float) -> Pair:
     """Compare the times for many classes with those for few."""
-    measures = quantile(times, classes, parameters, q), quantile(times, FEW, parameters, q)
+    measures = quantile(times, classes, scenario, q), quantile(times, FEW, scenario, q)
     return Pair(task, f"the same with {FEW} classes", lambda _: measures, None, "textual", 1)
 
 
-def against_budget(task: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> Pair:
-    """Compare the median time with its budget."""
+def against_budget(task: str, times: Times, classes: int, scenario: Scenario, q: float, budget: float) -> Pair:
+    """Compare a quantile of the times with its budget."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
-        return quantile(times, classes, parameters, 0.5), lambda: budget
+        return quantile(times, classes, scenario, q), lambda: budget
 
     return Pair(task, f"{budget:g} ms", prepare, 1.0, "textual", 1)
 
 
-def pairs(task: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> list[Pair]:
+def frame_pairs(task: str, scenario: Scenario) -> list[Pair]:
+    median, slow = f"explorer: {task}, median", f"explorer: {task}, 95th percentile"
     return [
-        against_budget(f"{task}, median", times, classes, parameters, budget),
-        against_few(f"{task}, median", times, classes, parameters, 0.5),
-        against_few(f"{task}, 95th percentile", times, classes, parameters, 0.95),
+        against_budget(median, key_times, CLASSES, scenario, 0.5, FRAME_BUDGET),
+        against_budget(slow, key_times, CLASSES, scenario, 0.95, FRAME_BUDGET_95),
+        against_few(median, key_times, CLASSES, scenario, 0.5),
     ]
 
 
+def token_pairs(task: str, scenario: Scenario) -> list[Pair]:
+    median, slow = f"explorer: {task}, median", f"explorer: {task}, 95th percentile"
+    return [
+        against_budget(median, token_times, VOCABULARY, scenario, 0.5, DRAW_BUDGET),
+        against_few(median, token_times, VOCABULARY, scenario, 0.5),
+        against_few(slow, token_times, VOCABULARY, scenario, 0.95),
+    ]
+
+
+DRAW = ("s",)
 PAIRS: Sequence[Pair] = (
-    *pairs(f"explorer: change τ, {CLASSES} classes", tau_times, CLASSES, (), SLIDER_BUDGET),
-    *pairs("the same with top-k, top-p and min-p", tau_times, CLASSES, SAMPLERS, SLIDER_BUDGET),
-    *pairs(f"explorer: draw a token, {VOCABULARY} classes", draw_times, VOCABULARY, (), DRAW_BUDGET),
-    *pairs("the same with top-k, top-p and min-p", draw_times, VOCABULARY, SAMPLERS, DRAW_BUDGET),
+    *frame_pairs(f"change τ, {CLASSES} classes", Scenario()),
+    *frame_pairs("τ with top-k, top-p and min-p", Scenario(SAMPLERS)),
+    *frame_pairs("τ with a mark", Scenario(preparation=("m",))),
+    *frame_pairs("τ with 100 draws", Scenario(preparation=("S",))),
+    *frame_pairs("τ with samplers, a mark and draws", Scenario(SAMPLERS, ("m", "S"))),
+    *frame_pairs("draw 100 classes", Scenario(keys=("S",))),
+    *token_pairs(f"draw a token, {VOCABULARY} classes", Scenario(keys=DRAW)),
+    *token_pairs("token with top-k, top-p and min-p", Scenario(SAMPLERS, keys=DRAW)),
 )

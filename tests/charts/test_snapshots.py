@@ -147,6 +147,17 @@ def test_a_table_in_a_pipe() -> None:
     assert "\x1b[38;5;" in out("compute", "2", "1", "--format", "table", FORCE_COLOR="1")
 
 
+def test_a_table_in_a_file_has_colors_only_if_forced(tmp_path: Path) -> None:
+    file = tmp_path / "table"
+    words = ["compute", "2", "1", "--format", "table"]
+    assert "\x1b[38;5;" in here_on_terminal(*words)
+    here_on_terminal(*words, "-o", str(file))
+    assert file.read_text() == out(*words)
+    here_on_terminal(*words, "-o", str(file), FORCE_COLOR="1")
+    assert "\x1b[38;5;" in file.read_text()
+    assert "\x1b[38;5;" in here_on_terminal(*words, "-o", "-")
+
+
 def test_characters_that_a_terminal_cannot_encode_are_replaced() -> None:
     assert "τ" not in in_terminal("tsoft compute 2 1", PYTHONIOENCODING="ascii", NO_COLOR="1")
 

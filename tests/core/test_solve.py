@@ -556,7 +556,7 @@ def test_subnormal_logits() -> None:
 # Many rows, shapes, types, errors.
 
 
-@pytest.mark.parametrize("shape", [(20_000, 5), (300, 200), (3, 70_000)])
+@pytest.mark.parametrize("shape", [(13_200, 5), (330, 200), (2, 70_000)])
 @pytest.mark.parametrize("name", MEASURES)
 def test_many_rows_are_solved_independently(name: str, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(3)

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.cells import cell_len
+from rich.color import Color
 from textual.binding import Binding
 
 from driven import Drive, Page, Size, explore
 from tool import TESTS, here
 from tsoft import cli
+from tsoft.charts.curves import class_colors
 from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.class_table import ClassTable
@@ -53,9 +55,10 @@ def probs(page: Page) -> list[float]:
 def listed(page: Page) -> dict[str, str]:
     """Return the classes on a broad screen with their probabilities as text; removed ones have brackets."""
     lines = [line for line in page.lines("#distribution") if line.startswith("│")]
-    # The first line is the header. A mark precedes each class; its rank and logit follow.
+    # The first line is the header. A mark precedes each class; its rank and logit follow. Lines without a rank have
+    # only a part of a bar or of the legend.
     rows = [line.strip("│")[2:].split() for line in lines[1:]]
-    return {words[0]: words[3] for words in rows if len(words) > 3}
+    return {words[0]: words[3] for words in rows if len(words) > 3 and words[1].isdigit()}
 
 
 def kept(page: Page) -> dict[str, float]:
@@ -448,6 +451,26 @@ async def helping(page: Page) -> None:
     assert "lower the current slider" not in page.text()
 
 
+@key("i", arguments=(*FOUR, "--top-k", "3"))
+async def describing(page: Page) -> None:
+    explained = []
+    for _ in range(9):
+        await page.press("i")
+        explained.append(page.text("#keys").partition(":")[0])
+    assert explained == ["entropy", "perplexity", "top", "margin", "removed", "(0.1)", "░ ▏", "●", "tau"]
+    await page.press("i")
+    assert page.text("#keys").startswith("? help")
+    # The mark has two distances, and another meaning of the bars.
+    await page.press("m", "right", *["i"] * 6)
+    assert page.text("#keys").startswith("TV: half the sum of |p - q|, from 0 to 1: p now")
+    await page.press("i", "i", "i")
+    assert page.text("#keys") == "░ ▏: lower, and higher, than in the marked distribution"
+    await page.press("left", "m")
+    assert page.text("#keys") == "░ ▏: lower, and higher, than at τ = 1 without samplers"
+    await page.press("escape")
+    assert page.text("#keys").startswith("? help")
+
+
 @key("q")
 async def quitting(page: Page) -> None:
     await page.pilot.press("q")
@@ -653,6 +676,18 @@ def test_click_selects_a_row() -> None:
     assert explore(drive, size=(160, 50)) == 0
 
 
+def test_typed_logit_is_not_for_the_row_that_a_click_shows_meanwhile() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("tab", "tab", "tab", "tab", "enter")
+        await page.click(*page.find("peaked"))
+        await page.paste("5")
+        await page.press("enter")
+        assert "another row is shown now" in page.text("#entry")
+        assert "edited" not in page.text("#head")
+
+    assert explore(drive) == 0
+
+
 def test_click_selects_a_class() -> None:
     async def drive(page: Page) -> None:
         await page.click(*page.find("c7 ", "#distribution"))
@@ -666,7 +701,82 @@ def test_click_selects_a_class() -> None:
     assert explore(drive, *(f"c{i}={-i}" for i in range(100))) == 0
 
 
+def test_mouse_over_a_mark_shows_its_meaning() -> None:
+    async def drive(page: Page) -> None:
+        for text, meaning in [
+            ("0.6285", "░ ▏: lower, and higher, than at τ = 1 without samplers"),
+            ("●", "●: the color of the curve of the class"),
+            ("top_k 3", "(0.1): p without samplers, and what removed the class"),
+            ("A ", None),
+        ]:
+            await page.hover(*page.find(text, "#distribution"))
+            assert page.app.query_one(ClassTable).tooltip == meaning
+        await page.hover(*page.find("top_p", "#sliders"))
+        assert "total probability of P" in str(page.app.query_one(Sliders).tooltip)
+
+    assert explore(drive, *FOUR, "--top-k", "3") == 0
+
+
 # The size of the screen.
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_few_classes_have_high_bars(size: Size) -> None:
+    """Every line of a bar has the same end and the same ghost, and selects the class. Its numbers are there once."""
+
+    async def drive(page: Page) -> None:
+        await page.press("S")
+        x, _ = page.find("0 ", "#distribution")
+        lines = [line[x:] for line in page.lines()]
+        top = page.find("A ", "#distribution")[1]
+        bar = re.match(r"█+[█-▏]?░+", lines[top])
+        assert bar
+        high = [i for i, line in enumerate(lines) if line.startswith(bar[0])]
+        assert len(high) == (2 if size == SIZES[0] else 3)
+        for line in high:
+            await page.press("tab", "end")
+            assert "› D" in page.text("#distribution")
+            await page.click(x, line)
+            assert "› A" in page.text("#distribution")
+        await page.resize(size[0], 14)
+        assert all(f"{name} " in page.text("#distribution") for name in "ABCD")
+
+    assert explore(drive, *FOUR, "--tau", "2", "--seed", "1", size=size) == 0
+
+
+@pytest.mark.parametrize("size", [*SIZES, (80, 24), (100, 20)])
+def test_legend_has_the_colors_of_the_curves(size: Size) -> None:
+    async def drive(page: Page) -> None:
+        for keys in ((), ("S",), ("a", "enter")):
+            await page.press(*keys)
+            for name, expected in zip("ABCD", class_colors(4), strict=True):
+                color = page.style(*page.find(name, "#curve")).color
+                assert color
+                assert color.get_truecolor() == Color.from_ansi(expected).get_truecolor()
+
+    assert explore(drive, *FOUR, size=size) == 0
+
+
+def test_letters_draw_the_curves_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def drive(page: Page) -> None:
+        assert "a A b B c C d D" in page.text("#curve")
+        assert re.search(r"┤a+", page.text("#curve"))
+        assert "━" not in page.text("#curve")
+        assert re.search("^b B .*^d D ", page.text("#distribution"), re.MULTILINE | re.DOTALL)
+
+    assert explore(drive, *FOUR, size=(80, 24)) == 0
+
+
+def test_draws_have_counts_on_a_small_screen() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("S")
+        counts = dict(re.findall(r"^([ABCD]) +(\d+) █", page.text("#draws"), re.MULTILINE))
+        assert sum(map(int, counts.values())) == 100
+        assert list(counts) == list("ABCD")
+
+    assert explore(drive, *FOUR, "--seed", "1", size=(80, 24)) == 0
 
 
 def test_layout_after_a_resize() -> None:
@@ -1194,13 +1304,15 @@ def test_hostile_labels_are_shown_as_text(size: Size) -> None:
     assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
 
 
-@pytest.mark.parametrize("opened", ["slash", "equals_sign", "plus", "enter", "x", "question_mark"])
-def test_pasted_control_characters_do_not_reach_the_terminal(opened: str) -> None:
+def test_pasted_control_characters_do_not_reach_the_terminal() -> None:
     async def drive(page: Page) -> None:
-        await page.press(opened)
-        await page.paste("0\t1\x1b[31m\x07")
-        assert "0 1[31m" in page.text()
-        assert all(char.isprintable() for line in page.lines() for char in line)
+        for opened in ("slash", "equals_sign", "plus", "enter", "x", "question_mark"):
+            await page.press(opened)
+            assert "0 1[31m" not in page.text()
+            await page.paste("0\t1\x1b[31m\x07")
+            assert "0 1[31m" in page.text(), opened
+            assert all(char.isprintable() for line in page.lines() for char in line)
+            await page.press("escape")
 
     assert explore(drive, *FOUR) == 0
 
@@ -1259,7 +1371,7 @@ def test_sliders_start_at_the_options() -> None:
     ("arguments", "message"),
     [
         (["--tau", "0.5,1"], "--tau: explore starts at one temperature, got 2"),
-        (["--like", "vllm,sglang"], "--like: explore follows one engine at a time"),
+        (["--like", "vllm,sglang,mlx-lm"], "--like: explore compares two engines at most"),
         (["--tau", "-1"], "--tau"),
         (["--top-p", "2"], "--top-p: expected a number from 0 to 1, got 2"),
     ],

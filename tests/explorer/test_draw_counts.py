@@ -41,3 +41,12 @@ def test_draws_at_two_temperatures() -> None:
     p_values = [fit.p_value for fit in fits if fit]
     assert p_values[0] > 0.01
     assert max(p_values[1:]) < 1e-9
+
+
+@pytest.mark.parametrize("limit", [1, 2, 13, 200])
+def test_most_frequent_of_many_classes_with_ties(limit: int) -> None:
+    counts = DrawCounts(np.random.default_rng(1), 1000)
+    for values in (np.zeros(1000), np.ones(1000), np.arange(1000) % 7, np.random.default_rng(2).poisson(0.01, 1000)):
+        counts.expected = values.astype(float)
+        descending = sorted(np.flatnonzero(values).tolist(), key=lambda i: (-values[i], i))
+        assert counts.most_frequent(limit) == descending[:limit]

@@ -1,5 +1,6 @@
 """`tsoft explore --prompt`: the explorer of a language model, here of a small fake one."""
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -12,20 +13,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from rich.cells import cell_len
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from textual.binding import Binding
 
 from driven import Drive, Page, Size, explore
 from explorer.test_terminal import Terminal
-from markov import CHAIN, COMMA, END, FIRST_HALF, LYON, PARIS, THE, Markov, Remote
+from markov import CHAIN, COMMA, END, FIRST_HALF, LYON, PARIS, RED, THE, Markov, Remote
 from tool import TESTS, TSOFT, run
 from tsoft.errors import InputError, UsageError
+from tsoft.explorer import likelihood_line as live_line
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.keys import KEYS
 from tsoft.explorer.live_app import MAX_WAITING, LiveExplorer
 from tsoft.explorer.live_text import MAX_TOKENS
 from tsoft.explorer.paint import GRAY, prob_style
+from tsoft.explorer.token_likelihood import log_prob_text
 from tsoft.options import models
 
 PROMPT = "The capital of France is"
@@ -184,6 +188,18 @@ def test_backspace_removes_the_last_token(model: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
+def test_mark_after_other_tokens_is_that_of_the_new_row(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("s", "m", "1", "backspace", "0")
+        await choose(page, 2)
+        await page.press("m", "1")
+        probs = softmax(model.table[tokens(page)[-1]])
+        # The mark is at τ = 0, where the top class is certain.
+        assert f"TV {1 - probs.max():.4f}," in page.text("#head")
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
 def test_enter_on_a_class_adds_it(model: Markov) -> None:
     async def drive(page: Page) -> None:
         # On a slider, Enter still types a value.
@@ -305,7 +321,8 @@ def test_long_text_scrolls_in_three_lines(model: Markov) -> None:
         assert len(page.lines("#rows")) == 1
         await page.press(*["S"] * 3)
         assert len(page.lines("#rows")) == 3
-        assert len(page.lines("#distribution")) == height - 2
+        # A line below the text shows its likelihood.
+        assert len(page.lines("#distribution")) == height - 3
         assert PROMPT not in page.text("#rows")
         await page.rush(*["P"] * 3)
         assert page.text("#rows").startswith(PROMPT)
@@ -362,6 +379,257 @@ def test_samplers_on_a_partial_distribution_draw_only_if_it_is_exact(monkeypatch
 
     assert live_on(drive, "--tau", "0.7", "--top-k", "2", size=(160, 50)) == 0
     assert live_on(drive_undecided, "--tau", "3", "--top-p", "0.99", size=(160, 50)) == 0
+
+
+# The likelihood of the text, the tree of continuations, and the kept texts.
+
+
+def log_prob(model: Markov, text: Sequence[int], tau: float = 1.0, top_k: int = 13) -> float:
+    """Return the log-probability of some tokens after the prompt, by scipy."""
+    pairs = itertools.pairwise((THE, *text))
+    rows = [(np.where(np.argsort(np.argsort(-model.table[a])) < top_k, model.table[a], -np.inf), b) for a, b in pairs]
+    return float(sum(log_softmax(row / tau)[token] for row, token in rows))
+
+
+def shown_likelihood(page: Page) -> float:
+    """Return the log-probability of the text, of which the line below the text shows the exponential."""
+    assert isinstance(page.app, LiveExplorer)
+    likelihood = page.app.likelihood
+    assert likelihood is not None
+    assert likelihood.low[0] == likelihood.high[0]
+    shown = f": p {log_prob_text(likelihood.low[0])}"
+    assert shown in page.text("#likelihood")
+    return float(likelihood.low[0])
+
+
+def ranked(model: Markov, token: int) -> list[int]:
+    """Return the tokens that can follow a token, the most probable first."""
+    return [int(following) for following in np.argsort(-model.table[token], kind="stable")]
+
+
+def branch_lines(page: Page) -> list[str]:
+    return page.text("#branches").splitlines()[1:]
+
+
+def current_branch(page: Page) -> str:
+    [line] = [line for line in branch_lines(page) if line.startswith("›")]
+    return " ".join(line.split())
+
+
+@pytest.mark.parametrize("limit", [live_line.MAX_PROBS, 0])
+def test_likelihood_of_the_text_is_that_at_the_current_settings(
+    model: Markov, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread computes the likelihood of a long text, with the same result."""
+    monkeypatch.setattr(live_line, "MAX_PROBS", limit)
+    monkeypatch.setattr(live_line, "DELAY", 0)
+    model.table[:, END] = -np.inf
+
+    async def drive(page: Page) -> None:
+        assert not page.app.query_one("#likelihood").display
+        await page.press("S")
+        text = tokens(page)
+        assert_allclose(shown_likelihood(page), log_prob(model, text, 3, 9))
+        assert "text at τ = 3, samplers on: p " in page.text("#likelihood")
+        perplexity = np.exp(-log_prob(model, text, 3, 9) / 10)
+        assert f"sequence perplexity {perplexity:.3f}  ln p {log_prob(model, text, 3, 9):.5g}" in page.text(
+            "#likelihood"
+        )
+        # Another temperature, the sampler off, a token fewer, another row: what it shows is always what is shown now.
+        await page.press("1")
+        assert_allclose(shown_likelihood(page), log_prob(model, text, 1, 9))
+        await page.press("down", "space", "backspace", "p", "p")
+        assert_allclose(shown_likelihood(page), log_prob(model, text[:-1]))
+        await page.press("0")
+        assert shown_likelihood(page) == -np.inf
+        assert "p 0  sequence perplexity ∞  ln p -∞" in page.text("#likelihood")
+        await page.press(*["backspace"] * 9)
+        assert not page.app.query_one("#likelihood").display
+
+    assert live_on(drive, "--tau", "3", "--top-k", "9", "--seed", "1") == 0
+
+
+def test_tree_opens_branches_and_appends_the_chosen_one(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("s", "t")
+        [first] = tokens(page)
+        second, third = (ranked(model, token)[1] for token in (first, ranked(model, first)[1]))
+        fourth = ranked(model, third)[0]
+        await page.press("down", "right", "right", "down", "right", "right")
+        branch = [first, second, third, fourth]
+        before, last = log_prob(model, branch[:1], 0.7, 4), log_prob(model, branch[:3], 0.7, 4)
+        whole = log_prob(model, branch, 0.7, 4)
+        line = current_branch(page)
+        assert f" {log_prob_text(whole - last)} {log_prob_text(whole - before)} " in line + " "
+        # The top-k sampler removes the other tokens: they are not offered.
+        assert len([line for line in branch_lines(page) if line]) == 12
+        assert "branch at τ = 0.7, samplers on: p " + log_prob_text(whole - before) in page.text("#branch-measures")
+        await page.press("enter")
+        assert tokens(page) == branch
+        assert_allclose(shown_likelihood(page), whole)
+        assert "token 5 · a fake" in page.text("#head")
+        assert page.app.snapshot
+        assert page.app.snapshot.top == int(model.table[fourth].argmax())
+        # Each text was requested once.
+        assert model.requested == [(THE, *branch[:length]) for length in range(5)]
+        # Backspace removes one token after the other.
+        await page.press("backspace", "backspace")
+        assert tokens(page) == branch[:2]
+
+    assert live_on(drive, "--tau", "0.7", "--top-k", "4", "--seed", "2") == 0
+
+
+def test_tree_starts_at_the_current_token_and_lists_more(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("s", "s", "s", "p", "p", "1", "t")
+        lines = branch_lines(page)
+        assert "… 3 more, p " in lines[10]
+        rest = np.sort(softmax(model.table[PARIS]))[:3].sum()
+        assert f"p {rest:.4f} in total" in lines[10]
+        await page.press("end", "enter")
+        assert len([line for line in branch_lines(page) if line]) == 13
+        eleventh = ranked(model, PARIS)[10]
+        # An arrow closes nothing at the root, and Esc changes nothing.
+        await page.press("left", "escape")
+        assert tokens(page) == greedy(3)
+        await page.press("t", "end", "right", "enter")
+        assert tokens(page) == [PARIS, eleventh]
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
+@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
+def test_tree_shows_hostile_labels_as_text(model: Markov, size: Size) -> None:
+    model.labels = ("[red]end", *model.labels[1:3], "日本語" * 30, *model.labels[4:])
+    model.table[:, RED] = model.table[:, COMMA] = 9
+
+    async def drive(page: Page) -> None:
+        await page.press("t")
+        # Too deep for an indent: a number shows the depth.
+        for _ in range(20):
+            await page.press("right", "right")
+        lines = page.lines()
+        assert {cell_len(line) for line in lines} == {size[0]}
+        assert all(char.isprintable() for line in lines for char in line)
+        assert "\\x1b[31m" in page.text("#branches")
+        assert "› " + "21 " * (size[0] == 60) + "▸ 日本" in current_branch(page)
+        # The list is longer than the screen, and the keys still select a line.
+        await page.press("down")
+        assert "\\x1b[31m" in current_branch(page)
+        await page.press("k", "escape", "b")
+        assert {cell_len(line) for line in page.lines()} == {size[0]}
+        assert all(char.isprintable() for line in page.lines() for char in line)
+
+    assert live_on(drive, size=size) == 0
+
+
+def test_end_of_the_text_is_a_branch_without_continuations(model: Markov) -> None:
+    model.table[:, END] = 9
+
+    async def drive(page: Page) -> None:
+        await page.press("t", "right")
+        assert "no token can follow" in " ".join(page.text().split())
+        assert len(model.requested) == 1
+        await page.press("enter")
+        assert tokens(page) == [END]
+        assert "token 1 of 1 · the text has ended" in page.text("#head")
+        await page.press("t")
+        assert "The text has ended. Backspace" in " ".join(page.text().split())
+        assert len(page.app.screen_stack) == 1
+
+    assert live_on(drive) == 0
+
+
+def test_branch_does_not_exceed_the_maximum_length(model: Markov, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsoft.explorer.live_app.MAX_TOKENS", 2)
+
+    async def drive(page: Page) -> None:
+        await page.press("t", "right", "right", "right", "right", "enter")
+        assert tokens(page) == []
+        assert "at most 2 tokens" in " ".join(page.text().split())
+
+    assert live_on(drive) == 0
+
+
+def test_kept_texts_are_listed_with_their_probability_and_shown_again(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("b")
+        assert "There are no kept texts" in " ".join(page.text().split())
+        await page.press("s", "s", "s", "k", "k")
+        assert "kept already" in " ".join(page.text().split())
+        await page.press("1", "p", "p", "m")
+        # From the second token, keep another branch without choosing it.
+        await page.press("t", "down", "down", "right", "right", "k")
+        third = ranked(model, PARIS)[2]
+        branch = [PARIS, third, ranked(model, third)[0]]
+        await page.press("escape")
+        assert tokens(page) == greedy(3)
+        await page.press("b")
+        kept = [" ".join(line.split()) for line in page.text("#box").splitlines()]
+        assert f"│ 1 p {log_prob_text(log_prob(model, greedy(3)))} 3 tokens " in kept[1]
+        assert f"│ 2 p {log_prob_text(log_prob(model, branch))} 3 tokens " in kept[2]
+        await page.press("down", "enter")
+        assert tokens(page) == branch
+        assert_allclose(shown_likelihood(page), log_prob(model, branch))
+        # The mark is on the row after Paris, which both texts have.
+        assert "mark: TV" in page.text("#head")
+        # From the tree, the selected text replaces the current one, and closes the tree.
+        await page.press("t", "b", "up", "enter")
+        assert tokens(page) == greedy(3)
+        assert "token 4 · " in page.text("#head")
+        # The model is asked again for no distribution but the last one of the branch.
+        assert sorted(model.requested) == sorted(
+            [(THE,), *((THE, *greedy(n)) for n in (1, 2, 3)), (THE, *branch[:2]), (THE, *branch)]
+        )
+        await page.press("b", "backspace", "enter")
+        assert tokens(page) == branch
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
+def test_mark_after_the_common_tokens_is_lost_with_another_text(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("s", "s", "k", "p", "m")
+        assert page.app.state.mark
+        await page.press("p", "1", "t", "down", "enter")
+        assert page.app.state.mark is None
+        await page.press("b", "enter")
+        assert tokens(page) == greedy(2)
+        assert page.app.state.mark is None
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
+def test_server_with_some_tokens_gives_bounds_on_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = opened(monkeypatch, Remote())
+
+    async def drive(page: Page) -> None:
+        await page.press("t", "right", "right")
+        assert re.search(r" ≤0\.\d+ +≤0\.\d+ ", current_branch(page) + " ")
+        assert "… tokens that the server does not list" in page.text("#branches")
+        assert re.search(r"p ≤0\.\d+  sequence perplexity ≥\d\.\d+  ln p ≤-", page.text("#branch-measures"))
+        await page.press("enter")
+        assert isinstance(page.app, LiveExplorer)
+        assert page.app.likelihood
+        low, high = page.app.likelihood.low[0], page.app.likelihood.high[0]
+        assert low < log_prob(remote, tokens(page), 2) < high
+        assert f"p ≤{np.exp(high):.4f}" in page.text("#likelihood")
+        # At the temperature of the server, its numbers are exact.
+        await page.press("1")
+        assert_allclose(shown_likelihood(page), log_prob(remote, tokens(page)), rtol=1e-6)
+
+    assert live_on(drive, "--tau", "2") == 0
+
+
+def test_sampler_that_removes_every_token_is_reported_in_the_tree(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("t")
+        assert "no token can follow" in " ".join(page.text().split())
+        await page.press("right", "left", "enter", "k", "end", "pagedown", "escape")
+        assert tokens(page) == []
+
+    arguments = [word for label in (*Markov().labels[:11], "#11", ".") for word in ("--logit-bias", f"{label}=-inf")]
+    assert live_on(drive, *arguments) == 0
 
 
 # A model that is slow or fails.
@@ -563,6 +831,74 @@ def test_answer_does_not_move_the_user_back(slow: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
+def test_keys_work_while_a_branch_waits_for_the_model(slow: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.rush("t", "right")
+        await requests(page, slow, 2)
+        await page.until(lambda: "computing…" in current_branch(page))
+        # Two other branches wait, too. Left cancels the last request, which has not reached the model, and the first.
+        await page.rush("down", "right", "right", "down", "right", "left", "up", "up", "left")
+        await page.until(lambda: [line[2] for line in branch_lines(page)[:2]] == ["▸", "▾"])
+        for _ in range(3):
+            slow.gate.release()
+        await page.settled()
+        first, second, *_ = ranked(slow, THE)
+        assert slow.requested == [(THE,), (THE, first), (THE, second)]
+        # The answer to the canceled request opens nothing, and the current line is still the same.
+        assert "computing…" not in page.text("#branches")
+        assert [line[2] for line in branch_lines(page)[:3]] == ["▸", "▾", " "]
+        assert current_branch(page) == " ".join(branch_lines(page)[0].split())
+
+    assert live_on(drive) == 0
+
+
+def test_tree_of_a_text_whose_last_token_waits(slow: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.rush("s", "s", "t")
+        await requests(page, slow, 2)
+        await page.until(lambda: "computing…" in page.text())
+        # Keys without a branch do nothing.
+        await page.rush("right", "left", "enter", "k", "down", "pagedown", "end")
+        for _ in range(3):
+            slow.gate.release()
+        await page.settled()
+        # The draw that waited is canceled. The tree follows the token that was drawn.
+        await page.press("right", "enter")
+        assert tokens(page) == greedy(2)
+        assert "token 3 · a fake" in page.text("#head")
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
+@pytest.mark.parametrize("error", [InputError("http://x/v1: 500: \x1b[31mno"), UsageError("the text is too long")])
+def test_model_error_closes_the_branch_and_keeps_the_tree(model: Markov, error: Exception) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("t")
+        model.fails = error
+        await page.press("down", "right")
+        assert str(error).replace("\x1b", "\\x1b") in " ".join(page.text().split())
+        assert [line[2] for line in branch_lines(page)[:2]] == ["▸", "▸"]
+        model.fails = None
+        await page.press("right")
+        assert branch_lines(page)[1][2] == "▾"
+        # A branch whose last distribution is missing loses its last token, like a drawn one.
+        model.fails = error
+        await page.press("right", "enter")
+        assert tokens(page) == [ranked(model, THE)[1]]
+
+    assert live_on(drive, size=(160, 50)) == 0
+
+
+def test_defect_of_the_model_in_the_tree_ends_the_app(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        model.fails = ZeroDivisionError("it is broken")
+        await page.rush("t", "right")
+        await page.until(lambda: page.app.failure is not None)
+
+    with pytest.raises(ZeroDivisionError):
+        live_on(drive)
+
+
 # Copied command lines.
 
 
@@ -654,6 +990,9 @@ def test_help_shows_every_key(model: Markov) -> None:
         "P,shift+p",
         "d",
         "D,shift+d",
+        "t",
+        "k",
+        "b",
     }
 
     async def drive(page: Page) -> None:
@@ -697,11 +1036,12 @@ sys.exit(cli.run(["explore", "--prompt", "a", "--tau", "0"]))
 
 @posix
 @pytest.mark.parametrize(("key", "code"), [("q", 0), ("\x03", 130)])
-def test_program_ends_while_the_model_never_answers(key: str, code: int) -> None:
+@pytest.mark.parametrize(("keys", "shown"), [("ss", "working, 1 draw"), ("t\x1b[C", "computing…")])
+def test_program_ends_while_the_model_never_answers(keys: str, shown: str, key: str, code: int) -> None:
     terminal = Terminal(sys.executable, ["-c", STUCK])
     terminal.until("token 1 · ")
-    terminal.child.send("ss")
-    terminal.until("working, 1 draw")
+    terminal.child.send(keys)
+    terminal.until(shown)
     terminal.child.send(key)
     assert terminal.end() == code
     assert terminal.is_restored()

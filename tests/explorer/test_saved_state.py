@@ -21,6 +21,7 @@ from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.saved_state import SavedState, UnsavableError, open_state, read_state
+from tsoft.sampling.engines import ENGINES
 
 BLOCKS = (
     Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b\x9b\u202e", ""), 0),
@@ -46,6 +47,13 @@ def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
             saved.first_row,
             saved.origin.quantity,
         )
+
+
+def test_two_engines_read_back() -> None:
+    state = STATE.like(ENGINES["llama.cpp"], ENGINES["vllm"])
+    read = read_state(replace(SAVED, state=state).text().encode(), "f.tsoft")
+    assert read.state.compared is ENGINES["vllm"]
+    assert read.state == state
 
 
 def test_a_state_escapes_what_a_terminal_obeys() -> None:
@@ -117,6 +125,9 @@ SETTINGS = ("state", "samplers", "settings")
             "f: state, samplers, settings, item 0, values, tau: expected a number",
         ),
         (put("x", "state", "mark", "samplers", "engine"), "f: state, mark, samplers, engine: expected one of"),
+        (put("x", "state", "compared"), "f: state, compared: expected one of transformers,"),
+        (put("vllm", "state", "compared"), "f: state, compared: only an engine is compared, with another one"),
+        (broken(lambda data: data["state"].pop("compared")), "f: state: the field 'compared' is missing"),
         (broken(reverse_vllm), "f: state, samplers, settings: vllm has another order"),
     ],
 )

@@ -1,7 +1,7 @@
 """The explorer's whole screen as text. Run as a script, this file rewrites the snapshots.
 
-The layout changes at 90 columns and at 28 lines. A screen of 160 × 50 has the layout of one of 100 × 30, with more
-room, so one snapshot of it is enough.
+The layout changes at 90 columns, and at 24 and 28 lines. From 120 columns and 38 lines, the screen also has the chart
+of the chain while samplers are on.
 """
 
 import sys
@@ -17,7 +17,7 @@ from tsoft.options import models
 
 DATA = TESTS / "data"
 SNAPSHOTS = TESTS / "snapshots"
-SIZES = {"60": (60, 20), "100": (100, 30), "160": (160, 50), "narrow": (60, 30), "low": (100, 20)}
+SIZES = {"60": (60, 20), "80": (80, 24), "100": (100, 30), "120": (120, 40), "160": (160, 50), "low": (100, 20)}
 HOSTILE = ["[red]a=2", "\x1b[31mx=1.5", "日本語=1", "\u202eab=0.5", "=0", "x" * 60 + "=-1"]
 FRANCE = str(DATA / "llama-server.json")
 # The arguments and the keys.
@@ -31,6 +31,10 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
     "response": (["-i", FRANCE, "--tau", "0.8"], ["n", "n", "n"]),
     "hostile": (HOSTILE, ["tab", "tab", "tab", "tab", "down", "down"]),
     "live": (["--prompt", "The capital of France is", "--tau", "0.8", "--seed", "4"], ["S", "p", "p", "p"]),
+    "engines": (
+        ["was=2", "is=1", "had=0.5", "a=0.1", "--tau", "0.5", "--min-p", "0.3", "--like", "vllm,llama.cpp"],
+        ["tab", "tab", "tab", "tab", "down"],
+    ),
     "explained": (["2", "1", "0.5", "0.1", "--top-k", "3", "--min-p", "0.2"], ["e"]),
     "help": (["cat=2", "dog=1"], ["question_mark"]),
 }
@@ -38,8 +42,9 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
 
 CASES = [
     *((name, size) for name in SCREENS for size in ("60", "100")),
-    *(("draws", size) for size in ("narrow", "low")),
+    *(("draws", size) for size in ("80", "low")),
     ("examples", "160"),
+    ("engines", "120"),
 ]
 
 

@@ -1,6 +1,7 @@
 """`tsoft calibrate`: rows and their targets in every form, the output, the notes and the errors."""
 
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -383,10 +384,10 @@ main()
 
 @pytest.mark.skipif(os.name == "nt", reason="no resource module")
 def test_memory_does_not_grow_with_the_logits(tmp_path: Path) -> None:
-    """Compare a limit of 8 MB with one that is larger than the 48 MB of the logits."""
-    count = np.arange(12_000)
+    """Compare a limit of 8 MB with one that is larger than the 32 MB of the logits."""
+    count = np.arange(8000)
     np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
-    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12_000, 1000))
+    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (8000, 1000))
     array[:, 5] = 3.0
     del array
     source = ["-i", "-", "--targets", str(tmp_path / "y.npy")]
@@ -419,7 +420,7 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path) -> None:
         assert status == 0
         assert ("temporary file" in done.stderr) == (held == 1 << 23)
         peaks.append(most * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] > 28e6
+    assert peaks[1] - peaks[0] > 18e6
 
 
 # Notes
@@ -472,8 +473,15 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("arrays", "code", "printed", "note"), NOTES.values(), ids=NOTES.keys())
-@pytest.mark.parametrize("form", ["tsv", "table", "json"])
+# Every case as tsv, and in turn as a table or as JSON, which have the same notes.
+NOTE_CASES = [
+    pytest.param(*case, form, id=f"{name} ({form})")
+    for (name, case), other in zip(NOTES.items(), itertools.cycle(["table", "json"]), strict=False)
+    for form in ("tsv", other)
+]
+
+
+@pytest.mark.parametrize(("arrays", "code", "printed", "note", "form"), NOTE_CASES)
 def test_notes(arrays: dict[str, Any], code: int, printed: str, note: str, form: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", **arrays)
     stdout, stderr = calibrated("-i", path, "-f", form, code=code)

@@ -280,6 +280,25 @@ def test_rows_that_cannot_be_paired(student: Array, labels: tuple[str, ...] | No
     assert str(caught.value) == message
 
 
+def test_targets_make_one_row_into_several_before_they_are_paired(tmp_path: Path) -> None:
+    # A file with one number per line is one row, unless there are as many targets.
+    numbers, pairs = [-2.0, -0.1, 1.5], [[0.0, 1.0], [0.0, 2.0], [0.0, 0.5]]
+    for name, text in (("targets", "0\n1\n1\n"), ("column", "-2\n-0.1\n1.5\n"), ("pairs", json.dumps(pairs))):
+        (tmp_path / name).write_text(text)
+    options = ["--targets", str(tmp_path / "targets"), "--tau", "1", "-f", "json"]
+    column, rows = str(tmp_path / "column"), str(tmp_path / "pairs")
+    for teacher, student, expected in (
+        (column, rows, [measures_of([0, z], pair, 1)[0] for z, pair in zip(numbers, pairs, strict=True)]),
+        (rows, column, [measures_of(pair, [0, z], 1)[0] for z, pair in zip(numbers, pairs, strict=True)]),
+    ):
+        done = here("distill", "-i", teacher, "--student", student, *options)
+        assert done.returncode == 0, done.stderr
+        assert [record["kl"] for record in json.loads(done.stdout)] == pytest.approx(expected)
+    (tmp_path / "one").write_text("[[0, 1]]")
+    done = here("distill", "-i", column, "--student", str(tmp_path / "one"), *options)
+    assert "the student has 1 row, but the teacher has more" in done.stderr
+
+
 @pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1"])
 def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
     block = Block(np.zeros((3, 4)), ("a", "b", "x", "y"))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tsoft
-from tool import TESTS, environment, here, in_terminal, out, peak
+from tool import TESTS, forked, here, in_terminal, out, peak
 from tsoft.core.averages import Averages, average_measures
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
@@ -154,7 +154,7 @@ def test_memory_does_not_grow_with_the_temperatures(tmp_path: Path) -> None:
 @posix
 def test_a_sweep_equals_a_shell_loop() -> None:
     script = TESTS / "sweep.sh"
-    done = subprocess.run(["/bin/sh", str(script)], capture_output=True, env=environment(), timeout=60)
+    done = subprocess.run(["/bin/sh", str(script)], capture_output=True, env=forked(), timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"the loop and the sweep agree\n", b"")
 
 

@@ -1,6 +1,7 @@
 """Random command lines for every command, from the options that the Typer app has."""
 
 import functools
+import json
 import os
 import random
 import shlex
@@ -14,19 +15,44 @@ from outcomes import Outcome, problem_of
 
 # These options reach the network, start an app, load a model or use many processes.
 EXCLUDED = {"--endpoint", "--remote-model", "--model", "--chat", "--threads", "--timeout", "--help"}
-COMMANDS = (
-    "compute",
-    "sweep",
-    "solve",
-    "sample",
-    "next",
-    "generate",
-    "calibrate",
-    "distill",
-    "anneal",
-    "bandit",
-    "help",
-)
+# These commands start an app.
+APPS = {"explore", "learn"}
+# Each of these options fits few inputs or excludes other options. A friendly run draws none of them.
+NARROW = {
+    "--format",
+    "--labels",
+    "--input-format",
+    "--max-line",
+    "--key",
+    "--columns",
+    "--id-column",
+    "--energies",
+    "--probs",
+    "--logprobs",
+    "--applied-tau",
+    "--listed-only",
+    "--vocab-size",
+    "--target-column",
+    "--targets-key",
+    "--test",
+    "--test-targets",
+    "--alpha",
+    "--top-logprobs",
+    "--dynatemp-exponent",
+    "--xtc-threshold",
+    "--units",
+    "--degeneracy",
+    "--chosen",
+    "--prompt",
+    "--ngram",
+    "--top-prob",
+    "--entropy",
+    "--perplexity",
+    "--margin",
+    "--prob",
+}
+# These options have an effect on tables only.
+DISPLAY = {"--show", "--rows", "--sort", "--chart", "--heatmap"}
 HOSTILE = [
     "",
     "0",
@@ -59,6 +85,8 @@ HOSTILE += [
     "#0",
     "1,2",
 ]
+# Stands for the file with the settings of a product.
+PRODUCT = "settings of a product"
 # Values that are valid more often than not, by the last name of the option.
 VALUES = {
     "--temperature": ["0.5", "1", "0.5,1,2", "0", "inf", "0.1:2:0.5", "1e-300"],
@@ -70,9 +98,10 @@ VALUES = {
     "--logit-bias": ["c0=1", "#0=-2", "c1=-inf"],
     "--samplers": ["top_k;temperature", "temperature", "top_p,min_p"],
     "--like": ["vllm", "llama.cpp", "transformers", "all"],
-    "--settings": ["settings.json"],
+    "--settings": ["settings.json", PRODUCT],
     "--prob": ["c0=0.5", "#0=0.9"],
-    "--targets": ["targets.txt", "0,1,0"],
+    "--targets": ["targets.txt"],
+    "--top-k": ["1", "2", "50"],
     "--test": ["input"],
     "--test-targets": ["targets.txt"],
     "--student": ["input"],
@@ -96,12 +125,8 @@ VALUES = {
 }
 # Numbers so large that a run with them takes longer than its limit, not because of a defect.
 SLOW = {"--runs", "--steps", "--resamples", "-n", "--max-tokens", "--bins", "--beams", "--temperature"}
-FILES = {
-    "labels.txt": b"a\nb\nc\n",
-    "targets.txt": b"0\n1\n0\n",
-    "settings.json": b'{"temperature": 0.7, "top_p": 0.9, "top_k": 2}',
-    "text.txt": b"the cat sat on the mat. a dog sat on the cat. the mat is a mat.\n",
-}
+SETTINGS = b'{"temperature": 0.7, "top_p": 0.9, "top_k": 2}'
+TEXT = b"the cat sat on the mat. a dog sat on the cat. the mat is a mat.\n"
 
 
 @dataclass(frozen=True)
@@ -134,76 +159,108 @@ def run(rng: random.Random) -> Outcome:
 
 @functools.cache
 def parameters() -> dict[str, list[Any]]:
-    """Return the parameters of each command."""
+    """Return the parameters of each command that starts no app."""
     from tsoft.cli import Commands
 
     commands = Commands()
-    return {name: commands.get(name).params for name in COMMANDS}
+    return {name: commands.get(name).params for name in commands if name not in APPS}
 
 
 def draw(rng: random.Random, parameters: dict[str, list[Any]]) -> Case:
-    """Return a case for one of the commands, whose parameters these are."""
+    """Return a case for one of the commands, whose parameters these are.
+
+    In most cases the input, the options and the values fit the command. In the others nothing is sure to.
+    """
     command = rng.choice(list(parameters))
-    ending, data = inputs.valid(rng)
-    files = dict(FILES)
-    if rng.random() < 0.3:
+    is_friendly = rng.random() < 0.7
+    block = inputs.rows(rng, (rng.randint(4, 30), rng.randint(2, 4)) if command == "calibrate" else None)
+    is_partial = rng.random() < (0 if is_friendly and command in ("calibrate", "distill") else 0.15)
+    ending, data = inputs.response(rng) if is_partial else inputs.valid(rng, block)
+    if not is_friendly and rng.random() < 0.6:
         data = inputs.mutated(rng, data)
-    if rng.random() < 0.1:
-        name = rng.choice(list(FILES))
+    files = _files(rng, block)
+    if not is_friendly and rng.random() < 0.2:
+        name = rng.choice(list(files))
         files[name] = inputs.mutated(rng, files[name])
     files["input"] = data
-    arguments, stdin = _input(rng, command, f"data{ending}", data, files)
-    options = [parameter for parameter in parameters[command] if _is_drawn(parameter)]
+    arguments, stdin = _input(rng, command, block, f"data{ending}", files)
+    excluded = set(EXCLUDED)
+    if is_friendly and any("--format" in option.opts for option in parameters[command]):
+        # More options have an effect on these than on tsv, the default in a pipe, and for `next` on a table alone.
+        format = rng.choice(["table", "table", *["json", "jsonl"] * (command != "next")])
+        arguments += ["-f", format]
+        excluded |= NARROW | (DISPLAY if format != "table" else set())
+    options = [option for option in parameters[command] if _is_drawn(option, excluded)]
     for option in rng.sample(options, min(len(options), rng.choice([0, 1, 1, 2, 2, 3, 6]))):
-        arguments += _option(rng, option)
+        arguments += _option(rng, option, is_friendly)
+    if PRODUCT in arguments:
+        name, files[name] = inputs.settings(rng)
+        arguments = [name if word == PRODUCT else word for word in arguments]
     return Case([command, *arguments], stdin, files)
 
 
+def _files(rng: random.Random, block: list[list[float]]) -> dict[str, bytes]:
+    """Return the files that options name, which fit these logits."""
+    return {
+        "labels.txt": "".join(f"c{i}\n" for i in range(len(block[0]))).encode(),
+        "targets.txt": "".join(f"{target}\n" for target in inputs.targets(rng, block)).encode(),
+        "student.json": _student(rng, len(block), len(block[0])),
+        "settings.json": SETTINGS,
+        "text.txt": TEXT,
+    }
+
+
+def _student(rng: random.Random, height: int, width: int) -> bytes:
+    return json.dumps(inputs.rows(rng, (height, width))).replace("-Infinity", '"-inf"').encode()
+
+
 def _input(
-    rng: random.Random, command: str, name: str, data: bytes, files: dict[str, bytes]
+    rng: random.Random, command: str, block: list[list[float]], name: str, files: dict[str, bytes]
 ) -> tuple[list[str], bytes]:
     """Return the arguments that a command needs to run at all, and its stdin."""
-    if command in ("next", "generate"):
-        return ["the", "--ngram", "text.txt"], b""
-    if command == "bandit":
-        return ["1", "0.5", "0.2", "--runs", "5", "--steps", "20"], b""
-    if command == "calibrate" and rng.random() < 0.7:
-        # An outlier in half of the inputs; targets that fit the classes.
-        outlier = [f"{inputs.number(rng)!r},0,0,1"] * rng.randint(0, 1)
-        lines = [f"{rng.gauss(0, 2)!r},{rng.gauss(0, 2)!r},0.5,{rng.randrange(3)}" for _ in range(rng.randint(1, 30))]
-        return [], "\n".join(["a,b,c,target", *lines, *outlier, ""]).encode()
-    if command == "help":
-        return rng.choice([[], ["compute"], ["sweep"], [rng.choice(HOSTILE)]]), b""
-    if command == "anneal":
-        return ["--steps", "5"], b""
-    needed = {
-        "solve": [rng.choice(["--top-prob=0.8", "--entropy=0.3", "--perplexity=1.5", "--margin=0.2"])],
-        "calibrate": ["--targets", "targets.txt"],
-        "distill": ["--student", "input"],
-    }.get(command, [])
     kind = rng.random()
-    if kind < 0.3 and command != "calibrate":
-        return [*(repr(value) for value in inputs.rows(rng)[0]), *needed], b""
+    needed = {
+        "next": ["the", "--ngram", "text.txt"],
+        "generate": ["the", "--ngram", "text.txt"],
+        "bandit": ["1", "0.5", "0.2", "--runs", "5", "--steps", "20"],
+        "help": rng.choice([[], ["compute"], ["sweep"], [rng.choice(HOSTILE)]]),
+        "anneal": ["--steps", "5"],
+        "solve": [rng.choice(["--top-prob=0.8", "--entropy=0.3", "--perplexity=1.5", "--margin=0.2"])],
+        "calibrate": ["--targets", "targets.txt", *["--test", "input", "--test-targets", "targets.txt"] * (kind < 0.6)],
+        "distill": ["--student", "student.json", *["--targets", "targets.txt", "--alpha", "0.3"] * (kind < 0.4)],
+    }.get(command, [])
+    if command in ("next", "generate", "bandit", "help", "anneal"):
+        return needed, b""
+    if command == "calibrate" and kind < 0.4:
+        # An outlier in half of the inputs.
+        outlier = [f"{inputs.number(rng)!r},0,0,1"] * rng.randint(0, 1)
+        table = [[rng.gauss(0, 2), rng.gauss(0, 2), 0.5] for _ in range(rng.randint(1, 30))]
+        lines = [f"{a!r},{b!r},{c},{i}" for (a, b, c), i in zip(table, inputs.targets(rng, table), strict=True)]
+        files["input"] = "\n".join(["a,b,c,target", *lines, *outlier, ""]).encode()
+        return ["--test", "input"] * rng.randint(0, 1), files["input"]
+    if kind < 0.2:
+        files["student.json"] = _student(rng, 1, len(block[0]))
+        return [*map(repr, block[0]), *needed], b""
     if kind < 0.6:
-        files[name] = data
+        files[name] = files["input"]
         return ["-i", name, *needed], b""
-    return needed, data
+    return needed, files["input"]
 
 
-def _is_drawn(parameter: Any) -> bool:
-    return parameter.param_type_name == "option" and EXCLUDED.isdisjoint(parameter.opts) and parameter.opts[-1] != "-i"
+def _is_drawn(parameter: Any, excluded: set[str]) -> bool:
+    return parameter.param_type_name == "option" and excluded.isdisjoint(parameter.opts) and "-i" not in parameter.opts
 
 
-def _option(rng: random.Random, option: Any) -> list[str]:
+def _option(rng: random.Random, option: Any, is_friendly: bool) -> list[str]:
     name = option.opts[-1]
     if option.is_flag:
-        return [name]
-    if name not in SLOW and name != "-o" and rng.random() < 0.15:
+        return [rng.choice([*option.opts, *option.secondary_opts])]
+    if not is_friendly and name not in SLOW and name != "-o" and rng.random() < 0.3:
         return [name, rng.choice(HOSTILE)]
     if name in VALUES:
         return [name, rng.choice(VALUES[name])]
     if choices := getattr(option.type, "choices", None):
         return [name, str(getattr(rng.choice(list(choices)), "value", rng.choice([str(choice) for choice in choices])))]
     if "int" in getattr(option.type, "name", ""):
-        return [name, str(rng.randint(0, 9))]
+        return [name, str(rng.randint(is_friendly, 9))]
     return [name, repr(round(rng.random(), 3))]

@@ -1,11 +1,18 @@
 """Random inputs: valid bytes of every format that tsoft reads, and damaged copies of them."""
 
 import gzip
+import importlib.util
 import io
 import json
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from tool import TESTS
+
+DATA = TESTS / "data"
 
 HOSTILE_LABELS = [
     "",
@@ -57,28 +64,38 @@ def labels(rng: random.Random, count: int) -> list[str]:
     return (hostile + [f"c{i}" for i in range(count)])[:count]
 
 
-def rows(rng: random.Random) -> list[list[float]]:
-    """Return rows of logits of the same length, each with a finite one."""
-    width = rng.randint(1, 8)
-    block = [[number(rng) for _ in range(width)] for _ in range(rng.randint(1, 6))]
+def rows(rng: random.Random, shape: tuple[int, int] | None = None) -> list[list[float]]:
+    """Return rows of logits, each with a finite one, of this or of a random shape."""
+    height, width = shape or (rng.randint(1, 6), rng.randint(1, 8))
+    block = [[number(rng) for _ in range(width)] for _ in range(height)]
     for row in block:
         row[rng.randrange(width)] = rng.gauss(0, 3)
     return block
 
 
-def _lines(rng: random.Random, separator: str, with_header: bool) -> bytes:
-    block = rows(rng)
-    header = [separator.join(f"c{i}" for i in range(len(block[0])))] if with_header else []
+def targets(rng: random.Random, block: list[list[float]]) -> list[int]:
+    """Return a class for each row, usually the most probable one, and never one that is masked."""
+    finite = [[i for i, value in enumerate(row) if value > -float("inf")] for row in block]
+    return [
+        max(places, key=row.__getitem__) if rng.random() < 0.6 else rng.choice(places)
+        for row, places in zip(block, finite, strict=True)
+    ]
+
+
+def _names(block: list[list[float]]) -> list[str]:
+    return [f"c{i}" for i in range(len(block[0]))]
+
+
+def _lines(block: list[list[float]], separator: str, with_header: bool) -> bytes:
+    header = [separator.join(_names(block))] if with_header else []
     return "\n".join([*header, *(separator.join(map(repr, row)) for row in block), ""]).encode()
 
 
-def _long(rng: random.Random) -> bytes:
-    [row, *_] = rows(rng)
-    return "\n".join(["label,logit", *(f"c{i},{value!r}" for i, value in enumerate(row)), ""]).encode()
+def _long(_: random.Random, block: list[list[float]]) -> bytes:
+    return "\n".join(["label,logit", *(f"c{i},{value!r}" for i, value in enumerate(block[0])), ""]).encode()
 
 
-def _json(rng: random.Random) -> bytes:
-    block = rows(rng)
+def _json(rng: random.Random, block: list[list[float]]) -> bytes:
     names = labels(rng, len(block[0]))
     shapes = [
         block,
@@ -91,13 +108,12 @@ def _json(rng: random.Random) -> bytes:
     return json.dumps(rng.choice(shapes), ensure_ascii=rng.random() < 0.5).encode()
 
 
-def _json_lines(rng: random.Random) -> bytes:
-    block = rows(rng)
+def _json_lines(rng: random.Random, block: list[list[float]]) -> bytes:
     names = labels(rng, len(block[0]))
     return "\n".join(json.dumps({"id": i, "labels": names, "logits": row}) for i, row in enumerate(block)).encode()
 
 
-def _response(rng: random.Random) -> bytes:
+def _chat(rng: random.Random) -> bytes:
     """Return the answer of a chat API with log-probabilities."""
     content = []
     for _ in range(rng.randint(1, 4)):
@@ -108,41 +124,96 @@ def _response(rng: random.Random) -> bytes:
     return json.dumps({"choices": [{"index": 0, "logprobs": {"content": content}}]}).encode()
 
 
-def _array(rng: random.Random) -> bytes:
+def response(rng: random.Random) -> tuple[str, bytes]:
+    """Return an ending, and the answer of a chat API or of one of the products in tests/data/responses."""
+    files = sorted(DATA.joinpath("responses").iterdir())
+    file = rng.choice(files) if rng.random() < 0.8 else None
+    return (file.suffix, file.read_bytes()) if file else (".json", _chat(rng))
+
+
+def settings(rng: random.Random) -> tuple[str, bytes]:
+    """Return the name and the bytes of a file with sampling settings of one of the products in tests/data/settings."""
+    file = rng.choice(sorted(DATA.joinpath("settings").iterdir()))
+    return file.name, file.read_bytes()
+
+
+def _array(rng: random.Random, block: list[list[float]]) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, np.array(rows(rng), dtype=rng.choice(["<f8", "<f4", ">f8", "<f2"])))
+    np.save(stream, np.array(block, dtype=rng.choice(["<f8", "<f4", ">f8", "<f2"])))
     return stream.getvalue()
 
 
-def _archive(rng: random.Random) -> bytes:
+def _archive(rng: random.Random, block: list[list[float]]) -> bytes:
     stream = io.BytesIO()
-    block = rows(rng)
-    np.savez(stream, logits=np.array(block), labels=np.array(labels(rng, len(block[0]))))
+    arrays = {"logits": np.array(block), "targets": np.array(targets(rng, block))}
+    if rng.random() < 0.5:
+        arrays["labels"] = np.array(labels(rng, len(block[0])))
+    np.savez(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
 
 
-# The format's ending, and how to write it.
-FORMATS = {
-    ".txt": lambda rng: _lines(rng, " ", with_header=False),
-    ".csv": lambda rng: _lines(rng, rng.choice(",;"), with_header=True),
-    ".tsv": lambda rng: _lines(rng, "\t", with_header=rng.random() < 0.5),
+def _table(rng: random.Random, block: list[list[float]]) -> Any:
+    """Return an Arrow table with a column for each class, or with a column of lists."""
+    import pyarrow
+
+    columns = np.array(block).T
+    kind = rng.choice([pyarrow.float64(), pyarrow.float32()])
+    if rng.random() < 0.5:
+        names = labels(rng, len(columns)) if rng.random() < 0.3 else _names(block)
+        return pyarrow.table([pyarrow.array(column, kind) for column in columns], names=names)
+    ids = pyarrow.array([f"r{i}" for i in range(len(block))])
+    return pyarrow.table({"id": ids, "logits": pyarrow.array(block, pyarrow.list_(kind))})
+
+
+def _parquet(rng: random.Random, block: list[list[float]]) -> bytes:
+    import pyarrow.parquet
+
+    stream = io.BytesIO()
+    compression = rng.choice(["none", "snappy", "zstd"])
+    pyarrow.parquet.write_table(_table(rng, block), stream, compression=compression)
+    return stream.getvalue()
+
+
+def _arrow(rng: random.Random, block: list[list[float]]) -> bytes:
+    import pyarrow
+
+    stream, table = io.BytesIO(), _table(rng, block)
+    with rng.choice([pyarrow.ipc.new_file, pyarrow.ipc.new_stream])(stream, table.schema) as writer:
+        writer.write_table(table, max_chunksize=rng.randint(1, 4))
+    return stream.getvalue()
+
+
+def _safetensors(rng: random.Random, block: list[list[float]]) -> bytes:
+    from safetensors.numpy import save
+
+    tensor = np.array(block, dtype=rng.choice(["float64", "float32", "float16"]))
+    return bytes(save({rng.choice(["logits", "x"]): tensor, "targets": np.array(targets(rng, block))}))
+
+
+# The ending of each text format, and how to write it.
+TEXTS: dict[str, Callable[[random.Random, list[list[float]]], bytes]] = {
+    ".txt": lambda _, block: _lines(block, " ", with_header=False),
+    ".csv": lambda rng, block: _lines(block, rng.choice(",;"), with_header=True),
+    ".tsv": lambda rng, block: _lines(block, "\t", with_header=rng.random() < 0.5),
     ".long.csv": _long,
     ".json": _json,
     ".jsonl": _json_lines,
-    ".response.json": _response,
-    ".npy": _array,
-    ".npz": _archive,
 }
+FORMATS = TEXTS | {".npy": _array, ".npz": _archive}
+if importlib.util.find_spec("pyarrow"):
+    FORMATS |= {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow}
+if importlib.util.find_spec("safetensors"):
+    FORMATS[".safetensors"] = _safetensors
 
 
-def valid(rng: random.Random) -> tuple[str, bytes]:
-    """Return an ending and bytes in that format, sometimes compressed or in UTF-16."""
+def valid(rng: random.Random, block: list[list[float]] | None = None) -> tuple[str, bytes]:
+    """Return an ending and these or random logits in that format, sometimes compressed or in UTF-16."""
     ending = rng.choice(list(FORMATS))
     with np.errstate(all="ignore"):
-        data = FORMATS[ending](rng)
+        data = FORMATS[ending](rng, block or rows(rng))
     if rng.random() < 0.1:
         return ending + ".gz", gzip.compress(data, mtime=0)
-    if ending not in (".npy", ".npz") and rng.random() < 0.05:
+    if ending in TEXTS and rng.random() < 0.05:
         return ending, data.decode().encode("utf-16")
     return ending, data
 

@@ -155,7 +155,7 @@ OPTIONS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(
     texts_of_odd_numbers() | texts_of_numbers() | long_form_texts() | tables(),
     OPTIONS,

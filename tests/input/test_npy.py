@@ -117,6 +117,23 @@ WRONG = {
         header("{'descr': 'what', 'fortran_order': False, 'shape': (1,)}"),
         "unknown data type in the header: 'what'",
     ),
+    "a shape of True": (
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}"),
+        "invalid shape or fortran_order in the header: \"{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}\"",
+    ),
+    "an order": (
+        header("{'descr': '<f4', 'fortran_order': 2, 'shape': (2, 2)}"),
+        "invalid shape or fortran_order in the header: \"{'descr': '<f4', 'fortran_order': 2, 'shape': (2, 2)}\"",
+    ),
+    "a type that opens brackets": (
+        header("{'descr': 'O,(O,(', 'fortran_order': False, 'shape': (1,)}"),
+        "unknown data type in the header: 'O,(O,('",
+    ),
+    "a type with an escape of which Python warns": (
+        header(r"{'descr': '\d', 'fortran_order': False, 'shape': (1,)}"),
+        r"unknown data type in the header: '\\d'",
+    ),
+    "a sum": (header("1+" * 4000 + "1"), "invalid .npy header: '" + "1+" * 30 + "'"),
     "a nest": (header("(" * 9000), "invalid .npy header: '" + "(" * 60 + "'"),
     "a long header": (header(" " * 20_000), "the header has 20000 bytes; the limit is 10000"),
     "more bytes than any file has": (

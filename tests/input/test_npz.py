@@ -163,6 +163,14 @@ def test_a_wrong_declared_size_is_an_error() -> None:
         assert "cut off" in message or "more bytes" in message or "not a complete" in message
 
 
+def test_an_array_of_labels_takes_precedence_over_packed_ones() -> None:
+    packed: dict[str, Any] = {"labels_utf8": np.array([97, 0xC3, 0xA9], np.uint8), "labels_ends": np.array([1, 3])}
+    [block] = read(zipped(logits=np.zeros(2), **packed), "npz")
+    assert block.labels == ("a", "é")
+    [block] = read(zipped(logits=np.zeros(2), labels=np.array(["x", "y"]), **packed), "npz")
+    assert block.labels == ("x", "y")
+
+
 def test_targets_are_read_only_when_requested() -> None:
     data = io.BytesIO()
     np.savez(data, logits=np.zeros((2, 3)), targets=np.array([0, 7]))

@@ -74,6 +74,10 @@ def test_the_tensor_that_is_read() -> None:
     assert complaint(data, "safetensors") == message
 
 
+def with_header(text: str) -> bytes:
+    return struct.pack("<Q", len(text)) + text.encode() + bytes(8)
+
+
 WHOLE = stored(logits=tensor(np.ones((2, 2))))
 BROKEN = {
     "empty": (b"", "no array: the input is empty"),
@@ -84,6 +88,20 @@ BROKEN = {
         struct.pack("<Q", 9) + b'{"a": {}}',
         "not a safetensors file: invalid header b'{\"a\": {}}'",
     ),
+    "a long header": (
+        struct.pack("<Q", 100_000_001) + b'{"a": {}}',
+        "the header has 100000001 bytes; the limit is 100000000",
+    ),
+    "a nest": (with_header("[" * 100_000), "not a safetensors file: invalid header b'[["),
+    **{
+        f"a place such as {place}": (with_header(f'{{"a": {{{place}}}}}'), "not a safetensors file: invalid header")
+        for place in (
+            '"dtype": "F32", "shape": [-1, -2], "data_offsets": [0, 8]',
+            '"dtype": "F32", "shape": [0], "data_offsets": [8, 0]',
+            '"dtype": ["F32"], "shape": [2], "data_offsets": [0, 8]',
+            '"dtype": "F32", "shape": [true, 2], "data_offsets": [0, 8]',
+        )
+    },
     "more": (WHOLE + b"x", "more bytes than the header declares: the header declares"),
     "a wrong shape": (stored(x=("F32", (2, 2), bytes(12))), "x: cut off: the header declares 2 rows of 2 classes"),
     "8 bits": (stored(x=("F8_E4M3", (2,), bytes(2))), "x: expected real numbers of 8 to 64 bits, got F8_E4M3; save it"),

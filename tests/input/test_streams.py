@@ -2,20 +2,23 @@
 
 import io
 import itertools
+import json
 import os
 import select
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pytest
 
 from array_files import Pipe
 from tool import TSOFT, environment, here
 from tsoft.errors import InputError
-from tsoft.input import json, lines, streams
+from tsoft.input import lines, streams
 from tsoft.input.formats import FORMATS, detect
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import open_input
@@ -169,13 +172,13 @@ def test_blank_lines_and_comments_without_an_end_are_an_error(text: bytes, monke
 
 
 @pytest.mark.parametrize(
-    ("text", "end"), [(b"1", "2: the line is longer than 1 MB; write one row per line"), (b"1 2\n", "")]
+    ("text", "end"),
+    [(b"1", "2: the line is longer than 1 MB; write one row per line, or pass --max-line 2"), (b"1 2\n", "")],
 )
-def test_a_line_without_an_end_is_an_error(text: bytes, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_an_end_is_an_error(text: bytes, end: str) -> None:
     """Lines that end may go on forever."""
-    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
     stream = Pieces(itertools.chain([b"1 2\n"], itertools.repeat(text * 1000, 10_000 if end else 1000)))
-    blocks = FORMATS["text"].reader()(io.BufferedReader(stream), ReadOptions("f"))
+    blocks = FORMATS["text"].reader()(io.BufferedReader(stream), ReadOptions("f", max_line=1))
     if end:
         with pytest.raises(InputError, match=f"^f:{end}$"):
             list(blocks)
@@ -183,16 +186,46 @@ def test_a_line_without_an_end_is_an_error(text: bytes, end: str, monkeypatch: p
         assert sum(len(block.logits) for block in blocks) == 1_000_001
 
 
+LONG_LINE = "f:{}: the line is longer than 4 MB; write one row per line, or pass --max-line 2"
+LONG_DOCUMENT = "f: the JSON document is larger than 4 MB; write one row per line, use .npy, or pass --max-line 2"
+
+
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("format", "text", "problem"),
     [
-        (b"[1,", ":1: the line is longer than 2 MB; write one row per line"),
-        (b"[1,\n", ": the JSON document is larger than 2 MB; write one row per line, or use .npy"),
+        ("json", b"[1,", LONG_LINE.format(1)),
+        ("jsonl", b"[1,", LONG_LINE.format(1)),
+        ("response", b"[1,", LONG_LINE.format(1)),
+        ("response", b"data: x ", LONG_LINE.format(1)),
+        ("json", b"[1,\n", LONG_DOCUMENT),
+        ("response", b"[1,\n", LONG_DOCUMENT),
     ],
 )
-def test_a_document_without_an_end_is_an_error(text: bytes, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr(json, "LONGEST_DOCUMENT", 1 << 21)
-    blocks = json.read(io.BufferedReader(Endless(text)), ReadOptions("f"))
-    with pytest.raises(InputError, match=f"^f{problem}$"):
+def test_a_document_without_an_end_is_an_error(format: str, text: bytes, problem: str) -> None:
+    blocks = FORMATS[format].reader()(io.BufferedReader(Endless(text)), ReadOptions("f", max_line=1))
+    with pytest.raises(InputError, match=f"^{problem}$"):
         next(blocks)
+
+
+@pytest.mark.parametrize("text", [b"\n", b": keep-alive\n\n", b"event: ping\n", b"data:\n\n"])
+def test_a_stream_without_data_and_without_an_end_is_an_error(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "LONGEST_BLANK", 1 << 20)
+    piece = json.dumps({"choices": [{"text": "a", "logprobs": {"top_logprobs": [{"a": -0.5, "b": -1}]}}]}).encode()
+    for start, count in ((b"", 0), (b"data: " + piece + b"\n", 1)):
+        stream = io.BufferedReader(Pieces(itertools.chain([start], itertools.repeat(text * 1000, 1100))))
+        blocks = FORMATS["response"].reader()(stream, ReadOptions("f"))
+        assert len(list(itertools.islice(blocks, count))) == count
+        with pytest.raises(InputError, match="no numbers in the first 1 MB, only blank lines or comments"):
+            next(blocks)
+
+
+def test_max_line_is_in_megabytes_and_needs_lines(tmp_path: Path) -> None:
+    number = "0" * (1 << 20) + "1"
+    done = here("compute", "--max-line", "1", stdin=f"2 {number}\n")
+    assert done.stderr == f"tsoft: error: stdin:1: {LONG_LINE.format(1)[5:].replace('4 MB', '1 MB')}\n"
+    assert here("compute", "--max-line", "2", stdin=f"2 {number}\n").returncode == 0
+    np.save(tmp_path / "z.npy", [2.0, 1.0])
+    for arguments, kind in ((("2", "1"), "logits that are arguments"), (("-i", f"{tmp_path}/z.npy"), "npy")):
+        done = here("compute", *arguments, "--max-line", "2")
+        message = f"tsoft: error: --max-line has no effect on {kind}; remove --max-line\n"
+        assert (done.returncode, done.stderr) == (2, message)

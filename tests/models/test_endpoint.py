@@ -316,13 +316,9 @@ def test_parts_of_a_character_join() -> None:
 
 
 def test_token_that_is_listed_several_times() -> None:
-    """Tokens of the same text are merged into one, with the sum of their probabilities.
-
-    A continuation could not distinguish them. Lone surrogates are not text, so they are all the same.
-    """
-    lone = [{"token": token, "logprob": math.log(0.1)} for token in ("\udc80", "\udc81")]
+    """Tokens of the same text are merged into one, with the sum of their probabilities. A continuation could not
+    distinguish them."""
     listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
-    listed["top_logprobs"] += lone
     with serving(Reply(llama_cpp(listed))) as served:
         model = endpoint_at(served)
         text = model.prompt("x")
@@ -330,14 +326,32 @@ def test_token_that_is_listed_several_times() -> None:
         (repeated,) = model.next([text])
     assert repeated is distribution
     tokens = [distribution.token(i) for i in range(distribution.block.logits.shape[1])]
-    assert [model.label(token) for token in tokens] == ["b", "a", "?"] == list(distribution.block.labels or ())
-    assert len(set(tokens)) == 3
-    sums = np.log([0.125, 0.5, 0.2])
-    assert [distribution.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
+    assert [model.label(token) for token in tokens] == ["b", "a"] == list(distribution.block.labels or ())
+    assert len(set(tokens)) == 2
+    sums = np.log([0.125, 0.5])
+    assert [distribution.logprob(i) for i in range(2)] == pytest.approx(sums.tolist())
     np.testing.assert_allclose(distribution.block.logits, sums[np.newaxis])
     assert distribution.block.partial is not None
     assert distribution.block.partial.index == 1
-    assert distribution.block.partial.mass == pytest.approx(0.825)
+    assert distribution.block.partial.mass == pytest.approx(0.625)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (legacy("a", (("a", -1.0), ("\udc80", -2.0))), "top_logprobs"),
+        (
+            chat([{"token": "a", "logprob": -1.0, "top_logprobs": [{"token": "\ud800", "logprob": -3.0}]}]),
+            "top_logprobs",
+        ),
+    ],
+)
+def test_a_lone_surrogate_in_a_token_is_an_error(content: object, place: str) -> None:
+    """A label cannot contain it, and ? is another token."""
+    with serving(Reply(content)) as served:
+        model = endpoint_at(served)
+        with pytest.raises(InputError, match=f"^{served.url}.*{place}.*: a string has a lone surrogate"):
+            model.next([model.prompt("x")])
 
 
 def test_merged_token_with_unknown_probabilities() -> None:
@@ -807,6 +821,24 @@ def test_key_is_redacted_in_linear_time(filler: str) -> None:
     start = time.process_time()
     assert server.redacted(f"{text} sk-\\&abc".encode()) == f"{text} ***"
     assert time.process_time() - start < 10
+
+
+def test_a_key_in_html_inside_json_and_behind_backslashes_is_redacted() -> None:
+    server = http.Server("http://localhost/v1", KEY, 20)
+    for text in ("".join(f"\\u0026#{ord(c)};" for c in KEY), "".join(f"\\{c}" for c in KEY)):
+        assert server.redacted(text.encode()) == "***"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sk-", "&amp;%20\\u00e9\\\\ ", "&#39;%C3%A9", "\\u0026nbsp;", ODD_KEY[:-1], ODD_KEY.upper()]
+)
+def test_text_without_the_key_is_returned_unchanged_and_without_a_slow_search(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has spellings of other characters, or only a part of the key."""
+    server = http.Server("http://localhost/v1", KEY, 20)
+    monkeypatch.setattr(http, "_spellings", lambda _: pytest.fail("a slow search"))
+    assert server.redacted(text.encode()) == text
 
 
 def test_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

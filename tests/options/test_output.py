@@ -23,7 +23,7 @@ from tsoft.options.output import (
     LongDisplayOptions,
     OnlyIn,
     OutputOptions,
-    chosen_format,
+    chosen_formats,
     refuse,
 )
 
@@ -46,22 +46,22 @@ def _pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_display_option_implies_the_table_in_a_pipe(display: DisplayOptions, format: str) -> None:
-    assert chosen_format(OutputOptions(), display) == format
-    assert chosen_format(OutputOptions(output="x"), display) == format
+    assert chosen_formats(OutputOptions(), display) == format
+    assert chosen_formats(OutputOptions(output=["x"]), display) == format
 
 
 @pytest.mark.parametrize("format", [*TEXT_FORMATS, "npy"])
 def test_a_display_option_with_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
     for output in (OutputOptions(format=format), OutputOptions(output=str(tmp_path / f"x.{format}"))):
         with pytest.raises(UsageError, match=f"--rows has no effect on {format}; use --format table"):
-            chosen_format(output, DisplayOptions(rows=2), arrays=True)
-        assert chosen_format(output, DisplayOptions(), arrays=True) == format
+            chosen_formats(output, DisplayOptions(rows=2), arrays=True)
+        assert chosen_formats(output, DisplayOptions(), arrays=True) == format
 
 
 @pytest.mark.parametrize(("chart", "option"), [(True, "--chart"), (False, "--no-chart")])
 def test_an_on_off_option_without_effect_is_named_as_typed(chart: bool, option: str) -> None:
     with pytest.raises(UsageError, match=f"^{option} has no effect on csv; use --format table$"):
-        chosen_format(OutputOptions(format="csv"), DiagramOptions(chart=chart))
+        chosen_formats(OutputOptions(format="csv"), DiagramOptions(chart=chart))
     with pytest.raises(UsageError, match=f"^{option} has no effect on sweep --mean; remove {option}$"):
         refuse("sweep --mean", DiagramOptions(chart=chart))
     assert here("anneal", option, "-f", "csv").stderr.startswith(f"tsoft: error: {option} has no effect on csv")
@@ -70,18 +70,18 @@ def test_an_on_off_option_without_effect_is_named_as_typed(chart: bool, option: 
 def test_further_forms_of_a_format() -> None:
     long = ContentOptions(long=True)
     with pytest.raises(UsageError, match="--show has no effect on csv; use --format table or --long"):
-        chosen_format(OutputOptions(format="csv"), LongDisplayOptions(show=3))
-    chosen = chosen_format(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
+        chosen_formats(OutputOptions(format="csv"), LongDisplayOptions(show=3))
+    chosen = chosen_formats(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
     assert chosen == "csv"
     with pytest.raises(UsageError, match="--long has no effect on json; use --format tsv or csv"):
-        chosen_format(OutputOptions(format="json"), long)
+        chosen_formats(OutputOptions(format="json"), long)
 
 
 def test_other_options_do_not_imply_the_table() -> None:
     with pytest.raises(UsageError, match="--with-logits has no effect on tsv; use --format json or jsonl"):
-        chosen_format(OutputOptions(), ContentOptions(with_logits=True))
+        chosen_formats(OutputOptions(), ContentOptions(with_logits=True))
     with pytest.raises(UsageError, match="--digits has no effect on npy"):
-        chosen_format(OutputOptions(format="npy", digits=3), arrays=True)
+        chosen_formats(OutputOptions(format="npy", digits=3), arrays=True)
 
 
 def limited_options() -> list[tuple[str, str, OnlyIn]]:

@@ -70,6 +70,14 @@ def test_usage_error(line: str, message: str, monkeypatch: pytest.MonkeyPatch, r
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
+@pytest.mark.parametrize("option", ["--format", "--input-format", "--units", "--top-p", "--digits"])
+@pytest.mark.parametrize("value", ["\x1b[31m", "is not a", "it's \u202e", "\udcff"])
+def test_a_hostile_value_is_escaped_once(option: str, value: str) -> None:
+    done = here("compute", "2", "1", option, value)
+    assert done.returncode == 2
+    assert repr(value) in done.stderr
+
+
 def test_the_hint_names_the_command() -> None:
     for line in ("compute 2 --tau", "compute 2 --qqqqq", "compute 2 --digits x"):
         assert here(*line.split()).stderr.splitlines()[1:] == ["Try 'tsoft compute --help'."]

@@ -714,7 +714,7 @@ def test_the_most_probable_of_several_classes_is_the_first_difference() -> None:
 def test_the_first_difference_between_two_chains(
     row: Row, order: list[str], other_order: list[str], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
-    """Among the classes that only one chain keeps, it is the first by the step at which the other removes it."""
+    """Among the classes that only one chain keeps, it is the most probable one."""
     z = np.array(row)
     chained = [built(None, order, **first), built(None, other_order, **second)]
     assume(all(chain.steps for chain in chained))
@@ -723,7 +723,7 @@ def test_the_first_difference_between_two_chains(
     for index_of_chain in (0, 1):
         for number, stage in enumerate(explanations[index_of_chain]):
             removals += [
-                (number, -row[i], i, index_of_chain == 0)
+                (-row[i], i, number, index_of_chain == 0)
                 for i in range(len(row))
                 if not stage.kept[i]
                 and (number == 0 or explanations[index_of_chain][number - 1].kept[i])
@@ -735,7 +735,7 @@ def test_the_first_difference_between_two_chains(
         assert difference is None
     else:
         assert difference is not None
-        step, _, index, by_first = min(removals)
+        _, index, step, by_first = min(removals)
         assert (difference.step, difference.index, difference.by_first) == (step, index, by_first)
     again = first_difference(explanations[1], explanations[0], z)
     assert (again is None) == (difference is None)

@@ -8,12 +8,15 @@ from tsoft.charts.style import number_text, prob_text, tau_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.measures import total_variation
+from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, measure_unit
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.partial_distributions import PartialDistributions
 from tsoft.sampling.partial_explanation import PartialStage
+from tsoft.sampling.sampler_table import BIAS
+from tsoft.sampling.samplers import logit_bias
 
 _STEP_COLUMNS = ("step", "kept", "cut", "entropy", "top", "keeps")
 _PARTIAL_STEP_COLUMNS = ("step", "kept", "undecided", "unlisted", "removes")
@@ -115,11 +118,19 @@ def _distance(first: Distributions, second: Distributions, t: int, view: View) -
     return prob_text(float(total_variation(first.probs[t, 0], second.probs[t, 0])), view.digits)
 
 
+def _biased_logits(result: Distributions) -> Array:
+    """Return the logits of the first row, (n,), after the biases of the chain."""
+    logits = result.block.logits[0]
+    steps = result.chain.steps if result.chain else ()
+    biases = next((step.values[0] for step in steps if step.sampler.parameters[:1] == (BIAS,)), ())
+    return logit_bias(logits, biases) if biases else logits
+
+
 def _difference(first: Distributions, other: Distributions, t: int, view: View) -> str:
     """Return a sentence on where another engine's chain differs from the first."""
     stages = first.stages(t, 0), other.stages(t, 0)
     undecided = first.undecided[t, 0] | other.undecided[t, 0]
-    difference = first_difference(*stages, first.block.logits[0], undecided)
+    difference = first_difference(*stages, _biased_logits(first), undecided)
     if difference is None and not (first.exact[t] and other.exact[t]):
         words = f"may keep the same tokens as {first.engine}, as far as the response decides it"
     elif difference is None:

@@ -23,7 +23,7 @@ LOG_ACCURACY = 32.0
 # The limit on the numbers that are evaluated at the nodes.
 MAX_EVALUATED = 1 << 30
 # The limit on the numbers in all refits outside the nodes. A refit counts as at least MIN_REFIT_SIZE numbers.
-MAX_REFITTED, MIN_REFIT_SIZE = 1 << 26, 1 << 14
+MAX_REFITTED, MIN_REFIT_SIZE = 1 << 26, 1 << 17
 # The number of counts in a piece.
 PIECE_SIZE = 1 << 21
 

@@ -30,6 +30,7 @@ from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
+from tsoft.explorer.chain_chart import ChainChart
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
@@ -37,26 +38,28 @@ from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
+from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
+from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
+from tsoft.explorer.row_editor import PARTIAL_EDIT, RowEditor
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
-from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
+from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
-from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
+from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.distributions import measure_unit
-from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
@@ -70,11 +73,6 @@ CANNOT_DRAW = "The response does not determine the distribution after these samp
 
 # A command without input options lists the logits of at most this many classes.
 MAX_LISTED = 256
-# The notice if the user edits an API response.
-PARTIAL_EDIT = (
-    "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
-    "edit it."
-)
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ class Explorer(App[None]):
     # The start of the first line, too.
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
@@ -137,6 +135,9 @@ class Explorer(App[None]):
         self._marked_picture: Picture | None = None
         self._marked: Snapshot | None = None
         self._comparison: Comparison | None = None
+        # The comparison with the second engine, or the error message if its samplers remove every class.
+        self.engine_comparison: EngineComparison | None = None
+        self._engine_problem = ""
         self._curves: TemperatureCurves | None = None
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
@@ -144,10 +145,14 @@ class Explorer(App[None]):
         self._measures = MeasurePanel(bits=explorer_input.bits)
         self._table = ClassTable()
         self._panel = ParameterPanel()
+        self._chain_chart = ChainChart()
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
         self._entry = Entry()
+        self._editor = RowEditor(self, self._table, self._entry)
+        # The name of the measure or the mark that the bottom line explains; empty if it shows the keys.
+        self._explained = ""
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -171,6 +176,12 @@ class Explorer(App[None]):
     def samplers(self) -> SamplerState:
         return self.state.samplers
 
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The snapshot, and the one of the second engine, if there are any."""
+        second = self.engine_comparison.second if self.engine_comparison else None
+        return [snapshot for snapshot in (self.snapshot, second) if snapshot]
+
     def compose(self) -> ComposeResult:
         yield Static(id="head")
         yield self._strip
@@ -182,6 +193,7 @@ class Explorer(App[None]):
                 yield self._entry
             with Vertical(id="side"):
                 yield self._panel
+                yield self._chain_chart
                 yield self._curve_chart
                 yield self._draw_panel
         yield KeyLine(self._hints)
@@ -244,14 +256,12 @@ class Explorer(App[None]):
 
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
-        self._panel.show(self.samplers)
-        try:
-            self.snapshot = Snapshot(self._row, self.samplers.tau, self.samplers.chain(self._row.biases))
-            self._problem = ""
-        except ChainError as error:
-            self.snapshot, self._problem = None, str(error)
+        self._panel.show(self.samplers, self.state.compared)
+        self.snapshot, self._problem = self._after_samplers(self.samplers)
         self._comparison = self._compare()
+        self.engine_comparison, self._engine_problem = self._compare_engines()
         self._update_head()
+        self._chain_chart.show(self.snapshots)
         if self.snapshot:
             self._measures.show(self.snapshot)
             self._show_classes(self.snapshot)
@@ -262,7 +272,25 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
+        # The same mark may mean something else now.
+        if self._explained:
+            self._explain(self._explained)
         self.after_update()
+
+    def _after_samplers(self, samplers: SamplerState) -> tuple[Snapshot | None, str]:
+        """Return the row after some samplers, and an error message if they remove every class."""
+        try:
+            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases)), ""
+        except ChainError as error:
+            return None, str(error)
+
+    def _compare_engines(self) -> tuple[EngineComparison | None, str]:
+        """Return the comparison of the snapshot with the second engine, if there is one, and an error message."""
+        samplers = self.state.compared_samplers
+        if samplers is None or self.snapshot is None:
+            return None, ""
+        second, problem = self._after_samplers(samplers)
+        return EngineComparison(self.snapshot, second) if second else None, problem
 
     def _compare(self) -> Comparison | None:
         """Return the comparison of the snapshot with the mark; None without one of the two."""
@@ -292,7 +320,7 @@ class Explorer(App[None]):
         counts = self._counts if self._counts.total else None
         comparison = self._comparison
         ghost = comparison.ghost if comparison and comparison.is_possible else None
-        self._table.show(snapshot, self._indices, colors, counts, ghost)
+        self._table.show(self.snapshots, self._indices, colors, counts, ghost)
         self._curve_chart.show(snapshot.tau)
         self._draw_panel.show(self._row, self._counts, snapshot.tau)
 
@@ -312,22 +340,49 @@ class Explorer(App[None]):
         divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
         return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
 
+    @property
+    def _distances(self) -> tuple[str, ...]:
+        """The names of the distances from the mark that the head shows."""
+        return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
+
+    def _engine_words(self) -> list[str]:
+        """Return how the second engine differs from the first, and what it lacks, for the head."""
+        samplers, comparison = self.state.compared_samplers, self.engine_comparison
+        if samplers is None or samplers.engine is None:
+            return []
+        words = [f"{samplers.engine.name}: {self._engine_problem}"] if self._engine_problem else []
+        if comparison:
+            words.append(comparison.words)
+        words += missing_samplers(samplers)
+        if comparison and comparison.is_exact:
+            words.append(f"TV {prob_text(comparison.total_variation)}")
+        return words
+
+    def _low_tau_words(self) -> list[str]:
+        """Return what the engines do differently at a temperature near 0, for the head."""
+        engines = [engine for engine in (self.samplers.engine, self.state.compared) if engine]
+        messages = ((engine.name, engine.low_tau_message(self.samplers.tau)) for engine in engines)
+        return [f"{name} {message}" for name, message in messages if message]
+
     def _update_head(self) -> None:
         row = self._row
-        words = [*self._position_words(), *self._comparison_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words = self._position_words()
+        # After the number of the row, because the name of a model may be long.
+        words[1:1] = [*self._engine_words(), *self._comparison_words()]
+        words.append(f"{row.classes} class{'es' * (row.classes != 1)}")
         words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
             if self.snapshot and self.snapshot.is_exact:
                 words.append("exact: every class that remains is listed")
-        engine = self.samplers.engine
-        if engine and (low_tau_message := engine.low_tau_message(self.samplers.tau)):
-            words.append(f"{engine.name} {low_tau_message}")
+        words += self._low_tau_words()
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
-        self.query_one("#head", Static).update(text, layout=False)
+        head = self.query_one("#head", Static)
+        head.update(text, layout=False)
+        head.tooltip = "\n".join(f"{name}: {explanation(name)}" for name in self._distances) or None
 
     def _update_strip(self) -> None:
         samplers = self.samplers
@@ -419,6 +474,7 @@ class Explorer(App[None]):
         """Show the present state of a history. The curves stay if only τ or the list of the classes changes."""
         before, self._history = self.state, history
         state = self.state
+        self._report_missing(before)
         if state.filter != before.filter:
             self._show_filter(state.filter)
         if state.number != before.number:
@@ -436,6 +492,14 @@ class Explorer(App[None]):
         if has_new_list:
             self._update_list()
         self._update(curves=has_new_curves or is_edited)
+
+    def _report_missing(self, before: ExplorerState) -> None:
+        """Show which samplers the second engine lacks, if it lacked fewer before: the head may have no room for it."""
+        samplers, samplers_before = self.state.compared_samplers, before.compared_samplers
+        lacked = missing_samplers(samplers_before) if samplers_before else []
+        missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
+        if missing:
+            self.notify(f"{joined(missing)}. The comparison shows it without.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -484,76 +548,33 @@ class Explorer(App[None]):
     def action_type(self) -> None:
         """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
         if self._table.has_focus:
-            self._type_logit()
+            self._editor.type_logit()
         else:
             self._panel.edit()
 
     # Edits of a copy of the row.
 
     @property
-    def _edit_refusal(self) -> str:
+    def row(self) -> ExplorerRow:
+        return self._row
+
+    @property
+    def unedited_block(self) -> Block:
+        return self._input.rows.block(self._row.number)
+
+    @property
+    def edit_refusal(self) -> str:
         """The reason why the row cannot be edited; empty if it can."""
         return PARTIAL_EDIT if self._row.block.partial else ""
 
-    def _editable(self) -> bool:
-        """Return whether the row can be edited. Show why not."""
-        if self._edit_refusal:
-            self.notify(self._edit_refusal)
-        return not self._edit_refusal
-
-    def _type_logit(self) -> None:
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        hint = f"{self._row.quantity} of {self._row.name(index)}: a number, or {self._row.mask} to mask it"
-        self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_logit(index)))
-
-    def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
-        def with_logit(text: str) -> RowEdit:
-            logit = typed_logit(text, self._row)
-            edit = self.state.edit(self._row.number)
-            return edit.with_mask(index, True) if logit == -inf else edit.with_logit(index, logit)
-
-        return with_logit
+    def change(self, state: ExplorerState) -> None:
+        self._change(state)
 
     def action_new_class(self) -> None:
-        if self._editable():
-            hint = f"new class: LABEL={self._row.quantity.upper()}"
-            self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
-
-    def _with_class(self, text: str) -> RowEdit:
-        return self.state.edit(self._row.number).with_class(*typed_class(text, self._row))
+        self._editor.type_class()
 
     def action_mask(self) -> None:
-        """Mask the current class, or restore it."""
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        edit = self.state.edit(self._row.number)
-        if index not in edit.masked and self._row.block.logits[0, index] == -inf:
-            self.notify("The input masks this class. Enter types a logit for it.")
-            return
-        if problem := self._try_edit(edit.with_mask(index, index not in edit.masked)):
-            self.notify(problem)
-
-    def _edit(self, text: str, number: int, parse: Callable[[str], RowEdit]) -> str:
-        """Edit the row as the user typed it, and return a problem, or an empty string."""
-        if number != self._row.number:
-            return "another row is shown now; press Esc"
-        try:
-            return self._try_edit(parse(text))
-        except EntryError as error:
-            return str(error)
-
-    def _try_edit(self, edit: RowEdit) -> str:
-        """Edit the row unless that masks every class, and return a problem, or an empty string."""
-        if not (edit.applied(self._input.rows.block(self._row.number)).logits > -inf).any():
-            return "one class at least must not be masked"
-        count = self._row.classes
-        self._change(self.state.with_edit(edit))
-        if self._row.classes > count:
-            self._table.choose(count)
-        return ""
+        self._editor.toggle_mask()
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
@@ -635,6 +656,7 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
+        self._explain("")
         self._change(replace(self.state, filter=""))
         self._show_filter("")
 
@@ -671,14 +693,11 @@ class Explorer(App[None]):
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
 
     def action_like(self) -> None:
-        options = [("tsoft", "no engine: samplers in any order"), *((e.name, e.source) for e in ENGINES.values())]
+        def follow(engines: SelectedEngines | None) -> None:
+            if engines is not None:
+                self._change(self.state.like(*engines))
 
-        def follow(name: str | None) -> None:
-            if name is not None:
-                self._set_samplers(self.samplers.with_engine(ENGINES.get(name)))
-
-        current = self.samplers.engine.name if self.samplers.engine else "tsoft"
-        self.push_screen(ListDialog("sample like an engine", options, current), follow)
+        self.push_screen(EngineDialog(self.samplers.engine, self.state.compared), follow)
 
     def action_mark(self) -> None:
         """Mark the distribution on the screen, or remove the mark from it."""
@@ -697,8 +716,35 @@ class Explorer(App[None]):
             index = self.snapshot.top if current is None else current
             parts = [arithmetic(self.snapshot, index, width)]
             if self.snapshot.chain is not None:
-                parts.append(export.explanation(self.snapshot, width, self._input.bits))
+                parts.append(export.explanation(self.snapshots, width, self._input.bits))
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
+
+    def action_describe(self) -> None:
+        """Explain the next measure, or mark of the distribution, in the bottom line, then the current slider.
+
+        After them, the keys are there again.
+        """
+        names = ["", *self._explanations]
+        position = names.index(self._explained) if self._explained in names else 0
+        self._explain(names[(position + 1) % len(names)])
+
+    @property
+    def _explanations(self) -> dict[str, str]:
+        """The meanings of the measures and marks on the screen, and of the current slider."""
+        longest_mark = 8
+        slider = self._panel.sliders.current
+        return {
+            **{name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)},
+            **self._table.marks.entries(self.size.width - longest_mark),
+            slider.name: slider.help,
+        }
+
+    def _explain(self, name: str) -> None:
+        """Show the meaning of a measure, a mark or a slider in the bottom line. Without a name, the keys are there."""
+        text = self._explanations.get(name, "")
+        self._explained = name if text else ""
+        self._measures.mark(self._explained)
+        self.query_one(KeyLine).explain(f"{name}: {text}" if text else "")
 
     def action_help(self) -> None:
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))
@@ -720,9 +766,13 @@ class Explorer(App[None]):
             if biases is None or not self.samplers.biases_come_first:
                 return ""
             row = replace(row, biases=biases)
-        return command_line(self.samplers, row, arguments, bits=self._input.bits)
+        return command_line(self.samplers, row, arguments, self.state.compared, bits=self._input.bits)
 
     def action_copy(self) -> None:
+        compared = self.state.compared
+        if compared and (obstacle := comparison_obstacle(self.samplers, compared)):
+            self.notify(f"No command can compare these two engines, because {obstacle}. Press l to follow one engine.")
+            return
         line = self.command_line
         if not line:
             self.notify("No command can show this row. Press x to save the state as a .tsoft file, or the numbers.")
@@ -734,7 +784,7 @@ class Explorer(App[None]):
     def action_export(self) -> None:
         def write(name: str | None) -> None:
             if name is not None:
-                exports = export.Exports(self.snapshot, self.export_screenshot, self._saved_state, self._input.bits)
+                exports = export.Exports(self.snapshots, self.export_screenshot, self._saved_state, self._input.bits)
                 error = export.write(name, exports)
                 message = visible(error or f"wrote {name}")
                 self.notify(message, severity="error" if error else "information", markup=False)

@@ -1,4 +1,6 @@
-"""The table of the classes, with a bar for each class in front of its bar at τ = 1."""
+"""The table of the classes, with a bar for each class in front of its bar at τ = 1; with two engines, two bars."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -10,9 +12,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tsoft.charts.curves import LETTERS
 from tsoft.charts.style import number_text, scale_top
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
+from tsoft.explorer.class_columns import COUNT, LOGIT, PROB, RANK, BarLines, ClassColumns
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import (
@@ -28,22 +32,19 @@ from tsoft.explorer.paint import (
     tau_style,
 )
 from tsoft.explorer.snapshot import Snapshot
+from tsoft.explorer.table_legend import CURVE_MARK, TableMarks
 
 # The lines of the header.
 _HEAD = 1
-# A table narrower than this shows no ranks and logits.
-_WIDE = 50
-_RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 # How many names determine the width of their column.
 _MEASURED_NAMES = 200
-# Legends of the marks in bars, the longest first.
-_LEGENDS = (" · ░ ▏ at τ = 1 without samplers", " · ░ ▏ at τ = 1")
-_MARK_LEGENDS = (" · ░ ▏ the marked distribution", " · ░ ▏ mark")
-_BOUNDS_LEGENDS = (" · █ lower, ▒ upper bound among all classes", " · █ lower, ▒ upper bound")
 
 
 class ClassTable(ScrollView, can_focus=True):
-    """The classes with their probabilities, one per line. One of them is the current class."""
+    """The classes with their probabilities and bars. One of them is the current class.
+
+    A class has one line. Few classes have higher bars, and below them is a legend.
+    """
 
     class ClassSelected(Message):
         """Another class has become the current one."""
@@ -52,19 +53,21 @@ class ClassTable(ScrollView, can_focus=True):
         super().__init__(id="distribution")
         self._title = ""
         self._snapshot: Snapshot | None = None
+        # The row after the samplers of a second engine.
+        self._second: Snapshot | None = None
         self._indices: Array = np.empty(0, np.int64)
         self._colors: dict[int, int] = {}
         self._counts: DrawCounts | None = None
-        # The line of the current class, counted from 0.
+        # The position of the current class in the list.
         self._position = 0
         self._scale = 1.0
         self._ghost: Array = np.empty(0)
-        self._has_mark = False
+        self.marks = TableMarks()
         self._longest_name = 5
 
     def show(
         self,
-        snapshot: Snapshot,
+        snapshots: Sequence[Snapshot],
         indices: Array,
         colors: dict[int, int],
         counts: DrawCounts | None,
@@ -73,20 +76,30 @@ class ClassTable(ScrollView, can_focus=True):
         """Show the classes at `indices`, in their order.
 
         `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
-        `ghost` has the probabilities of the bars behind those of the snapshot; None means those at τ = 1. The current
-        class keeps its line while the list stays the same.
+        `ghost` has the probabilities of the bars behind those of the snapshots; None means those at τ = 1. With two
+        engines, there are two snapshots of the same row. The current class keeps its line while the list stays the
+        same.
         """
+        [snapshot, *others] = snapshots
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
         current_before = self.current
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
+        self._second = others[0] if others else None
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
             # In another order of the same row, the current class stays the current one.
             if row_before is not None and row is not row_before and row.number == row_before.number:
                 self._position = self._position_of(current_before)
-        self._has_mark, self._ghost = ghost is not None, row.probs_at_one if ghost is None else ghost
-        top_prob = float(np.nanmax(snapshot.bounds[1]))
+        self._ghost = row.probs_at_one if ghost is None else ghost
+        self.marks = TableMarks(
+            removed=any(_removes(shown) for shown in snapshots),
+            curve=next(map(self._curve_mark, colors), ""),
+            counts=counts is not None,
+            marked=ghost is not None,
+            bounds=not all(shown.is_exact for shown in snapshots),
+        )
+        top_prob = max(float(np.nanmax(shown.bounds[1])) for shown in snapshots)
         self.show_title(self._title)
         self._scale = scale_top(max(top_prob, float(self._ghost.max())))
         self.refresh()
@@ -95,16 +108,20 @@ class ClassTable(ScrollView, can_focus=True):
         """Show a title, and next to it the longest legend that fits."""
         self._title = title
         room = self.size.width - 2 - cell_len(title)
-        exact_legends = _MARK_LEGENDS if self._has_mark else _LEGENDS
-        legends = exact_legends if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
-        border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
+        border_title = title + self.marks.title(room)
         # A new title repaints the border.
         if self.border_title != border_title:
             self.border_title = border_title
 
+    @property
+    def _snapshots(self) -> list[Snapshot]:
+        """The snapshots that have bars."""
+        return [snapshot for snapshot in (self._snapshot, self._second) if snapshot]
+
     def clear(self) -> None:
         """Show no class."""
-        self._snapshot, self._indices = None, np.empty(0, np.int64)
+        self._snapshot = self._second = None
+        self._indices = np.empty(0, np.int64)
         self.refresh()
 
     def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
@@ -120,7 +137,16 @@ class ClassTable(ScrollView, can_focus=True):
 
     def _resize_list(self) -> None:
         if self._snapshot:
-            self.virtual_size = Size(self.size.width, len(self._indices) + _HEAD)
+            self.virtual_size = Size(self.size.width, self._lines.of(len(self._indices)) + _HEAD)
+
+    @property
+    def _room(self) -> int:
+        """The number of lines below the header."""
+        return self.scrollable_content_region.height - _HEAD
+
+    @property
+    def _lines(self) -> BarLines:
+        return BarLines.fitting(len(self._indices), self._room)
 
     @property
     def current(self) -> int | None:
@@ -129,73 +155,104 @@ class ClassTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        if self._snapshot is None:
-            return strip([], width)
+        return strip(self._segments(self._snapshot, y, width) if self._snapshot else [], width)
+
+    def _segments(self, snapshot: Snapshot, y: int, width: int) -> list[Segment]:
+        columns = self._columns(width)
         if y < _HEAD:
-            return strip(self._head(self._snapshot, width), width)
-        position = self.scroll_offset.y + y - _HEAD
+            return self._head(snapshot, columns)
+        position, line = divmod(self.scroll_offset.y + y - _HEAD, self._lines.pitch)
         if position >= len(self._indices):
-            return strip([], width)
-        return strip(self._line(self._snapshot, position, width), width)
+            return self._legend(y - _HEAD, width)
+        if line == self._lines.text:
+            return self._line(snapshot, position, columns)
+        return self._bar_line(position, columns) if line < self._lines.bar else []
 
-    def _columns(self, width: int) -> tuple[int, int]:
-        """Return the widths of the name's column and of the bar's column."""
-        other = 2 + 1 + _PROB + 1 + (_RANK + _LOGIT) * (width >= _WIDE) + _COUNT * (self._counts is not None)
-        name_width = max(4, min(self._longest_name, (width - other) // 2))
-        return name_width, max(0, width - other - name_width)
+    def _columns(self, width: int) -> ClassColumns:
+        return ClassColumns.fitting(
+            width, self._longest_name, has_counts=self._counts is not None, bars=len(self._snapshots)
+        )
 
-    def _head(self, snapshot: Snapshot, width: int) -> list[Segment]:
-        name_width, bar_width = self._columns(width)
-        text = "  " + shortened("class", name_width).ljust(name_width)
-        if width >= _WIDE:
-            text += "rank".rjust(_RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(_LOGIT)
-        text += " " + "p".rjust(_PROB) + " "
-        if bar_width > 4:
-            text += "0" + f"{self._scale:g}".rjust(bar_width - 1)
-        text += "count".rjust(_COUNT) if self._counts else ""
+    def _head(self, snapshot: Snapshot, columns: ClassColumns) -> list[Segment]:
+        text = "  " + shortened("class", columns.name).ljust(columns.name)
+        if columns.rank:
+            text += "rank".rjust(RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(LOGIT)
+        text += "".join(self._bar_head(shown, columns) for shown in self._snapshots)
+        text += "count".rjust(COUNT) if columns.count else ""
         return [Segment(text, GRAY)]
 
-    def _line(self, snapshot: Snapshot, position: int, width: int) -> list[Segment]:
+    def _bar_head(self, snapshot: Snapshot, columns: ClassColumns) -> str:
+        """Return the header of a probability and its bar: with two engines, the name of the engine."""
+        scale = f"{self._scale:g}" if columns.has_scale else ""
+        if self._second is None:
+            return ("p".rjust(PROB - 1) + " " + "0" * bool(scale)).ljust(PROB + columns.bar - len(scale)) + scale
+        room = PROB - 1 + columns.bar - len(scale)
+        return " " + shortened(str(snapshot.distributions.engine), room - 1).ljust(room) + scale
+
+    def _legend(self, line: int, width: int) -> list[Segment]:
+        """Return a line of the legend, which is at the bottom, separated from the classes by a blank line."""
+        legend = self.marks.lines(width, self._room - self._lines.of(len(self._indices)) - 1)
+        line -= self._room - len(legend)
+        return legend[line] if line >= 0 else []
+
+    def _line(self, snapshot: Snapshot, position: int, columns: ClassColumns) -> list[Segment]:
+        """Return the line of a class that has its texts."""
         row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
-        name_width, bar_width = self._columns(width)
-        is_removed = bool(snapshot.chain) and not snapshot.kept[index] and row.block.logits[0, index] > -np.inf
-        mark = "›" if is_current else "●" if index in self._colors else " "
+        # The name is struck through if no engine keeps the class.
+        is_removed = all(_is_removed(shown, index) for shown in self._snapshots)
+        mark = "›" if is_current else self._curve_mark(index)
         current_style = Style(reverse=True) if self.has_focus else BOLD
-        name = shortened(row.name(index), name_width)
+        name = shortened(row.name(index), columns.name)
         segments = [
             Segment(mark + " ", color(self._colors[index]) if index in self._colors else PLAIN),
             Segment(name, REMOVED if is_removed else current_style if is_current else PLAIN),
-            Segment(" " * (name_width - cell_len(name)), PLAIN),
+            Segment(" " * (columns.name - cell_len(name)), PLAIN),
         ]
-        if width >= _WIDE:
+        if columns.rank:
             sign = -1 if _is_energy(snapshot) else 1
             logit = "?" if row.is_unknown(index) else number_text(sign * row.logits[index])
             segments.append(
-                Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GRAY + Style(dim=is_removed or None))
+                Segment(f"{row.ranks[index]:>{RANK}}{logit:>{LOGIT}}", GRAY + Style(dim=is_removed or None))
             )
-        segments += (self._removed if is_removed else self._prob)(snapshot, index, bar_width)
+        for shown in self._snapshots:
+            segments += (self._removed if _is_removed(shown, index) else self._prob)(shown, index, columns.bar)
         if self._counts:
-            segments.append(Segment(f"{self._counts.counts[index]:>{_COUNT}}", PLAIN))
+            segments.append(Segment(f"{self._counts.counts[index]:>{COUNT}}", PLAIN))
+        return segments
+
+    def _curve_mark(self, index: int) -> str:
+        """Return the mark of a class that has a curve, or a blank."""
+        if index not in self._colors:
+            return " "
+        return LETTERS[list(self._colors).index(index)] if self.app.no_color else CURVE_MARK
+
+    def _bar_line(self, position: int, columns: ClassColumns) -> list[Segment]:
+        """Return a line of a class that has only the bars."""
+        index = int(self._indices[position])
+        segments = [Segment(" " * columns.before_bars, PLAIN)]
+        for shown in self._snapshots:
+            is_removed = _is_removed(shown, index)
+            segments.append(Segment(" " * (PROB + columns.bar * is_removed), PLAIN))
+            segments += [] if is_removed else self._bar(shown, index, columns.bar)
         return segments
 
     def _prob(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
-        """Return a class's probability and its bar."""
-        if not snapshot.is_exact:
-            return self._bounds(snapshot, index, bar_width)
-        prob, reference = float(snapshot.probs[index]), float(self._ghost[index])
-        text = "?".rjust(_PROB) if snapshot.row.is_unknown(index) else prob_cell(prob)
-        style = tau_style(snapshot.tau)
-        return [Segment(f" {text} ", PLAIN), *bars(prob / self._scale, reference / self._scale, bar_width, style)]
-
-    def _bounds(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
-        """Return the bounds on the probability of an alternative: the upper one as a number, both in the bar."""
+        """Return a class's probability and its bar. Of an alternative, the number is the upper bound."""
         low, high = (float(bound[index]) for bound in snapshot.bounds)
-        if np.isnan(low):
-            return [Segment(f" {'?':>{_PROB}} " + " " * bar_width, PLAIN)]
+        is_unknown = snapshot.row.is_unknown(index) or np.isnan(low)
         texts = prob_cell(low), prob_cell(high)
-        text = texts[1] if texts[0] == texts[1] else f"≤{texts[1].strip()}"
-        bar = interval_bar(low / self._scale, high / self._scale, bar_width, tau_style(snapshot.tau))
-        return [Segment(f" {text:>{_PROB}} ", PLAIN), *bar]
+        text = "?" if is_unknown else texts[1] if texts[0] == texts[1] else f"≤{texts[1].strip()}"
+        return [Segment(f"{text:>{PROB - 1}} ", PLAIN), *self._bar(snapshot, index, bar_width)]
+
+    def _bar(self, snapshot: Snapshot, index: int, width: int) -> list[Segment]:
+        """Return the bar of a class: both bounds, or the probability in front of its ghost."""
+        low, high = (float(bound[index]) for bound in snapshot.bounds)
+        style = tau_style(snapshot.tau)
+        if snapshot.is_exact:
+            return bars(low / self._scale, float(self._ghost[index]) / self._scale, width, style)
+        if np.isnan(low):
+            return [Segment(" " * width, PLAIN)]
+        return interval_bar(low / self._scale, high / self._scale, width, style)
 
     @staticmethod
     def _removed(snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
@@ -203,7 +260,9 @@ class ClassTable(ScrollView, can_focus=True):
         step = str(snapshot.stages[int(snapshot.removing_steps[index])].step)
         is_known = snapshot.distributions.without_chain.exact[0]
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
-        text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
+        text = f" {prob:>{PROB - 2}} "
+        room = max(0, PROB + bar_width - len(text))
+        text += set_cell_size(shortened(step, room), room)
         return [Segment(text, Style(dim=True))]
 
     def choose(self, index: int) -> None:
@@ -211,12 +270,12 @@ class ClassTable(ScrollView, can_focus=True):
         self._select(self._position_of(index))
 
     def _position_of(self, index: int | None) -> int:
-        """Return the line of a class, or the current line if the class is not listed."""
+        """Return the position of a class in the list, or the current position if the class is not listed."""
         [positions] = np.nonzero(self._indices == index)
         return int(positions[0]) if len(positions) else self._position
 
     def move(self, by: int) -> None:
-        """Select the class `by` lines below the current one."""
+        """Select the class `by` places below the current one."""
         self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
@@ -224,21 +283,49 @@ class ClassTable(ScrollView, can_focus=True):
         self._select(position % max(1, len(self._indices)))
 
     def move_page(self, by: int) -> None:
-        self._select(self._position + by * max(1, self.scrollable_content_region.height - _HEAD - 1))
+        self._select(self._position + by * max(1, self._room - 1))
 
     def _select(self, position: int) -> None:
         if not len(self._indices):
             return
         self._position = min(max(position, 0), len(self._indices) - 1)
         # The header covers the first line of the region that becomes visible.
-        self.scroll_to_region(Region(0, self._position, 1, 1 + _HEAD), animate=False, force=True)
+        self.scroll_to_region(
+            Region(0, self._position * self._lines.pitch, 1, self._lines.bar + _HEAD), animate=False, force=True
+        )
         self.refresh()
         self.post_message(self.ClassSelected())
 
     def on_click(self, event: events.Click) -> None:
-        position = self.scroll_offset.y + event.y - _HEAD - self.gutter.top
-        if event.y >= _HEAD + self.gutter.top and 0 <= position < len(self._indices):
+        position = self._position_under(event)
+        if position is not None:
             self._select(position)
+
+    def _position_under(self, event: events.MouseEvent) -> int | None:
+        """Return the position of the class under the mouse."""
+        line = event.y - _HEAD - self.gutter.top
+        position = (self.scroll_offset.y + line) // self._lines.pitch
+        return position if line >= 0 and position < len(self._indices) else None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Explain the mark under the mouse."""
+        position, text = self._position_under(event), ""
+        if position is not None and self._snapshot:
+            column, engine = self._columns(self.scrollable_content_region.width).at(event.x - self.gutter.left)
+            is_removed = _is_removed(self._snapshots[engine], int(self._indices[position]))
+            text = self.marks.explanation(column, is_removed=is_removed)
+        if text != self.tooltip:
+            self.tooltip = text or None
+
+
+def _is_removed(snapshot: Snapshot, index: int) -> bool:
+    """Return whether a sampler removes a class. A masked class is not removed."""
+    return bool(snapshot.chain) and not snapshot.kept[index] and snapshot.row.block.logits[0, index] > -np.inf
+
+
+def _removes(snapshot: Snapshot) -> bool:
+    """Return whether a sampler removes any class."""
+    return bool(snapshot.chain) and bool((~snapshot.kept & (snapshot.row.block.logits[0] > -np.inf)).any())
 
 
 def _is_energy(snapshot: Snapshot) -> bool:

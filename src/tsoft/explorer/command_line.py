@@ -8,16 +8,24 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.explorer.explorer_rows import MAX_TYPED, ExplorerRow
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState, exact_text
+from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import BIAS
 
 # The number of rows that `tsoft compute` shows by default.
 DEFAULT_ROWS = 3
 
 
-def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str] | None, *, bits: bool = False) -> str:
+def command_line(
+    state: SamplerState,
+    row: ExplorerRow,
+    arguments: Sequence[str] | None,
+    compared: Engine | None = None,
+    *,
+    bits: bool = False,
+) -> str:
     """Return the command with these arguments for the input; if they are None, with the row's logits.
 
-    The logits come first, unless a label starts with a hyphen.
+    The logits come first, unless a label starts with a hyphen. The command compares the engine with the `compared` one.
 
     >>> import numpy as np
     >>> from tsoft.core.block import Block, class_names
@@ -29,7 +37,7 @@ def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str]
     words = _logit_arguments(row) if arguments is None else [*rows, *arguments]
     # Options cannot follow --.
     end = words.index("--") if "--" in words else len(words)
-    return _line("tsoft", "compute", *words[:end], *_options(state, row, bits), *words[end:])
+    return _line("tsoft", "compute", *words[:end], *_options(state, row, compared, bits), *words[end:])
 
 
 def edit_biases(original: Array, row: ExplorerRow) -> LogitBiases | None:
@@ -56,7 +64,13 @@ def edit_biases(original: Array, row: ExplorerRow) -> LogitBiases | None:
 
 
 def piped_command_line(
-    state: SamplerState, row: ExplorerRow, model: Sequence[str], text: str, *, bits: bool = False
+    state: SamplerState,
+    row: ExplorerRow,
+    model: Sequence[str],
+    text: str,
+    compared: Engine | None = None,
+    *,
+    bits: bool = False,
 ) -> str:
     """Return the command for the next token after a text. The options `model` select the model.
 
@@ -67,11 +81,12 @@ def piped_command_line(
     tsoft next --ngram book.txt 'Once upon' | tsoft compute --tau 0.5
     """
     prompt = ["--", text] if text.startswith("-") else [text]
-    return f"{_line('tsoft', 'next', *model, *prompt)} | {_line('tsoft', 'compute', *_options(state, row, bits))}"
+    options = _options(state, row, compared, bits)
+    return f"{_line('tsoft', 'next', *model, *prompt)} | {_line('tsoft', 'compute', *options)}"
 
 
-def _options(state: SamplerState, row: ExplorerRow, bits: bool) -> list[str]:
-    options = [*state.options, *["--bits"] * bits]
+def _options(state: SamplerState, row: ExplorerRow, compared: Engine | None, bits: bool) -> list[str]:
+    options = [*state.options, *(["--like", compared.name] if compared else []), *["--bits"] * bits]
     for index, bias in row.biases:
         options += [BIAS.option, f"#{index}={exact_text(bias)}"]
     return options

@@ -25,8 +25,10 @@ class Comparison:
         """Whether both distributions are known exactly, and have the same classes apart from added ones."""
         count = min(self.present.row.classes, self.marked.row.classes)
         names = (snapshot.row.names for snapshot in (self.present, self.marked))
-        first, second = (list(all_names[:count]) for all_names in names)
-        return self.present.is_exact and self.marked.is_exact and first == second
+        first, second = names
+        # Comparing the names of a whole vocabulary takes long, and both are usually the same object.
+        same_names = first is second or list(first[:count]) == list(second[:count])
+        return self.present.is_exact and self.marked.is_exact and same_names
 
     @property
     def ghost(self) -> Array:
@@ -45,12 +47,14 @@ class Comparison:
         """The Kullback-Leibler divergence in nats: the sum of p ln(p / q), with p the present and q the marked
         probabilities. It is inf if a class with p > 0 has q = 0.
         """
+        p = np.asarray(self.present.probs, np.float64)
         log_p = np.asarray(self.present.distributions.log_probs[0, 0], np.float64)
-        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(log_p), -np.inf)
-        p = np.exp(log_p)
+        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(p), -np.inf)[: len(p)]
+        # Where p is 0, its logarithm or that of q may be infinite.
+        p, log_p, log_q = (values[p > 0] for values in (p, log_p, log_q))
         # Rounding may make the sum of equal distributions negative.
-        return max(0.0, float((p[p > 0] * (log_p[p > 0] - log_q[: len(log_p)][p > 0])).sum()))
+        return max(0.0, float((p * (log_p - log_q)).sum()))
 
 
 def _padded(values: Array, count: int, value: float) -> Array:
-    return np.append(values, np.full(max(0, count - len(values)), value))
+    return values if count <= len(values) else np.append(values, np.full(count - len(values), value))

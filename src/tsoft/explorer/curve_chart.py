@@ -9,40 +9,71 @@ from typing import NamedTuple
 from rich.segment import Segment
 from rich.text import Text
 from textual import events, work
+from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from tsoft.charts.curves import Chart, curve_chart
+from tsoft.charts.curves import LETTERS, Chart, class_colors, curve_chart
 from tsoft.charts.view import Screen
+from tsoft.explorer.curve_legend import MAX_LINES, CurveName, legend_lines
 from tsoft.explorer.explorer_rows import ExplorerRow
-from tsoft.explorer.paint import PLAIN, strip, tau_style
+from tsoft.explorer.keys import explanation
+from tsoft.explorer.paint import PLAIN, color, strip, tau_style
 from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
 
 # The lines of the axis and its numbers. A click on them selects a temperature, too.
 _AXIS_LINES = 2
-# A chart with fewer columns or lines than these shows no names.
-_MIN_NAMED = (30, 8)
+_TITLE = "probability over τ"
+# A chart with fewer columns has its names in a legend below. The canvas needs this many lines.
+_MIN_NAMED, _MIN_CANVAS = 30, 4
 
 
 class DrawnChart(NamedTuple):
-    """A chart, and its lines as strips."""
+    """A chart, and its lines as strips, with the lines of a legend after them.
+
+    Without room for another line, the legend is the `title`.
+    """
 
     chart: Chart
     strips: list[Strip]
+    title: Text = Text(_TITLE)
 
 
-def draw_chart(row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> DrawnChart:
-    """Draw the chart of a row's curves.
+def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, height: int) -> DrawnChart:
+    """Draw the chart of a row's curves, with the names of the classes at the ends of the curves or in a legend.
 
-    A small chart has no names: the distribution shows the names in the same colors.
+    Without colors, letters draw the curves.
     """
-    has_names = width >= _MIN_NAMED[0] and height >= _MIN_NAMED[1]
-    names = [row.name(i) * has_names for i in curves.indices]
-    screen = Screen(width, True)
+    width, count = screen.width, len(curves.indices)
+    if width >= _MIN_NAMED and height - _AXIS_LINES >= max(count, _MIN_CANVAS):
+        return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height))
+    no_names = [""] * count
+    # Without a line to spare, the legend is the title, which has a blank on each side.
+    room = height - _AXIS_LINES - _MIN_CANVAS
+    if room < 1:
+        [title] = _legend(row, curves, screen, width - 2, 1)
+        return DrawnChart(*_drawn(no_names, curves, screen, height), _text(title))
+    legend = _legend(row, curves, screen, width, min(room, MAX_LINES))
+    chart, strips = _drawn(no_names, curves, screen, height - len(legend))
+    return DrawnChart(chart, strips + legend)
+
+
+def _legend(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, width: int, count: int) -> list[Strip]:
+    styles = [color(number) if screen.color else PLAIN for number in class_colors(len(curves.indices))]
+    letters = [""] * len(styles) if screen.color else LETTERS
+    names = list(map(CurveName, map(row.word, curves.indices), styles, letters))
+    return [Strip(line) for line in legend_lines(names, width, count)]
+
+
+def _drawn(names: list[str], curves: TemperatureCurves, screen: Screen, height: int) -> tuple[Chart, list[Strip]]:
     chart = curve_chart(names, CURVE_TAUS, curves.probs, screen, height=height, log=True, limits=(0.0, 1.0))
-    return DrawnChart(chart, [Strip(_segments(line)) for line in chart.lines])
+    return chart, [Strip(_segments(line)) for line in chart.lines]
+
+
+def _text(line: Strip) -> Text:
+    return Text.assemble(*((segment.text, segment.style or "") for segment in line))
 
 
 def _segments(line: str) -> list[Segment]:
@@ -67,7 +98,8 @@ class CurveChart(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="curve")
-        self.border_title = "probability over τ"
+        self.border_title = _TITLE
+        self.tooltip = f"│ ┊: {explanation('│ ┊')}"
         self._row: ExplorerRow | None = None
         self._curves: TemperatureCurves | None = None
         self._drawn: DrawnChart | None = None
@@ -98,12 +130,14 @@ class CurveChart(Widget):
     def _draw(self, row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> None:
         worker = get_current_worker()
         with self._lock:
-            drawn = None if worker.is_cancelled else draw_chart(row, curves, width, height)
+            screen = Screen(width, not self.app.no_color)
+            drawn = None if worker.is_cancelled else draw_chart(row, curves, screen, height)
         if drawn and not worker.is_cancelled:
             self.call_later(self._show_drawn, drawn)
 
     def _show_drawn(self, drawn: DrawnChart) -> None:
         self._drawn = drawn
+        self.border_title = Content.from_rich_text(drawn.title)
         self.refresh()
 
     def _cursor(self, chart: Chart) -> int | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,8 +15,10 @@ from textual.widgets.option_list import Option
 
 from tsoft.explorer.value_field import TextField
 
+Result = TypeVar("Result")
 
-class Dialog(ModalScreen[str | None]):
+
+class Dialog(ModalScreen[Result | None], Generic[Result]):
     """A dialog. Escape closes it without a result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
@@ -32,7 +34,7 @@ class Dialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         yield self._box
 
-    def end(self, result: str | None) -> None:
+    def end(self, result: Result | None) -> None:
         """Close the dialog with a result, only once: keys may arrive after the one that closes it."""
         if not self._has_ended:
             self._has_ended = True
@@ -42,7 +44,7 @@ class Dialog(ModalScreen[str | None]):
         self.end(None)
 
 
-class TextDialog(Dialog):
+class TextDialog(Dialog[str]):
     """A text to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter,question_mark,e", "close", "close", show=False)]
@@ -59,7 +61,7 @@ class SearchField(TextField):
         return key != "question_mark" and super().check_consume_key(key, character)
 
 
-class SearchDialog(Dialog):
+class SearchDialog(Dialog[str]):
     """A text to read, and a field for words to search. `text` returns the part of the text with these words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -105,7 +107,7 @@ class PagedList(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
-class ListDialog(Dialog):
+class ListDialog(Dialog[str]):
     """A list of names with their descriptions. The result is the selected name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", "close", show=False)]
@@ -123,7 +125,7 @@ class ListDialog(Dialog):
         self.end(message.option.id)
 
 
-class FileNameDialog(Dialog):
+class FileNameDialog(Dialog[str]):
     """A field for the name of a file to write, which must have one of the `endings`.
 
     Initially it contains a proposed name, with the cursor before its ending.

@@ -8,6 +8,7 @@ from textual.widget import Widget
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
+from tsoft.explorer.keys import explanation
 from tsoft.explorer.paint import GRAY, PLAIN, bars, strip, tau_style
 
 # The widths of a name and of a count.
@@ -20,15 +21,25 @@ class DrawPanel(Widget):
     def __init__(self, hint: str) -> None:
         super().__init__(id="draws")
         self._hint = hint
+        self.tooltip = f"█ ░ ▏: {explanation('█ ░ ▏')}"
         self.border_title = "draws"
         self._row: ExplorerRow | None = None
         self._counts: DrawCounts | None = None
         self._tau = 1.0
         self._indices: list[int] = []
+        # What is on the screen.
+        self._shown: object = None
 
     def show(self, row: ExplorerRow, counts: DrawCounts, tau: float) -> None:
+        """Show the counts of a row, in the color of a temperature. Without draws, it does not depend on τ."""
+        shown = row, counts, counts.total, tau_style(tau) if counts.total else None
+        if shown == self._shown:
+            return
+        self._shown = shown
         self._row, self._counts, self._tau = row, counts, tau
         self.border_title = f"{counts.total} draws · ░ ▏ expected" if counts.total else "draws"
+        # The style sheet has room for the counts in a low terminal, too.
+        self.set_class(bool(counts.total), "-drawn")
         self.on_resize()
 
     def on_resize(self) -> None:

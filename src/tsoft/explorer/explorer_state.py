@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import SamplerState
+from tsoft.sampling.engines import Engine
 
 # The maximum number of changes that can be undone.
 MAX_CHANGES = 1000
@@ -23,7 +24,8 @@ class Picture:
 class ExplorerState:
     """The samplers, the number of the row, the order of its classes, and the text that filters them.
 
-    `edits` are pairs of a row number and the edits of that row. The screen compares its distribution with the `mark`.
+    `edits` are pairs of a row number and the edits of that row. The screen compares its distribution with the `mark`,
+    and the engine of the samplers with the `compared` one.
     """
 
     samplers: SamplerState
@@ -32,6 +34,20 @@ class ExplorerState:
     filter: str = ""
     edits: tuple[tuple[int, RowEdit], ...] = ()
     mark: Picture | None = None
+    compared: Engine | None = None
+
+    @property
+    def compared_samplers(self) -> SamplerState | None:
+        """The same samplers by the rules and in the order of the compared engine; None without one."""
+        return self.samplers.with_engine(self.compared) if self.compared else None
+
+    def like(self, engine: Engine | None, compared: Engine | None = None) -> "ExplorerState":
+        """Return the state with an engine's rules and order, compared with another engine.
+
+        Only an engine is compared, and only with another one.
+        """
+        other = None if engine is None or compared is engine else compared
+        return replace(self, samplers=self.samplers.with_engine(engine), compared=other)
 
     @property
     def picture(self) -> Picture:

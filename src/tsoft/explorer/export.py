@@ -1,7 +1,7 @@
-"""Export of a snapshot to a file, and the explanation of its chain as text."""
+"""Export of snapshots to a file, and the explanation of their chains as text."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tsoft.errors import TsoftError
@@ -18,31 +18,38 @@ from tsoft.output.records import write as write_records
 ENDINGS = (".json", ".csv", ".svg", ENDING)
 
 
-def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
-    """Return the chain step by step, as text."""
+def explanation(snapshots: Sequence[Snapshot], width: int, bits: bool) -> str:
+    """Return the chain of each snapshot step by step, and the differences between two engines, as text."""
     from tsoft.charts import chain_report
-    from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
-    assert snapshot.chain
     view = View(Screen(width, True), bits=bits)
-    engine = snapshot.chain.engine
-    low_tau_message = engine.low_tau_message(snapshot.tau) if engine else None
-    notes = [wrapped(f"{engine.name} {low_tau_message}.", width)] if engine and low_tau_message else []
-    results = [snapshot.distributions]
-    report = [chain_report.sampler_order(results, view), *notes, *chain_report.step_tables(results, view)]
+    results = [snapshot.distributions for snapshot in snapshots]
+    notes = "".join(_low_tau_note(snapshot, width) for snapshot in snapshots)
+    report = [chain_report.sampler_order(results, view), *[notes] * bool(notes)]
+    report += chain_report.step_tables(results, view)
+    if len(results) > 1:
+        report.append(chain_report.comparison(results, view))
     # The legend explains the columns that were drawn, so it comes last.
     return "\n".join(report) + view.draw_legend()
 
 
+def _low_tau_note(snapshot: Snapshot, width: int) -> str:
+    from tsoft.charts.style import wrapped
+
+    engine = snapshot.chain.engine if snapshot.chain else None
+    message = engine.low_tau_message(snapshot.tau) if engine else None
+    return wrapped(f"{engine.name} {message}.", width) if engine and message else ""
+
+
 @dataclass(frozen=True)
 class Exports:
-    """What a file can contain: a snapshot's numbers, a screenshot of the app, or the whole state.
+    """What a file can contain: the numbers of the snapshots, a screenshot of the app, or the whole state.
 
-    The snapshot is None if a sampler removes every class.
+    There is a snapshot for each engine, and no snapshot if a sampler removes every class.
     """
 
-    snapshot: Snapshot | None
+    snapshots: Sequence[Snapshot]
     screenshot: Callable[[], str]
     saved_state: Callable[[], SavedState]
     bits: bool
@@ -64,10 +71,11 @@ def write(name: str, exports: Exports) -> str | None:
             state = exports.saved_state().text()
             with open_output(name) as out:
                 out(state)
-        elif exports.snapshot is None:
+        elif not exports.snapshots:
             return "A sampler removes every class, so there are no numbers to export."
         elif format and format.name in ("json", "csv"):
-            records = DistributionRecords([exports.snapshot.distributions], Content(bits=exports.bits))
+            results = [snapshot.distributions for snapshot in exports.snapshots]
+            records = DistributionRecords(results, Content(bits=exports.bits))
             with open_output(name) as out:
                 for text in write_records(records, format.name, NumberFormat()):
                     out(text)

@@ -1,23 +1,34 @@
-"""The line at the bottom, which names the most important keys."""
+"""The line at the bottom: the most important keys, or an explanation."""
 
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from textual.content import Content
 from textual.widget import Widget
+
+from tsoft.errors import shortened
 
 # The blanks between two hints.
 _GAP = "  "
 
 
 class KeyLine(Widget):
-    """As many of the hints as fit, the most important ones first."""
+    """As many of the hints as fit, the most important ones first. An explanation replaces them."""
 
     def __init__(self, hints: Sequence[str]):
         super().__init__(id="keys")
         self._hints = hints
+        self._explanation = ""
 
-    def render(self) -> str:
-        return fitting(self._hints, self.size.width)
+    def explain(self, text: str) -> None:
+        """Show an explanation; an empty text shows the keys again."""
+        self._explanation = text
+        self.refresh()
+
+    def render(self) -> Content:
+        # Content, unlike a string, is not parsed as markup.
+        width = self.size.width
+        return Content(shortened(self._explanation, width) or fitting(self._hints, width))
 
 
 def fitting(hints: Sequence[str], width: int) -> str:

@@ -36,7 +36,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("left_square_bracket", "move(-1)", "apply the sampler earlier"),
             ("right_square_bracket", "move(1)", "apply the sampler later"),
             ("a", "add", "switch a sampler on or off, from a list"),
-            ("l", "like", "use the rules of an engine"),
+            ("l", "like", "follow an engine, or compare two"),
             ("e", "explain", "show the arithmetic, then the samplers"),
         ),
     ),
@@ -82,6 +82,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
     (
         "Program",
         (
+            ("i", "describe", "explain the next measure or mark below"),
             ("c", "copy", "copy a command that shows the same"),
             ("x", "export", "export numbers, a picture, or the state"),
             ("question_mark", "help", "show this help"),
@@ -95,8 +96,8 @@ KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY
 
 # The hints in the line at the bottom, the most important ones first.
 KEY_HINTS = (
-    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "e explain", "s draw", "= target", "u undo",
-    "Space on/off", "a samplers", "l engine", "m mark", "+ - edit", "c copy", "x save", "/ find",
+    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "e explain", "s draw", "i measures", "= target",
+    "u undo", "Space on/off", "a samplers", "l engine", "m mark", "+ - edit", "c copy", "x save", "/ find",
 )  # fmt: skip
 # The hint that comes third with several rows.
 ROWS_HINT = "n p rows"
@@ -113,6 +114,9 @@ _TEXT_KEYS: tuple[KeyBinding, ...] = (
     ("P,shift+p", "row(-10)", "ten tokens back"),
     ("d", "draw(1)", "draw a token without adding it"),
     ("D,shift+d", "draw(100)", "draw 100 tokens without adding them"),
+    ("t", "tree", "open a tree of probable continuations"),
+    ("k", "keep", "keep the text, to come back to it"),
+    ("b", "kept", "go to one of the kept texts"),
 )
 
 
@@ -129,8 +133,8 @@ LIVE_KEY_GROUPS: tuple[KeyGroup, ...] = (
 )
 LIVE_KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in LIVE_KEY_GROUPS))
 LIVE_KEY_HINTS = (
-    "? help", "q quit", "s add token", "S add ten", "⌫ remove", "n p move", "Tab Enter choose", "←→ change",
-    "0 1 8 set τ", "Space on/off", "c copy", "/ find",
+    "? help", "q quit", "s add token", "S add ten", "⌫ remove", "n p move", "t tree",
+    "Tab Enter choose", "k keep", "b kept", "←→ change", "0 1 8 set τ", "Space on/off", "c copy", "/ find",
 )  # fmt: skip
 
 # What the marks on the screen and the measures mean.
@@ -152,16 +156,27 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("█", "distribution: the probability now"),
             ("░ ▏", "its bar at τ = 1 without samplers,"),
             ("", "or after m, in the marked distribution"),
-            ("█", "draws: the count of the class"),
-            ("░ ▏", "draws: the expected count"),
+            ("█ ░ ▏", "draws: the count; the expected count"),
+            ("count", "distribution: the count of the draws"),
+            ("●", "list of engines: the second one"),
             ("(0.1)", "p of a removed class without samplers;"),
             ("", "beside it, the sampler that removed it"),
             ("█▒ ≤", "API response: lower and upper bound"),
             ("*", "a measure of the listed classes alone"),
             ("?", "no probability in the API response"),
-            ("│ ┊", "chart: the current τ, and τ = 1"),
+            ("│ ┊", "chart: the current τ; τ = 1"),
             ("▁▄█", "a measure over τ from 0.01 to 100"),
             ("color", "a row's or token's probability"),
+        ),
+    ),
+    (
+        "Chain, on a wide screen",
+        (
+            ("kept", "the number of classes after the step"),
+            ("cut", "the number that the step removes"),
+            ("p cut", "their total p before the step"),
+            ("3-4", "API response: the possible numbers"),
+            ("unlisted", "API response: the other tokens"),
         ),
     ),
     (
@@ -173,9 +188,12 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("margin", "highest minus second probability"),
             ("removed", "total p of the removed classes"),
             ("TV", "half the sum of |p - q|, from 0 to 1:"),
-            ("", "p now, q marked; total variation"),
+            ("", "p now, q marked; total variation;"),
+            ("", "two engines: p in the first, q in the other"),
             ("KL", "sum of p ln(p / q) in nats or bits, from"),
             ("", "0 to ∞: p now, q marked"),
+            ("text", "p: product of its tokens' p, as set now;"),
+            ("", "sequence perplexity: exp(-ln p / tokens)"),
         ),
     ),
 )
@@ -203,24 +221,30 @@ def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS, words: str = "") -> Text:
 
 
 def _matching(lines: Sequence[tuple[str, str]], words: str) -> list[tuple[str, str]]:
-    """Return the entries that contain some words. A line without a name continues the entry before it."""
+    """Return the lines of the entries that contain some words."""
+    folded = words.casefold()
+    return [line for entry in _entries(lines) if folded in " ".join(map(" ".join, entry)).casefold() for line in entry]
+
+
+def _entries(lines: Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Return the lines of each entry. A line without a name continues the entry before it."""
     entries: list[list[tuple[str, str]]] = []
     for name, description in lines:
         if name:
             entries.append([])
         entries[-1].append((name, description))
-    folded = words.casefold()
-    return [line for entry in entries if folded in " ".join(map(" ".join, entry)).casefold() for line in entry]
+    return entries
 
 
 def explanation(name: str) -> str:
     """Return the explanation of a mark or a measure; empty for another name.
 
-    >>> explanation("margin")
-    'highest minus second probability'
+    >>> explanation("margin"), explanation("KL")
+    ('highest minus second probability', 'sum of p ln(p / q) in nats or bits, from 0 to ∞: p now, q marked')
     """
     lines = [line for _, group in LEGEND for line in group]
-    return next((description for entry, description in lines if entry == name), "")
+    entries = next((entry for entry in _entries(lines) if entry[0][0] == name), [])
+    return " ".join(description for _, description in entries)
 
 
 def key_names(keys: str) -> str:

@@ -1,37 +1,49 @@
 """The explorer of a language model: draw or choose the next token, and watch the distribution after it."""
 
-import contextlib
-import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
+import numpy as np
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from tsoft.charts.style import tau_text
+from tsoft.core.block import Block
 from tsoft.core.draw import draws
-from tsoft.errors import TsoftError, visible
+from tsoft.core.sequence_likelihood import Likelihood
+from tsoft.errors import TsoftError, UsageError, visible
 from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
+from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_state import ChangeHistory
+from tsoft.explorer.kept_dialog import KeptDialog
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
+from tsoft.explorer.likelihood_line import LikelihoodLine
 from tsoft.explorer.live_strip import LiveStrip
-from tsoft.explorer.live_text import MAX_TOKENS, LiveText
+from tsoft.explorer.live_text import MAX_TOKENS, LiveText, WrittenText
+from tsoft.explorer.model_requests import Answer, ModelRequests
+from tsoft.explorer.paint import ending
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
+from tsoft.explorer.token_likelihood import likelihood_text
+from tsoft.explorer.tree_screen import TreeScreen, TreeStart
 from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.sampling.apply_chains import compute_distributions
+from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.step import ChainError
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
+# The maximum number of kept texts.
+MAX_KEPT = 20
 # After this many seconds without an answer, the head shows that the model is working.
 NOTICE_DELAY = 0.05
-# Seconds that the model has to finish at the end. A local model does.
-CLOSE_TIMEOUT = 0.25
-# The name of the threads that wait for the model.
-MODEL_THREAD = "tsoft model"
 
 
 class LiveExplorer(Explorer):
@@ -53,7 +65,7 @@ class LiveExplorer(Explorer):
         """The model has returned the distribution after some tokens, or raised an error."""
 
         tokens: Tokens
-        answer: NextDistribution | Exception
+        answer: Answer
 
     def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live
@@ -62,10 +74,17 @@ class LiveExplorer(Explorer):
         self._draws_several = False
         # The tokens after which the model has not returned the distribution yet.
         self._requested: Tokens | None = None
-        self._model_lock = threading.Lock()
+        self._requests = ModelRequests(live.model)
         # With a generator for the text alone, the draws that add no token do not change the text.
         [self._generator] = explorer_input.generator.spawn(1)
+        self._likelihood_line = LikelihoodLine()
         super().__init__(explorer_input)
+
+    def compose(self) -> ComposeResult:
+        for widget in super().compose():
+            yield widget
+            if widget is self._strip:
+                yield self._likelihood_line
 
     @property
     def live(self) -> LiveText:
@@ -83,6 +102,7 @@ class LiveExplorer(Explorer):
 
     def _update_strip(self) -> None:
         self.query_one(LiveStrip).show_text(self._row.number)
+        self._update_likelihood()
 
     def _position_words(self) -> list[str]:
         number, length = self._row.number, len(self._live.written)
@@ -98,6 +118,136 @@ class LiveExplorer(Explorer):
         self._update_head()
         self._update_strip()
         self.after_update()
+
+    # The likelihood of the text.
+
+    @property
+    def likelihood(self) -> Likelihood | None:
+        """The likelihood of the tokens after the prompt, at the current temperature after the current samplers.
+
+        `low[0]` and `high[0]` are bounds on its logarithm. They are equal if it is known. None while a thread computes
+        it.
+        """
+        return self._likelihood_line.likelihood(self._live.continuation)
+
+    def on_likelihood_line_computed(self) -> None:
+        self.after_update()
+
+    def _distributions(self, samplers: SamplerState, block: Block) -> Distributions:
+        """Return the distributions of a block with some samplers.
+
+        Raise UsageError if the block lacks a class that has a bias, and ChainError if a sampler removes every class.
+        """
+        biases, problem = self._biases(block, samplers)
+        if problem:
+            raise UsageError(problem)
+        distributions = compute_distributions(block, np.array([samplers.tau]), samplers.chain(biases))
+        _ = distributions.kept
+        return distributions
+
+    def _update_likelihood(self) -> None:
+        texts, samplers = (self._live.continuation, *self._live.kept), self.samplers
+        self._likelihood_line.show(texts, samplers, self._settings_words, partial(self._distributions, samplers))
+
+    @property
+    def _settings_words(self) -> str:
+        """The temperature, and whether samplers are on."""
+        has_samplers = self.samplers.chain(self._row.biases) is not None
+        return f"at {tau_text(self.samplers.tau)}" + ", samplers on" * has_samplers
+
+    # The tree of continuations, and the kept texts.
+
+    def action_tree(self) -> None:
+        """Open the tree of the continuations of the text up to the current row."""
+        if self._live.has_ended and self._is_last_row:
+            self.notify("The text has ended. Backspace removes the end; p goes back.")
+            return
+        # The waiting draws would change the text under the tree.
+        self._waiting.clear()
+        self._update_head()
+        follows = self._live.is_waiting and self._is_last_row
+        count = len(self._live.written) if follows else self._row.number
+        samplers = self.samplers
+
+        def next_tokens(next_: NextDistribution) -> NextTokens:
+            return NextTokens(next_, self._distributions(samplers, next_.block))
+
+        start = TreeStart(self._live.continuation.first(count), self._settings_words, next_tokens)
+        self.push_screen(TreeScreen(start, self._live, self._requests), self._show_written)
+
+    def _show_written(self, text: WrittenText | None) -> None:
+        """Replace the tokens after the prompt."""
+        if text is None:
+            return
+        if len(text.tokens) > MAX_TOKENS:
+            self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
+            return
+        self._waiting.clear()
+        self._requested = None
+        same = self._live.continuation.common_tokens(text)
+        self._live.show(text)
+        self._drop_marks_from(same + 1)
+        number = min(len(text.tokens), len(self._live.rows) - 1)
+        self._history = self._history.replaced(replace(self.state, number=number))
+        self._show_row()
+        if self._live.is_waiting:
+            self._request(self._live.tokens)
+            self.set_timer(NOTICE_DELAY, self._show_waiting)
+
+    def action_keep(self) -> None:
+        """Keep the text."""
+        self._keep(self._live.continuation)
+
+    def on_tree_screen_branch_kept(self, message: TreeScreen.BranchKept) -> None:
+        self._keep(message.text)
+
+    def _keep(self, text: WrittenText) -> None:
+        if not text.tokens:
+            self.notify("There is no token to keep: the prompt is the whole text.")
+        elif any(self._live.all_tokens(kept) == self._live.all_tokens(text) for kept in self._live.kept):
+            self.notify("This text is kept already; b lists the kept texts.")
+        elif len(self._live.kept) >= MAX_KEPT:
+            self.notify(f"The explorer keeps at most {MAX_KEPT} texts; press b, then Backspace to drop one.")
+        else:
+            self._live.kept += (text,)
+            self._update_likelihood()
+            self.notify(f"Kept as text {len(self._live.kept)}; b lists the kept texts.")
+
+    def action_kept(self) -> None:
+        """Let the user select one of the kept texts."""
+        self._list_kept(self._show_written)
+
+    def on_tree_screen_kept_requested(self) -> None:
+        screen = self.screen
+        if isinstance(screen, TreeScreen):
+            # The selected text closes the tree.
+            self._list_kept(lambda text: None if text is None else screen.end(text))
+
+    def _list_kept(self, select: Callable[[WrittenText | None], None]) -> None:
+        kept = {str(number): text for number, text in enumerate(self._live.kept, 1)}
+        if not kept:
+            self.notify("There are no kept texts; k keeps the text.")
+            return
+        tokens = self._live.tokens
+        current = next((name for name, text in kept.items() if self._live.all_tokens(text) == tokens), None)
+
+        def drop(name: str) -> None:
+            self._live.kept = tuple(text for text in self._live.kept if text is not kept[name])
+            self._update_likelihood()
+
+        options = [(name, self._kept_line(text)) for name, text in kept.items()]
+        title = f"kept texts, p {self._settings_words}"
+        dialog = KeptDialog(title, options, current, drop)
+        self.push_screen(dialog, lambda name: select(None if name is None else kept[name]))
+
+    def _kept_line(self, text: WrittenText) -> str:
+        likelihood = self._likelihood_line.likelihood(text)
+        prob = likelihood_text(likelihood) if likelihood else "…"
+        count = f"{len(text.tokens)} token{'s' * (len(text.tokens) > 1)}"
+        start = f"p {prob:<8} {count:<9}  "
+        return start + ending(
+            self._live.shown_text(text), max(8, min(self.size.width * 9 // 10, 100) - 10 - len(start))
+        )
 
     # Draws and the model's answers.
 
@@ -165,27 +315,13 @@ class LiveExplorer(Explorer):
             self._update_text()
 
     def _request(self, tokens: Tokens) -> None:
-        """Request the distribution after some tokens from the model, in a thread.
-
-        The thread is a daemon, because a server may take long and must not delay the end of the program. The model
-        receives one request at a time. Outdated requests are skipped.
-        """
+        """Request the distribution after some tokens from the model. This makes earlier requests outdated."""
         self._requested = tokens
-
-        def run() -> None:
-            with self._model_lock:
-                if self._requested is not tokens:
-                    return
-                answer: NextDistribution | Exception
-                try:
-                    [answer] = self._live.model.next([tokens])
-                except Exception as error:
-                    answer = error
-            # The app may have ended.
-            with contextlib.suppress(RuntimeError):
-                self.post_message(self.ModelAnswered(tokens, answer))
-
-        threading.Thread(target=run, name=MODEL_THREAD, daemon=True).start()
+        self._requests.request(
+            tokens,
+            lambda: self._requested is tokens,
+            lambda answer: self.post_message(self.ModelAnswered(tokens, answer)),
+        )
 
     def on_live_explorer_model_answered(self, message: "LiveExplorer.ModelAnswered") -> None:
         if self._requested is not message.tokens:
@@ -235,7 +371,7 @@ class LiveExplorer(Explorer):
             self._choose(index, float(self.snapshot.probs[index]))
 
     @property
-    def _edit_refusal(self) -> str:
+    def edit_refusal(self) -> str:
         return "The model computes these logits, so tsoft does not edit them. Enter on a class adds it to the text."
 
     def _go(self, number: int) -> None:
@@ -251,7 +387,13 @@ class LiveExplorer(Explorer):
 
     def _drop_lost_marks(self) -> None:
         """Drop the marks of rows that the text no longer has."""
-        self._history = self._history.without_marks_from(len(self._live.rows))
+        self._drop_marks_from(len(self._live.rows))
+
+    def _drop_marks_from(self, number: int) -> None:
+        """Drop the marks of rows from this number on."""
+        self._history = self._history.without_marks_from(number)
+        # A new mark may look the same, but on a row after other tokens.
+        self._marked_picture = None
 
     def _show_history(self, history: ChangeHistory) -> None:
         super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
@@ -267,7 +409,8 @@ class LiveExplorer(Explorer):
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
-        return piped_command_line(self.samplers, self._row, self._input.arguments or (), text, bits=self._input.bits)
+        model, compared = self._input.arguments or (), self.state.compared
+        return piped_command_line(self.samplers, self._row, model, text, compared, bits=self._input.bits)
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:
@@ -277,6 +420,4 @@ class LiveExplorer(Explorer):
 
     def release(self) -> None:
         """Close the model, unless it is still working on a request."""
-        self._requested = None
-        if self._model_lock.acquire(timeout=CLOSE_TIMEOUT):
-            self._live.model.close()
+        self._requests.close()

@@ -1,6 +1,7 @@
 """A text that a model continues: a prompt, the tokens after it, and the distributions of the next token."""
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tsoft.errors import visible
@@ -14,25 +15,69 @@ MAX_TOKENS = 4000
 PARTIAL_CHARACTER = "·"
 
 
+# The distribution before a token, and the index of the token's class.
+TextStep = tuple[NextDistribution, int]
+
+
 @dataclass(frozen=True)
 class LiveToken:
     """A token of the text.
 
-    `prob` is the probability with which it was drawn or chosen, `text` how it is shown, and `incomplete` the bytes at
-    its end that do not form a character yet.
+    It is the class at `index` of the distribution before it. `prob` is the probability with which it was drawn or
+    chosen, `text` how it is shown, and `incomplete` the bytes at its end that do not form a character yet.
     """
 
     token: int
+    index: int
     prob: float
     text: str
     incomplete: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The class at `index` of a distribution, with its probability when it was drawn or chosen.
+
+    `following` is the distribution after the token; None if the model has not returned it yet.
+    """
+
+    index: int
+    prob: float
+    following: NextDistribution | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenText:
+    """The tokens after the prompt.
+
+    `nexts` are the distributions of the next token after the prompt and after each token. The last one is missing until
+    the model has answered, and if the text has ended.
+    """
+
+    tokens: tuple[LiveToken, ...]
+    nexts: tuple[NextDistribution, ...]
+
+    @property
+    def steps(self) -> list[TextStep]:
+        return [(next_, token.index) for next_, token in zip(self.nexts, self.tokens, strict=False)]
+
+    def first(self, count: int) -> "WrittenText":
+        """Return the first `count` tokens and the distribution after them."""
+        return WrittenText(self.tokens[:count], self.nexts[: count + 1])
+
+    def common_tokens(self, other: "WrittenText") -> int:
+        """Return the number of tokens at the start that are the same in another text."""
+        pairs = zip(self.tokens, other.tokens, strict=False)
+        differing = (i for i, (token, other_token) in enumerate(pairs) if token.token != other_token.token)
+        return next(differing, min(len(self.tokens), len(other.tokens)))
 
 
 class LiveText:
     """The text.
 
     Row i of `rows` is the distribution after the first i tokens. The row after the last token is missing until the
-    model has answered, and if the text has ended. With `is_answer`, the tokens answer the prompt.
+    model has answered, and if the text has ended. With `is_answer`, the tokens answer the prompt. `kept` are texts that
+    the user may come back to.
 
     Raise the errors of the model for a prompt that it cannot continue.
     """
@@ -40,18 +85,28 @@ class LiveText:
     def __init__(self, model: Model, prompt: str, *, is_answer: bool = False):
         self.model, self.prompt, self.is_answer = model, prompt, is_answer
         self._prompt_tokens = model.prompt(prompt)
-        self._nexts = model.next([self._prompt_tokens])
-        self.rows = ExplorerRows([next_.block for next_ in self._nexts])
-        self.written: list[LiveToken] = []
+        self.continuation = WrittenText((), tuple(model.next([self._prompt_tokens])))
+        self.rows = ExplorerRows([next_.block for next_ in self.continuation.nexts])
+        self.kept: tuple[WrittenText, ...] = ()
+
+    @property
+    def written(self) -> tuple[LiveToken, ...]:
+        """The tokens after the prompt."""
+        return self.continuation.tokens
 
     @property
     def tokens(self) -> Tokens:
         """The tokens of the prompt and those after it."""
-        return (*self._prompt_tokens, *(token.token for token in self.written))
+        return self.all_tokens(self.continuation)
+
+    def all_tokens(self, written: WrittenText) -> Tokens:
+        """Return the tokens of the prompt and of a text after it."""
+        return (*self._prompt_tokens, *(token.token for token in written.tokens))
 
     @property
     def has_ended(self) -> bool:
-        return bool(self.written) and self.model.ends(self.written[-1].token)
+        tokens = self.written
+        return bool(tokens) and self.model.ends(tokens[-1].token)
 
     @property
     def is_waiting(self) -> bool:
@@ -63,10 +118,25 @@ class LiveText:
 
         `prob` is the probability of the class.
         """
-        token = self._nexts[number].token(index)
-        self._truncate(number)
-        text, incomplete = self._shown(token, self.written[-1].incomplete if self.written else b"")
-        self.written.append(LiveToken(token, prob, text, incomplete))
+        self.show(self.continued(self.continuation.first(number), [Choice(index, prob)]))
+
+    def continued(self, text: WrittenText, choices: Sequence[Choice]) -> WrittenText:
+        """Return a text with some choices after it. The distribution before each choice must be known."""
+        tokens, nexts = list(text.tokens), list(text.nexts)
+        for choice in choices:
+            token = nexts[-1].token(choice.index)
+            shown, incomplete = self._shown(token, tokens[-1].incomplete if tokens else b"")
+            tokens.append(LiveToken(token, choice.index, choice.prob, shown, incomplete))
+            nexts += [choice.following] if choice.following else []
+        return WrittenText(tuple(tokens), tuple(nexts))
+
+    def show(self, written: WrittenText) -> None:
+        """Replace the tokens after the prompt."""
+        same = self.continuation.common_tokens(written)
+        self.continuation = written
+        self.rows.truncate(min(same + 1, len(written.nexts)))
+        for number in range(len(self.rows), len(written.nexts)):
+            self.rows.append(replace(written.nexts[number].block, first_row=number))
 
     def _shown(self, token: int, incomplete: bytes) -> tuple[str, bytes]:
         """Return the text that a token adds, and the bytes that are incomplete after it.
@@ -82,17 +152,11 @@ class LiveText:
 
     def add_next(self, next_: NextDistribution) -> None:
         """Add the distribution after the last token."""
-        self._nexts.append(next_)
-        self.rows.append(replace(next_.block, first_row=len(self.written)))
+        self.show(replace(self.continuation, nexts=(*self.continuation.nexts, next_)))
 
     def remove_last(self) -> None:
         """Remove the last token."""
-        self._truncate(len(self.written) - 1)
-
-    def _truncate(self, count: int) -> None:
-        """Keep only the first `count` tokens and the distribution after them."""
-        del self.written[count:], self._nexts[count + 1 :]
-        self.rows.truncate(count + 1)
+        self.show(self.continuation.first(len(self.written) - 1))
 
     def text(self, count: int) -> str:
         """Return the prompt and the first `count` tokens.
@@ -101,3 +165,7 @@ class LiveText:
         """
         pieces = b"".join(self.model.piece(token.token) for token in self.written[:count])
         return (self.prompt.encode("utf-8", "surrogateescape") + pieces).decode("utf-8", "surrogateescape")
+
+    def shown_text(self, written: WrittenText) -> str:
+        """Return the prompt and a text after it, as the screen shows them."""
+        return visible(self.prompt) + "".join(token.text for token in written.tokens)

@@ -3,18 +3,18 @@
 from math import nan
 
 import numpy as np
-from rich.console import Group
+from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.renderables.digits import Digits
+from textual.strip import Strip
 from textual.widget import Widget
 
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 from tsoft.explorer.keys import explanation
-from tsoft.explorer.paint import GRAY, short_number, tau_style
+from tsoft.explorer.paint import GRAY, PLAIN, short_number, strip, tau_style
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
 from tsoft.sampling.distributions import measure_unit
@@ -37,46 +37,67 @@ class MeasureDisplay(Widget):
         self._unit = ""
         self._tau = 1.0
         self._curve: Array | None = None
+        self._is_explained = False
+        self._strips: list[Strip] = []
+
+    def mark(self, is_explained: bool) -> None:
+        """Underline the title, or not: the explanation of the measure is on the screen."""
+        if is_explained != self._is_explained:
+            self._is_explained = is_explained
+            self.redraw()
 
     def show(self, title: str, value: float, tau: float, unit: str = "") -> None:
         self._title, self._value, self._tau, self._unit = title, value, tau, unit
-        self.refresh()
+        self.redraw()
 
     def show_curve(self, curve: Array) -> None:
         """Show the values over CURVE_TAUS."""
         self._curve = curve
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        width, height = self.size
+        self._strips = [strip(line, width) for line in self._lines(width - 1, height)]
         self.refresh()
 
-    def render(self) -> Group:
-        width, height = self.size
+    def render_line(self, y: int) -> Strip:
+        return self._strips[y] if y < len(self._strips) else strip([], self.size.width)
+
+    def _lines(self, width: int, height: int) -> list[list[Segment]]:
         number = short_number(self._value)
         style = tau_style(self._tau) + Style(bold=True)
-        value: Digits | Text
         if height >= _LARGE:
             title = f"{self._title} ({self._unit})" if self._unit else self._title
-            value = Digits(number, style)
+            segments = (part for part in Digits(number).render(style) if isinstance(part, Segment))
+            value = list(Segment.split_lines(segments))
         else:
             title = self._title
-            value = Text(shortened(f"{number} {self._unit}".rstrip(), width - 1), style)
-        return Group(
-            Text(shortened(title, width - 1), GRAY), value, spark_line(self._curve, self._tau, max(1, width - 1))
-        )
+            value = [[Segment(shortened(f"{number} {self._unit}".rstrip(), width), style)]]
+        title_style = GRAY + Style(underline=self._is_explained, bold=self._is_explained)
+        return [
+            [Segment(shortened(title, width), title_style)],
+            *value,
+            spark_line(self._curve, self._tau, max(1, width)),
+        ]
 
 
-def spark_line(curve: Array | None, tau: float, width: int) -> Text:
-    """Return values over τ as text of `width` columns, with the column of `tau` marked.
+def spark_line(curve: Array | None, tau: float, width: int) -> list[Segment]:
+    """Return values over τ as a line of `width` columns, with the column of `tau` marked.
 
     The bars reach from 0 to the highest value.
     """
     if curve is None or not np.isfinite(curve).any():
-        return Text(" " * width)
+        return [Segment(" " * width, PLAIN)]
     positions = np.linspace(0, len(curve) - 1, width)
     values = np.interp(positions, np.arange(len(curve)), np.nan_to_num(curve))
     highest = values.max() or 1.0
-    text = Text("".join(_LEVELS[min(7, int(value / highest * 8))] for value in values), GRAY)
+    text = "".join(_LEVELS[min(7, int(value / highest * 8))] for value in values)
     column = round(SliderScale(TAU).fraction(tau) * (width - 1))
-    text.stylize(tau_style(tau) + Style(bold=True), column, column + 1)
-    return text
+    mark = tau_style(tau) + Style(bold=True)
+    return [Segment(text[:column], GRAY), Segment(text[column], mark), Segment(text[column + 1 :], GRAY)]
 
 
 class MeasurePanel(Horizontal):
@@ -98,6 +119,11 @@ class MeasurePanel(Horizontal):
         for name, display, value in zip(SHOWN_MEASURES, self._displays, snapshot.measures, strict=True):
             value = value / measure_unit(name, self._bits)
             display.show(titles.get(name, name), value, snapshot.tau, units.get(name, ""))
+
+    def mark(self, explained: str) -> None:
+        """Underline the title of the measure with this name."""
+        for name, display in zip(SHOWN_MEASURES, self._displays, strict=True):
+            display.mark(name == explained)
 
     def clear(self) -> None:
         """Show that no distribution can be measured."""

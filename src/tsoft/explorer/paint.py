@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from math import inf, log10
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -85,3 +86,17 @@ def short_number(value: float) -> str:
 def prob_cell(prob: float) -> str:
     """Return a probability as text for a column of seven characters."""
     return prob_text(prob).rjust(7)
+
+
+def ending(text: str, width: int) -> str:
+    """Return the end of a text in at most `width` columns, with an ellipsis at the cut.
+
+    >>> ending("of France is Paris", 9), ending("Paris", 5)
+    ('…is Paris', 'Paris')
+    """
+    if cell_len(text) <= width:
+        return text
+    end = text[max(0, len(text) - max(0, width - 1)) :] if width > 1 else ""
+    while cell_len(end) > width - 1 and end:
+        end = end[1:]
+    return "…" + end

@@ -9,6 +9,7 @@ from tsoft.errors import shortened, visible
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.value_field import ValueField
+from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
 
@@ -26,9 +27,14 @@ class ParameterPanel(Vertical):
     def compose(self) -> ComposeResult:
         yield from (self.sliders, self._field, self._problem)
 
-    def show(self, state: SamplerState) -> None:
+    def show(self, state: SamplerState, compared: Engine | None = None) -> None:
+        """Show the samplers. Name their engine, and the engine with which it is compared."""
         self.sliders.show(state)
-        self.border_subtitle = f"like {state.engine.name}" if state.engine else ""
+        comparison = f", compared with {compared.name}" if compared else ""
+        subtitle = f"like {state.engine.name}{comparison}" if state.engine else ""
+        # A new title repaints the border.
+        if subtitle != (self.border_subtitle or ""):
+            self.border_subtitle = subtitle
 
     def edit(self) -> None:
         """Open the field for the current parameter."""

@@ -136,6 +136,21 @@ class SamplerState:
         """Return whether the engine has a parameter."""
         return self.engine is None or self.engine.has(parameter.name)
 
+    @property
+    def unsupported(self) -> list[SamplerParameter]:
+        """The parameters that are set, but have no effect because the engine lacks them.
+
+        A parameter that modifies another one of them is not listed.
+        """
+        active = [
+            setting for setting in self.settings if setting.on and setting.has_effect(setting.sampler.parameters[0])
+        ]
+        missing = (
+            [parameter for parameter in setting.visible_parameters if not self.supports(parameter)]
+            for setting in active
+        )
+        return [parameter for parameters in missing for parameter in parameters[:1]]
+
     def has_effect(self, setting: SamplerSetting) -> bool:
         first = setting.sampler.parameters[0]
         return setting.on and self.supports(first) and setting.has_effect(first)

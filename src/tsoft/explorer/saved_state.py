@@ -1,4 +1,4 @@
-"""The whole state of the explorer as a file: its rows, the samplers, the edits and the mark."""
+"""The whole state of the explorer as a file: its rows, the samplers, the edits, the mark and the compared engine."""
 
 import json
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from tsoft.explorer.sampler_state import LogitBiases, SamplerSetting, SamplerSta
 from tsoft.input.json_values import Location
 from tsoft.input.limits import read_limited
 from tsoft.output.control_characters import escaped_json
-from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 ENDING = ".tsoft"
@@ -151,12 +151,13 @@ def _state_data(state: ExplorerState) -> dict[str, Any]:
         "samplers": _samplers_data(state.samplers),
         "edits": [{"row": number, "edit": _edit_data(edit)} for number, edit in state.edits],
         "mark": None if state.mark is None else _picture_data(state.mark),
+        "compared": state.compared.name if state.compared else None,
     }
 
 
 def _read_state(state: CheckedJson, blocks: tuple[Block, ...]) -> ExplorerState:
-    row, input_order, text, samplers, edits, mark = state.fields(
-        "row", "input_order", "filter", "samplers", "edits", "mark"
+    row, input_order, text, samplers, edits, mark, compared = state.fields(
+        "row", "input_order", "filter", "samplers", "edits", "mark", "compared"
     )
     read_edits = []
     for item in edits.items():
@@ -164,14 +165,23 @@ def _read_state(state: CheckedJson, blocks: tuple[Block, ...]) -> ExplorerState:
         read_edits.append((number.whole(len(blocks)), _read_edit(edit, blocks[number.whole(len(blocks))])))
     if [number for number, _ in read_edits] != sorted({number for number, _ in read_edits}):
         edits.refuse("the rows must ascend")
+    read_samplers = _read_samplers(samplers)
     return ExplorerState(
-        _read_samplers(samplers),
+        read_samplers,
         row.whole(len(blocks)),
         input_order.flag(),
         text.text(),
         tuple((number, edit) for number, edit in read_edits if edit != RowEdit()),
         None if mark.value is None else _read_picture(mark, blocks),
+        _read_compared(compared, read_samplers.engine),
     )
+
+
+def _read_compared(compared: CheckedJson, engine: Engine | None) -> Engine | None:
+    other = _read_engine(compared)
+    if other and (engine is None or other is engine):
+        compared.refuse("only an engine is compared, with another one")
+    return other
 
 
 def _picture_data(picture: Picture) -> dict[str, Any]:
@@ -226,7 +236,7 @@ def _samplers_data(samplers: SamplerState) -> dict[str, Any]:
 
 def _read_samplers(samplers: CheckedJson) -> SamplerState:
     engine_name, settings = samplers.fields("engine", "settings")
-    engine = None if engine_name.value is None else ENGINES[engine_name.choice(tuple(ENGINES))]
+    engine = _read_engine(engine_name)
     read = tuple(_read_setting(setting) for setting in settings.items())
     names = [setting.sampler.name for setting in read]
     if len(set(names)) < len(names):
@@ -237,6 +247,10 @@ def _read_samplers(samplers: CheckedJson) -> SamplerState:
     if not state.is_reorderable and replace(state, engine=None).with_engine(engine) != state:
         settings.refuse(f"{engine_name.value} has another order of the samplers")
     return state
+
+
+def _read_engine(name: CheckedJson) -> Engine | None:
+    return None if name.value is None else ENGINES[name.choice(tuple(ENGINES))]
 
 
 def _read_setting(setting: CheckedJson) -> SamplerSetting:

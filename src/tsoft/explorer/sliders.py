@@ -144,6 +144,11 @@ class Sliders(ScrollView, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         if self._dragged is self.current:
             self._drag(event.x, inside=False)
+        # Explain the parameter under the mouse.
+        position = self.scroll_offset.y + event.y
+        text = self._parameters[position].help if 0 <= position < len(self._parameters) else None
+        if text != self.tooltip:
+            self.tooltip = text
 
     def on_mouse_up(self, _: events.MouseUp) -> None:
         if self._dragged:

@@ -38,7 +38,7 @@ class Snapshot:
 
     @cached_property
     def distributions(self) -> Distributions:
-        return compute_distributions(self.row.block, np.array([self.tau]), self.chain)
+        return compute_distributions(self.row.block, np.array([self.tau]), self.chain).with_stages()
 
     @property
     def kept(self) -> Array:

@@ -4,6 +4,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,7 +15,9 @@ from tsoft.errors import InputError, UsageError
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.eval_samples import is_eval_sample, sample_block
 from tsoft.input.inspect_logs import ZIP, samples
+from tsoft.input.json_lines import joined_lines, numbered_lines
 from tsoft.input.json_values import Location, Object, described, is_index, json_path, parsed_json
+from tsoft.input.lines import Skipped
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import error_message, is_batched, logprobs_request, mark_in, numbers_path
@@ -73,28 +76,36 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
     Each text is yielded with the number of its first line, and whether it is a `data:` line of a stream.
     """
     streamed = is_ended = False
-    for number, line in enumerate(stream, 1):
-        text = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
-        field, colon, data = text.partition(b":")
-        if colon and field in (b"data", b"event", b"id", b"retry", b""):
-            streamed = True
-            is_ended = is_ended or data.strip() == _END
-            if field == b"data" and data.strip():
-                yield number, data, True
-        elif text and is_ended:
-            options.note(
-                f"{options.source}:{number}: tsoft ignores the lines after the end of the stream, data: [DONE]"
-            )
-            return
-        elif text and streamed:
-            raise options.error(number, "expected a line of a stream, which starts with data:")
-        elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
-            # The last bracket closes the first one, so the text does not span lines.
-            yield number, text, False
-        elif text:
-            rest = stream.read()
-            yield number, text + b"\n" + rest if rest else text, False
-            return
+    skipped = Skipped(options)
+    batches = numbered_lines(stream, options)
+    for batch in batches:
+        for i, (number, line) in enumerate(batch):
+            text = line.strip()
+            field, colon, data = text.partition(b":")
+            if colon and field in (b"data", b"event", b"id", b"retry", b""):
+                streamed = True
+                is_ended = is_ended or data.strip() == _END
+                if field == b"data" and data.strip():
+                    yield number, data, True
+                    skipped = Skipped(options)
+                else:
+                    skipped.add(line)
+            elif text and is_ended:
+                options.note(
+                    f"{options.source}:{number}: tsoft ignores the lines after the end of the stream, data: [DONE]"
+                )
+                return
+            elif text and streamed:
+                raise options.error(number, "expected a line of a stream, which starts with data:")
+            elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
+                # The last bracket closes the first one, so the text does not span lines.
+                yield number, text, False
+                skipped = Skipped(options)
+            elif text:
+                yield number, joined_lines(itertools.chain([batch[i:]], batches), options), False
+                return
+            else:
+                skipped.add(line)
 
 
 # From JSON values to blocks

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from tsoft.input.fields import is_number, number
+from tsoft.input.json_problems import SURROGATE
 from tsoft.input.json_values import Location, described, is_index
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
@@ -120,7 +121,8 @@ def number_of(value: object, location: Location) -> float | None:
 
 
 def label_of(token: object, data: bytes | None, location: Location) -> str:
-    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes.
+    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes. Raise InputError
+    for a lone surrogate, which a live server's answer may have.
 
     >>> label_of(" Paris", None, Location("")), label_of("bytes:\\xe2\\x80", None, Location(""))
     (' Paris', '<0xE2><0x80>')
@@ -134,9 +136,12 @@ def label_of(token: object, data: bytes | None, location: Location) -> str:
         data = bytes.fromhex(escaped[1].replace("\\x", "")) if escaped else b""
     try:
         text = data.decode()
-        return text if escaped and data else token.encode(errors="replace").decode()
     except UnicodeDecodeError:
         return token_label(data)
+    try:
+        return text if escaped and data else token.encode().decode()
+    except UnicodeEncodeError:
+        raise location.error(SURROGATE) from None
 
 
 def bytes_of(values: object, location: Location) -> bytes | None:

@@ -48,7 +48,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             rest = batch.since(first.number)
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
-        skipped.add(batch)
+        skipped.add(batch.data)
     raise InputError(f"{options.source}: no logits: the input is empty")
 
 

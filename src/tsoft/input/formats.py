@@ -23,7 +23,7 @@ class Format:
 
     `reader_name` is the module and function that reads it, imported on first use. `endings` are its file name endings.
     `starts` are patterns for the first bytes, if these identify the format. `keys` marks formats that contain several
-    named arrays, and `columns` those whose columns have names.
+    named arrays, `columns` those whose columns have names, and `lines` those that are read line by line.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Format:
     starts: tuple[bytes, ...] = ()
     keys: bool = False
     columns: bool = False
+    lines: bool = False
 
     def reader(self) -> Reader:
         module, function = self.reader_name.split(".")
@@ -53,13 +54,13 @@ _ZIP = rb"PK\x03\x04"
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", "delimited.read", (".txt", ".dat"), columns=True),
-        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t", columns=True),
-        Format("csv", "delimited.read", (".csv",), delimiter=",", columns=True),
+        Format("text", "delimited.read", (".txt", ".dat"), columns=True, lines=True),
+        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t", columns=True, lines=True),
+        Format("csv", "delimited.read", (".csv",), delimiter=",", columns=True, lines=True),
         Format("printed", "printed.read", starts=_PRINTED),
-        Format("response", "api_responses.read", (".eval",), starts=(b"data:", b"event:")),
-        Format("json", "json.read", (".json",), starts=(_JSON,), columns=True),
-        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson"), columns=True),
+        Format("response", "api_responses.read", (".eval",), starts=(b"data:", b"event:"), lines=True),
+        Format("json", "json.read", (".json",), starts=(_JSON,), columns=True, lines=True),
+        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson"), columns=True, lines=True),
         Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),
         Format(
             "torch",

@@ -3,7 +3,6 @@
 Source: github.com/UKGovernmentBEIS/inspect_ai, src/inspect_ai/log/_recorders/eval.py.
 """
 
-import io
 import struct
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO
 from tsoft.errors import InputError
 from tsoft.input.json_values import parsed_json
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.streams import seekable
 
 # The first bytes of a zip file, and the folder of its samples.
 ZIP = b"PK\x03\x04"
@@ -25,7 +25,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 def samples(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[str, Any]]:
     """Yield the name and the document of each sample of a log, in the order of the log. Raise InputError."""
-    file = stream if stream.seekable() else io.BytesIO(stream.read())
+    file = seekable(stream, options.source, "a piped log of Inspect", options.note)
     try:
         with zipfile.ZipFile(file) as archive:
             members = [info for info in archive.infolist() if info.filename.startswith(_FOLDER)]

@@ -20,9 +20,9 @@ from tsoft.input import fields
 from tsoft.input.api_responses import ResponseReader
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_values import Location, RepeatedNames, described, parsed_rows
 from tsoft.input.labels import Labels
-from tsoft.input.lines import LONGEST_DOCUMENT, Skipped, line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -45,7 +45,6 @@ JSON_QUANTITIES = {
     name: replace(quantity, mask=f'"{quantity.mask}"') if quantity.mask in INFINITIES else quantity
     for name, quantity in QUANTITIES.items()
 }
-NumberedLine = tuple[int, bytes]
 _COLUMN_OPTIONS = "--columns, --id-column and --target-column"
 
 
@@ -87,7 +86,7 @@ class JsonRow:
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a document or, if the first line is a complete value, of each line as it arrives."""
-    batches = _numbered_lines(stream, options)
+    batches = numbered_lines(stream, options)
     for batch in batches:
         start = next((i for i, (_, line) in enumerate(batch) if line.strip()), None)
         if start is None:
@@ -99,7 +98,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
                 # A text may start with a label in brackets.
                 fix = "; if it is not JSON, pass --input-format text" if "after document" in str(error) else ""
                 raise InputError(f"{error}{fix}") from None
-            document = _joined(itertools.chain([batch], batches), options)
+            document = joined_lines(itertools.chain([batch], batches), options)
             yield from _blocks([[JsonValue(options.source, parsed_rows(document, options, batch[0][0]))]], options)
         else:
             further = (_values(lines, options) for lines in itertools.chain([batch[start + 1 :]], batches))
@@ -110,33 +109,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 def read_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of JSON lines, as the lines arrive."""
-    yield from _blocks((_values(batch, options) for batch in _numbered_lines(stream, options)), options)
-
-
-def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[NumberedLine]]:
-    """Yield the whole lines that have arrived, numbered from 1, one batch per read, without blank batches at the
-    start."""
-    batches, skipped = line_batches(stream, options, LONGEST_DOCUMENT), Skipped(options)
-    for batch in batches:
-        if batch.data.strip():
-            batches = itertools.chain([batch], batches)
-            break
-        skipped.add(batch)
-    for batch in batches:
-        yield list(enumerate(batch.data.split(b"\n"), batch.number))
-
-
-def _joined(batches: Iterable[list[NumberedLine]], options: ReadOptions) -> bytes:
-    """Return the text of all lines. Raise InputError if it is longer than LONGEST_DOCUMENT."""
-    parts: list[bytes] = []
-    size = 0
-    for batch in batches:
-        parts.append(b"\n".join(line for _, line in batch))
-        size += len(parts[-1]) + 1
-        if size > LONGEST_DOCUMENT:
-            problem = f"the JSON document is larger than {LONGEST_DOCUMENT >> 20} MB"
-            raise InputError(f"{options.source}: {problem}; write one row per line, or use .npy")
-    return b"\n".join(parts)
+    yield from _blocks((_values(batch, options) for batch in numbered_lines(stream, options)), options)
 
 
 def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[JsonValue]:

@@ -93,8 +93,7 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
 
     try:
         value = orjson.loads(data)
-        # orjson keeps only the last value of a name. Each name takes a colon, and an escape may hide one.
-        if b":" not in data or (b"\\u" not in data and data.count(b":") == _colons(value)):
+        if not _may_repeat_names(data, value):
             return value, []
     except RecursionError:
         raise options.error(line, TOO_DEEP) from None
@@ -107,18 +106,22 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
     return _parsed_slowly(data, options, line)
 
 
-def _colons(value: Any) -> int:
-    """Return the number of colons in a text of this value without repeated names and escapes."""
-    if isinstance(value, dict):
-        return len(value) + "".join(value).count(":") + _colons(list(value.values()))
-    if isinstance(value, str):
-        return value.count(":")
-    if not isinstance(value, list):
-        return 0
-    types = set(map(type, value))
-    if types == {str}:
-        return "".join(value).count(":")
-    return sum(map(_colons, value)) if types & {str, dict, list} else 0
+def _may_repeat_names(data: bytes, value: Any) -> bool:
+    """Return whether objects of a JSON text may have lost repeated names in its value, of which orjson keeps the last.
+
+    Each lost name takes at least its colon with it, and an escape may hide a colon.
+    """
+    import orjson
+
+    if b":" not in data:
+        return False
+    if b"\\u003a" in data or b"\\u003A" in data:
+        return True
+    try:
+        return data.count(b":") != orjson.dumps(value).count(b":")
+    except orjson.JSONEncodeError:
+        # orjson reads deeper values than it writes.
+        return True
 
 
 def _parsed_slowly(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[RepeatedNames]]:

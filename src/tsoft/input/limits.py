@@ -8,13 +8,27 @@ from tsoft.errors import InputError
 _BLOCK = 1 << 20
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes, a multiple of 2**20, in words.
+
+    >>> size_text(64 << 20), size_text(1 << 30)
+    ('64 MB', '1 GB')
+    """
+    return f"{size >> 30} GB" if size % (1 << 30) == 0 else f"{size >> 20} MB"
+
+
 def read_limited(stream: BinaryIO, limit: int, source: str, kind: str) -> bytes:
     """Return the rest of a stream. Raise InputError for more than `limit` bytes, a multiple of 2**20, which `kind`
     names: a text, or a list of labels."""
     data = read_at_most(stream, limit + 1)
-    if len(data) > limit:
-        raise InputError(f"{source}: the {kind} is larger than {limit >> 20} MB; pass a shorter one")
+    check_size(len(data), limit, source, kind)
     return data
+
+
+def check_size(size: int, limit: int, source: str, kind: str) -> None:
+    """Raise InputError for more bytes than the limit, as `read_limited` does."""
+    if size > limit:
+        raise InputError(f"{source}: the {kind} is larger than {size_text(limit)}; pass a shorter one")
 
 
 def read_at_most(stream: BinaryIO, count: int) -> bytes:

@@ -11,13 +11,12 @@ from typing import BinaryIO
 
 from tsoft.errors import InputError
 from tsoft.input import fast_numbers, fields
+from tsoft.input.limits import size_text
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
-# A line without an end would fill the memory. A JSON document, which is often one line, may be longer.
-LONGEST_LINE, LONGEST_DOCUMENT = 1 << 28, 1 << 30
 # The first character of a line that is neither blank nor only a comment.
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 
@@ -107,35 +106,36 @@ class LineBatch:
 
 def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = None) -> Iterator[LineBatch]:
     """Yield the whole lines that have arrived, one batch per read. Raise InputError for a line of more than `longest`
-    bytes, by default LONGEST_LINE."""
+    bytes, by default that of the options."""
     number = 1
     parts: list[bytes] = []
-    size, longest = 0, longest or LONGEST_LINE
+    size, longest = 0, longest or options.longest_line
     # read1 returns the available bytes; read would wait for a whole chunk.
     while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
         head, newline, tail = chunk.rpartition(b"\n")
-        size = len(tail) if newline else size + len(chunk)
+        size += chunk.find(b"\n") if newline else len(chunk)
         if size > longest:
-            raise options.error(number, f"the line is longer than {longest >> 20} MB; write one row per line")
+            problem = f"the line is longer than {size_text(longest)}"
+            raise options.error(number, f"{problem}; write one row per line, or pass {options.longer_lines}")
         if not newline:
             parts.append(tail)
             continue
         batch = LineBatch(_without_mark(b"".join([*parts, head]), number), number, options)
         yield batch
-        number, parts = number + batch.count, [tail]
+        number, parts, size = number + batch.count, [tail], len(tail)
     if rest := b"".join(parts):
         yield LineBatch(_without_mark(rest, number), number, options)
 
 
 class Skipped:
-    """Counts the blank lines and comments before the first other line. A stream of them may not end."""
+    """Counts the blank lines and comments before another line. A stream of them may not end."""
 
     def __init__(self, options: ReadOptions):
         self._options, self._bytes = options, 0
 
-    def add(self, batch: LineBatch) -> None:
-        """Add a batch. Raise InputError if there are too many bytes."""
-        self._bytes += len(batch.data) + 1
+    def add(self, lines: bytes) -> None:
+        """Add one or more lines. Raise InputError if there are too many bytes."""
+        self._bytes += len(lines) + 1
         if self._bytes > LONGEST_BLANK:
             problem = f"no numbers in the first {LONGEST_BLANK >> 20} MB, only blank lines or comments"
             raise InputError(f"{self._options.source}: {problem}; remove them")

@@ -21,7 +21,7 @@ from tsoft.input.labels import Labels
 from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.streams import Pieces
-from tsoft.input.targets import Targets, check_dtype, parse_array
+from tsoft.input.targets import Targets, check_dtype, read_array
 
 LABELS, TAUS, TARGETS = "labels", "taus", "targets"
 # The names of the array of the rows' keys.
@@ -140,11 +140,6 @@ def _blocks(file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, 
         yield from npy.blocks(stream, header, options, None)
 
 
-def _header_and_data(file: ArrayFile, name: str, source: str, check: npy.DtypeCheck) -> tuple[npy.NpyHeader, bytes]:
-    with file.open(name, source, check) as (header, stream):
-        return header, stream.read()
-
-
 def _labels(file: ArrayFile, source: str) -> tuple[str, ...]:
     """Return the labels in an array of strings."""
     return tuple(_values(file, LABELS, f"{source}: {LABELS}", npy.check_text, "labels"))
@@ -197,7 +192,8 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
 def _targets(file: ArrayFile, key: str, source: str, ignored: int | None) -> Targets:
     if key in file.texts:
         return Targets(file.texts[key], source, shape=(len(file.texts[key]),), ignored=ignored)
-    return parse_array(*_header_and_data(file, key, source, check_dtype), source, ignored)
+    with file.open(key, source, check_dtype) as (header, stream):
+        return read_array(header, stream, source, ignored)
 
 
 def _with_targets(

@@ -16,6 +16,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import npy
+from tsoft.input.limits import read_at_most
 from tsoft.input.named_arrays import IDS, LABELS, read_arrays
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import seekable
@@ -103,7 +104,7 @@ class Npz:
             return None if got == dtype else f"expected {dtype.__name__}, got {got}"
 
         with self.open(name, f"{self.source}: {name}", check) as (header, stream):
-            data = stream.read()
+            data = read_at_most(stream, header.size + 1)
         header.check(len(data), f"{self.source}: {name}")
         return np.frombuffer(data, header.dtype)
 

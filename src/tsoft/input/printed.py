@@ -13,6 +13,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
+from tsoft.input.limits import read_at_most
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
@@ -31,7 +32,7 @@ _SAVE = "save the array with numpy.save('logits.npy', array)"
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the rows of the numbers. Raise InputError if numbers are left out, or anything else is among them."""
-    data = stream.read(LONGEST + 1)
+    data = read_at_most(stream, LONGEST + 1)
     if len(data) > LONGEST:
         raise InputError(f"{options.source}: too long for printed numbers; {_SAVE}")
     values = _array(decode_text(data, options.source), options)

@@ -11,6 +11,11 @@ from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES, Quantity, to_logits
 
+# The longest line of a text, in MB. A line without an end would fill the memory.
+MAX_LINE = 256
+# A JSON document, which is often one line of many rows, may be this many times as long.
+_LINES_PER_DOCUMENT = 4
+
 
 @dataclass(frozen=True)
 class ColumnOptions:
@@ -40,7 +45,8 @@ class ReadOptions:
 
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
     logits. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets` requests the true
-    classes of the rows, if the source has them. `note` is called with each note to the user.
+    classes of the rows, if the source has them. `note` is called with each note to the user. `max_line` is the longest
+    line of a text, in MB.
     """
 
     source: str
@@ -51,6 +57,22 @@ class ReadOptions:
     targets: TargetSource | None = None
     note: Callable[[str], None] = lambda _: None
     columns: ColumnOptions = ColumnOptions()
+    max_line: int = MAX_LINE
+
+    @property
+    def longest_line(self) -> int:
+        """The bytes of the longest line of a text."""
+        return self.max_line << 20
+
+    @property
+    def longest_document(self) -> int:
+        """The bytes of the longest JSON document."""
+        return _LINES_PER_DOCUMENT * self.longest_line
+
+    @property
+    def longer_lines(self) -> str:
+        """The option that doubles these limits, for messages."""
+        return f"--max-line {2 * self.max_line}"
 
     @property
     def reads_targets(self) -> bool:

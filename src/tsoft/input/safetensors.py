@@ -123,7 +123,10 @@ def opened(stream: BinaryIO, options: ReadOptions) -> Safetensors:
     if not start:
         raise InputError(f"{source}: no array: the input is empty")
     if len(start) < 8 or size > LONGEST_HEADER:
-        kind = kind_of(start + file.read(256))
+        head = start + file.read(256)
+        if head[4:9] == b"\0\0\0\0{":
+            raise InputError(f"{source}: the header has {size} bytes; the limit is {LONGEST_HEADER}")
+        kind = kind_of(head)
         raise InputError(f"{source}: {f'this is {kind}' if kind else 'not a safetensors file'}")
     text = file.read(size)
     if len(text) < size:

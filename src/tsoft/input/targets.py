@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from tsoft.errors import InputError, shortened
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.fields import is_number
+from tsoft.input.limits import check_size, read_at_most, read_limited
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import binary_note
 from tsoft.input.utf8 import decode_text
 
+# A list of 100 million targets of 10 bytes.
+MAX_BYTES = 1 << 30
 _ONE_EACH = "expected one target per row"
 _ORDER = "; pass the logits first, then one integer per row"
 
@@ -168,8 +171,10 @@ def check_dtype(dtype: np.dtype[Any]) -> str | None:
     return None if check_text(dtype) is None else check_real(dtype)
 
 
-def parse_array(header: NpyHeader, data: bytes, source: str, ignored: int | None = None) -> Targets:
-    """Return the targets in an array, one per row. Raise InputError for a one-hot array."""
+def read_array(header: NpyHeader, stream: BinaryIO, source: str, ignored: int | None = None) -> Targets:
+    """Return the targets in the array after a header, one per row. Raise InputError for a one-hot or too large one."""
+    check_size(header.size, MAX_BYTES, source, "list of targets")
+    data = read_at_most(stream, header.size + 1)
     header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     is_table = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
@@ -188,8 +193,9 @@ def parse_array(header: NpyHeader, data: bytes, source: str, ignored: int | None
         raise InputError(f"{source}: not UTF-8 text; save the targets as UTF-8") from None
 
 
-def parse_text(data: bytes, source: str, ignored: int | None = None) -> Targets:
+def read_text(stream: BinaryIO, source: str, ignored: int | None = None) -> Targets:
     """Return the targets in a text, one per line, with or without a header such as `target`. Raise InputError."""
+    data = read_limited(stream, MAX_BYTES, source, "list of targets")
     lines = decode_text(data, source).replace("\r\n", "\n").removesuffix("\n").split("\n")
     lines = [_unquoted(line.strip()) for line in lines]
     has_header = lines[0].lower() in (*TARGET_NAMES, *FURTHER_TARGET_NAMES) and lines[0] not in lines[1:]

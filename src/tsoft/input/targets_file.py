@@ -5,13 +5,9 @@ from typing import BinaryIO
 from tsoft.errors import InputError
 from tsoft.input import npy
 from tsoft.input.formats import FORMATS, by_content, by_name
-from tsoft.input.limits import read_at_most, read_limited
 from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.source import STDIN, open_input, with_head
-from tsoft.input.targets import Targets, check_dtype, parse_array, parse_text
-
-# A list of 100 million targets of 10 bytes.
-MAX_BYTES = 1 << 30
+from tsoft.input.targets import Targets, check_dtype, read_array, read_text
 
 
 def read(name: str, options: TargetSource | None = None) -> Targets:
@@ -31,8 +27,8 @@ def read(name: str, options: TargetSource | None = None) -> Targets:
             raise InputError(f"{source}: --targets-key selects an array of a file with several; remove --targets-key")
         if format.name == "npy":
             header = npy.read_header(stream, source, check_dtype)
-            return parse_array(header, read_at_most(stream, header.size + 1), source, options.ignored)
-        return parse_text(read_limited(stream, MAX_BYTES, source, "list of targets"), source, options.ignored)
+            return read_array(header, stream, source, options.ignored)
+        return read_text(stream, source, options.ignored)
 
 
 def _from_named(stream: BinaryIO, format: str, source: str, options: TargetSource) -> Targets:

@@ -46,6 +46,16 @@ class SourceOptions:
             ),
         ),
     ] = None
+    max_line: Annotated[
+        int | None,
+        _option(
+            "--max-line",
+            min=1,
+            metavar="MB",
+            show_default="256",
+            help="Longest line of a text, in MB. A JSON document may be four times as long.",
+        ),
+    ] = None
     key: Annotated[
         str | None,
         _option(

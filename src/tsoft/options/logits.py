@@ -54,6 +54,7 @@ def blocks(
             raise UsageError(_KEY_ERROR.format("typed"))
         for option, value in {
             "--input-format": options.input_format,
+            "--max-line": options.max_line,
             "--columns": options.columns,
             "--id-column": options.id_column,
             "--target-column": targets and targets.column,
@@ -63,10 +64,11 @@ def blocks(
                 raise UsageError(f"{option} has no effect on logits that are arguments; remove {option}")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
-        from tsoft.input.read_options import ColumnOptions, ReadOptions
+        from tsoft.input.read_options import MAX_LINE, ColumnOptions, ReadOptions
 
         columns = ColumnOptions(_column_names(options.columns), options.id_column)
-        reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns)
+        max_line = options.max_line or MAX_LINE
+        reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns, max_line)
         read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
@@ -132,6 +134,7 @@ def _file(options: LogitsOptions, taus: list[str] | None) -> str:
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
     from tsoft.input.formats import FORMATS, detect
+    from tsoft.input.read_options import MAX_LINE
     from tsoft.input.source import STDIN, open_input
 
     with open_input(file) as stream:
@@ -141,6 +144,8 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         if options.names_columns and not format.columns:
             problem = "--columns, --id-column and --target-column select columns by name"
             raise UsageError(f"{problem}, but the input is {format.name}; remove them")
+        if options.max_line != MAX_LINE and not format.lines:
+            raise UsageError(f"--max-line has no effect on {format.name}; remove --max-line")
         source = STDIN if file == "-" else file
         is_noted = False
         for block in format.reader()(stream, replace(options, source=source, delimiter=format.delimiter)):

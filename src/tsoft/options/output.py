@@ -367,11 +367,14 @@ def is_watched(output: OutputOptions) -> bool:
 def view(
     output: OutputOptions, display: ClassDisplayOptions | None = None, *, bits: bool = False, log: bool = False
 ) -> "View":
-    """Return how to show a result on the terminal."""
+    """Return how to show a result on the terminal, or in a file, where colors would be control characters."""
     from tsoft.charts.view import Screen, View
 
     display = display or ClassDisplayOptions()
-    return View(Screen.of_stdout(), display.show or 20, display.sort, bits, output.digits, log)
+    screen = Screen.of_stdout()
+    if output.file not in (None, "-") and not os.environ.get("FORCE_COLOR"):
+        screen = replace(screen, color=False)
+    return View(screen, display.show or 20, display.sort, bits, output.digits, log)
 
 
 def encoding(format: str, output: OutputOptions) -> str:

@@ -1,5 +1,6 @@
 """Typer's errors about the command line, in the words of tsoft's other errors."""
 
+import ast
 import re
 from typing import Any
 
@@ -50,15 +51,27 @@ def _value_message(parameter: Any, message: str) -> str:
     kind = parameter.type
     option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
     if kind.name == "share":
-        return f"{option}: expected a number or a percentage from 0% to 100%, got {message!r}{_point(message)}"
-    value, separator, _ = message.partition(" is not ")
+        # Typer has escaped the control characters of the value already.
+        value = repr(message).replace(r"\\", "\\")
+        return f"{option}: expected a number or a percentage from 0% to 100%, got {value}{_point(message)}"
+    # Typer quotes the value as Python does. The value may contain the same words.
+    quoted, separator, _ = message.rpartition(" is not ")
     if not separator:
         return f"{option}: {message}"
+    value = _unquoted(quoted)
     if choices := getattr(kind, "choices", None):
-        if option == "--units" and (hint := unit_hint(value[1:-1])):
-            return f"--units: unknown unit {value}; {hint}"
-        return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
-    return f"{option}: expected {_numbers(kind)}, got {value}{_point(value[1:-1])}"
+        if option == "--units" and (hint := unit_hint(value)):
+            return f"--units: unknown unit {value!r}; {hint}"
+        return f"{option}: {unknown('value', value, map(str, choices))}"
+    return f"{option}: expected {_numbers(kind)}, got {quoted}{_point(value)}"
+
+
+def _unquoted(text: str) -> str:
+    """Return the string whose representation a text is; any other text is returned unchanged."""
+    try:
+        return str(ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _point(value: str) -> str:

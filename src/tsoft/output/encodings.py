@@ -1,5 +1,6 @@
 """Text for terminals whose encoding lacks some characters: look-alikes for tsoft's shapes, escapes for labels."""
 
+import errno
 import functools
 import io
 import re
@@ -116,8 +117,27 @@ class EncodableStream(io.TextIOWrapper):
         return super().write(encodable(text, self.encoding))
 
 
+class ClosedOutput(io.TextIOBase):
+    """A stdout that was closed before the program started, for which Python has None. Writing to it is an error."""
+
+    encoding = "utf-8"
+    errors = "strict"
+    closed = True
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "closed")
+
+    def flush(self) -> None:
+        pass
+
+
 def adapt_standard_streams() -> None:
-    """Let stdout and stderr write look-alikes for the characters that their encodings lack."""
+    """Let stdout and stderr write look-alikes for the characters that their encodings lack. Let a closed stdout be one
+    that fails; Typer would print nothing, without an error."""
+    sys.stdout = sys.stdout or ClosedOutput()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if not isinstance(stream, io.TextIOWrapper):

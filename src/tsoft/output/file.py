@@ -65,7 +65,7 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
     OutputError, or ReaderGoneError if the reader has closed the pipe.
     """
     descriptor = _descriptor(name)
-    if descriptor == 1 and sys.stdout is None:
+    if descriptor == 1 and (sys.stdout is None or sys.stdout.closed):
         raise OutputError("stdout: closed; write to a file with -o FILE")
     with _as_output_error(name or "stdout"):
         if descriptor is not None or not _is_regular(str(name)):

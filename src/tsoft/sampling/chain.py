@@ -53,6 +53,11 @@ class Mixture:
         """The classes that remain in any component: (..., n) booleans."""
         return np.asarray((self.full_logits > -np.inf).any(0))
 
+    @property
+    def kept_count(self) -> int:
+        """The number of classes that remain in any component, over all rows."""
+        return int(np.count_nonzero((self.logits > -np.inf).any(0)))
+
     def apply(self, step: Step) -> "Mixture":
         """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
         # Biases refer to classes by their indices.
@@ -139,9 +144,13 @@ class Chain:
                 for t, mixture in enumerate(self._mixtures(z[rows], taus.tolist())):
                     result[t, rows] = mixture.merged_logits
             except AllRemovedError as error:
-                step = f"{error.step} of {self.engine.name}" if self.engine else error.step
-                raise AllRemovedError(error.row + row + first_row, step) from None
+                raise self.located(error, first_row + row) from None
         return result
+
+    def located(self, error: AllRemovedError, first_row: int) -> AllRemovedError:
+        """Return an error of rows that start at `first_row`, with the number of its row and the engine of its step."""
+        step = f"{error.step} of {self.engine.name}" if self.engine else error.step
+        return AllRemovedError(error.row + first_row, step)
 
     def _mixtures(self, z: Array, taus: list[float]) -> Iterator[Mixture]:
         """Yield the mixture after all steps at each temperature. The steps before the temperature are applied once."""

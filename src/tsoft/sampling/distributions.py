@@ -11,6 +11,7 @@ from tsoft.core import measures
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array, log_softmax, log_sum_exp, softmax
+from tsoft.sampling.step import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.core.sequence_likelihood import ChosenToken
@@ -60,6 +61,20 @@ class Distributions:
         result = replace(self, compared_with=results)
         known = ("_tempered", "probs")
         result.__dict__.update({name: self.__dict__[name] for name in known if name in self.__dict__})
+        return result
+
+    def with_stages(self) -> "Distributions":
+        """Return the same distributions, of one row at one temperature, with the effect of each step. The chain is
+        applied once for both."""
+        if self.chain is None:
+            return self
+        result = replace(self)
+        try:
+            stages = result.stages(0, 0)
+        except AllRemovedError as error:
+            raise self.chain.located(error, self.block.first_row) from None
+        logits = stages[-1].merged_logits if stages else self.block.logits[0].astype(np.float64)
+        result.__dict__.update(_tempered=(logits[np.newaxis, np.newaxis], 1.0))
         return result
 
     @cached_property

@@ -34,19 +34,25 @@ class Stage:
         """Logits of all classes whose softmax is the distribution after the step: (n,)."""
         return self.after.merged_logits
 
+    @property
+    def is_removed(self) -> Array:
+        """Whether the step removes each class: (n,) booleans."""
+        return self.before.kept & ~self.kept
+
     @cached_property
     def removed(self) -> Array:
         """The indices of the classes that the step removes, the most probable first."""
-        indices = np.flatnonzero(self.before.kept & ~self.kept)
+        indices = np.flatnonzero(self.is_removed)
         return np.asarray(indices[(-self.before.merged_logits[indices]).argsort(kind="stable")])
 
     @cached_property
     def cut(self) -> float:
         """The probability of the classes that the step removes."""
+        before = softmax(self.before.logits)
+        columns = slice(None) if self.before.columns is None else self.before.columns
         # A step that is applied by chance has more components after it than before it, in the same order.
-        before = [softmax(logits) for logits in self.before.full_logits]
         return sum(
-            weight * float(before[i % len(before)][np.isneginf(logits)].sum())
+            weight * float(before[i % len(before)][np.isneginf(logits[columns])].sum())
             for i, (weight, logits) in enumerate(zip(self.after.weights, self.after.full_logits, strict=True))
         )
 
@@ -125,17 +131,17 @@ def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | Non
     return abs(threshold), _CONDITIONS[cutoff.score_name]
 
 
-class HasRemoved(Protocol):
+class RemovingStage(Protocol):
     """A step's effect on a whole or a partial distribution."""
 
     @property
-    def removed(self) -> Array:
-        """The indices of the classes that the step removes."""
+    def is_removed(self) -> Array:
+        """Whether the step removes each class: (n,) booleans."""
 
 
-def removed_by(stages: Sequence[HasRemoved], classes: int) -> Array:
+def removed_by(stages: Sequence[RemovingStage], classes: int) -> Array:
     """Return the index of the step that removed each of the n classes, -1 for a class that remains: (n,)."""
     steps = np.full(classes, -1)
     for i, stage in enumerate(stages):
-        steps[stage.removed] = i
+        steps[stage.is_removed] = i
     return steps

@@ -1,4 +1,4 @@
-"""The first step at which two chains with the same logits and settings differ."""
+"""The first class at which two chains with the same logits and settings differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.sampling.explanation import HasRemoved, removed_by
+from tsoft.sampling.explanation import RemovingStage, removed_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +20,10 @@ class FirstDifference:
 
 
 def first_difference(
-    first: Sequence[HasRemoved], second: Sequence[HasRemoved], logits: Array, undecided: Array | None = None
+    first: Sequence[RemovingStage], second: Sequence[RemovingStage], logits: Array, undecided: Array | None = None
 ) -> FirstDifference | None:
-    """Return the earliest step of either chain that removes a class which the other chain keeps. If the step
-    removes several of these classes, the result has the one with the highest logit. None if both chains keep
-    the same classes, without regard to those that are `undecided`, (n,) booleans.
+    """Return the most probable class that one chain keeps and the other removes, by its logit: (n,) logits, with the
+    biases. None if both chains keep the same classes, without regard to those that are `undecided`, (n,) booleans.
 
     >>> from tsoft.sampling.explanation import explain
     >>> from tsoft.sampling.step import Step
@@ -40,7 +39,5 @@ def first_difference(
     differing = np.flatnonzero(differs if undecided is None else differs & ~undecided)
     if not len(differing):
         return None
-    steps = removing_step.max(0)[differing]
-    candidates = differing[steps == steps.min()]
-    index = int(candidates[logits[candidates].argmax()])
-    return FirstDifference(index, bool(removing_step[0, index] >= 0), int(steps.min()))
+    index = int(differing[logits[differing].argmax()])
+    return FirstDifference(index, bool(removing_step[0, index] >= 0), int(removing_step[:, index].max()))

@@ -48,6 +48,10 @@ class PartialDistributions(Distributions):
             return self.block.logits, self.taus
         return np.array([steps[-1].merged_logits for steps in self._mixtures])[:, np.newaxis], 1.0
 
+    def with_stages(self) -> "PartialDistributions":
+        """Return these distributions, which have the mixtures of all steps anyway."""
+        return self
+
     @cached_property
     def exact(self) -> Array:
         """Whether all classes that remain are listed and known: (k,) booleans."""

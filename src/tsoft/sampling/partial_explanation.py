@@ -35,8 +35,13 @@ class PartialStage:
         """Whether an unlisted class may remain."""
         return self.after.may_have_unlisted
 
+    @property
+    def is_removed(self) -> Array:
+        """Whether the step certainly removes each listed class: (n,) booleans."""
+        return self.before.kept & ~self.kept
+
     @cached_property
     def removed(self) -> Array:
         """The indices of the listed classes that the step certainly removes, the most probable first."""
-        indices = np.flatnonzero(self.before.kept & ~self.kept)
+        indices = np.flatnonzero(self.is_removed)
         return np.asarray(indices[(-self.z[indices]).argsort(kind="stable")])

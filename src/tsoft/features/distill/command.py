@@ -1,6 +1,6 @@
 """`tsoft distill`: the information in a teacher's soft targets, and a student's loss on them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -176,9 +176,13 @@ def _distillations(
     """Yield the teacher's blocks with the targets and the student's logits of the same rows, except the rows to leave
     out."""
     from tsoft.features.distill.soft_targets import Distillation
+    from tsoft.notes import note
     from tsoft.options import logits
     from tsoft.options.response_notes import whole_blocks
 
+    found = _targets(distillation.targets, options)
+    if found:
+        teacher = _fitting(teacher, found, "the teacher", note)
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Only the teacher's targets are used.
@@ -186,9 +190,11 @@ def _distillations(
         student_options = replace(options, column=None, key=None, separate=True)
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
         student = whole_blocks(logits.noting_probabilities(read))
+        if found:
+            student = _fitting(student, found, "the student", lambda _: None)
         pairs = with_student(teacher, student, distillation.student)
     is_empty = True
-    for block, student_block in _with_targets(pairs, distillation.targets, options):
+    for block, student_block in _with_targets(pairs, found, options):
         if distillation.alpha is not None and block.targets is None:
             raise UsageError("--alpha has no effect without targets; add --targets FILE")
         is_empty = False
@@ -198,25 +204,35 @@ def _distillations(
         raise InputError(f"every row has the target {options.ignored}, so no row remains; remove --ignore-index")
 
 
+def _targets(file: str | None, options: "TargetSource") -> "Targets | None":
+    """Return the targets of a file, if there is one."""
+    if file is None:
+        return None
+    from tsoft.input.targets_file import read
+
+    return read(file, options)
+
+
+def _fitting(
+    blocks: "Iterator[Block]", targets: "Targets", name: str, note: "Callable[[str], None]"
+) -> "Iterator[Block]":
+    """Yield the blocks with classes for these targets. This may make one row into several."""
+    return (targets.fitting(block, block.origin.source or name, note) for block in blocks)
+
+
 def _with_targets(
-    pairs: "Iterable[tuple[Block, Block | None]]", file: str | None, options: "TargetSource"
+    pairs: "Iterable[tuple[Block, Block | None]]", targets: "Targets | None", options: "TargetSource"
 ) -> "Iterator[tuple[Block, Block | None]]":
-    """Yield the pairs with the targets of a file, if there is one, and without the rows to leave out."""
+    """Yield the pairs with these targets, if there are any, and without the rows to leave out."""
     from tsoft.input.class_lookup import IGNORED
     from tsoft.notes import note
 
-    targets: Targets | None = None
-    if file is not None:
-        from tsoft.input.targets import difference_note
-        from tsoft.input.targets_file import read
-
-        targets = read(file, options)
     rows, ignored, differs = 0, 0, False
     for teacher, student in pairs:
-        block, paired = teacher, student
+        block = teacher
         if targets:
-            block = targets.fitting(teacher, teacher.origin.source or "the teacher", note)
-            paired = student and targets.fitting(student, student.origin.source or "the student", lambda _: None)
+            from tsoft.input.targets import difference_note
+
             indices = targets.block_indices(block)
             if not differs and (difference := difference_note(block, indices)):
                 differs = True
@@ -224,11 +240,11 @@ def _with_targets(
             block = replace(block, targets=indices)
         rows += len(block.logits)
         if block.targets is None or not (is_ignored := block.targets == IGNORED).any():
-            yield block, paired
+            yield block, student
             continue
         ignored += int(is_ignored.sum())
         for first, stop in _runs(~is_ignored):
-            yield block.part(first, stop), paired and paired.part(first, stop)
+            yield block.part(first, stop), student and student.part(first, stop)
     if targets:
         targets.check_count(rows)
     if ignored:

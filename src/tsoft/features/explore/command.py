@@ -50,7 +50,7 @@ class ExploredLogits(LogitsOptions):
 
 @dataclass(frozen=True)
 class EngineOptions(SamplerOptions):
-    like: Annotated[list[str] | None, like_option("ENGINE")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " Two engines are compared.")] = None
 
 
 @bundled
@@ -69,8 +69,8 @@ def explore(
     export numbers, a picture or the whole state, and c to copy the tsoft
     compute command that shows the same distribution. A state that x saved as
     FILE.tsoft opens again. With --prompt, you write a text with a language
-    model: s draws the next token, Backspace removes the last one, and Enter
-    adds the selected token.
+    model: s draws the next token, Backspace removes the last one, Enter adds
+    the selected token, and t opens a tree of the most probable continuations.
 
     Examples:
       tsoft explore
@@ -101,6 +101,7 @@ def _explorer(
     import numpy as np
 
     from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.explorer_state import ExplorerState
     from tsoft.explorer.sampler_state import SamplerState
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
@@ -117,14 +118,16 @@ def _explorer(
     taus = parsed_temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore starts at one temperature, got {len(taus)}; pass one of them")
-    if len(plan.chains) > 1:
-        raise UsageError("--like: explore follows one engine at a time; pass one of them, and press l to switch")
-    state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
+    if len(plan.chains) > 2:
+        raise UsageError("--like: explore compares two engines at most; pass two of them, and press l to switch")
+    engines = [chain.engine for chain in plan.chains if chain]
+    samplers = SamplerState.from_chain(plan.chains[0], float(taus[0]))
+    state = ExplorerState(samplers, compared=engines[1] if len(engines) > 1 else None)
     generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, bounds, start, model)
     if start.prompt is None:
         rows, arguments = _rows(input, bounds, plan.taus)
-        return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
+        return Explorer(ExplorerInput(rows, samplers, plan.biases_for, arguments, generator, start.bits, state))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import open_model, read_prompt
@@ -133,7 +136,9 @@ def _explorer(
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     arguments = tuple(as_typed(model))
-    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
+    return LiveExplorer(
+        ExplorerInput(live.rows, samplers, plan.biases_for, arguments, generator, start.bits, state), live
+    )
 
 
 def _saved_file(input: LogitsOptions) -> str | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
-from tsoft.options.output import RecordOutputOptions
+from tsoft.options.output import FigureOptions, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
@@ -82,6 +82,7 @@ def generate(
     parameters: ParameterOptions,
     rules: SamplerOptions,
     output: RecordOutputOptions,
+    figure: FigureOptions,
 ) -> None:
     """Generate text from a prompt at several temperatures.
 
@@ -100,11 +101,11 @@ def generate(
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
-    from tsoft.options.output import chosen_format
+    from tsoft.options.output import chosen_formats
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 
-    format = chosen_format(output)
+    chosen = chosen_formats(output, figure)
     seed = chosen_seed(texts.seed)
     if searches.length_penalty and searches.beams is None:
         raise UsageError("--length-penalty has no effect without --beams; pass --beams K")
@@ -118,13 +119,14 @@ def generate(
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
         prompted = PromptedModel(opened_model, text, plan)
-        alternatives = model.top_logprobs if format in ("json", "jsonl") else 0
+        has_alternatives = any(format in ("json", "jsonl") for _, format in chosen)
+        alternatives = model.top_logprobs if has_alternatives else 0
         limits = prompted.limits(texts.max_tokens, stops, alternatives)
         strategies = [
             *prompted.sampling(limits, texts.n, seed),
             *prompted.searches(limits, searches.greedy, searches.beams, searches.length_penalty),
         ]
-        Generation(prompted, strategies, seed if plan.chains else None, output).write(format)
+        Generation(prompted, strategies, seed if plan.chains else None, chosen, figure).write()
 
 
 def _stop(text: str) -> bytes:

@@ -12,7 +12,7 @@ from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note
 from tsoft.options import output as outputs
-from tsoft.options.output import OutputOptions
+from tsoft.options.output import FigureOptions, OutputOptions
 from tsoft.output.file import ended_by_signals
 from tsoft.output.watching import watched
 from tsoft.sampling.step import ChainError
@@ -28,29 +28,42 @@ class Generation:
     """
 
     def __init__(
-        self, prompted: PromptedModel, strategies: Sequence[Strategy], seed: int | None, output: OutputOptions
+        self,
+        prompted: PromptedModel,
+        strategies: Sequence[Strategy],
+        seed: int | None,
+        chosen: Sequence[tuple[OutputOptions, str]],
+        figure: FigureOptions,
     ):
-        self._prompted, self._strategies, self._seed, self._output = prompted, strategies, seed, output
+        self._prompted, self._strategies, self._seed = prompted, strategies, seed
+        # The first file is written while the texts grow.
+        self._chosen, self._output, self._figure = chosen, chosen[0][0], figure
+        self._has_run = False
         self._decoders = [decoder for strategy in strategies for decoder in strategy.decoders]
         self._error: BaseException | None = None
         self._interrupts = Interrupts()
 
-    def write(self, format: str) -> None:
-        """Write the texts, then raise the error that ended them early."""
-        result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
+    def write(self) -> None:
+        """Write the texts to each file, then raise the error that ended them early."""
         with self._interrupts.installed():
-            outputs.write(result, format, self._output, lambda: outputs.view(self._output))
+            for file, format in self._chosen:
+                result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
+                outputs.write(result, format, file, lambda: outputs.view(self._output), self._figure)
         self._prompted.note_listed_mass()
         if self._error is not None:
-            if self._output.file is not None:
-                note(f"{self._output.file} contains the texts generated so far")
+            for file, _ in self._chosen:
+                if file.file is not None:
+                    note(f"{file.file} contains the texts generated so far")
             raise self._error
 
     def _rounds(self) -> Iterator[None]:
         """Generate the texts, one token of each per round.
 
-        An error ends the texts. It is raised here only if all texts are empty.
+        An error ends the texts. It is raised here only if all texts are empty. After the first time, there is no round.
         """
+        if self._has_run:
+            return
+        self._has_run = True
         try:
             # The distribution after the prompt is already known.
             for decoder in self._decoders:

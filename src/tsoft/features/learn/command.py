@@ -64,19 +64,22 @@ def learn(options: LessonOptions) -> None:
     course = Course(restart=options.restart)
     if options.lesson is not None and not 1 <= options.lesson <= course.count:
         raise UsageError(f"there is no lesson {options.lesson}; choose one from 1 to {course.count}")
+    code = 0
     if is_app:
-        _teach(course, options.lesson, options.seed)
+        code = _teach(course, options.lesson, options.seed)
     else:
         _print(course.listing() if options.list else course.markdown(options.lesson))
+    course.note_failure()
+    if code:
+        raise typer.Exit(code)
 
 
-def _teach(course: "Course", lesson: int | None, seed: int | None) -> None:
+def _teach(course: "Course", lesson: int | None, seed: int | None) -> int:
     import numpy as np
 
     from tsoft.options.seeds import chosen_seed
 
-    if code := course.teach(lesson, np.random.default_rng(chosen_seed(seed))):
-        raise typer.Exit(code)
+    return course.teach(lesson, np.random.default_rng(chosen_seed(seed)))
 
 
 def _print(text: str) -> None:

@@ -1,8 +1,11 @@
 """The lessons together with the progress of a learner."""
 
+from contextlib import suppress
+from functools import cached_property
+
 import numpy as np
 
-from tsoft.errors import OutputError
+from tsoft.errors import InputError, OutputError
 from tsoft.explorer import terminal
 from tsoft.features.learn.lesson_app import lesson_app
 from tsoft.features.learn.lessons import lessons
@@ -14,13 +17,21 @@ class Course:
     """The course. It saves what the learner has done at once, so that nothing is lost if the program is killed."""
 
     def __init__(self, *, restart: bool = False):
-        """Raise InputError if the file with the progress is damaged, unless `restart` replaces it."""
         self._lessons = lessons()
         self._file = progress_file()
-        self._can_save = True
-        self._progress = Progress() if restart else read_progress(self._file, range(1, self.count + 1))
+        # The error that kept the progress from being saved, if any.
+        self._failure: OutputError | None = None
         if restart:
-            self._save(self._progress)
+            self._progress = Progress()
+            self._write()
+
+    @cached_property
+    def _progress(self) -> Progress:
+        """The progress, at first that in the file. Raise InputError if the file is damaged."""
+        return self._read()
+
+    def _read(self) -> Progress:
+        return read_progress(self._file, range(1, self.count + 1))
 
     @property
     def count(self) -> int:
@@ -56,15 +67,24 @@ class Course:
             wanted = app.wanted
 
     def _solved(self) -> None:
-        self._save(self._progress.with_solved(self._progress.current))
+        self._save(self._progress.with_solved([self._progress.current]))
 
     def _save(self, progress: Progress) -> None:
-        """Save the progress. If that fails, say so, once, and go on."""
+        """Save the progress, together with what another `tsoft learn` has saved in the meantime."""
         self._progress = progress
-        if not self._can_save:
-            return
-        try:
-            write_progress(progress, self._file)
-        except (OSError, OutputError) as error:
-            self._can_save = False
-            note(f"the progress is not saved: {error}")
+        with suppress(InputError):
+            self._progress = progress.with_solved(self._read().solved)
+        self._write()
+
+    def _write(self) -> None:
+        """Write the progress, until that fails."""
+        if self._failure is None:
+            try:
+                write_progress(self._progress, self._file)
+            except OutputError as error:
+                self._failure = error
+
+    def note_failure(self) -> None:
+        """Print a note if the progress could not be saved. While the app runs, it would be lost."""
+        if self._failure is not None:
+            note(f"the progress is not saved: {self._failure}")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.core.softmax import Array
 from tsoft.explorer.app import ExplorerInput
 from tsoft.explorer.draw_counts import DrawCounts
@@ -16,7 +17,7 @@ from tsoft.features.learn.lesson_text import LessonText
 @dataclass(frozen=True, eq=False)
 class LessonView:
     """What the explorer shows: the snapshot, the state and the one at the start, the draws, the index of the selected
-    class, and the tokens that were added to a text.
+    class, and the tokens that were added to a text, with their likelihood unless it is still being computed.
     """
 
     snapshot: Snapshot
@@ -25,6 +26,7 @@ class LessonView:
     counts: DrawCounts
     current: int | None = None
     written: Sequence[LiveToken] = ()
+    likelihood: Likelihood | None = None
 
     @cached_property
     def probs(self) -> Array:

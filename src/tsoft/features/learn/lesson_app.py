@@ -1,6 +1,6 @@
 """The explorer with the panel of a lesson."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,7 +13,8 @@ from tsoft.explorer.app import Explorer, ExplorerInput
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, LIVE_KEY_GROUPS, LIVE_KEY_HINTS, KeyGroup
 from tsoft.explorer.live_app import LiveExplorer
-from tsoft.explorer.live_text import LiveText, LiveToken
+from tsoft.explorer.live_text import LiveText
+from tsoft.explorer.snapshot import Snapshot
 from tsoft.features.learn.lesson import Lesson, LessonView
 from tsoft.features.learn.lesson_panel import LessonPanel, NextButton
 
@@ -21,10 +22,9 @@ LESSON_KEYS: KeyGroup = (
     "Lesson",
     (
         ("f1", "hint", "show the hint, then the text again"),
-        # Terminals report Shift F2 in one of two ways.
-        ("f3", "scroll_lesson", "scroll the text if it continues below"),
         ("f2", "lesson(1)", "next lesson"),
-        ("shift+f2,f14", "lesson(-1)", "previous lesson"),
+        ("shift+f2", "lesson(-1)", "previous lesson"),
+        ("f3", "scroll_lesson", "scroll the text if it continues below"),
     ),
 )
 LESSON_HINTS = ("F1 hint", "F2 next lesson")
@@ -36,9 +36,11 @@ class LessonExplorer(Explorer):
     TITLE = "tsoft learn"
     # The panel takes a part of the screen.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (34, "-low"), (38, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]
+        *(Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]),
+        # Most terminals report Shift F2 as F14.
+        Binding("f14", "lesson(-1)", "previous lesson", priority=True),
     ]
     key_groups: ClassVar[tuple[KeyGroup, ...]] = (LESSON_KEYS, *KEY_GROUPS)
     key_hints: ClassVar[tuple[str, ...]] = (*LESSON_HINTS, *KEY_HINTS)
@@ -55,17 +57,12 @@ class LessonExplorer(Explorer):
     def on_resize(self, event: events.Resize) -> None:
         self._lesson_run.panel.fit(event.size)
 
-    @property
-    def written(self) -> Sequence[LiveToken]:
-        return ()
+    def view(self, snapshot: Snapshot) -> LessonView:
+        """Return what the explorer shows, for the task."""
+        return LessonView(snapshot, self.state, self._lesson_run.start, self.counts, self.current)
 
     def after_update(self) -> None:
-        run, snapshot = self._lesson_run, self.snapshot
-        run.show(
-            None
-            if snapshot is None
-            else LessonView(snapshot, self.state, run.start, self.counts, self.current, self.written)
-        )
+        self._lesson_run.show(None if self.snapshot is None else self.view(self.snapshot))
 
     def action_hint(self) -> None:
         self._lesson_run.panel.turn_page()
@@ -96,9 +93,8 @@ class LiveLessonExplorer(LessonExplorer, LiveExplorer):
         self.wanted = None
         LiveExplorer.__init__(self, explorer_input, live)
 
-    @property
-    def written(self) -> Sequence[LiveToken]:
-        return self.live.written
+    def view(self, snapshot: Snapshot) -> LessonView:
+        return replace(super().view(snapshot), written=self.live.written, likelihood=self.likelihood)
 
 
 class LessonRun:

@@ -59,6 +59,8 @@ class LessonPanel(Vertical):
         self._page = 0
         self._heading, self._body, self._task_line = Static(), Static(), Static(id="lesson-task")
         self._scroll = VerticalScroll(self._body, id="lesson-scroll", can_focus=False)
+        # A scrollbar would narrow the text, which would then not fit without it.
+        self._scroll.styles.scrollbar_size_vertical = 0
         self._reading, self._next = Static(id="lesson-reading"), NextButton("", id="lesson-next")
 
     def compose(self) -> ComposeResult:
@@ -71,13 +73,13 @@ class LessonPanel(Vertical):
 
     def on_mount(self) -> None:
         self._show_page()
+        self.watch(self._scroll, "show_vertical_scrollbar", self._show_heading)
 
     def fit(self, screen: Size) -> None:
         """Move beside the explorer or above it, and leave it enough lines."""
         is_beside = screen.width >= BESIDE_COLUMNS
         self.set_class(is_beside, "-beside")
         self._scroll.styles.max_height = max(2, (screen.height if is_beside else screen.height // 2) - _OTHER_LINES)
-        self.call_after_refresh(self._show_heading)
 
     @property
     def is_solved(self) -> bool:
@@ -99,7 +101,9 @@ class LessonPanel(Vertical):
             return Text(objection, color(160))
         text = Text.assemble(task.reading(view), (f"  goal: {task.goal}", GRAY))
         if task.curve is not None:
-            text.append("  ").append_text(spark_line(task.curve(view), view.tau, _CURVE_WIDTH))
+            text.append("  ")
+            for segment in spark_line(task.curve(view), view.tau, _CURVE_WIDTH):
+                text.append(segment.text, segment.style)
         if task.is_met(view):
             text.stylize(SOLVED)
         return text
@@ -125,15 +129,16 @@ class LessonPanel(Vertical):
     def _show_page(self) -> None:
         lesson = self._lesson
         self._body.update(self._pages[self._page])
+        self._scroll.scroll_home(animate=False)
         self._task_line.update(Text.assemble(("Task: ", BOLD), *_emphasized(lesson.text.task)))
         self._next.update(Text("Next ›" if lesson.number < self._count else ""))
-        self.call_after_refresh(self._show_heading)
+        self._show_heading()
 
     def _show_heading(self) -> None:
         """Show the title, whether the task is solved, and whether the text continues below."""
         title = f"{self._lesson.number}/{self._count}  {self._lesson.text.title}"
         done = ("  ✓", SOLVED) if self._was_solved or self._is_solved else ""
-        more = ("  F3 more", GRAY) if self._scroll.max_scroll_y else ""
+        more = ("  F3 more", GRAY) if self._scroll.show_vertical_scrollbar else ""
         self._heading.update(Text.assemble((title, BOLD), done, more))
 
 

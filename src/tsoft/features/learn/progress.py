@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, OutputError
 from tsoft.output.file import open_output
 
 
@@ -19,8 +19,8 @@ class Progress:
     def at(self, number: int) -> "Progress":
         return replace(self, current=number)
 
-    def with_solved(self, number: int) -> "Progress":
-        return replace(self, solved=self.solved | {number})
+    def with_solved(self, numbers: Collection[int]) -> "Progress":
+        return replace(self, solved=self.solved.union(numbers))
 
 
 def progress_file() -> Path:
@@ -37,7 +37,7 @@ def read_progress(path: Path, lessons: Collection[int]) -> Progress:
     except FileNotFoundError:
         return Progress()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+        raise InputError(f"{path}: {error.strerror or error}; pass --restart to begin again") from None
     except (ValueError, RecursionError):
         data = None
     match data:
@@ -49,8 +49,11 @@ def read_progress(path: Path, lessons: Collection[int]) -> Progress:
 
 
 def write_progress(progress: Progress, path: Path) -> None:
-    """Write the progress to a file, whose folder is created. Raise OSError or OutputError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the progress to a file, whose folder is created. Raise OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: {error.strerror or error}") from None
     data = {"format": "tsoft learn", "current": progress.current, "solved": sorted(progress.solved)}
     with open_output(str(path)) as out:
         out(json.dumps(data) + "\n")

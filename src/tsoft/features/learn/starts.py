@@ -68,9 +68,11 @@ def next_tokens() -> LessonStart:
     """Return the 1000 most probable next tokens after "The capital of France is": logits of SmolLM2-135M-Instruct
     relative to the highest. A temperature of 1.5 comes before top-p 0.9.
     """
-    pairs = json.loads(DATA.joinpath("tokens.json").read_text("utf-8"))
-    labels, logits = zip(*pairs, strict=True)
-    samplers = SamplerState.from_chain(None, 1.5).with_value(SAMPLERS["top_p"].parameters[0], 0.9)
+    data = json.loads(DATA.joinpath("tokens.json").read_text("utf-8"))
+    labels, logits = zip(*data["tokens"], strict=True)
+    samplers = SamplerState.from_chain(None, 1.5)
+    for name, value in data["samplers"].items():
+        samplers = samplers.with_value(SAMPLERS[name].parameters[0], value)
     return LessonStart(ExplorerInput(ExplorerRows([Block(np.array([logits]), labels)]), samplers))
 
 

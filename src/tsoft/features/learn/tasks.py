@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
-from math import exp, inf, log, prod
+from math import inf, nan, prod
 
 import numpy as np
 
@@ -40,8 +40,18 @@ def other_than_order(view: LessonView) -> str:
     return "" if is_same and not view.state.edits else "only the order may change here; u undoes a change"
 
 
+def other_than_engine(view: LessonView) -> str:
+    """Object to every change but that of the engine, which sets the order of the samplers."""
+    now, start = (replace(_without_order(state.samplers), engine=None) for state in (view.state, view.start))
+    return "" if now == start and not view.state.edits else "only the engine may change here; u undoes a change"
+
+
 def _without_order(samplers: SamplerState) -> SamplerState:
     return replace(samplers, settings=tuple(sorted(samplers.settings, key=lambda setting: setting.sampler.name)))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 # Quantities of one distribution.
@@ -100,7 +110,9 @@ def _largest_difference(view: LessonView) -> float:
 def _draws(view: LessonView) -> str:
     total = view.counts.total
     return (
-        f"{total} draws, largest difference {_largest_difference(view):.2%}".replace("%", " %") if total else "no draw"
+        f"{_counted(total, 'draw')}, largest error {_largest_difference(view):.2%}".replace("%", " %")
+        if total
+        else "no draw"
     )
 
 
@@ -129,7 +141,7 @@ def first_difference() -> int:
 
 def _selected(view: LessonView) -> str:
     row = view.snapshot.row
-    return "no token" if view.current is None else f"token {row.ranks[view.current]}: {row.name(view.current)}"
+    return "no token" if view.current is None else f'token {row.ranks[view.current]}, "{row.name(view.current)}"'
 
 
 # Texts.
@@ -138,12 +150,16 @@ TOKENS, MAX_SEQUENCE_PERPLEXITY = 10, 2.0
 
 
 def _sequence_perplexity(view: LessonView) -> float:
-    return exp(-sum(log(token.prob) for token in view.written) / len(view.written))
+    """Return the sequence perplexity at the current temperature; NaN while it is being computed."""
+    return float(view.likelihood.perplexity(len(view.written)).high[0]) if view.likelihood else nan
 
 
 def _text(view: LessonView) -> str:
     count = len(view.written)
-    return f"{count} tokens, sequence perplexity {_sequence_perplexity(view):.2f}" if count else "no token"
+    if not count:
+        return "no token"
+    perplexity = f"{_sequence_perplexity(view):.2f}" if view.likelihood else "…"
+    return f"{_counted(count, 'token')}, sequence perplexity {perplexity}"
 
 
 def _is_sure_text(view: LessonView) -> bool:
@@ -203,25 +219,31 @@ def _confidence(view: LessonView) -> str:
 BEST_TAU = "1.3"
 
 TASKS = {
-    1: reach("2.00", _b_to_c, "B ÷ C", other_than_logits),
-    2: reach("73 %", _top_percent, "top probability", other_than_tau),
-    3: reach("2", _sharing, "classes with a probability", at_tau(0, "0")),
+    1: reach("2.00", _b_to_c, "p(B) ÷ p(C)", other_than_logits),
+    2: reach("73 %", _top_percent, "top-prob", other_than_tau),
+    3: reach("2", _sharing, "classes that share", at_tau(0, "0")),
     4: reach("1.099", _entropy, "entropy", at_tau(inf, "∞")),
     5: reach("3.00", _perplexity, "perplexity", other_than_tau),
     6: replace(
         reach("0.439", _heat_capacity, "heat capacity", other_than_tau),
         curve=lambda view: _heat_capacities(view, CURVE_TAUS),
     ),
-    7: Task(_draws, "1000 draws or more, within 1.00 %", _draws_agree, other_than_draws),
-    8: Task(lambda view: f"{_kept(view)} tokens", "9 or fewer", lambda view: _kept(view) <= MAX_KEPT, other_than_order),
+    7: Task(_draws, "1000 or more, within 1.00 %", _draws_agree, other_than_draws),
+    8: Task(
+        lambda view: _counted(_kept(view), "token"),
+        "9 or fewer",
+        lambda view: _kept(view) <= MAX_KEPT,
+        other_than_order,
+    ),
     9: Task(
         lambda view: f"selected: {_selected(view)}",
         "the first removed token",
         lambda view: view.current == first_difference() and not view.snapshot.kept[view.current],
+        other_than_engine,
     ),
     10: Task(_text, "10 tokens, under 2", _is_sure_text, other_than_tau),
     11: Task(_whole_text, "complete, more than 0.18", _beats_greedy),
-    12: reach("25 %", _percent_of(3), "p of the 3", other_than_tau),
+    12: reach("25 %", _percent_of(3), "p(3)", other_than_tau),
     13: Task(
         _confidence,
         "the lowest NLL",

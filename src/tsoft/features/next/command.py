@@ -11,10 +11,12 @@ from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import (
     ARRAY_FORMATS,
+    FIGURE_FORMATS,
     BitsOptions,
     ChartOptions,
     ClassDisplayOptions,
     Displayed,
+    FigureOptions,
     OutputFormat,
     OutputOptions,
     format_option,
@@ -40,7 +42,8 @@ class NextOutputOptions(OutputOptions):
     format: Annotated[
         OutputFormat | None,
         format_option(
-            "table, tsv, csv, json, jsonl, npy, npz, parquet or safetensors", "table on a terminal, jsonl in a pipe"
+            "table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png or pdf",
+            "table on a terminal, jsonl in a pipe",
         ),
     ] = None
 
@@ -57,6 +60,7 @@ def next(
     bits: BitsOptions,
     display: ClassDisplayOptions,
     charts: ChartOptions,
+    figure: FigureOptions,
 ) -> None:
     """Get the logits of the next token from a language model.
 
@@ -73,29 +77,31 @@ def next(
     """
     from tsoft.features.next.result import NextResult
     from tsoft.options import models
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
 
     # In a pipe, the default is an object, because numbers alone do not name the tokens.
-    format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
+    chosen = chosen_formats(output, log, display, charts, figure, arrays=True, default="jsonl")
     has_chain = bool(typed_fields(parameters, samplers))
-    if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
+    plain = [format for _, format in chosen if format not in ("table", *FIGURE_FORMATS)]
+    if plain and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
-            f"next writes plain logits in {format}, without --tau, --bits, and samplers;"
+            f"next writes plain logits in {plain[0]}, without --tau, --bits, and samplers;"
             " pass these to tsoft compute, or use --format table"
         )
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
         [distribution] = opened_model.next([opened_model.prompt(text)])
         plan = make_plan(samplers, parameters, temperatures.tau)
-        result = NextResult(
-            text, opened_model.name, distribution, format, plan, parsed_temperatures(plan.taus), charts.chart
-        )
-        if format in ARRAY_FORMATS:
-            from tsoft.output.file import open_output
+        for file, format in chosen:
+            result = NextResult(
+                text, opened_model.name, distribution, format, plan, parsed_temperatures(plan.taus), charts.chart
+            )
+            if format in ARRAY_FORMATS:
+                from tsoft.output.file import open_output
 
-            with open_output(output.file) as out:
-                out(result.array())
-        else:
-            write(result, format, output, lambda: view(output, display, bits=bits.bits, log=log.log))
+                with open_output(file.file) as out:
+                    out(result.array())
+            else:
+                write(result, format, file, lambda: view(output, display, bits=bits.bits, log=log.log), figure)

@@ -1,0 +1,46 @@
+"""The likelihood of written texts, whose tokens are computed once."""
+
+from collections.abc import Callable, Iterable
+
+from tsoft.core.block import Block
+from tsoft.core.sequence_likelihood import Likelihood
+from tsoft.errors import UsageError
+from tsoft.explorer.live_text import TextStep
+from tsoft.explorer.token_likelihood import UNKNOWN, product, token_likelihood
+from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.step import ChainError
+
+
+class LikelihoodCache:
+    """The likelihood of texts at one temperature after some samplers.
+
+    `distributions` returns the distributions of a block with these. It raises ChainError if a sampler removes every
+    class, and UsageError if the block lacks a class that has a bias. The likelihood is unknown then.
+    """
+
+    def __init__(self, distributions: Callable[[Block], Distributions]):
+        self._distributions = distributions
+        self._known: dict[TextStep, Likelihood] = {}
+
+    def limit(self, steps: Iterable[TextStep]) -> None:
+        """Forget all other steps, which keep their distributions in memory."""
+        needed = set(steps)
+        for step in [step for step in list(self._known) if step not in needed]:
+            del self._known[step]
+
+    def missing(self, steps: Iterable[TextStep]) -> list[TextStep]:
+        """Return the steps that are not computed yet."""
+        return [step for step in steps if step not in self._known]
+
+    def compute(self, step: TextStep) -> None:
+        next_, index = step
+        try:
+            self._known[step] = token_likelihood(self._distributions(next_.block), index)
+        except (ChainError, UsageError):
+            self._known[step] = UNKNOWN
+
+    def text(self, steps: Iterable[TextStep]) -> Likelihood | None:
+        """Return the likelihood of the tokens together; None if some are not computed yet."""
+        likelihoods = list(map(self._known.get, steps))
+        known = [likelihood for likelihood in likelihoods if likelihood is not None]
+        return product(known) if len(known) == len(likelihoods) else None

@@ -1,0 +1,65 @@
+"""The effect of each step of a chain in numbers: the classes that it keeps and cuts, and their probability."""
+
+from dataclasses import dataclass
+
+from tsoft.explorer.snapshot import Snapshot
+from tsoft.sampling.explanation import Stage
+from tsoft.sampling.partial_explanation import PartialStage
+from tsoft.sampling.sampler_table import TAU
+
+
+@dataclass(frozen=True)
+class StepEffect:
+    """The effect of a step: the numbers of the classes that it keeps and cuts, and the total probability of the classes
+    that it cuts, before the step.
+
+    Of an API response, the numbers are those of the listed classes. `undecided` is the number of those of which it is
+    not known whether they are kept, and the probability `cut_prob` is None. `may_keep_unlisted` is None without a
+    response.
+    """
+
+    name: str
+    kept: int
+    cut: int
+    cut_prob: float | None = None
+    undecided: int = 0
+    may_keep_unlisted: bool | None = None
+
+
+def step_effects(snapshot: Snapshot) -> list[StepEffect]:
+    """Return the effect of each step, in the order of the chain. A step that is applied by chance cuts its share of
+    the probability, and keeps the classes.
+
+    >>> import numpy as np
+    >>> from tsoft.core.block import Block
+    >>> from tsoft.explorer.explorer_rows import ExplorerRows
+    >>> from tsoft.sampling.chain import chain_of
+    >>> from tsoft.sampling.sampler_table import SAMPLERS
+    >>> row = ExplorerRows([Block(np.log([[0.5, 0.25, 0.125, 0.125]]))]).row(0)
+    >>> chain = chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 2})
+    >>> step_effects(Snapshot(row, 1.0, chain))
+    [StepEffect(name='top_k 2', kept=2, cut=2, cut_prob=0.25, undecided=0, may_keep_unlisted=None)]
+    """
+    effects: list[StepEffect] = []
+    for stage in snapshot.stages:
+        effects.append(_partial_effect(stage) if isinstance(stage, PartialStage) else _effect(stage))
+    return effects
+
+
+def _effect(stage: Stage) -> StepEffect:
+    before, kept = stage.before.kept_count, stage.after.kept_count
+    # A step that cuts nothing needs no sum over all classes.
+    cut_prob = stage.cut if kept < before or stage.step.sampler.by_chance else 0.0
+    return StepEffect(str(stage.step), kept, before - kept, cut_prob)
+
+
+def _partial_effect(stage: PartialStage) -> StepEffect:
+    undecided = int(stage.undecided.sum())
+    kept, cut = int(stage.kept.sum()) - undecided, int(stage.is_removed.sum())
+    return StepEffect(str(stage.step), kept, cut, None, undecided, stage.may_have_unlisted)
+
+
+def has_samplers(snapshot: Snapshot) -> bool:
+    """Return whether the chain has a step that is not the temperature."""
+    chain = snapshot.chain
+    return chain is not None and any(step.sampler.parameters[:1] != (TAU,) for step in chain.at(snapshot.tau))
