@@ -6,9 +6,9 @@ import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import View
-from tsoft.errors import shortened, visible
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import Bars, draw_bars
+from tsoft.options.figure_rows import heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # More charts side by side would be too narrow to read.
@@ -26,9 +26,7 @@ def draw_distributions(page: Canvas, rows: Sequence[Sequence[Distributions]], vi
         for ax, chart in zip(axes, charts, strict=True):
             draw_bars(ax, chart, page.theme)
         if len(rows) > 1:
-            block = results[0].block
-            key = "" if block.keys is None else f": {visible(shortened(str(block.keys[0])))}"
-            axes[0].set_ylabel(f"row {block.first_row}{key}")
+            axes[0].set_ylabel(heading(results[0].block))
 
 
 def _charts(page: Canvas, results: Sequence[Distributions], view: View) -> list[Bars]:

@@ -137,14 +137,13 @@ class DistributionsResult(Result):
 
 def first_rows(blocks: Iterable[Block], count: int, note: Callable[[str], None]) -> list[Block]:
     """Return the first rows, each as a block. `note` is called with the number of the other rows."""
-    rows: list[Block] = []
-    total = 0
-    for block in blocks:
-        total += len(block.logits)
-        rows += (block.part(row, row + 1) for row in range(min(len(block.logits), count - len(rows))))
-    if total > count:
-        note(f"the figure shows {count} of {total} rows; --rows N shows more")
-    return rows
+    from tsoft.options.figure_rows import first_of
+
+    return first_of(((len(block.logits), _row_of(block)) for block in blocks), count, note)
+
+
+def _row_of(block: Block) -> Callable[[int], Block]:
+    return lambda row: block.part(row, row + 1)
 
 
 def write(

@@ -12,6 +12,7 @@ from tsoft.sampling.distributions import measure_unit
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.core.thermodynamics import Ensemble
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +47,8 @@ class MeanResult(Result):
         if self.chart:
             yield draw_curve(averages, self.charted, view, log=self.is_log, ensemble=self.ensemble)
         yield draw_table(averages, view, self.ensemble)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.options.mean_figure import draw
+
+        draw(page, self.compute(), self.charted, view, log=self.is_log, ensemble=self.ensemble)

@@ -12,6 +12,7 @@ from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 # The number of steps per piece of the output.
 PIECE_SIZE = 1 << 16
@@ -43,3 +44,8 @@ class AnnealResult(Result):
         from tsoft.features.anneal.chart import draw
 
         return draw(self.schedules, view, self.chart)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.anneal.figure import draw
+
+        draw(page, self.schedules)

@@ -41,7 +41,7 @@ def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterat
         steps = evenly_spaced(len(histories[0].taus), MAX_STEPS)
         regret = np.column_stack([history.regret[steps] for history in histories])
         yield f"{_step_chart(names, steps, regret, view.screen, title='cumulative regret')}\n"
-        best_share = np.column_stack([_smoothed(history.best_share, steps) for history in histories])
+        best_share = np.column_stack([smoothed(history.best_share, steps) for history in histories])
         title = "share of runs that pull the best arm"
         yield f"{_step_chart(names, steps, best_share, view.screen, title=title, limits=(0.0, 1.0))}\n"
         yield from (part + "\n" for part in _distributions(explorations, steps, view.screen))
@@ -54,7 +54,7 @@ def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterat
     view.legend.add_lines(*_LEGEND, *[_UNDEFINED] * ("–" in table))
 
 
-def _smoothed(values: Array, steps: Array) -> Array:
+def smoothed(values: Array, steps: Array) -> Array:
     """Return the moving average of the values at these steps."""
     reach = len(values) // (2 * _WINDOWS)
     first, stop = np.maximum(steps - reach, 0), np.minimum(steps + reach + 1, len(values))

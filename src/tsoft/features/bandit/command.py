@@ -94,6 +94,7 @@ def bandit(
     """
     from tsoft.features.bandit.result import BanditResult
     from tsoft.input.arguments import parse_arguments
+    from tsoft.notes import note
     from tsoft.options.output import chosen_formats, kept_for, view, write
     from tsoft.options.schedule import chosen_schedules
     from tsoft.options.seeds import chosen_seed
@@ -111,7 +112,10 @@ def bandit(
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)
     explorations = kept_for(chosen, _explorations(typed, schedules, rewards, runs.runs, seed))
-    result = BanditResult(explorations, seed if runs.seed is None else None, charts.chart is not False)
+    # A table contains the seed.
+    if runs.seed is None and any(format != "table" for _, format in chosen):
+        note(f"--seed {seed} repeats this result")
+    result = BanditResult(explorations, charts.chart is not False)
     for file, format in chosen:
         write(result, format, file, lambda: view(output), figure)
 

@@ -5,30 +5,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tsoft.features.bandit.simulation import Exploration
-from tsoft.notes import note
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True, eq=False)
 class BanditResult(Result):
-    """The explorations, each computed when it is written. With `chart`, the display contains charts.
-
-    `new_seed` is the random seed if no seed was typed. A note shows it before records; a display
-    contains it.
-    """
+    """The explorations, each computed when it is written. With `chart`, the display contains charts."""
 
     explorations: Iterable[Exploration]
-    new_seed: int | None = None
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
         """Yield one record per schedule and step."""
-        if self.new_seed is not None:
-            note(f"--seed {self.new_seed} repeats this result")
         for exploration in self.explorations:
             history, labels = exploration.history, exploration.labels
             steps, arms = len(history.taus), labels or [str(i) for i in range(len(exploration.means))]
@@ -52,3 +45,8 @@ class BanditResult(Result):
         from tsoft.features.bandit.chart import draw
 
         return draw(list(self.explorations), view, self.chart)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.bandit.figure import draw
+
+        draw(page, list(self.explorations))

@@ -1,6 +1,6 @@
 """A sample as a table: the expected and the actual count of each class, with bars for both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -13,20 +13,22 @@ from tsoft.charts.view import View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
-from tsoft.features.sample.samples import Sample, samples
+from tsoft.features.sample.samples import Sample
 from tsoft.sampling.distributions import Distributions, descending_order
 
 _SUMMARY = ("draws", "seed", "chi-square", "p-value")
 
 
-def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> Iterator[str]:
-    """Yield a table for each sample of a row: for each chain, at each temperature."""
+def draw(
+    results: Sequence[Distributions], sampled: Callable[[Distributions], Iterator[Sample]], view: View
+) -> Iterator[str]:
+    """Yield a table for each sample of a row: for each chain, at each temperature. `sampled` returns the samples."""
     separator = ""
     for result in results:
         if result.chain:
             yield separator + sampler_order([result], view)
             separator = "\n"
-        for sample, color in zip(samples(result, size, seed), tau_colors(result.taus.tolist()), strict=True):
+        for sample, color in zip(sampled(result), tau_colors(result.taus.tolist()), strict=True):
             order = descending_order(result.block.logits[0], sample.probs)
             yield f"{separator}{tau_text(sample.tau)}\n\n{_table(sample, order, view, color)}"
             separator = "\n"

@@ -81,7 +81,7 @@ def sample(
       some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
     from tsoft.features.sample.result import SampleForm, SampleResult
-    from tsoft.features.sample.samples import Sample
+    from tsoft.features.sample.samples import DrawnSample, Sample
     from tsoft.options import logits
     from tsoft.options.output import chosen_formats, is_watched, kept_for, view, write
     from tsoft.options.plan import make_plan
@@ -99,11 +99,18 @@ def sample(
     plan = make_plan(samplers, parameters, temperatures.tau)
     blocks = kept_for(chosen, logits.blocks(input, plan.taus, bounds=bounds))
     taus = parsed_temperatures(plan.taus)
+    each_draw = {format: _has_draws(format, drawing) for _, format in chosen}
+    # The files of one run show the same sample.
+    kind = DrawnSample if len(chosen) > 1 and any(each_draw.values()) else Sample
     for file, format in chosen:
-        each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
-        form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(file) else Sample.draws)
+        form = SampleForm(each_draw[format], drawing.index, watched_draws if is_watched(file) else Sample.draws, kind)
         result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
         write(result, format, file, lambda: view(output, display), figure)
+
+
+def _has_draws(format: str, drawing: DrawOptions) -> bool:
+    """Return whether a format contains each draw."""
+    return drawing.draws if format in ("json", "jsonl") else format in ("tsv", "csv") and not drawing.counts
 
 
 def watched_draws(sample: "Sample") -> "Iterator[Array]":

@@ -15,19 +15,22 @@ from tsoft.options.result import Result
 from tsoft.output.records import Column, Fields, In, Records
 from tsoft.output.row_keys import ID
 from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True)
 class SampleForm:
     """The form of written samples: each draw or only the counts; in tsv, the index of a class or its label. `draws`
-    makes the draws of a sample, with or without a progress bar."""
+    makes the draws of a sample, with or without a progress bar, and `kind` determines what its counts are."""
 
     each_draw: bool
     by_index: bool
     draws: Callable[[Sample], Iterator[Array]] = Sample.draws
+    kind: type[Sample] = Sample
 
 
 class SampleResult(Result):
@@ -45,10 +48,13 @@ class SampleResult(Result):
     def _batches(self) -> Iterator[Iterator[Sample]]:
         """Yield the samples, one batch per piece of a block."""
         return (
-            samples(result, self._size, self._seed)
+            self._sampled(result)
             for block in self._blocks
             for result in distribution_pieces(block, self._taus, self._plan.chains_for(block))
         )
+
+    def _sampled(self, result: Distributions) -> Iterator[Sample]:
+        return samples(result, self._size, self._seed, self._form.kind)
 
     def records(self) -> Iterator[Records]:
         for batch in self._batches():
@@ -96,9 +102,17 @@ class SampleResult(Result):
         from tsoft.features.sample.chart import draw
 
         def draw_row(row: Block, _: int) -> Iterator[str]:
-            return draw(self._plan.results(row, self._taus), self._size, self._seed, view)
+            return draw(self._plan.results(row, self._taus), self._sampled, view)
 
         yield from each_row(((block, draw_row) for block in self._blocks), self._rows)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.sample.figure import draw
+        from tsoft.options.distribution_result import first_rows
+
+        by_row = [self._plan.results(row, self._taus) for row in first_rows(self._blocks, self._rows, page.note)]
+        sampled = [[sample for result in results for sample in self._sampled(result)] for results in by_row]
+        draw(page, list(zip(by_row, sampled, strict=True)), view)
 
 
 def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:

@@ -40,11 +40,19 @@ class Sample:
         return np.asarray(self.size * (self.probs / self.probs.sum(dtype=np.float64)))
 
 
-def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
+class DrawnSample(Sample):
+    """A sample whose counts are those of its draws, which takes longer."""
+
+    @cached_property
+    def counts(self) -> Array:
+        return sum((np.bincount(piece, minlength=len(self.probs)) for piece in self.draws()), np.zeros(1, np.int64))
+
+
+def samples(result: Distributions, size: int, seed: int, kind: type[Sample] = Sample) -> Iterator[Sample]:
     """Yield a sample of each row at each temperature, in the order of the output."""
     require_exact(result)
     tokens = result.block.partial is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):
             key = None if result.block.keys is None else result.block.keys[r]
-            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens, key)
+            yield kind(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens, key)

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoundedRow:
-    """A row, and the temperatures at which its most probable token may have the probability of the target."""
+    """A row, and the temperatures at which its most probable token, at `index`, may have the probability of the
+    target."""
 
     row: int
     target: Target
+    index: int
     taus: TemperatureRange
 
     @property
@@ -77,4 +79,4 @@ def bounded_row(block: Block, target: Target) -> BoundedRow:
     index = target.index(block) if target.measure == "prob" else top
     if target.measure not in ("prob", "top_prob") or index != top or partial.rank_of(top) != 1:
         require_whole(block)
-    return BoundedRow(block.first_row, target, top_prob_range(partial, top, target.value))
+    return BoundedRow(block.first_row, target, top, top_prob_range(partial, top, target.value))

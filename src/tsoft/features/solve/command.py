@@ -78,17 +78,19 @@ def solve(
       tsoft solve cat=2 dog=1 bird=0 --prob dog=0.25
       some-program | tsoft solve --perplexity 5
     """
-    from tsoft.features.solve.result import SolveResult
+    from tsoft.features.solve.result import SolveResult, solved_blocks
     from tsoft.options import logits
     from tsoft.options.output import chosen_formats, kept_for, view, write
 
     target = _target(targets, bits.bits)
     chosen = chosen_formats(output, bits, display, figure, forms=lambda _: ["measures"])
-    blocks = kept_for(chosen, logits.blocks(input, None, bounds=bounds))
-    results = [(SolveResult(blocks, target, format, display.rows), format, file) for file, format in chosen]
-    for result, format, file in results:
+    solved = kept_for(chosen, solved_blocks(logits.blocks(input, None, bounds=bounds), target))
+    has_unsolved = False
+    for file, format in chosen:
+        result = SolveResult(solved, format, display.rows)
         write(result, format, file, lambda: view(output, display, bits=bits.bits), figure)
-    if results[0][0].has_unsolved:
+        has_unsolved = result.has_unsolved
+    if has_unsolved:
         raise typer.Exit(NO_SOLUTION)
 
 

@@ -1,0 +1,65 @@
+"""The figure of solutions: for each row the curve of the measure over τ, the target, and the solutions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsoft.charts.curves import measure_title, surrounding_taus
+from tsoft.charts.style import tau_text
+from tsoft.charts.view import View
+from tsoft.core.block import Block
+from tsoft.features.solve.bounded_row import BoundedRow
+from tsoft.features.solve.chart import POINTS, REACH, measure_values
+from tsoft.features.solve.result import SolveRow
+from tsoft.features.solve.target import SolvedRow
+from tsoft.figures.axes import label, set_tau_axis, title_lines
+from tsoft.figures.canvas import Canvas
+from tsoft.figures.curves import draw_band, draw_span, draw_target, mark_points
+from tsoft.figures.distributions import draw_curves
+from tsoft.figures.theme import Theme
+from tsoft.options.figure_rows import heading
+from tsoft.sampling.apply_chains import compute_distributions
+
+
+def draw(page: Canvas, rows: Sequence[tuple[Block, SolveRow]], view: View) -> None:
+    """Draw a chart for each row. Each block has one row."""
+    grid = page.figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for axes, (block, row) in zip(grid, rows, strict=True):
+        if isinstance(row, BoundedRow):
+            answer = _draw_bounds(axes, block, row, page.theme)
+        else:
+            answer = _draw_solutions(axes, block, row, view, page.theme)
+        start = f"{heading(block)}: " if len(rows) > 1 else ""
+        axes.set_title(title_lines(axes, f"{start}{row.target.name} {row.target.value:g}: {answer}"))
+        draw_target(axes, row.target.value, f"target {row.target.value:g}", page.theme)
+
+
+def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: Theme) -> str:
+    """Draw the curve and mark the solutions on it. Return all solutions as text."""
+    target, solutions = row.target, np.array(row.solution.taus)
+    taus = surrounding_taus(solutions, REACH, POINTS)
+    values = measure_values(block, taus, target, view)
+    title = label(measure_title(target.measure, view) if target.measure != "prob" else target.name)
+    if values is None:
+        axes.set_ylabel(title)
+        set_tau_axis(axes, taus, theme, log=True)
+        return row.reason or "no temperature"
+    draw_curves(axes, [target.name], taus, values[np.newaxis], theme, log=True, quantity=title)
+    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])].tolist()
+    mark_points(axes, inside, target.value, list(map(tau_text, inside)), theme)
+    return ", ".join(map(tau_text, row.solution.taus)) or "no temperature"
+
+
+def _draw_bounds(axes: Any, block: Block, row: BoundedRow, theme: Theme) -> str:
+    """Draw the bounds on the probability, and mark the range of temperatures. Return the range as text."""
+    ends = np.array([] if row.reason else [row.taus.low, row.taus.high])
+    taus = surrounding_taus(ends, REACH, POINTS)
+    low, high = (bound[:, 0, row.index] for bound in compute_distributions(block, taus).bounds)
+    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity=label(row.target.name))
+    draw_band(axes, taus, low, high, theme)
+    if row.reason:
+        return "no temperature"
+    inside = np.clip(ends, taus[0], taus[-1]).tolist()
+    draw_span(axes, inside[0], inside[1], theme)
+    return f"from {tau_text(row.taus.low)} to {tau_text(row.taus.high)}"

@@ -1,0 +1,67 @@
+"""Curves over steps, and what is drawn with a curve: a band, a target, a span and marks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.figures.axes import name_curves, set_step_axis
+from tsoft.figures.theme import Theme
+
+# How much of what is behind a band shows.
+_ALPHA = 0.2
+
+
+def draw_steps(
+    axes: Any,
+    names: Sequence[str],
+    steps: Array,
+    values: Array,
+    theme: Theme,
+    *,
+    quantity: str,
+    limits: tuple[float, float] | None = None,
+    step_name: str = "step",
+) -> None:
+    """Draw a curve over the steps for each name. `values` has the shape (names, steps)."""
+    colors = [theme.color(i) for i in range(len(names))]
+    known = np.where(np.isfinite(values), values, np.nan)
+    for i, curve in enumerate(known):
+        # A single point has no line.
+        marker = "o" if np.isfinite(curve).sum() == 1 else None
+        axes.plot(steps, curve, color=colors[i], linestyle=theme.dash(i), marker=marker)
+    axes.grid(axis="y")
+    axes.set_ylabel(quantity)
+    if limits is None:
+        axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
+    else:
+        axes.set_ylim(*limits)
+    set_step_axis(axes, steps, step_name)
+    if len(names) > 1:
+        name_curves(axes, [float(curve[-1]) for curve in known], names, colors)
+
+
+def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:
+    """Draw a band from low to high. All have the shape (places,). It has a gap where a number is not finite."""
+    known = np.isfinite(places) & np.isfinite(low) & np.isfinite(high)
+    axes.fill_between(places, low, high, where=known, color=theme.color(color), alpha=_ALPHA, linewidth=0)
+
+
+def draw_target(axes: Any, value: float, name: str, theme: Theme) -> None:
+    """Draw the horizontal line of a target, with its name at the right."""
+    axes.axhline(value, color=theme.color(1), linewidth=1.2, linestyle="--")
+    axes.autoscale_view()
+    name_curves(axes, [value], [name], [theme.color(1)])
+
+
+def draw_span(axes: Any, low: float, high: float, theme: Theme) -> None:
+    """Mark a range of the horizontal axis."""
+    axes.axvspan(low, high, color=theme.color(1), alpha=_ALPHA, linewidth=0)
+
+
+def mark_points(axes: Any, places: Sequence[float], value: float, texts: Sequence[str], theme: Theme) -> None:
+    """Mark points of the same value, each with its text."""
+    axes.plot(places, [value] * len(places), "o", color=theme.color(1), zorder=3)
+    for place, text in zip(places, texts, strict=True):
+        axes.annotate(text, (place, value), (6, 6), textcoords="offset points")

@@ -1,0 +1,30 @@
+"""The figure of means over rows: the mean of a measure over τ, with a band of the standard deviation."""
+
+import numpy as np
+
+from tsoft.charts.curves import measure_limits, measure_title
+from tsoft.charts.view import View
+from tsoft.core.averages import Averages
+from tsoft.core.thermodynamics import Ensemble
+from tsoft.figures.canvas import Canvas
+from tsoft.figures.curves import draw_band
+from tsoft.figures.distributions import draw_curves
+from tsoft.options.figure_taus import drawn_taus
+from tsoft.sampling.distributions import measure_unit
+
+
+def draw(
+    page: Canvas, averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None
+) -> None:
+    taus, places = np.unique(drawn_taus(averages.taus, page.note, log=log), return_index=True)
+    average, unit = averages.by_measure[measure], measure_unit(measure, view.bits)
+    places = np.array([np.flatnonzero(averages.taus == tau)[0] for tau in taus])
+    mean, deviation = average.mean[places] / unit, average.deviation[places] / unit
+    axes = page.figure.subplots()
+    draw_band(axes, taus, mean - deviation, mean + deviation, page.theme)
+    quantity = measure_title(measure, view, ensemble)
+    tau_name = f"τ ({ensemble.units[1]})" if ensemble and ensemble.units[1] else "τ"
+    draw_curves(axes, [measure], taus, mean[np.newaxis], page.theme, log=log, quantity=quantity, tau_name=tau_name)
+    if limits := measure_limits(measure):
+        axes.set_ylim(*limits)
+    axes.set_title(f"mean ± standard deviation, {averages.rows} row{'s' * (averages.rows != 1)}")
