@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import label, label_width
+from tsoft.figures.axes import label
 from tsoft.figures.theme import Theme
 
 
@@ -31,7 +31,7 @@ def draw_counts(axes: Any, counts: Counts, theme: Theme, *, quantity: str) -> No
     style = {"color": theme.color(1), "markersize": 4, "elinewidth": 1.4, "capsize": 3}
     name = "expected ± 2 standard errors"
     axes.errorbar(counts.expected, places, xerr=2 * counts.errors, fmt="o", label=name, **style)
-    axes.set_yticks(places, [label(name, label_width(axes)) for name in counts.names])
+    axes.set_yticks(places, [label(axes, name) for name in counts.names])
     axes.set_ylim(len(counts.names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

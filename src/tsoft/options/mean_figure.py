@@ -16,7 +16,7 @@ from tsoft.sampling.distributions import measure_unit
 def draw(
     page: Canvas, averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None
 ) -> None:
-    taus, places = np.unique(drawn_taus(averages.taus, page.note, log=log), return_index=True)
+    taus = np.unique(drawn_taus(averages.taus, page.note, log=log))
     average, unit = averages.by_measure[measure], measure_unit(measure, view.bits)
     places = np.array([np.flatnonzero(averages.taus == tau)[0] for tau in taus])
     mean, deviation = average.mean[places] / unit, average.deviation[places] / unit

@@ -18,6 +18,6 @@ class Result(Recorded):
     def render(self, view: "View") -> Iterator[str]:
         """Yield the text for a terminal, in parts."""
 
+    @abstractmethod
     def draw(self, page: "Canvas", view: "View") -> None:
         """Draw the figure: what `render` shows."""
-        raise NotImplementedError

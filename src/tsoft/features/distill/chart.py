@@ -1,8 +1,7 @@
 """Soft targets as a table, their measures below it, and curves of their information over τ."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -13,12 +12,13 @@ from tsoft.charts.legend import DISTILLATION
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
+from tsoft.core.softmax import Array
 from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.sampling.apply_chains import compute_distributions
 
 # The names of the measures in a table.
-_NAMES = {
+MEASURE_NAMES = {
     "rest_prob": "rest-prob",
     "rest_entropy": "rest-entropy",
     "information": "information",
@@ -52,7 +52,7 @@ def _add_to_legend(distillation: Distillation, view: View) -> None:
     main = "top class" if distillation.targets is None else "target"
     for name in distillation.measures:
         explanation = DISTILLATION[name.replace("_", "-")].format(main=main, alpha=f"α = {distillation.alpha:g}")
-        view.legend.add_lines(f"{_NAMES[name]}: {explanation}")
+        view.legend.add_lines(f"{MEASURE_NAMES[name]}: {explanation}")
     if distillation.block.logits.shape[1] > 1 and np.isnan(distillation.rest_entropy).any():
         view.legend.add_lines(_UNDEFINED)
 
@@ -65,7 +65,7 @@ def _measures(distillation: Distillation, view: View) -> str:
         [tau_text(tau), *(_value_text(distillation, name, t, view) for name in measures)]
         for t, tau in enumerate(distillation.taus)
     ]
-    names = [header, *(_NAMES[name] for name in measures)]
+    names = [header, *(MEASURE_NAMES[name] for name in measures)]
     return text_tables(list(zip(names, *columns, strict=True)), view.screen)
 
 
@@ -83,22 +83,55 @@ def _has_evenness(distillation: Distillation) -> bool:
     return _other_classes(distillation) > 1 and bool(distillation.rest_prob.any())
 
 
-def _charts(distillation: Distillation, view: View) -> Iterator[str]:
-    """Yield a chart of the information over τ, and one of the probability and the evenness of the other classes. A
-    single other class has no evenness."""
-    taus = surrounding_taus(distillation.taus, _REACH, _POINTS)
-    over_taus = replace(distillation, taus=taus, student=None)
-    draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Curves over temperatures, `values` (names, taus), with the `limits` of their quantity, if it has any."""
+
+    title: str
+    names: Sequence[str]
+    values: Array
+    limits: tuple[float, float] | None = None
+
+
+def charted_taus(distillation: Distillation) -> Array:
+    """Return the temperatures of the charts."""
+    return surrounding_taus(distillation.taus, _REACH, _POINTS)
+
+
+def teacher_curves(distillation: Distillation) -> list[Curves]:
+    """Return the information, and the probability and the evenness of the other classes. A single other class has no
+    evenness."""
+    over_taus = replace(distillation, taus=charted_taus(distillation), student=None)
     best = _most_informative_tau(over_taus)
     title = "information (nats)" + (f", highest at {tau_text(float(f'{best:.3g}'))}" if best else "")
-    yield chart_text(draw_curves(["information"], taus, over_taus.information, title=title), view)
+    information = Curves(title, ["information"], over_taus.information.T)
     names, values, title = ["rest-prob"], [over_taus.rest_prob[:, 0]], "rest-prob"
     if _has_evenness(distillation):
         names.append("evenness")
         values.append(over_taus.rest_entropy[:, 0] / log(_other_classes(distillation)))
         title += " and evenness"
-        view.legend.add_lines(_EVENNESS)
-    yield chart_text(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)), view)
+    return [information, Curves(title, names, np.stack(values), (0.0, 1.0))]
+
+
+def _charts(distillation: Distillation, view: View) -> Iterator[str]:
+    """Yield the charts of the teacher's curves."""
+    taus = charted_taus(distillation)
+    for curves in teacher_curves(distillation):
+        if "evenness" in curves.names:
+            view.legend.add_lines(_EVENNESS)
+        yield chart_text(
+            curve_chart(
+                curves.names,
+                taus,
+                curves.values.T,
+                view.screen,
+                height=12,
+                log=True,
+                title=curves.title,
+                limits=curves.limits,
+            ),
+            view,
+        )
 
 
 def _most_informative_tau(over_taus: Distillation) -> float | None:

@@ -5,26 +5,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from tsoft.charts.style import tau_text
-from tsoft.features.distill.chart import MEASURE_NAMES, Curves, curves
+from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, teacher_curves
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import draw_curves
 from tsoft.options.figure_rows import heading
 
-# The losses of a student that the figure shows.
+# The measures of a student's loss that a chart has room for.
 _LOSSES = ("kl", "kl_tau2", "loss")
 
 
 def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
     """Draw a line of charts for each distillation, which has one row."""
-    charted = [_charts(distillation) for distillation in distillations]
+    charted = [teacher_curves(each) + _student_curves(each) for each in distillations]
     grid = page.figure.subplots(len(charted), len(charted[0]), squeeze=False)
-    for line, charts, distillation in zip(grid, charted, distillations, strict=True):
-        for axes, chart in zip(line, charts, strict=True):
-            values = np.where(np.isfinite(chart.values), chart.values, np.nan)
-            draw_curves(axes, chart.names, chart.taus, values, page.theme, log=True, quantity=chart.quantity)
-            axes.set_title(title_lines(axes, chart.title))
+    for line, charts, each in zip(grid, charted, distillations, strict=True):
+        taus = charted_taus(each)
+        for axes, curves in zip(line, charts, strict=True):
+            values = np.where(np.isfinite(curves.values), curves.values, np.nan)
+            draw_curves(axes, curves.names, taus, values, page.theme, log=True, quantity="")
+            if curves.limits:
+                axes.set_ylim(*curves.limits)
+            axes.set_title(title_lines(axes, curves.title))
         if len(charted) > 1:
-            line[0].set_title(title_lines(line[0], f"{heading(distillation.block)}: {charts[0].title}"))
+            line[0].set_ylabel(heading(each.block))
+
+
+def _student_curves(distillation: Distillation) -> list[Curves]:
+    """Return the losses of the student, if there is one."""
+    over_taus = replace(distillation, taus=charted_taus(distillation))
+    measures = [name for name in _LOSSES if name in over_taus.measures]
+    if not measures:
+        return []
+    values = np.stack([getattr(over_taus, name)[:, 0] for name in measures])
+    return [Curves("student (nats)", [MEASURE_NAMES[name] for name in measures], values)]

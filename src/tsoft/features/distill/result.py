@@ -1,6 +1,6 @@
 """The result of `tsoft distill`: the soft targets and their measures, or the averages of the measures."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from tsoft.output.row_keys import id_column, id_field
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,16 @@ class DistillResult(Result):
             return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
 
         return each_row(((each.block, row_drawer(each)) for each in self.distillations), self.rows)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.distill.figure import draw
+        from tsoft.options.figure_rows import first_of
+
+        def row_of(distillation: Distillation) -> Callable[[int], Distillation]:
+            return lambda index: distillation.part(index, index + 1)
+
+        batches = ((len(each.block.logits), row_of(each)) for each in self.distillations)
+        draw(page, first_of(batches, self.rows, page.note))
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:

@@ -64,10 +64,10 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
 def headings(strategies: Sequence[Strategy]) -> list[tuple[str, int]]:
     """Return the heading of each strategy, and its color."""
     colors = iter(tau_colors([strategy.tau for strategy in strategies if strategy.tau is not None]))
-    return [(_heading(strategy), 244 if strategy.tau is None else next(colors)) for strategy in strategies]
+    return [(heading(strategy), 244 if strategy.tau is None else next(colors)) for strategy in strategies]
 
 
-def _heading(strategy: Strategy) -> str:
+def heading(strategy: Strategy) -> str:
     if strategy.tau is None:
         return strategy.name
     tau = tau_text(strategy.tau)

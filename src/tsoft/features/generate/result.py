@@ -15,6 +15,7 @@ from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 COLUMNS = (
     "strategy", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
@@ -73,6 +74,11 @@ class GenerateResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         return self.drawn(view)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.generate.figure import draw
+
+        draw(page, list(self.texts))
 
 
 def _statistics(numbered: NumberedText) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,11 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block
+    from tsoft.options.plan import Plan
+    from tsoft.sampling.distributions import Distributions
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,12 @@ def next(
       tsoft next "Once upon a time" -o next.npz
       tsoft next "the cat sat on" --ngram book.txt
     """
+    from functools import cache
+
     from tsoft.features.next.result import NextResult
     from tsoft.options import models
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.plan import make_plan
-    from tsoft.options.temperatures import parsed_temperatures
 
     # In a pipe, the default is an object, because numbers alone do not name the tokens.
     chosen = chosen_formats(output, log, display, charts, figure, arrays=True, default="jsonl")
@@ -88,16 +94,15 @@ def next(
     if plain and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
             f"next writes plain logits in {plain[0]}, without --tau, --bits, and samplers;"
-            " pass these to tsoft compute, or use --format table"
+            " pass these to tsoft compute, or write a table or a figure"
         )
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
         [distribution] = opened_model.next([opened_model.prompt(text)])
         plan = make_plan(samplers, parameters, temperatures.tau)
+        shown = cache(lambda: _distributions(distribution.block, plan))
         for file, format in chosen:
-            result = NextResult(
-                text, opened_model.name, distribution, format, plan, parsed_temperatures(plan.taus), charts.chart
-            )
+            result = NextResult(text, opened_model.name, distribution, format, shown, charts.chart)
             if format in ARRAY_FORMATS:
                 from tsoft.output.file import open_output
 
@@ -105,3 +110,13 @@ def next(
                     out(result.array())
             else:
                 write(result, format, file, lambda: view(output, display, bits=bits.bits, log=log.log), figure)
+
+
+def _distributions(block: "Block", plan: "Plan") -> "list[Distributions]":
+    """Return the distributions at the plan's temperatures after each of its chains. Print the notes about them."""
+    from tsoft.options.response_notes import with_notes
+    from tsoft.options.temperatures import parsed_temperatures
+
+    taus = parsed_temperatures(plan.taus)
+    [noted] = plan.noted(with_notes(iter([block])), taus)
+    return plan.results(noted, taus)

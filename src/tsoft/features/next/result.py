@@ -1,37 +1,36 @@
 """The result of `tsoft next`: a model's logits for the token after a prompt."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, softmax
+from tsoft.core.softmax import softmax
 from tsoft.input.api_tokens import UNKNOWN
 from tsoft.models.tokens import NextDistribution
-from tsoft.options.plan import Plan
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
-from tsoft.sampling.distributions import descending_order
+from tsoft.sampling.distributions import Distributions, descending_order
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True, eq=False)
 class NextResult(Result):
     """The logits of a model after a prompt.
 
-    A table shows the distribution at the temperatures `taus` after the chains of the `plan`, with or without a `chart`.
-    Other formats contain the logits. `model` is the name of the model, and `format` the output format.
+    A table and a figure show its `distributions` at the temperatures, after each chain; a table with or without a
+    `chart`. Other formats contain the logits. `model` is the name of the model, and `format` the output format.
     """
 
     prompt: str
     model: str
     next: NextDistribution
     format: str
-    plan: Plan
-    taus: Array
+    distributions: Callable[[], list[Distributions]]
     chart: bool | None = None
 
     def records(self) -> Iterator[Records]:
@@ -64,11 +63,15 @@ class NextResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row
-        from tsoft.options.response_notes import with_notes
 
-        chart = len(self.taus) > 1 if self.chart is None else self.chart
-        for block in self.plan.noted(with_notes(iter([self.next.block])), self.taus):
-            yield from draw_row(self.plan.results(block, self.taus), view, chart=chart, explain=False)
+        results = self.distributions()
+        chart = len(results[0].taus) > 1 if self.chart is None else self.chart
+        yield from draw_row(results, view, chart=chart, explain=False)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.options.distribution_figure import draw_distributions
+
+        draw_distributions(page, [self.distributions()], view)
 
 
 def _alternatives(block: Block) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: 
     target, solutions = row.target, np.array(row.solution.taus)
     taus = surrounding_taus(solutions, REACH, POINTS)
     values = measure_values(block, taus, target, view)
-    title = label(measure_title(target.measure, view) if target.measure != "prob" else target.name)
+    title = label(axes, measure_title(target.measure, view) if target.measure != "prob" else target.name)
     if values is None:
         axes.set_ylabel(title)
         set_tau_axis(axes, taus, theme, log=True)
@@ -56,7 +56,7 @@ def _draw_bounds(axes: Any, block: Block, row: BoundedRow, theme: Theme) -> str:
     ends = np.array([] if row.reason else [row.taus.low, row.taus.high])
     taus = surrounding_taus(ends, REACH, POINTS)
     low, high = (bound[:, 0, row.index] for bound in compute_distributions(block, taus).bounds)
-    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity=label(row.target.name))
+    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity=label(axes, row.target.name))
     draw_band(axes, taus, low, high, theme)
     if row.reason:
         return "no temperature"

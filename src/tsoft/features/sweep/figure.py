@@ -11,17 +11,19 @@ from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.result import SweepPicture
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import draw_curves, draw_heatmap
+from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import Distributions, measure_unit
 
 
 def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, measure: str, view: View) -> None:
+    drawn_taus(results[0].taus, page.note, log=picture.is_log)
     grid = page.figure.subplots(len(results), 2, squeeze=False, width_ratios=(3, 2))
     for (left, right), full in zip(grid, results, strict=True):
         result = replace(full, taus=np.unique(full.taus))
         count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
         names, probs = most_probable(result, count)
         if picture.heatmap:
-            draw_heatmap(left, names, result.taus, probs.T, page.theme)
+            draw_heatmap(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
         else:
             draw_curves(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
         values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)

@@ -1,0 +1,40 @@
+"""The figure of texts: what each text costs, as its −ln probability so far over its tokens."""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from tsoft.charts.style import number_text
+from tsoft.features.generate.chart import heading
+from tsoft.features.generate.diversity import summary
+from tsoft.features.generate.result import NumberedText
+from tsoft.figures.canvas import Canvas
+from tsoft.figures.paths import Path, draw_paths
+from tsoft.models.decoding import Strategy
+
+
+def draw(page: Canvas, texts: Sequence[NumberedText]) -> None:
+    """Draw a curve for each text that a table shows, in the color of its strategy, whose name is at its end."""
+    strategies: dict[int, Strategy] = {id(numbered.strategy): numbered.strategy for numbered in texts}
+    paths = [
+        Path(_name(strategy), [_costs(token.logprob for token in text.generated) for text in strategy.best])
+        for strategy in strategies.values()
+    ]
+    seeds = {numbered.seed for numbered in texts if numbered.seed is not None}
+    seed = f", seed {min(seeds)}" if seeds else ""
+    axes = page.figure.subplots()
+    draw_paths(axes, paths, page.theme, quantity="−ln probability so far (nats)", step_name=f"tokens{seed}")
+
+
+def _name(strategy: Strategy) -> str:
+    count = len(strategy.best)
+    several = f" ({count} texts)" if count > 1 else ""
+    return f"{heading(strategy)}{several}: perplexity {number_text(summary(strategy.best).sequence_perplexity, 3)}"
+
+
+def _costs(logprobs: Iterable[float]) -> list[float]:
+    """Return the cost of a text before its first token and after each token.
+
+    >>> _costs([-1.0, -0.5])
+    [0.0, 1.0, 1.5]
+    """
+    return list(accumulate((-logprob for logprob in logprobs), initial=0.0))
