@@ -14,7 +14,13 @@ from tsoft.figures.theme import Theme
 # A label has at most this many lines, and takes at most this share of the width of its chart.
 _LABEL_LINES, _LABEL_SHARE = 3, 0.35
 # The same for a title.
-_TITLE_LINES, _TITLE_SHARE = 4, 0.85
+_TITLE_LINES, _TITLE_SHARE = 4, 0.6
+# The width of the ticks and the quantity beside a chart, and the height of a line of text, in font sizes.
+_MARGIN, LINE = 6.5, 1.25
+# An equals sign at which a line does not break.
+_JOINED = "\u00a0=\u00a0"
+# The part of a figure's height for its charts.
+_HEIGHT_SHARE = 0.75
 # Names become smaller by at most this factor.
 _SMALLEST = 0.5
 # The average width of a character, relative to the size of the font.
@@ -24,8 +30,7 @@ _CHARACTER = 0.55
 def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
     """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
     characters escaped."""
-    columns = axes.get_subplotspec().get_gridspec().ncols
-    room = axes.get_figure().get_figwidth() * 72 * _LABEL_SHARE / columns
+    room = axes.get_figure().get_figwidth() * 72 * _LABEL_SHARE / _grid(axes)[1]
     width = max(4, int(room / (_CHARACTER * axes.xaxis.label.get_fontsize())))
     return wrapped(visible(text), width, lines)
 
@@ -65,6 +70,32 @@ def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str =
         axes.axvline(1, color=theme.muted, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
 
 
+def set_quantity(axes: Any, text: str) -> None:
+    """Label the vertical axis, in lines that fit beside it."""
+    font = axes.yaxis.label.get_fontsize()
+    axes.set_ylabel(wrapped(visible(text), max(8, int(height_of(axes) / (_CHARACTER * font))), _LABEL_LINES))
+
+
+def name_places(axes: Any, places: Array, names: Sequence[str]) -> None:
+    """Write names beside places of the vertical axis that are 1 apart, in lines that fit, smaller if necessary."""
+    font, room = axes.yaxis.label.get_fontsize() - 1, height_of(axes) / max(1, len(names))
+    lines = min(_LABEL_LINES, max(1, int(room / (LINE * font))))
+    size = font * min(1, max(_SMALLEST, room / (LINE * font)))
+    axes.set_yticks(places, [label(axes, name, lines) for name in names], fontsize=size)
+    axes.tick_params(axis="y", length=0)
+
+
+def height_of(axes: Any) -> float:
+    """Return the approximate height of a chart in points, without its title and the numbers below."""
+    return float(axes.get_figure().get_figheight() * 72 * _HEIGHT_SHARE / _grid(axes)[0])
+
+
+def _grid(axes: Any) -> tuple[int, int]:
+    """Return the numbers of rows and columns of the charts of a figure."""
+    rows, columns = axes.get_subplotspec().get_gridspec().get_geometry()
+    return rows, columns
+
+
 def set_step_axis(axes: Any, steps: Array, name: str = "step") -> None:
     """Make the horizontal axis one of steps, with ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
@@ -78,9 +109,10 @@ def set_step_axis(axes: Any, steps: Array, name: str = "step") -> None:
 
 def title_lines(axes: Any, text: str) -> str:
     """Return a title in lines that fit above the axes, with control characters escaped."""
-    columns = axes.get_subplotspec().get_gridspec().ncols
-    room = axes.get_figure().get_figwidth() * 72 * _TITLE_SHARE / columns
-    return wrapped(visible(text), max(8, int(room / (_CHARACTER * axes.title.get_fontsize()))), _TITLE_LINES)
+    room, font = axes.get_figure().get_figwidth() * 72 / _grid(axes)[1], axes.title.get_fontsize()
+    width = max(8, int(max(room - _MARGIN * font, room * _TITLE_SHARE) / (_CHARACTER * font)))
+    # A temperature stays on one line.
+    return wrapped(visible(text).replace(" = ", _JOINED), width, _TITLE_LINES).replace(_JOINED, " = ")
 
 
 def name_curves(
@@ -91,8 +123,8 @@ def name_curves(
     low, high = axes.get_ylim()
     font = axes.xaxis.label.get_fontsize()
     texts = [label(axes, name, lines) for name in names]
-    height = axes.get_figure().get_figheight() * 72 * axes.get_position().height
-    step = (high - low) * 1.25 * font * max(text.count("\n") + 1 for text in texts) / height
+    height = height_of(axes)
+    step = (high - low) * LINE * font * max(text.count("\n") + 1 for text in texts) / height
     if step * len(names) > high - low:
         font *= max(_SMALLEST, (high - low) / (step * len(names)))
         step = (high - low) / len(names)

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, visible
+from tsoft.figures.axes import wrapped
 from tsoft.figures.fonts import set_fonts
 from tsoft.figures.theme import THEMES, Theme
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+# The average width of a bold character, relative to the size of the font, and the lines of a title.
+_BOLD, _TITLE_LINES = 0.68, 3
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
     with matplotlib.rc_context(theme.settings):
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:
-            figure.suptitle(paper.title, ha="left", x=0.01)
+            width = int(paper.size[0] * 72 / (_BOLD * (theme.font_size + 2)))
+            figure.suptitle(wrapped(visible(paper.title), width, _TITLE_LINES), ha="left", x=0.01)
         yield Canvas(figure, theme, note)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import label
+from tsoft.figures.axes import name_places
 from tsoft.figures.theme import Theme
 
 
@@ -20,22 +20,19 @@ class Counts:
     counts: Array
     expected: Array
     errors: Array
-    title: str = ""
 
 
-def draw_counts(axes: Any, counts: Counts, theme: Theme, *, quantity: str) -> None:
+def draw_counts(axes: Any, counts: Counts, theme: Theme, *, name: str) -> None:
     """Draw a horizontal bar for each count, the first one at the top, and the expected count with two standard
-    errors on either side."""
+    errors on either side. `name` is that of the bars in a legend."""
     places = np.arange(len(counts.names))
-    axes.barh(places, counts.counts, height=0.72, color=theme.color(0), label="count")
+    axes.barh(places, counts.counts, height=0.72, color=theme.color(0), label=name)
     style = {"color": theme.color(1), "markersize": 4, "elinewidth": 1.4, "capsize": 3}
-    name = "expected ± 2 standard errors"
-    axes.errorbar(counts.expected, places, xerr=2 * counts.errors, fmt="o", label=name, **style)
-    axes.set_yticks(places, [label(axes, name) for name in counts.names])
+    bounds = {"xerr": 2 * counts.errors, "label": "expected ± 2 standard errors"}
+    axes.errorbar(counts.expected, places, fmt="o", **bounds, **style)
+    name_places(axes, places, counts.names)
     axes.set_ylim(len(counts.names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_xlim(left=0)
-    axes.set_xlabel(quantity)
-    axes.set_title(counts.title)
+    axes.set_xlabel("count")

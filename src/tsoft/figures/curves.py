@@ -1,12 +1,13 @@
 """Curves over steps, and what is drawn with a curve: a band, a target, a span and marks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import name_curves, set_step_axis
+from tsoft.figures.axes import LINE, height_of, name_curves, set_quantity, set_step_axis
 from tsoft.figures.theme import Theme
 
 # How much of what is behind a band shows.
@@ -32,7 +33,7 @@ def draw_steps(
         marker = "o" if np.isfinite(curve).sum() == 1 else None
         axes.plot(steps, curve, color=colors[i], linestyle=theme.dash(i), marker=marker)
     axes.grid(axis="y")
-    axes.set_ylabel(quantity)
+    set_quantity(axes, quantity)
     if limits is None:
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
     else:
@@ -60,8 +61,23 @@ def draw_span(axes: Any, low: float, high: float, theme: Theme) -> None:
     axes.axvspan(low, high, color=theme.color(1), alpha=_ALPHA, linewidth=0)
 
 
-def mark_points(axes: Any, places: Sequence[float], value: float, texts: Sequence[str], theme: Theme) -> None:
-    """Mark points of the same value, each with its text."""
-    axes.plot(places, [value] * len(places), "o", color=theme.color(1), zorder=3)
-    for place, text in zip(places, texts, strict=True):
-        axes.annotate(text, (place, value), (6, 6), textcoords="offset points")
+@dataclass(frozen=True)
+class Mark:
+    """A point of a curve, with a text beside it, above a curve that falls there."""
+
+    place: float
+    value: float
+    text: str
+    falls: bool
+
+
+def draw_marks(axes: Any, marks: Sequence[Mark], theme: Theme) -> None:
+    """Draw the marks, and raise the upper limit of the axis if there is no room for their texts."""
+    low, high = axes.get_ylim()
+    line = 2 * LINE * axes.xaxis.label.get_fontsize() / height_of(axes) * (high - low)
+    axes.set_ylim(top=max([high, *(mark.value + line for mark in marks)]))
+    for mark in marks:
+        axes.plot([mark.place], [mark.value], "o", color=theme.color(1), zorder=3)
+        offset, side = ((6, 4), "left") if mark.falls else ((-6, 4), "right")
+        place = (mark.place, mark.value)
+        axes.annotate(mark.text, place, offset, textcoords="offset points", ha=side)

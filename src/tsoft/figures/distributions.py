@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import drawable, label, name_curves, set_tau_axis
+from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
 from tsoft.figures.theme import Theme
 
 # Below this number of bars, each has its probability beside it.
@@ -33,9 +33,8 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     if (bars.high > bars.low).any():
         style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
         axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
-    axes.set_yticks(places, [label(axes, name) for name in bars.names])
+    name_places(axes, places, bars.names)
     axes.set_ylim(len(bars.names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_xlabel("probability")
@@ -72,12 +71,12 @@ def draw_curves(
     """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
     shown = drawable(taus, log=log)
     colors = [theme.color(i) for i in range(len(names))]
-    for i, (name, curve) in enumerate(zip(names, values, strict=True)):
+    for i, curve in enumerate(values):
         # A single point has no line.
         marker = "o" if shown.sum() == 1 else None
         axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), marker=marker)
     axes.grid(axis="y")
-    axes.set_ylabel(quantity)
+    set_quantity(axes, quantity)
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
     set_tau_axis(axes, taus[shown], theme, log=log, name=tau_name)
     if len(names) > 1:
@@ -91,8 +90,7 @@ def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, the
         _edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], cmap="cividis", vmin=0, vmax=1
     )
     axes.set_ylim(len(names), 0)
-    axes.set_yticks(np.arange(len(names)) + 0.5, [label(axes, name) for name in names])
-    axes.tick_params(axis="y", length=0)
+    name_places(axes, np.arange(len(names)) + 0.5, names)
     set_tau_axis(axes, taus[shown], theme, log=log)
     axes.get_figure().colorbar(image, ax=axes, label="probability")
 

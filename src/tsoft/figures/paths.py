@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.figures.axes import name_curves, set_step_axis
+from tsoft.figures.axes import name_curves, set_quantity, set_step_axis
 from tsoft.figures.theme import Theme
 
 
@@ -26,10 +26,20 @@ def draw_paths(axes: Any, paths: Sequence[Path], theme: Theme, *, quantity: str,
     for i, path in enumerate(paths):
         for curve in path.curves:
             known = [value if isfinite(value) else nan for value in curve]
-            axes.plot(known, color=colors[i], linestyle=theme.dash(i), marker="o", markersize=3.5, markevery=[-1])
+            axes.plot(
+                known,
+                color=colors[i],
+                linestyle=theme.dash(i),
+                marker="o",
+                markersize=3.5,
+                markevery=[-1],
+                clip_on=False,
+            )
     axes.grid(axis="y")
-    axes.set_ylabel(quantity)
+    set_quantity(axes, quantity)
     longest = max(len(curve) for path in paths for curve in path.curves)
     axes.set_ylim(bottom=0)
     set_step_axis(axes, np.arange(longest), step_name)
-    name_curves(axes, [fmean(curve[-1] for curve in path.curves) for path in paths], [p.name for p in paths], colors, lines=2)
+    name_curves(
+        axes, [fmean(curve[-1] for curve in path.curves) for path in paths], [p.name for p in paths], colors, lines=2
+    )

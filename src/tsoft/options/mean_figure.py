@@ -6,6 +6,7 @@ from tsoft.charts.curves import measure_limits, measure_title
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
 from tsoft.core.thermodynamics import Ensemble
+from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.curves import draw_band
 from tsoft.figures.distributions import draw_curves
@@ -27,4 +28,5 @@ def draw(
     draw_curves(axes, [measure], taus, mean[np.newaxis], page.theme, log=log, quantity=quantity, tau_name=tau_name)
     if limits := measure_limits(measure):
         axes.set_ylim(*limits)
-    axes.set_title(f"mean ± standard deviation, {averages.rows} row{'s' * (averages.rows != 1)}")
+    rows = f"{averages.rows} row{'s' * (averages.rows != 1)}"
+    axes.set_title(title_lines(axes, f"mean ± standard deviation, {rows}"))

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tsoft.errors import UsageError
 from tsoft.output.records import Recorded
 
 if TYPE_CHECKING:
@@ -18,6 +19,6 @@ class Result(Recorded):
     def render(self, view: "View") -> Iterator[str]:
         """Yield the text for a terminal, in parts."""
 
-    @abstractmethod
     def draw(self, page: "Canvas", view: "View") -> None:
         """Draw the figure: what `render` shows."""
+        raise UsageError("this command has no figure yet; pass another --format")

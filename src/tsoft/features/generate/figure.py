@@ -7,6 +7,7 @@ from tsoft.charts.style import number_text
 from tsoft.features.generate.chart import heading
 from tsoft.features.generate.diversity import summary
 from tsoft.features.generate.result import NumberedText
+from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.paths import Path, draw_paths
 from tsoft.models.decoding import Strategy
@@ -23,12 +24,12 @@ def draw(page: Canvas, texts: Sequence[NumberedText]) -> None:
     seed = f", seed {min(seeds)}" if seeds else ""
     axes = page.figure.subplots()
     draw_paths(axes, paths, page.theme, quantity="−ln probability so far (nats)", step_name=f"tokens{seed}")
+    several = ", mean of several texts" if any(len(path.curves) > 1 for path in paths) else ""
+    axes.set_title(title_lines(axes, f"strategy: sequence perplexity{several}"))
 
 
 def _name(strategy: Strategy) -> str:
-    count = len(strategy.best)
-    several = f" ({count} texts)" if count > 1 else ""
-    return f"{heading(strategy)}{several}: perplexity {number_text(summary(strategy.best).sequence_perplexity, 3)}"
+    return f"{heading(strategy)}: {number_text(summary(strategy.best).sequence_perplexity, 3)}"
 
 
 def _costs(logprobs: Iterable[float]) -> list[float]:

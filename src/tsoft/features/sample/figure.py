@@ -31,24 +31,24 @@ def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
         if len(selection.rest):
             page.note(f"the figure shows {len(selection.shown)} classes and {len(selection.rest)} more as one bar")
         for ax, sample in zip(axes, samples[:MAX_COLUMNS], strict=True):
-            title = title_lines(ax, _title(sample, view))
-            counts = _counts(sample, selection, title)
-            draw_counts(ax, counts, page.theme, quantity=f"count of {sample.size:g}")
+            draws = f"count, {sample.size:g} draws, seed {sample.seed}"
+            draw_counts(ax, _counts(sample, selection), page.theme, name=draws)
+            ax.set_title("\n".join(title_lines(ax, line) for line in _title(sample, view)))
         if len(rows) > 1:
             axes[0].set_ylabel(heading(results[0].block))
     handles, names = grid[0][0].get_legend_handles_labels()
-    page.figure.legend(handles, names, loc="outside lower left", ncols=1 + (page.figure.get_figwidth() > 4))
+    page.figure.legend(handles, names, loc="outside lower left", ncols=1 + (page.figure.get_figwidth() > 5))
 
 
-def _title(sample: Sample, view: View) -> str:
+def _title(sample: Sample, view: View) -> list[str]:
     fit = goodness_of_fit(sample.counts, sample.probs)
     p_value = "–" if fit is None else prob_text(fit.p_value, view.digits)
     engine = f"{sample.engine} " if sample.engine else ""
-    return f"{engine}{tau_text(sample.tau)}, p-value {p_value}, seed {sample.seed}"
+    return [f"{engine}{tau_text(sample.tau)}", f"p-value {p_value}"]
 
 
-def _counts(sample: Sample, selection: ClassSelection, title: str) -> Counts:
+def _counts(sample: Sample, selection: ClassSelection) -> Counts:
     names = class_names(sample.labels, len(sample.probs), quoted=sample.tokens)
     expected = selection.values(sample.expected)
     errors = np.sqrt(expected * np.maximum(1 - expected / sample.size, 0))
-    return Counts(selection.labels(names), selection.values(sample.counts), expected, errors, title)
+    return Counts(selection.labels(names), selection.values(sample.counts), expected, errors)

@@ -13,13 +13,16 @@ from tsoft.features.solve.bounded_row import BoundedRow
 from tsoft.features.solve.chart import POINTS, REACH, measure_values
 from tsoft.features.solve.result import SolveRow
 from tsoft.features.solve.target import SolvedRow
-from tsoft.figures.axes import label, set_tau_axis, title_lines
+from tsoft.figures.axes import set_quantity, set_tau_axis, title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.curves import draw_band, draw_span, draw_target, mark_points
+from tsoft.figures.curves import Mark, draw_band, draw_marks, draw_span, draw_target
 from tsoft.figures.distributions import draw_curves
 from tsoft.figures.theme import Theme
 from tsoft.options.figure_rows import heading
 from tsoft.sampling.apply_chains import compute_distributions
+
+# The text of a solution extends to about this factor of its temperature.
+_BESIDE = 1.5
 
 
 def draw(page: Canvas, rows: Sequence[tuple[Block, SolveRow]], view: View) -> None:
@@ -30,9 +33,9 @@ def draw(page: Canvas, rows: Sequence[tuple[Block, SolveRow]], view: View) -> No
             answer = _draw_bounds(axes, block, row, page.theme)
         else:
             answer = _draw_solutions(axes, block, row, view, page.theme)
+        draw_target(axes, row.target.value, f"target {row.target.value:g}", page.theme)
         start = f"{heading(block)}: " if len(rows) > 1 else ""
         axes.set_title(title_lines(axes, f"{start}{row.target.name} {row.target.value:g}: {answer}"))
-        draw_target(axes, row.target.value, f"target {row.target.value:g}", page.theme)
 
 
 def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: Theme) -> str:
@@ -40,14 +43,16 @@ def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: 
     target, solutions = row.target, np.array(row.solution.taus)
     taus = surrounding_taus(solutions, REACH, POINTS)
     values = measure_values(block, taus, target, view)
-    title = label(axes, measure_title(target.measure, view) if target.measure != "prob" else target.name)
+    title = measure_title(target.measure, view) if target.measure != "prob" else "probability"
     if values is None:
-        axes.set_ylabel(title)
+        set_quantity(axes, title)
         set_tau_axis(axes, taus, theme, log=True)
         return row.reason or "no temperature"
     draw_curves(axes, [target.name], taus, values[np.newaxis], theme, log=True, quantity=title)
-    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])].tolist()
-    mark_points(axes, inside, target.value, list(map(tau_text, inside)), theme)
+    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])]
+    falls = np.interp(inside * _BESIDE, taus, values) < target.value
+    marks = [Mark(tau, target.value, tau_text(tau), fall) for tau, fall in zip(inside.tolist(), falls, strict=True)]
+    draw_marks(axes, marks, theme)
     return ", ".join(map(tau_text, row.solution.taus)) or "no temperature"
 
 
@@ -56,7 +61,7 @@ def _draw_bounds(axes: Any, block: Block, row: BoundedRow, theme: Theme) -> str:
     ends = np.array([] if row.reason else [row.taus.low, row.taus.high])
     taus = surrounding_taus(ends, REACH, POINTS)
     low, high = (bound[:, 0, row.index] for bound in compute_distributions(block, taus).bounds)
-    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity=label(axes, row.target.name))
+    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity="probability")
     draw_band(axes, taus, low, high, theme)
     if row.reason:
         return "no temperature"
