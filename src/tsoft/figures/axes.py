@@ -19,8 +19,10 @@ _TITLE_LINES, _TITLE_SHARE = 4, 0.6
 _MARGIN, LINE = 6.5, 1.25
 # An equals sign at which a line does not break.
 _JOINED = "\u00a0=\u00a0"
-# The part of a figure's height for its charts.
-_HEIGHT_SHARE = 0.75
+# The lines of text above and below a chart, and the part of its height that it has at least.
+_LINES, _HEIGHT_SHARE = 5.5, 0.35
+# From this width on, a legend has two columns; the width of its keys. Both are in font sizes.
+_WIDE, _KEY = 40, 6
 # Names become smaller by at most this factor.
 _SMALLEST = 0.5
 # The average width of a character, relative to the size of the font.
@@ -85,9 +87,20 @@ def name_places(axes: Any, places: Array, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
+def draw_legend(axes: Any) -> None:
+    """Draw the legend of a figure below it, from the names in one of its charts."""
+    figure, font = axes.get_figure(), axes.xaxis.label.get_fontsize() - 1
+    columns = 1 + (figure.get_figwidth() * 72 > _WIDE * font)
+    width = int((figure.get_figwidth() * 72 / columns - _KEY * font) / (_CHARACTER * font))
+    handles, names = axes.get_legend_handles_labels()
+    texts = [wrapped(visible(name), max(8, width), _LABEL_LINES) for name in names]
+    figure.legend(handles, texts, loc="outside lower left", ncols=columns)
+
+
 def height_of(axes: Any) -> float:
     """Return the approximate height of a chart in points, without its title and the numbers below."""
-    return float(axes.get_figure().get_figheight() * 72 * _HEIGHT_SHARE / _grid(axes)[0])
+    room = axes.get_figure().get_figheight() * 72 / _grid(axes)[0]
+    return float(max(room - _LINES * LINE * axes.xaxis.label.get_fontsize(), room * _HEIGHT_SHARE))
 
 
 def _grid(axes: Any) -> tuple[int, int]:
@@ -100,10 +113,12 @@ def set_step_axis(axes: Any, steps: Array, name: str = "step") -> None:
     """Make the horizontal axis one of steps, with ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
     low, high = float(steps.min()), float(steps.max())
     if low < high:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
         axes.set_xlim(low, high)
+    else:
+        axes.set_xticks([int(low)])
     axes.set_xlabel(name)
 
 

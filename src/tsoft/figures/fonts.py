@@ -37,6 +37,8 @@ def set_fonts(figure: Any, note: Callable[[str], None]) -> None:
     if found.missing:
         note(f"no font on this system has {found.missing_names}; the figure shows boxes instead")
     if found.names == (DEFAULT,):
+        # The layout is final: computing it again would take as long as drawing.
+        figure.set_layout_engine("none")
         return
     for text in texts:
         text.set_fontfamily(found.names)

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, dataclass, fields, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import typer
@@ -209,6 +210,13 @@ class FigureOptions:
         str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS)
     ] = ""
 
+    @cached_property
+    def note(self) -> Callable[[str], None]:
+        """A function that prints a note, but the same note only once for several figures of one result."""
+        from tsoft.notes import note
+
+        return cache(note)
+
     @property
     def paper(self) -> "Paper":
         """The paper for a figure. Raise UsageError for a size that is not one."""
@@ -404,7 +412,7 @@ def write(
     with open_output(output.file, encoding(format, output)) as out:
         try:
             if paper is not None:
-                out(drawn(result, format, paper, view()))
+                out(drawn(result, format, paper, view(), figure.note))
                 return
             if format != "table":
                 out.lines(records.write(result, format, NumberFormat(output.digits)))
@@ -418,10 +426,9 @@ def write(
             raise UsageError(error.with_fix) from None
 
 
-def drawn(result: "Result", format: str, paper: "Paper", view: "View") -> bytes:
-    """Return the figure of a result in a format."""
+def drawn(result: "Result", format: str, paper: "Paper", view: "View", note: Callable[[str], None]) -> bytes:
+    """Return the figure of a result in a format. `note` is called with what it does not show."""
     from tsoft.figures.canvas import canvas, encoded
-    from tsoft.notes import note
 
     with canvas(paper, note) as page:
         result.draw(page, view)

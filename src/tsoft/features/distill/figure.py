@@ -22,6 +22,8 @@ def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
     grid = page.figure.subplots(len(charted), len(charted[0]), squeeze=False)
     for line, charts, each in zip(grid, charted, distillations, strict=True):
         taus = charted_taus(each)
+        if not np.isfinite(charts[0].values).any():
+            page.note(f"row {each.block.first_row}: every other class is masked, so the figure shows no information")
         for axes, curves in zip(line, charts, strict=True):
             values = np.where(np.isfinite(curves.values), curves.values, np.nan)
             draw_curves(axes, curves.names, taus, values, page.theme, log=True, quantity="")

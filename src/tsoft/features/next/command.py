@@ -96,6 +96,8 @@ def next(
             f"next writes plain logits in {plain[0]}, without --tau, --bits, and samplers;"
             " pass these to tsoft compute, or write a table or a figure"
         )
+    if bits.bits and not any(format == "table" for _, format in chosen):
+        raise UsageError("--bits has no effect on a figure of next; remove --bits")
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
         [distribution] = opened_model.next([opened_model.prompt(text)])

@@ -9,7 +9,7 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import title_lines
+from tsoft.figures.axes import draw_legend, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.counts import Counts, draw_counts
 from tsoft.options.distribution_figure import MAX_COLUMNS
@@ -36,8 +36,7 @@ def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
             ax.set_title("\n".join(title_lines(ax, line) for line in _title(sample, view)))
         if len(rows) > 1:
             axes[0].set_ylabel(heading(results[0].block))
-    handles, names = grid[0][0].get_legend_handles_labels()
-    page.figure.legend(handles, names, loc="outside lower left", ncols=1 + (page.figure.get_figwidth() > 5))
+    draw_legend(grid[0][0])
 
 
 def _title(sample: Sample, view: View) -> list[str]:

@@ -61,7 +61,8 @@ def _draw_bounds(axes: Any, block: Block, row: BoundedRow, theme: Theme) -> str:
     ends = np.array([] if row.reason else [row.taus.low, row.taus.high])
     taus = surrounding_taus(ends, REACH, POINTS)
     low, high = (bound[:, 0, row.index] for bound in compute_distributions(block, taus).bounds)
-    draw_curves(axes, ["low", "high"], taus, np.stack([low, high]), theme, log=True, quantity="probability")
+    for bound in (low, high):
+        draw_curves(axes, [row.target.name], taus, bound[np.newaxis], theme, log=True, quantity="probability")
     draw_band(axes, taus, low, high, theme)
     if row.reason:
         return "no temperature"
