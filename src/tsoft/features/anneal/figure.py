@@ -9,7 +9,7 @@ from tsoft.charts.style import evenly_spaced
 from tsoft.core.schedules import TemperatureSchedule
 from tsoft.errors import UsageError
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.curves import draw_steps
+from tsoft.figures.step_curves import draw_steps
 
 
 def draw(page: Canvas, schedules: Sequence[TemperatureSchedule]) -> None:

@@ -10,7 +10,8 @@ from tsoft.features.bandit.chart import smoothed
 from tsoft.features.bandit.simulation import Exploration
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.curves import draw_band, draw_steps
+from tsoft.figures.overlays import draw_band
+from tsoft.figures.step_curves import draw_steps
 
 
 def draw(page: Canvas, explorations: Sequence[Exploration]) -> None:

@@ -6,24 +6,21 @@ from itertools import accumulate
 from tsoft.charts.style import number_text
 from tsoft.features.generate.chart import heading
 from tsoft.features.generate.diversity import summary
-from tsoft.features.generate.result import NumberedText
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.paths import Path, draw_paths
+from tsoft.figures.step_curves import Path, draw_paths
 from tsoft.models.decoding import Strategy
 
 
-def draw(page: Canvas, texts: Sequence[NumberedText]) -> None:
+def draw(page: Canvas, strategies: Sequence[Strategy], seed: int | None) -> None:
     """Draw a curve for each text that a table shows, in the color of its strategy, whose name is at its end."""
-    strategies: dict[int, Strategy] = {id(numbered.strategy): numbered.strategy for numbered in texts}
     paths = [
         Path(_name(strategy), [_costs(token.logprob for token in text.generated) for text in strategy.best])
-        for strategy in strategies.values()
+        for strategy in strategies
     ]
-    seeds = {numbered.seed for numbered in texts if numbered.seed is not None}
-    seed = f", seed {min(seeds)}" if seeds else ""
+    tokens = "tokens" if seed is None else f"tokens, seed {seed}"
     axes = page.figure.subplots()
-    draw_paths(axes, paths, page.theme, quantity="−ln probability so far (nats)", step_name=f"tokens{seed}")
+    draw_paths(axes, paths, page.theme, quantity="−ln probability so far (nats)", step_name=tokens)
     several = ", mean of several texts" if any(len(path.curves) > 1 for path in paths) else ""
     axes.set_title(title_lines(axes, f"strategy: sequence perplexity{several}"))
 

@@ -78,7 +78,10 @@ class GenerateResult(Result):
     def draw(self, page: "Canvas", view: "View") -> None:
         from tsoft.features.generate.figure import draw
 
-        draw(page, list(self.texts))
+        texts = list(self.texts)
+        strategies = {id(numbered.strategy): numbered.strategy for numbered in texts}
+        seed = next((numbered.seed for numbered in texts if numbered.seed is not None), None)
+        draw(page, list(strategies.values()), seed)
 
 
 def _statistics(numbered: NumberedText) -> dict[str, Any]:

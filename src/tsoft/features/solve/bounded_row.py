@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.partial_solve import TemperatureRange, top_prob_range
-from tsoft.features.solve.target import Target
+from tsoft.features.solve.target import SolvedRow, Target
 from tsoft.options.response_notes import require_whole
 from tsoft.output.records import Column, In, Records
 
@@ -65,6 +65,9 @@ class BoundedRow:
         yield f"{visible(self.target.name)} {self.target.value:g}: from {ends}\n"
         taus = np.unique([self.taus.low, self.taus.high])
         yield "\n" + distribution_table.draw([compute_distributions(block, taus)], view)
+
+
+SolveRow = SolvedRow | BoundedRow
 
 
 def bounded_row(block: Block, target: Target) -> BoundedRow:

@@ -9,14 +9,13 @@ from tsoft.charts.curves import measure_title, surrounding_taus
 from tsoft.charts.style import tau_text
 from tsoft.charts.view import View
 from tsoft.core.block import Block
-from tsoft.features.solve.bounded_row import BoundedRow
+from tsoft.features.solve.bounded_row import BoundedRow, SolveRow
 from tsoft.features.solve.chart import POINTS, REACH, measure_values
-from tsoft.features.solve.result import SolveRow
 from tsoft.features.solve.target import SolvedRow
 from tsoft.figures.axes import set_quantity, set_tau_axis, title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.curves import Mark, draw_band, draw_marks, draw_span, draw_target
 from tsoft.figures.distributions import draw_curves
+from tsoft.figures.overlays import Mark, draw_band, draw_marks, draw_span, draw_target
 from tsoft.figures.theme import Theme
 from tsoft.options.figure_rows import heading
 from tsoft.sampling.apply_chains import compute_distributions

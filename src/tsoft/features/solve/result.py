@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.features.solve.bounded_row import BoundedRow, bounded_row
+from tsoft.features.solve.bounded_row import BoundedRow, SolveRow, bounded_row
 from tsoft.features.solve.target import SolvedRow, Target
 from tsoft.notes import note
 from tsoft.options.result import Result
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tsoft.figures.canvas import Canvas
 
 
-SolveRow = SolvedRow | BoundedRow
 Solved = tuple[Block, Sequence[SolveRow]]
 
 

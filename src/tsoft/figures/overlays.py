@@ -1,4 +1,4 @@
-"""Curves over steps, and what is drawn with a curve: a band, a target, a span and marks."""
+"""What is drawn with a curve: a band, a target, a span and marks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,40 +7,11 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import LINE, height_of, name_curves, set_quantity, set_step_axis
+from tsoft.figures.axes import LINE, height_of, name_curves
 from tsoft.figures.theme import Theme
 
 # How much of what is behind a band shows.
 _ALPHA = 0.2
-
-
-def draw_steps(
-    axes: Any,
-    names: Sequence[str],
-    steps: Array,
-    values: Array,
-    theme: Theme,
-    *,
-    quantity: str,
-    limits: tuple[float, float] | None = None,
-    step_name: str = "step",
-) -> None:
-    """Draw a curve over the steps for each name. `values` has the shape (names, steps)."""
-    colors = [theme.color(i) for i in range(len(names))]
-    known = np.where(np.isfinite(values), values, np.nan)
-    for i, curve in enumerate(known):
-        # A single point has no line.
-        marker = "o" if np.isfinite(curve).sum() == 1 else None
-        axes.plot(steps, curve, color=colors[i], linestyle=theme.dash(i), marker=marker)
-    axes.grid(axis="y")
-    set_quantity(axes, quantity)
-    if limits is None:
-        axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
-    else:
-        axes.set_ylim(*limits)
-    set_step_axis(axes, steps, step_name)
-    if len(names) > 1:
-        name_curves(axes, [float(curve[-1]) for curve in known], names, colors)
 
 
 def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Figures of sums over steps that each have a length of their own."""
+"""Curves over steps: of the same steps, or each with its number of steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,38 @@ from typing import Any
 
 import numpy as np
 
+from tsoft.core.softmax import Array
 from tsoft.figures.axes import name_curves, set_quantity, set_step_axis
 from tsoft.figures.theme import Theme
+
+
+def draw_steps(
+    axes: Any,
+    names: Sequence[str],
+    steps: Array,
+    values: Array,
+    theme: Theme,
+    *,
+    quantity: str,
+    limits: tuple[float, float] | None = None,
+    step_name: str = "step",
+) -> None:
+    """Draw a curve over the steps for each name. `values` has the shape (names, steps)."""
+    colors = [theme.color(i) for i in range(len(names))]
+    known = np.where(np.isfinite(values), values, np.nan)
+    for i, curve in enumerate(known):
+        # A single point has no line.
+        marker = "o" if np.isfinite(curve).sum() == 1 else None
+        axes.plot(steps, curve, color=colors[i], linestyle=theme.dash(i), marker=marker)
+    axes.grid(axis="y")
+    set_quantity(axes, quantity)
+    if limits is None:
+        axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
+    else:
+        axes.set_ylim(*limits)
+    set_step_axis(axes, steps, step_name)
+    if len(names) > 1:
+        name_curves(axes, [float(curve[-1]) for curve in known], names, colors)
 
 
 @dataclass(frozen=True)
