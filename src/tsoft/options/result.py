@@ -9,6 +9,7 @@ from tsoft.output.records import Recorded
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
+    from tsoft.output.text_page import TextPage
 
 
 class Result(Recorded):
@@ -20,4 +21,8 @@ class Result(Recorded):
 
     def draw(self, page: "Canvas", view: "View") -> None:
         """Draw the figure: what `render` shows."""
+        raise NotImplementedError
+
+    def page(self, view: "View") -> "TextPage":
+        """Return the page of a result that consists of texts."""
         raise NotImplementedError
