@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tsoft.errors import UsageError
 from tsoft.figures.fonts import set_fonts
 from tsoft.figures.theme import THEMES, Theme
 
@@ -51,11 +52,17 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
 
 
 def encoded(page: Canvas, format: str) -> bytes:
-    """Return the bytes of a figure in a format: svg, png or pdf."""
+    """Return the bytes of a figure in a format: svg, png or pdf. Raise UsageError if it is too small."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The note names the missing characters.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        set_fonts(page.figure, page.note)
-        page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            set_fonts(page.figure, page.note)
+            page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
+        except UserWarning:
+            width, height = page.figure.get_size_inches()
+            problem = f"{width:g} × {height:g} inches are too small for the figure"
+            raise UsageError(f"{problem}; pass a larger --size, or show less") from None
     return buffer.getvalue()

@@ -9,11 +9,11 @@ from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
+    FIGURE_FORMATS,
     ArrayOutputOptions,
     BitsOptions,
     ContentOptions,
     DiagramOptions,
-    FIGURE_FORMATS,
     Displayed,
     FigureOptions,
     LongDisplayOptions,
