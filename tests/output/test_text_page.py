@@ -160,6 +160,7 @@ def test_a_page_needs_nothing_else() -> None:
         ("openai-chat.json", ["--tau", "0.7", "--top-p", "0.6"]),
         ("llama-server.json", ["--tau", "2", "--listed-only"]),
         ("same-text.json", []),
+        ("responses/cohere-v2-chat.json", []),
     ],
 )
 def test_numbers_are_those_of_json(file: str, options: list[str]) -> None:
@@ -188,6 +189,21 @@ def test_numbers_are_those_of_json(file: str, options: list[str]) -> None:
     for name, key in (("log-probability", "text_logprob"), ("sequence perplexity", "sequence_perplexity")):
         ends = [float(number) for number in measures[name].partition(" (")[0].split(" … ")]
         assert {ends[0], ends[-1]} == {rows[-1][f"{key}_low"], rows[-1][f"{key}_high"]}
+
+
+def test_unknown_probability_is_named() -> None:
+    listed = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -9999}]
+    unknown = {"token": "c", "logprob": -9999, "top_logprobs": []}
+    content = [{**listed[1], "top_logprobs": listed}, unknown, {**listed[0], "top_logprobs": listed}]
+    parsed = page("compute", stdin=json.dumps({"choices": [{"logprobs": {"content": content}}]}))
+    [tokens] = parsed.texts
+    assert [token.lines[1] for token in tokens] == ["probability unknown", "probability unknown", "probability 0.6065"]
+    assert ("›", "?", "'b'") in tokens[0].alternatives
+    # The token b may have all of the rest.
+    assert tokens[0].alternatives[-1][1:] == ("≤ 0.3935", "unlisted tokens")
+    # No color says that they are improbable.
+    assert [token.heat for token in tokens] == ["", "", f"h{heat(math.exp(-0.5))}"]
+    assert "log-probability: unknown" in parsed.facts
 
 
 def bounds(text: str) -> tuple[float, float]:

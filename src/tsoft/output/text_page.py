@@ -30,11 +30,12 @@ class PageAlternative:
 @dataclass(frozen=True)
 class PageToken:
     """A token of a text: the `text` that it adds, and what its tooltip shows: its `name`, `details` such as its
-    probability and its rank, and its `alternatives` under a `heading`. `heat` is the number of its color."""
+    probability and its rank, and its `alternatives` under a `heading`. `heat` is the number of its color, None for a
+    token without one."""
 
     text: str
     name: str
-    heat: int
+    heat: int | None
     details: tuple[str, ...]
     heading: str
     alternatives: tuple[PageAlternative, ...]
@@ -121,7 +122,8 @@ def _section(text: PageText) -> Iterator[str]:
 
 def _token(token: PageToken) -> str:
     text = escape(token.text).replace("\n", _LINE_BREAK)
-    return f'<span tabindex="0" class="h{token.heat}" data-t="{_attribute(token.tooltip)}">{text}</span>'
+    color = "" if token.heat is None else f"h{token.heat}"
+    return f'<span tabindex="0" class="{color}" data-t="{_attribute(token.tooltip)}">{text}</span>'
 
 
 def _attribute(text: str) -> str:

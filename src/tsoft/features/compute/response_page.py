@@ -61,8 +61,7 @@ def page_token(result: PartialDistributions, view: View) -> PageToken:
         alternatives.append(PageAlternative(f"… {len(rest)} more", share))
     if not result.exact[0]:
         alternatives.append(PageAlternative("unlisted tokens", _unlisted_text(low, high, view)))
-    # Nothing is known of a token without a bound; its color is that of an improbable one.
-    color = heat(float(np.nan_to_num(high[index])))
+    color = None if np.isnan(high[index]) else heat(float(high[index]))
     return PageToken(visible_lines(label), names[index], color, tuple(details), "alternatives", tuple(alternatives))
 
 
