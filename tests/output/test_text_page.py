@@ -191,6 +191,13 @@ def test_numbers_are_those_of_json(file: str, options: list[str]) -> None:
         assert {ends[0], ends[-1]} == {rows[-1][f"{key}_low"], rows[-1][f"{key}_high"]}
 
 
+def test_logarithms() -> None:
+    [row, *_] = json.loads(here("compute", "-i", RESPONSE, "--tau", "0.7", "--chosen", "-f", "json").stdout)
+    [[token, *_]] = page("compute", "-i", RESPONSE, "--tau", "0.7", "--log", "--digits", "17").texts
+    ends = [float(end) for end in token.detail("log-probability").split(" … ")]
+    assert ends == pytest.approx([math.log(row["chosen_low"]), math.log(row["chosen_high"])], rel=1e-12)
+
+
 def test_unknown_probability_is_named() -> None:
     listed = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -9999}]
     unknown = {"token": "c", "logprob": -9999, "top_logprobs": []}

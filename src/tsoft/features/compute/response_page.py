@@ -44,7 +44,8 @@ def page_token(result: PartialDistributions, view: View) -> PageToken:
     label, names = block.labels[index], list(map(visible, block.names))
     low, high = (bound[0, 0] for bound in result.bounds)
     listed = float(result.probs[0, 0, index])
-    details = [f"probability {bounds_text(low[index], high[index], view)}"]
+    measure = "log-probability" if view.log else "probability"
+    details = [f"{measure} {bounds_text(low[index], high[index], view)}"]
     if not result.exact[0] and not result.partial.unknown[index]:
         details.append(f"among the listed tokens {bounds_text(listed, listed, view)}")
     details.append(f"rank {result.rank(0, index)}")
