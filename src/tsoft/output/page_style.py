@@ -74,7 +74,7 @@ section { margin-top: 1.5rem; border-top: 1px solid var(--line); padding-top: 1r
 .text span { box-shadow: inset -1px 0 var(--paper) }
 .text span:hover, .text span:focus { outline: 2px solid var(--ink) }
 .text span:empty::before { content: "·" }
-.text i::before { content: "↵"; font-style: normal; opacity: .7 }
+.text i::before { content: "\\21b5"; font-style: normal; opacity: .7 }
 aside, .text span:hover::after, .text span:focus::after { position: fixed; box-sizing: border-box; inset: 0 0 0 auto;
   width: 23.5rem; padding: 1.5rem 1rem; overflow: auto; border-left: 1px solid var(--line); background: var(--paper);
   color: var(--ink); font: .8125rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
