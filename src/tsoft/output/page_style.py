@@ -86,6 +86,8 @@ aside { color: var(--muted) }
   body { padding: 1rem 1rem 26rem }
   aside, .text span:hover::after, .text span:focus::after { inset: auto 0 0; width: auto; height: 24rem;
     max-height: 50vh; padding: .6rem 1rem; border: 0; border-top: 1px solid var(--line) }
+  aside { height: auto }
+  :root { scroll-padding-bottom: min(24rem, 50vh) }
 }
 @media print { body { padding: 0 } aside { display: none } span { print-color-adjust: exact } }
 """
