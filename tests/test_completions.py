@@ -20,6 +20,7 @@ import pexpect
 
 NAMES = ("logits.txt", "my file.txt", "table.txt")
 FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz", "parquet", "safetensors"}
+OUTPUT_FORMATS = FORMATS | {"svg", "png", "pdf", "html"}
 TIMEOUT = 20
 
 PROMPT = "READY> "
@@ -190,13 +191,16 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         ("compute --lo", {"--log", "--logit-bias", "--logprobs", "--long"}),
         ("anneal --schedule l", {"linear", "logarithmic"}),
         ("bandit 1 -0.5 --rewards ", {"gaussian", "bernoulli"}),
-        ("compute --format ", FORMATS),
-        ("compute --format=", FORMATS),
-        ("compute -1 -inf --format ", FORMATS),
+        ("compute --format ", OUTPUT_FORMATS),
+        ("compute --format=", OUTPUT_FORMATS),
+        ("compute -1 -inf --format ", OUTPUT_FORMATS),
         ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
         ("compute --input-format ", FORMATS - {"table"} | {"text", "response", "printed", "torch", "arrow", "kld"}),
         ("compute -i ", set(NAMES)),
-        ("calibrate --t", {"--target-column", "--targets", "--targets-key", "--test", "--test-targets"}),
+        (
+            "calibrate --t",
+            {"--target-column", "--targets", "--targets-key", "--test", "--test-targets", "--theme", "--title"},
+        ),
         ("calibrate -i x --targets ", set(NAMES)),
     ],
 )
@@ -211,7 +215,7 @@ def test_all_completions_of_a_word(terminal: Terminal, line: str, completions: s
     [
         ("tsoft c", {"compute", "calibrate"}),
         ("tsoft compute -1 -inf --ta", {"--tau"}),
-        ("tsoft compute --format ", FORMATS),
+        ("tsoft compute --format ", OUTPUT_FORMATS),
         ("tsoft compute --format=j", {"--format=json", "--format=jsonl"}),
     ],
 )

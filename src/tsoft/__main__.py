@@ -34,7 +34,18 @@ def main() -> None:
     except KeyboardInterrupt:
         status = 130
     gc.freeze()
-    sys.exit(status)
+    _exit(status)
+
+
+def _exit(status: int) -> None:
+    """End the process."""
+    if "pyarrow" not in sys.modules:
+        sys.exit(status)
+    # A thread of pyarrow that is still starting when the interpreter shuts down aborts the process (SIGABRT).
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

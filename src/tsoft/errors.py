@@ -40,6 +40,15 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def visible_lines(text: str) -> str:
+    r"""Return `text` with the same escapes, except that line breaks remain.
+
+    >>> visible_lines("a\tb\nc")
+    'a\\tb\nc'
+    """
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def without_surrogates(text: str) -> str:
     r"""Return `text` with an escape for each lone surrogate, such as those of a file name that is not UTF-8.
 

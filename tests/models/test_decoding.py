@@ -38,6 +38,14 @@ WORDS = (b"a", b"b", b"\xe2\x82", b"\xac", b"")
 LAST = len(WORDS) - 1
 
 
+def test_rank_in_a_server_s_list() -> None:
+    """The last token, which the server drew, is not one of its most probable: unlisted ones may precede it."""
+    logprobs = np.log([0.3, 0.5, 0.01])
+    partial = PartialDistribution(logprobs, 2, float(logprobs[0]))
+    distribution = NextDistribution(Block(logprobs[np.newaxis], partial=partial))
+    assert [distribution.rank(index) for index in range(3)] == [2, 1, ">2"]
+
+
 @dataclass
 class Markov:
     """A model whose next token depends on the last token only.

@@ -16,6 +16,7 @@ from tsoft.options.command import option_name
 from tsoft.options.output import (
     ARRAY_FORMATS,
     FIGURE_FORMATS,
+    PAGE_FORMAT,
     TEXT_FORMATS,
     ContentOptions,
     DiagramOptions,
@@ -29,7 +30,7 @@ from tsoft.options.output import (
     refuse,
 )
 
-FORMATS = ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
+FORMATS = ("table", *TEXT_FORMATS, *ARRAY_FORMATS, PAGE_FORMAT)
 
 
 @pytest.fixture(autouse=True)

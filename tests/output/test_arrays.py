@@ -164,7 +164,7 @@ def test_options_that_an_array_does_not_support_are_errors(tmp_path: Path) -> No
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
         ("--like", "all", "--top-k", "1"): "npy has one distribution per row and τ; pass --like with one engine",
-        ("--digits", "3"): "--digits has no effect on npy; use --format table, tsv, csv, json or jsonl",
+        ("--digits", "3"): "--digits has no effect on npy; use --format table, tsv, csv, json, jsonl or html",
         ("--long",): "--long has no effect on npy; use --format tsv or csv",
         ("--with-logits",): "--with-logits has no effect on npy; use --format json or jsonl",
         (

@@ -139,30 +139,30 @@ def _bounds_column(
     low, high = (np.minimum(selection.values(bound[t, 0]), 1.0).tolist() for bound in result.bounds)
     undecided = [*result.undecided[t, 0][selection.shown].tolist(), *[False] * bool(len(selection.rest))]
     cells = [
-        BarCell(_range_text(lowest, highest, view) + UNDECIDED_MARK * is_undecided)
+        BarCell(range_text(lowest, highest, view) + UNDECIDED_MARK * is_undecided)
         for lowest, highest, is_undecided in zip(low, high, undecided, strict=True)
     ]
     measures = {}
     if result.chosen_token:
         token = result.chosen_token.token.probs()
-        measures["chosen"] = _range_text(token.low[t], token.high[t], view)
+        measures["chosen"] = range_text(token.low[t], token.high[t], view)
     return _TableColumn(f"{style.header} low–high", style.color, cells, measures)
 
 
-def _range_text(low: float, high: float, view: View) -> str:
+def range_text(low: float, high: float, view: View) -> str:
     """Return the range of a probability; ? if it is unknown.
 
     >>> from tsoft.charts.view import Screen
-    >>> _range_text(0.25, 0.5, View(Screen(80, False))), _range_text(0.25, 0.25, View(Screen(80, False)))
+    >>> range_text(0.25, 0.5, View(Screen(80, False))), range_text(0.25, 0.25, View(Screen(80, False)))
     ('0.2500–0.5000', '0.2500')
     """
     if np.isnan(low):
         return "?"
-    ends = [_probability_text(end, view) for end in (low, high)]
+    ends = [probability_text(end, view) for end in (low, high)]
     return ends[0] if ends[0] == ends[1] else (" … " if view.log else "–").join(ends)
 
 
-def _probability_text(prob: float, view: View) -> str:
+def probability_text(prob: float, view: View) -> str:
     """Return a probability, or its logarithm, as text."""
     if not view.log:
         return prob_text(prob, view.digits)
@@ -175,13 +175,13 @@ def _probability_column(
     """Return the column of the probabilities; a removed class has its probability without samplers in parentheses."""
     shares = selection.values(result.probs[t, 0]).tolist()
     removers = _removers(result, t, selection)
-    numbers = [_probability_text(share, view) for share in shares]
+    numbers = [probability_text(share, view) for share in shares]
     if any(removers):
         without_chain = result.without_chain
         unfiltered = selection.values(without_chain.probs[t, 0]).tolist()
         # Without a chain, only the share of the listed tokens is known.
         is_known = result.block.partial is None or without_chain.exact[t]
-        removed_numbers = [f"({_probability_text(share, view) if is_known else '–'})" for share in unfiltered]
+        removed_numbers = [f"({probability_text(share, view) if is_known else '–'})" for share in unfiltered]
         numbers = [removed_numbers[i] if remover else numbers[i] for i, remover in enumerate(removers)]
     measures = _measures(result, t, view)
     partial = result.block.partial
@@ -241,7 +241,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
         return {}
     prob = float(result.chosen_token.token.probs().listed[t])
     texts = {
-        "chosen": "?" if np.isnan(prob) else _probability_text(prob, view),
+        "chosen": "?" if np.isnan(prob) else probability_text(prob, view),
         "rank": str(cast(PartialDistributions, result).rank(t, partial.index)),
     }
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}

@@ -18,6 +18,8 @@ COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
 # n temperatures use the first n of these. The most different colors come first; no red is next to an equally
 # light green.
 _COLOR_ORDER = (0, 6, 4, 1, 2, 5, 3, 7)
+# The probabilities in a legend of the colors of tokens.
+LEGEND_PROBS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 # Probabilities up to this one have the hottest color.
 _HOTTEST_PROB = 1e-3
 
@@ -33,15 +35,24 @@ def tau_colors(taus: Sequence[float]) -> list[int]:
     return [COLD_TO_HOT[palette[ranks[tau] % len(palette)]] for tau in taus]
 
 
+def heat(prob: float) -> int:
+    """Return the place of a token's probability in `COLD_TO_HOT`: cold if likely, hot if unlikely. The scale is
+    logarithmic, since most tokens of a text are nearly certain and the others differ by orders of magnitude.
+
+    >>> heat(1.0), heat(0.1), heat(0.001), heat(0.0)
+    (0, 2, 7, 7)
+    """
+    last = len(COLD_TO_HOT) - 1
+    return round(min(log10(max(prob, _HOTTEST_PROB)) / log10(_HOTTEST_PROB), 1) * last) if prob < 1 else 0
+
+
 def likely_color(prob: float) -> int:
-    """Return the color of a token's probability: cold if likely, hot if unlikely. The scale is logarithmic,
-    since most tokens of a text are nearly certain and the others differ by orders of magnitude.
+    """Return the color of a token's probability.
 
     >>> likely_color(1.0), likely_color(0.1), likely_color(0.001), likely_color(0.0)
     (33, 34, 127, 127)
     """
-    last = len(COLD_TO_HOT) - 1
-    return COLD_TO_HOT[round(min(log10(max(prob, _HOTTEST_PROB)) / log10(_HOTTEST_PROB), 1) * last) if prob < 1 else 0]
+    return COLD_TO_HOT[heat(prob)]
 
 
 def colored(text: str, color: int | None) -> str:

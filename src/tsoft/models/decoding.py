@@ -30,13 +30,15 @@ class GeneratedToken:
     """A token of a text.
 
     `prob` is the probability with which it was chosen, and `logprob` its log-probability under the model at τ = 1.
-    `alternatives` are the most probable tokens at this position, each with its log-probability.
+    `alternatives` are the most probable tokens at this position, each with its log-probability. `rank` is the token's
+    rank by its log-probability, ">N" if it is only known to be above N; None without alternatives.
     """
 
     token: int
     prob: float
     logprob: float
     alternatives: tuple[tuple[int, float], ...] = ()
+    rank: int | str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,8 @@ class TextLimits:
         """
         token, logprob = following.token(index), following.logprob(index)
         alternatives = tuple((following.token(i), logprob) for i, logprob in following.best(self.alternatives))
-        generated = (*text.generated, GeneratedToken(token, prob, logprob, alternatives))
+        rank = following.rank(index) if self.alternatives else None
+        generated = (*text.generated, GeneratedToken(token, prob, logprob, alternatives, rank))
         piece = self.piece(token)
         text = GeneratedText((*text.all_tokens, token), generated, text.data + piece, text.logprob + logprob)
         if self.ends(token):

@@ -41,6 +41,19 @@ class NextDistribution:
             return float(self.block.partial.logprobs[index])
         return float(self.block.logits[0, index]) - self._log_sum_exp
 
+    def rank(self, index: int) -> int | str:
+        """Return the rank of a class by probability under the model, from 1; ">N" if more than the N listed classes
+        above it may be more probable.
+
+        >>> NextDistribution(Block(np.array([[0.1, 0.5, 0.3, 0.5]]))).rank(2)
+        3
+        """
+        partial = self.block.partial
+        if partial is not None:
+            return partial.rank_of(index) or f">{partial.more_probable_than(index)}"
+        row = self.block.logits[0]
+        return int((row > row[index]).sum()) + 1
+
     def best(self, count: int) -> list[tuple[int, float]]:
         """Return the `count` most probable classes under the model, each with its log-probability.
 

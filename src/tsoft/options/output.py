@@ -8,10 +8,10 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import typer
 
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl", "svg", "png", "pdf"]
-OutputFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
+ArrayFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
+OutputFormat = Literal[ArrayFormat, "html"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz", "parquet", "safetensors")
 FIGURE_FORMATS = ("svg", "png", "pdf")
+PAGE_FORMAT = "html"
 # The formats that need an extra: its package and its name.
 EXTRAS = {
     "parquet": ("pyarrow", "parquet"),
@@ -54,7 +56,8 @@ class OnlyIn:
 
     def __str__(self) -> str:
         """Return the options that choose one of these forms, for messages."""
-        formats = [name for name in ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS) if name in self.forms]
+        known = ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS, PAGE_FORMAT)
+        formats = [name for name in known if name in self.forms]
         choices = f"--format {_alternatives(formats)}"
         return f"{choices} or --long" if "long" in self.forms else choices
 
@@ -70,6 +73,16 @@ class Displayed(OnlyIn):
         super().__init__("table", *further)
 
 
+_digits = _output(
+    "--digits",
+    min=1,
+    max=17,
+    metavar="N",
+    show_default="all digits; about 4 in a table",
+    help="Number of significant digits.",
+)
+
+
 def format_option(formats: str, default: str = "table on a terminal, tsv in a pipe") -> Any:
     """Return the option --format, with these formats and this default in its help."""
     return _output("--format", "-f", metavar="FORMAT", show_default=default, help=f"Format of the output: {formats}.")
@@ -81,7 +94,7 @@ class OutputOptions:
 
     format: Annotated[
         OutputFormat | None,
-        format_option("table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png or pdf"),
+        format_option("table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png, pdf or html"),
     ] = None
     output: Annotated[
         list[str] | None,
@@ -92,17 +105,9 @@ class OutputOptions:
             help="Write to FILE; its ending selects the format. After an error, FILE is unchanged. Can be repeated.",
         ),
     ] = None
-    digits: Annotated[
-        int | None,
-        _output(
-            min=1,
-            max=17,
-            metavar="N",
-            show_default="all digits; about 4 in a table",
-            help="Number of significant digits.",
-        ),
-        OnlyIn("table", *TEXT_FORMATS),
-    ] = None
+    digits: Annotated[int | None, _digits, OnlyIn("table", *TEXT_FORMATS, PAGE_FORMAT)] = None
+    # Whether the result can be written as a page.
+    has_page: ClassVar[bool] = True
 
     @property
     def file(self) -> str | None:
@@ -122,10 +127,31 @@ class OutputOptions:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RecordOutputOptions(OutputOptions):
-    """The same for a result that cannot be written as an array."""
+class ArrayOutputOptions(OutputOptions):
+    """The same for a result that cannot be written as a page."""
+
+    format: Annotated[
+        ArrayFormat | None,
+        format_option("table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png or pdf"),
+    ] = None
+    digits: Annotated[int | None, _digits, OnlyIn("table", *TEXT_FORMATS)] = None
+    has_page: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordOutputOptions(ArrayOutputOptions):
+    """The same for a result that cannot be written as an array, either."""
 
     format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json, jsonl, svg, png or pdf")] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TextOutputOptions(OutputOptions):
+    """The same for texts, which cannot be written as an array."""
+
+    format: Annotated[
+        Literal[RecordFormat, "html"] | None, format_option("table, tsv, csv, json, jsonl, svg, png, pdf or html")
+    ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,6 +218,15 @@ class LongDisplayOptions(DisplayOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class ResponseDisplayOptions(LongDisplayOptions):
+    """The same for a command that also writes pages."""
+
+    show: Annotated[
+        int | None, show_option("20 in a table, all with --long"), Displayed("long", *FIGURE_FORMATS, PAGE_FORMAT)
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class FigureOptions:
     """The look of a figure."""
 
@@ -228,6 +263,15 @@ class FigureOptions:
             expected = f"width and height from {_SMALLEST:g} to {_LARGEST:g} inches, such as 6.4x4"
             raise UsageError(f"--size {self.size}: expected {expected}")
         return Paper(size, self.dpi, self.theme, self.title)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PageFigureOptions(FigureOptions):
+    """The look of a figure or a page. A page follows the reader's preference for light or dark."""
+
+    title: Annotated[
+        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)
+    ] = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -304,7 +348,10 @@ def _check_format(format: str, output: OutputOptions, arrays: bool) -> None:
     """Raise UsageError for a format that the result or the destination does not permit, or that needs a package."""
     if format in ARRAY_FORMATS and not arrays:
         problem = f"{format} is for the distributions of compute and sweep"
-        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
+    if format == PAGE_FORMAT and not output.has_page:
+        problem = "html is for the texts of generate, and of an API response in compute"
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
     if format in (*ARRAY_FORMATS, "png", "pdf") and output.file is None and _is_terminal(sys.stdout):
         raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
     if format in EXTRAS:
@@ -349,18 +396,19 @@ def _named_format(output: OutputOptions, arrays: bool) -> str | None:
     from tsoft.input.formats import by_name
 
     ending = os.path.splitext(output.file)[1]
-    if ending[1:].lower() in FIGURE_FORMATS:
+    if ending[1:].lower() in (*FIGURE_FORMATS, PAGE_FORMAT):
         return ending[1:].lower()
     known = by_name(output.file)
     is_read_only = known is not None and known.name not in ("text", *TEXT_FORMATS, *ARRAY_FORMATS)
     if is_read_only or (known is None and ending and not os.path.exists(output.file)):
         problem = f"{output.file}: cannot tell the format from the ending {ending}"
-        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
     return known.name if known and known.name in (*TEXT_FORMATS, *ARRAY_FORMATS) else None
 
 
-def _format_names(arrays: bool) -> str:
-    return ", ".join(("table", *TEXT_FORMATS, *(ARRAY_FORMATS if arrays else ()), *FIGURE_FORMATS))
+def _format_names(output: OutputOptions, arrays: bool) -> str:
+    pages = (PAGE_FORMAT,) if output.has_page else ()
+    return ", ".join(("table", *TEXT_FORMATS, *(ARRAY_FORMATS if arrays else ()), *FIGURE_FORMATS, *pages))
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -398,7 +446,7 @@ def write(
     view: "Callable[[], View]",
     figure: FigureOptions = FigureOptions(),
 ) -> None:
-    """Write a result in a format, piece by piece. `view` is called only for a table or a figure.
+    """Write a result in a format, piece by piece. `view` is called only for a table, a figure or a page.
 
     Raise UsageError if a sampler removes every class.
     """
@@ -413,6 +461,10 @@ def write(
         try:
             if paper is not None:
                 out(drawn(result, format, paper, view(), figure.note))
+                return
+            if format == PAGE_FORMAT:
+                for piece in paged(result, figure.title, view()):
+                    out(piece)
                 return
             if format != "table":
                 out.lines(records.write(result, format, NumberFormat(output.digits)))
@@ -433,3 +485,11 @@ def drawn(result: "Result", format: str, paper: "Paper", view: "View", note: Cal
     with canvas(paper, note) as page:
         result.draw(page, view)
         return encoded(page, format)
+
+
+def paged(result: "Result", title: str, view: "View") -> Iterator[str]:
+    """Yield the page of a result, with this title if it is not empty, in pieces."""
+    from tsoft.output.text_page import page_html
+
+    page = result.page(view)
+    return page_html(replace(page, title=title or page.title))

@@ -10,6 +10,7 @@ from tsoft.output.records import Recorded
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
+    from tsoft.output.text_page import TextPage
 
 
 class Result(Recorded):
@@ -22,3 +23,7 @@ class Result(Recorded):
     def draw(self, page: "Canvas", view: "View") -> None:
         """Draw the figure: what `render` shows."""
         raise UsageError("this command has no figure yet; pass another --format")
+
+    def page(self, view: "View") -> "TextPage":
+        """Return the page of a result that consists of texts."""
+        raise NotImplementedError

@@ -10,9 +10,9 @@ from tsoft.options.output import (
     ChartOptions,
     ContentOptions,
     Displayed,
-    FigureOptions,
-    LongDisplayOptions,
     OutputOptions,
+    PageFigureOptions,
+    ResponseDisplayOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
@@ -57,9 +57,9 @@ def compute(
     output: OutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
-    display: LongDisplayOptions,
+    display: ResponseDisplayOptions,
     charts: ChartOptions,
-    figure: FigureOptions,
+    figure: PageFigureOptions,
 ) -> None:
     """Compute the probability of each class at each temperature.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
@@ -19,6 +19,8 @@ from tsoft.sampling.distributions import Distributions
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
+    from tsoft.output.text_page import TextPage
+    from tsoft.sampling.partial_distributions import PartialDistributions
 
 
 class ComputeResult(DistributionsResult):
@@ -47,6 +49,20 @@ class ComputeResult(DistributionsResult):
 
         rows = first_rows(self.blocks, self._rows, page.note)
         draw_distributions(page, [self._by_chain(row) for row in rows], view)
+
+    def page(self, view: "View") -> "TextPage":
+        from tsoft.features.compute.response_page import require_one, response_page
+
+        require_one(self.taus, len(self.plan.chains))
+        return response_page(map(self._of_token, self.blocks), view)
+
+    def _of_token(self, block: Block) -> "PartialDistributions":
+        """Return the distribution of a token of a response. Raise UsageError for any other input."""
+        if block.partial is None:
+            problem = "html shows the text of an API response, and the input is not one"
+            raise UsageError(f"{problem}; pass --format with another format, such as table or svg")
+        [result] = self._by_chain(block)
+        return cast("PartialDistributions", result)
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return self.plan.results(block, self.taus)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tsoft.charts.legend import explanations
-from tsoft.charts.style import likely_color, number_text, tau_colors, tau_text, wrapped
+from tsoft.charts.style import LEGEND_PROBS, likely_color, number_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
-from tsoft.errors import shortened, visible
+from tsoft.errors import shortened, visible, visible_lines
 from tsoft.features.generate.diversity import Summary, summary
+from tsoft.features.generate.token_texts import Piece, token_texts
 from tsoft.models.decoding import (
     BEAM,
     END,
@@ -40,10 +40,6 @@ MIN_WIDTH = 16
 TABLE_LINES = 3
 # The minimum time between two redraws, in seconds.
 FRAME = 0.05
-# The probabilities in the legend of the colors.
-LEGEND = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-
-Piece = Callable[[int], bytes]
 
 
 def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
@@ -51,7 +47,7 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
 
     Columns that do not fit are in another table below.
     """
-    yield rendered_text(Text(printable(prompt), "dim"), view) + "\n"
+    yield rendered_text(Text(visible_lines(prompt), "dim"), view) + "\n"
     yield from (table + "\n" for table in _tables(strategies, piece, view))
     if view.screen.color:
         yield rendered_text(legend(), view) + "\n"
@@ -120,33 +116,21 @@ def _cell(text: GeneratedText, piece: Piece, width: int, lines: int | None) -> T
     return Text("\n").join(end.wrap(Console(width=width), width, overflow="fold")[-lines:])
 
 
-def printable(text: str) -> str:
-    """Return the text with control characters escaped, except line breaks."""
-    return "\n".join(visible(line) for line in text.split("\n"))
-
-
 def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
     """Return a text from its `first` token on, each token in the color of the probability with which it was chosen.
 
     A character of several tokens has the color of the last one.
     """
-    decoder = getincrementaldecoder("utf-8")("replace")
     result = Text(overflow="fold")
-    start = sum(len(piece(token.token)) for token in text.generated[:first])
-    for token in text.generated[first:]:
-        stop = start + len(piece(token.token))
-        result.append(printable(decoder.decode(text.data[start:stop])), f"color({likely_color(token.prob)})")
-        start = stop
-    if text.finish is not None:
-        # The bytes of an incomplete character.
-        result.append(decoder.decode(b"", True))
+    for token, shown in zip(text.generated[first:], token_texts(text, piece, first), strict=True):
+        result.append(shown, f"color({likely_color(token.prob)})")
     return result
 
 
 def legend() -> Text:
     """Return the legend of the colors."""
     result = Text.assemble(("token probability:", "dim"))
-    for prob in LEGEND:
+    for prob in LEGEND_PROBS:
         result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
     return result
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
-from tsoft.options.output import FigureOptions, RecordOutputOptions
+from tsoft.options.output import PageFigureOptions, TextOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
@@ -68,7 +68,7 @@ class SearchOptions:
 class TextModelOptions(ModelOptions):
     top_logprobs: Annotated[
         int,
-        top_logprobs_option("Number of alternatives per token: in json, and in requests to --endpoint."),
+        top_logprobs_option("Number of alternatives per token: in json and html, and in requests to --endpoint."),
     ] = 20
 
 
@@ -81,8 +81,8 @@ def generate(
     model: TextModelOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
-    output: RecordOutputOptions,
-    figure: FigureOptions,
+    output: TextOutputOptions,
+    figure: PageFigureOptions,
 ) -> None:
     """Generate text from a prompt at several temperatures.
 
@@ -97,11 +97,12 @@ def generate(
       tsoft generate "The capital of France is" --tau 1 --greedy --beams 4
       tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
       tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
+      tsoft generate "Once upon a time" --tau 0.7,1.5 -o texts.html
     """
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
-    from tsoft.options.output import chosen_formats
+    from tsoft.options.output import PAGE_FORMAT, chosen_formats
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 
@@ -119,7 +120,7 @@ def generate(
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
         prompted = PromptedModel(opened_model, text, plan)
-        has_alternatives = any(format in ("json", "jsonl") for _, format in chosen)
+        has_alternatives = any(format in ("json", "jsonl", PAGE_FORMAT) for _, format in chosen)
         alternatives = model.top_logprobs if has_alternatives else 0
         limits = prompted.limits(texts.max_tokens, stops, alternatives)
         strategies = [

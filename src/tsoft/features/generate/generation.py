@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
-from tsoft.features.generate.result import GenerateResult, NumberedText, numbered_texts
+from tsoft.features.generate.numbered_texts import NumberedText, numbered_texts
+from tsoft.features.generate.result import GenerateResult
 from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tsoft.features.generate.diversity import summary
-from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, GeneratedText, GeneratedToken, Strategy
+from tsoft.features.generate.numbered_texts import NumberedText
+from tsoft.models.decoding import GeneratedToken
 from tsoft.models.model import Model
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
@@ -16,33 +17,12 @@ from tsoft.output.records import Column, In, Records
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
+    from tsoft.output.text_page import TextPage
 
 COLUMNS = (
     "strategy", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
     "distinct_1", "distinct_2", "repeated_4", "score", "seed", "text",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class NumberedText:
-    """A text, its strategy, and its number among the texts of the strategy, from 0.
-
-    A text of a beam search has a score.
-    """
-
-    strategy: Strategy
-    number: int
-    text: GeneratedText
-    seed: int | None = None
-    score: float | None = None
-
-
-def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> Iterator[NumberedText]:
-    """Yield the texts of one decoder of a strategy."""
-    first = list(strategy.decoders).index(decoder)
-    for number, text in enumerate(decoder.texts, first):
-        score = decoder.score(text) if isinstance(decoder, BeamSearch) else None
-        yield NumberedText(strategy, number, text, seed if strategy.kind == SAMPLE else None, score)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +62,14 @@ class GenerateResult(Result):
         strategies = {id(numbered.strategy): numbered.strategy for numbered in texts}
         seed = next((numbered.seed for numbered in texts if numbered.seed is not None), None)
         draw(page, list(strategies.values()), seed)
+
+    def page(self, view: "View") -> "TextPage":
+        from tsoft.features.generate.generated_page import page_text
+        from tsoft.options.page_parts import new_page
+
+        facts = {"model": self.model.name, "prompt": self.prompt}
+        texts = (page_text(numbered, self.model, view) for numbered in self.texts)
+        return new_page("Generated text", facts, texts)
 
 
 def _statistics(numbered: NumberedText) -> dict[str, Any]:

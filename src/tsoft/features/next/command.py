@@ -12,13 +12,13 @@ from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import (
     ARRAY_FORMATS,
     FIGURE_FORMATS,
+    ArrayFormat,
+    ArrayOutputOptions,
     BitsOptions,
     ChartOptions,
     ClassDisplayOptions,
     Displayed,
     FigureOptions,
-    OutputFormat,
-    OutputOptions,
     format_option,
     typed_fields,
 )
@@ -43,9 +43,9 @@ class LogOptions:
 
 
 @dataclass(frozen=True)
-class NextOutputOptions(OutputOptions):
+class NextOutputOptions(ArrayOutputOptions):
     format: Annotated[
-        OutputFormat | None,
+        ArrayFormat | None,
         format_option(
             "table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png or pdf",
             "table on a terminal, jsonl in a pipe",

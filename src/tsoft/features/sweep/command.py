@@ -10,6 +10,7 @@ from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     FIGURE_FORMATS,
+    ArrayOutputOptions,
     BitsOptions,
     ContentOptions,
     DiagramOptions,
@@ -18,7 +19,6 @@ from tsoft.options.output import (
     LongDisplayOptions,
     Mean,
     OnlyIn,
-    OutputOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
@@ -114,7 +114,7 @@ def sweep(
     sweeping: SweepOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
-    output: OutputOptions,
+    output: ArrayOutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
     display: LongDisplayOptions,
