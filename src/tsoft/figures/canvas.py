@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tsoft.errors import UsageError
 from tsoft.figures.fonts import set_fonts
 from tsoft.figures.theme import THEMES, Theme
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+# The start of matplotlib's warning.
+_NO_ROOM = "constrained_layout not applied"
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,26 @@ class Canvas:
 
 @contextmanager
 def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterator[Canvas]:
-    """Yield an empty figure. Drawing and `encoded` must happen inside the context."""
+    """Yield an empty figure. Drawing and `encoded` must happen inside the context.
+
+    Raise UsageError if the size has no room for the charts.
+    """
     # It logs the creation of its cache of fonts, and details of fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
     theme = THEMES[paper.theme]
-    with matplotlib.rc_context(theme.settings):
+    with matplotlib.rc_context(theme.settings), warnings.catch_warnings():
+        warnings.filterwarnings("error", _NO_ROOM)
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:
             figure.suptitle(paper.title, ha="left", x=0.01)
-        yield Canvas(figure, theme, note)
+        try:
+            yield Canvas(figure, theme, note)
+        except UserWarning as warning:
+            width, height = paper.size
+            raise UsageError(f"--size {width:g}x{height:g} is too small for this figure; pass a larger one") from warning
 
 
 def encoded(page: Canvas, format: str) -> bytes:

@@ -21,8 +21,10 @@ from tsoft.notes import note
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
-# The NLL curve extends by this factor on either side of the fit, and has this many points.
-CURVE_FACTOR, CURVE_POINTS = 4.0, 16
+# The NLL curve extends by this factor on either side of the fit, and has this many points in a table and in a figure.
+CURVE_FACTOR, CHART_POINTS, FIGURE_POINTS = 4.0, 16, 64
+# It extends beyond τ = 1, too, if the fit is at most by this factor away from 1.
+LARGEST_FACTOR, BEYOND_ONE = 100.0, 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Calibration:
 
 
 def calibration(
-    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
+    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, curve_points: int
 ) -> Calibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
     with _input_errors(rows):
@@ -68,7 +70,7 @@ def calibration(
     if interval and interval.high > WIDE_RATIO * interval.low:
         ends = f"{interval.low:.6g} to {interval.high:.6g}"
         note(f"{rows.name}: these rows determine τ only roughly: its 95 % interval is {ends}")
-    taus = _curve_taus(fit, summary) if curve else np.empty(0)
+    taus = _curve_taus(fit, summary, curve_points) if curve_points else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
     measured = [_measured("fit", scores, bins, resamples, generator, rows)]
     if test:
@@ -148,13 +150,15 @@ def _interval(
     return interval
 
 
-def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
+def _curve_taus(fit: TemperatureFit, summary: RowSummary, points: int) -> Array:
     """Return the temperatures of the NLL curve."""
     center = summary.spread * summary.unit if fit.is_limit else fit.tau
-    grid = np.geomspace(1 / CURVE_FACTOR, CURVE_FACTOR, CURVE_POINTS)
     # Keeps both ends of the curve positive and finite.
     center = min(max(center, ulp(0.0) * CURVE_FACTOR), float_info.max / CURVE_FACTOR)
-    return np.append(grid, [1.0] * (not fit.is_limit)) * center
+    low, high = center / CURVE_FACTOR, center * CURVE_FACTOR
+    if 1 / LARGEST_FACTOR <= center <= LARGEST_FACTOR:
+        low, high = min(low, 1 / BEYOND_ONE), max(high, BEYOND_ONE)
+    return np.append(np.geomspace(low, high, points), [center] * (not fit.is_limit))
 
 
 def _measured(
