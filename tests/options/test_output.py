@@ -15,11 +15,13 @@ from tsoft.errors import UsageError
 from tsoft.options.command import option_name
 from tsoft.options.output import (
     ARRAY_FORMATS,
+    FIGURE_FORMATS,
     TEXT_FORMATS,
     ContentOptions,
     DiagramOptions,
     Displayed,
     DisplayOptions,
+    FigureOptions,
     LongDisplayOptions,
     OnlyIn,
     OutputOptions,
@@ -36,6 +38,10 @@ def _pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
 
+def formats(*options: Any, **settings: Any) -> list[str]:
+    return [format for _, format in chosen_formats(*options, **settings)]
+
+
 @pytest.mark.parametrize(
     ("display", "format"),
     [
@@ -46,16 +52,16 @@ def _pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_display_option_implies_the_table_in_a_pipe(display: DisplayOptions, format: str) -> None:
-    assert chosen_formats(OutputOptions(), display) == format
-    assert chosen_formats(OutputOptions(output=["x"]), display) == format
+    assert formats(OutputOptions(), display) == [format]
+    assert formats(OutputOptions(output=["x"]), display) == [format]
 
 
 @pytest.mark.parametrize("format", [*TEXT_FORMATS, "npy"])
 def test_a_display_option_with_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
-    for output in (OutputOptions(format=format), OutputOptions(output=str(tmp_path / f"x.{format}"))):
-        with pytest.raises(UsageError, match=f"--rows has no effect on {format}; use --format table"):
+    for output in (OutputOptions(format=format), OutputOptions(output=[str(tmp_path / f"x.{format}")])):
+        with pytest.raises(UsageError, match=f"--rows has no effect on {format}; use --format table, svg, png or pdf"):
             chosen_formats(output, DisplayOptions(rows=2), arrays=True)
-        assert chosen_formats(output, DisplayOptions(), arrays=True) == format
+        assert formats(output, DisplayOptions(), arrays=True) == [format]
 
 
 @pytest.mark.parametrize(("chart", "option"), [(True, "--chart"), (False, "--no-chart")])
@@ -69,10 +75,10 @@ def test_an_on_off_option_without_effect_is_named_as_typed(chart: bool, option: 
 
 def test_further_forms_of_a_format() -> None:
     long = ContentOptions(long=True)
-    with pytest.raises(UsageError, match="--show has no effect on csv; use --format table or --long"):
+    with pytest.raises(UsageError, match="--show has no effect on csv; use --format table, svg, png or pdf or --long"):
         chosen_formats(OutputOptions(format="csv"), LongDisplayOptions(show=3))
     chosen = chosen_formats(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
-    assert chosen == "csv"
+    assert [format for _, format in chosen] == ["csv"]
     with pytest.raises(UsageError, match="--long has no effect on json; use --format tsv or csv"):
         chosen_formats(OutputOptions(format="json"), long)
 
@@ -104,11 +110,12 @@ def limited_options() -> list[tuple[str, str, OnlyIn]]:
 def test_every_mark_names_known_forms() -> None:
     assert len(limited_options()) > 30
     for _, _, marker in limited_options():
-        assert marker.forms <= {*FORMATS, "long", "measures"}
+        assert marker.forms <= {*FORMATS, *FIGURE_FORMATS, "long", "measures"}
         assert "table" in marker.forms or not isinstance(marker, Displayed)
 
 
 VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy", "--resamples": "5"}
+VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T"}
 INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
     "anneal": [],
@@ -140,3 +147,45 @@ def test_a_terminal_and_a_pipe_have_different_defaults() -> None:
     assert "entropy" in here_on_terminal("compute", "2", "1")
     assert here("compute", "2", "1").stdout.count("\n") == 1
     assert "entropy" in here("compute", "2", "1", "--sort").stdout
+
+
+# Several files, and figures.
+
+
+def test_each_file_has_the_format_of_its_ending() -> None:
+    output = OutputOptions(output=["a.json", "b.svg", "c.npy"])
+    chosen = chosen_formats(output, DisplayOptions(rows=2), FigureOptions(theme="dark"), arrays=True)
+    assert [(file.file, format) for file, format in chosen] == [("a.json", "json"), ("b.svg", "svg"), ("c.npy", "npy")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "a.json", "-o", "b.csv", "-f", "csv"], "--format has no effect with several files"),
+        (["-o", "a.json", "-o", "a.json"], "--output a.json is repeated"),
+        (["-o", "a.json", "-o", "b.csv", "--title", "T"], "--title has no effect on json or csv; use --format svg"),
+        (["-o", "a.svg", "--dpi", "100"], "--dpi has no effect on svg; use --format png"),
+        (["-o", "a.svg", "--size", "4"], "--size 4: expected width and height from 1 to 40 inches, such as 6.4x4"),
+        (["-o", "a.svg", "--size", "4x50"], "--size 4x50: expected width and height"),
+        (["-o", "a.svg", "--explain"], "--explain has no effect on svg"),
+        (["-o", "a.svg", "--digits", "3"], "--digits has no effect on svg"),
+    ],
+)
+def test_errors_of_several_files_and_figures(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = here("compute", "2", "1", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
+    done = here("compute", "2", "1", "-o", "a.svg")
+    assert (done.returncode, done.stderr.split("\n")[0]) == (
+        2,
+        "tsoft: error: svg needs matplotlib; run pip install 'tsoft[figures]'",
+    )

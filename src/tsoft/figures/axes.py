@@ -10,29 +10,36 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.figures.theme import Theme
 
-# The columns of a line of a label, and the lines of a label.
-_LABEL_WIDTH, _LABEL_LINES = 24, 3
+# A label has at most this many lines, and takes at most this share of the width of its chart.
+_LABEL_LINES, _LABEL_SHARE = 3, 0.35
+# The average width of a character, relative to the size of the font.
+_CHARACTER = 0.55
 
 
-def label(text: str) -> str:
-    """Return a label in lines that fit beside an axis, with control characters escaped.
+def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
+    """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
+    characters escaped."""
+    columns = axes.get_subplotspec().get_gridspec().ncols
+    room = axes.get_figure().get_figwidth() * 72 * _LABEL_SHARE / columns
+    width = max(4, int(room / (_CHARACTER * axes.xaxis.label.get_fontsize())))
+    return wrapped(visible(text), width, lines)
 
-    >>> label("a rather long label of a class")
-    'a rather long label of a\\nclass'
+
+def wrapped(text: str, width: int, lines: int) -> str:
+    """Return a text in at most this many lines of this width, shortened if necessary.
+
+    >>> wrapped("a rather long label of a class", 12, 2)
+    'a rather\\nlong label…'
     """
-    lines = textwrap.wrap(visible(text), _LABEL_WIDTH) or [visible(text)]
-    if len(lines) > _LABEL_LINES:
-        lines = [*lines[: _LABEL_LINES - 1], shortened(" ".join(lines[_LABEL_LINES - 1 :]), _LABEL_WIDTH)]
-    return "\n".join(lines)
+    parts = textwrap.wrap(text, width) or [text]
+    if len(parts) > lines:
+        parts = [*parts[: lines - 1], shortened(" ".join(parts[lines - 1 :]), width)]
+    return "\n".join(parts)
 
 
-def tau_text(tau: float) -> str:
-    """Return a temperature for a title or a tick.
-
-    >>> tau_text(0.5), tau_text(float("inf"))
-    ('τ = 0.5', 'τ = ∞')
-    """
-    return f"τ = {tau:g}".replace("inf", "∞")
+def drawable(taus: Array, *, log: bool) -> Array:
+    """Return a mask of the temperatures that an axis can show: no inf and, if it is logarithmic, not 0."""
+    return np.asarray(np.isfinite(taus) & (taus > 0 if log else taus >= 0))
 
 
 def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str = "τ") -> None:
@@ -46,7 +53,8 @@ def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str =
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if is_narrow else (1,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(low, high)
+    if low < high:
+        axes.set_xlim(low, high)
     axes.set_xlabel(name)
     if low < 1 < high:
         axes.axvline(1, color=theme.muted, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
@@ -64,7 +72,7 @@ def name_curves(axes: Any, ends: Sequence[float], names: Sequence[str], colors: 
         return
     for y, end, name, color in zip(spread(ends, step, low, high), ends, names, colors, strict=True):
         axes.annotate(
-            label(name).replace("\n", " "),
+            label(axes, name, 1),
             (1, end),
             (6, y),
             xycoords=("axes fraction", "data"),
@@ -76,47 +84,26 @@ def name_curves(axes: Any, ends: Sequence[float], names: Sequence[str], colors: 
 
 
 def spread(values: Sequence[float], step: float, low: float, high: float) -> list[float]:
-    """Return positions near the values, in their order, at least `step` apart, and from low to high.
+    """Return positions from low to high, in the order of the values and at least `step` apart, that are as near to
+    them as possible in the mean. Positions that touch are centered on their values.
 
-    >>> spread([0.0, 0.05, 1.0], 0.1, 0.0, 1.0)
-    [0.0, 0.1, 1.0]
+    >>> spread([0.5, 0.52, 0.9], 0.1, 0.0, 1.0)
+    [0.46, 0.56, 0.9]
     """
     order = np.argsort(values, kind="stable")
-    places = np.asarray(values, float)[order]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + step)
-    limit = high
-    for i in range(len(places) - 1, -1, -1):
-        places[i] = min(places[i], limit)
-        limit = places[i] - step
+    # Groups of touching positions: the position of the first one, and the number of positions.
+    groups: list[tuple[float, int]] = []
+    for value in np.asarray(values, float)[order].tolist():
+        first, count = value, 1
+        while groups and groups[-1][0] + groups[-1][1] * step > first:
+            before, size = groups.pop()
+            # The mean of the values minus their offsets in the merged group.
+            first = (before * size + (first - size * step) * count) / (size + count)
+            count += size
+        groups.append((first, count))
+    places = np.array([first + i * step for first, count in groups for i in range(count)])
+    # Move those that are outside back, without changing their order.
+    lows, highs = low + step * np.arange(len(places)), high - step * np.arange(len(places))[::-1]
     result = np.empty(len(places))
-    result[order] = np.maximum(places, low)
-    return [float(place) for place in result]
-
-
-def add_legend(figure: Any, names: Sequence[str]) -> None:
-    """Explain the marks with these names once for all charts, below them, in as many columns as fit."""
-    handles: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
-    shown = [name for name in names if name in handles]
-    style = {"handlelength": 1.2, "columnspacing": 1.2, "handletextpad": 0.5, "borderaxespad": 0}
-    for columns in (4, 3, 2, 1):
-        marks = [handles[name] for name in shown]
-        legend = figure.legend(marks, shown, loc="outside lower left", ncols=columns, **style)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
-
-
-def shrink_titles(figure: Any) -> None:
-    """Make the titles of charts side by side so small that none covers the next chart."""
-    figure.draw_without_rendering()
-    starts = [axes.get_tightbbox().x0 for axes in figure.axes] + [figure.bbox.x1]
-    for axes in figure.axes:
-        title = axes.title if axes.title.get_text() else axes._left_title
-        extent = title.get_window_extent()
-        room = min(start for start in starts if start > extent.x0 + 1) - extent.x0
-        if room < extent.width:
-            title.set_fontsize(title.get_fontsize() * 0.97 * room / extent.width)
+    result[order] = np.clip(places, lows, highs)
+    return [round(float(place), 12) for place in result]

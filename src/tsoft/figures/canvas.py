@@ -14,7 +14,6 @@ from tsoft.figures.theme import THEMES, Theme
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
-
 # The start of matplotlib's warning.
 _NO_ROOM = "constrained_layout not applied"
 
@@ -42,7 +41,7 @@ class Canvas:
 def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterator[Canvas]:
     """Yield an empty figure. Drawing and `encoded` must happen inside the context.
 
-    Raise UsageError if the size has no room for the charts.
+    Raise UsageError if the size is too small for the charts.
     """
     # It logs the creation of its cache of fonts, and details of fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -58,8 +57,11 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
         try:
             yield Canvas(figure, theme, note)
         except UserWarning as warning:
+            if not str(warning).startswith(_NO_ROOM):
+                raise
             width, height = paper.size
-            raise UsageError(f"--size {width:g}x{height:g} is too small for this figure; pass a larger one") from warning
+            problem = f"{width:g} × {height:g} inches are too small for the figure"
+            raise UsageError(f"{problem}; pass a larger --size, or show less") from None
 
 
 def encoded(page: Canvas, format: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import label, name_curves, set_tau_axis, tau_text
+from tsoft.figures.axes import drawable, label, name_curves, set_tau_axis
 from tsoft.figures.theme import Theme
 
 # Below this number of bars, each has its probability beside it.
@@ -33,7 +33,7 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     if (bars.high > bars.low).any():
         style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
         axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
-    axes.set_yticks(places, [label(name) for name in bars.names])
+    axes.set_yticks(places, [label(axes, name) for name in bars.names])
     axes.set_ylim(len(bars.names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -70,10 +70,14 @@ def draw_curves(
     tau_name: str = "τ",
 ) -> None:
     """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
-    shown = np.isfinite(taus) & (taus > 0 if log else taus >= 0)
+    shown = drawable(taus, log=log)
     colors = [theme.color(i) for i in range(len(names))]
     for i, (name, curve) in enumerate(zip(names, values, strict=True)):
-        axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), label=label(name))
+        # A single point has no line.
+        marker = "o" if shown.sum() == 1 else None
+        axes.plot(
+            taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), marker=marker, label=label(axes, name)
+        )
     axes.grid(axis="y")
     axes.set_ylabel(quantity)
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
@@ -82,13 +86,22 @@ def draw_curves(
         name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors)
 
 
-def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, theme: Theme) -> None:
-    """Draw the probabilities as colors: a row for each class, a column for each τ. `probs` has the shape (names, taus)."""
-    image = axes.pcolormesh(np.arange(len(taus) + 1), np.arange(len(names) + 1), probs, cmap="cividis", vmin=0, vmax=1)
-    axes.invert_yaxis()
-    axes.set_yticks(np.arange(len(names)) + 0.5, [label(name) for name in names])
-    step = max(1, len(taus) // 6)
-    axes.set_xticks(np.arange(0, len(taus), step) + 0.5, [tau_text(tau)[4:] for tau in taus[::step].tolist()])
-    axes.tick_params(length=0)
-    axes.set_xlabel("τ")
+def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, theme: Theme, *, log: bool) -> None:
+    """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
+    shown = drawable(taus, log=log)
+    image = axes.pcolormesh(
+        _edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], cmap="cividis", vmin=0, vmax=1
+    )
+    axes.set_ylim(len(names), 0)
+    axes.set_yticks(np.arange(len(names)) + 0.5, [label(axes, name) for name in names])
+    axes.tick_params(axis="y", length=0)
+    set_tau_axis(axes, taus[shown], theme, log=log)
     axes.get_figure().colorbar(image, ax=axes, label="probability")
+
+
+def _edges(taus: Array, log: bool) -> Array:
+    """Return the edges of the columns of a heat map: the middles between the temperatures."""
+    places = np.log(taus) if log else taus
+    middles = (places[:-1] + places[1:]) / 2
+    edges = np.concatenate([places[:1], middles, places[-1:]])
+    return np.exp(edges) if log else edges

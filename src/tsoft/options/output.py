@@ -388,7 +388,7 @@ def write(
     format: str,
     output: OutputOptions,
     view: "Callable[[], View]",
-    figure: FigureOptions = FigureOptions(),  # noqa: B008
+    figure: FigureOptions = FigureOptions(),
 ) -> None:
     """Write a result in a format, piece by piece. `view` is called only for a table or a figure.
 

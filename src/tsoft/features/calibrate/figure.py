@@ -5,9 +5,10 @@ from typing import Any
 
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.figures.axes import add_legend, shrink_titles, tau_text
+from tsoft.figures.axes import tau_text
 from tsoft.figures.calibration_diagrams import MARKS, NllCurve, ReliabilityBars, draw_counts, draw_nll, draw_reliability
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import add_legend, shrink_titles
 from tsoft.figures.distributions import prob_text
 
 # The heights of a reliability diagram and of the counts below it, and the widths of two diagrams and of the NLL.

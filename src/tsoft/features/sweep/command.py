@@ -9,10 +9,10 @@ from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
+    FIGURE_FORMATS,
     BitsOptions,
     ContentOptions,
     DiagramOptions,
-    FIGURE_FORMATS,
     Displayed,
     FigureOptions,
     LongDisplayOptions,

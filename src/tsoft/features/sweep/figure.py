@@ -7,21 +7,28 @@ import numpy as np
 
 from tsoft.charts.curves import MAX_CURVES, measure_title
 from tsoft.charts.view import View
+from tsoft.errors import UsageError
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.result import SweepPicture
+from tsoft.figures.axes import drawable
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import draw_curves, draw_heatmap
 from tsoft.sampling.distributions import Distributions, measure_unit
 
 
 def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, measure: str, view: View) -> None:
+    hidden = results[0].taus[~drawable(results[0].taus, log=picture.is_log)].tolist()
+    if len(hidden) == len(results[0].taus):
+        raise UsageError("the figure's axis shows no τ = 0 and no τ = inf; pass another --tau, or use --format table")
+    if hidden:
+        page.note(f"the figure's axis does not show τ = {', '.join(f'{tau:g}' for tau in hidden)}")
     grid = page.figure.subplots(len(results), 2, squeeze=False, width_ratios=(3, 2))
     for (left, right), full in zip(grid, results, strict=True):
         result = replace(full, taus=np.unique(full.taus))
         count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
         names, probs = most_probable(result, count)
         if picture.heatmap:
-            draw_heatmap(left, names, result.taus, probs.T, page.theme)
+            draw_heatmap(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
         else:
             draw_curves(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
         values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)

@@ -22,8 +22,8 @@ from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-    from tsoft.figures.canvas import Canvas
     from tsoft.core.thermodynamics import Ensemble
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True)

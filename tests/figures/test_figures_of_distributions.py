@@ -1,0 +1,167 @@
+"""The figures of `compute` and `sweep`, read back from their files."""
+
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tool import here, here_in_bytes
+
+matplotlib = pytest.importorskip("matplotlib")
+
+from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
+from tsoft.figures.distributions import Bars, draw_bars, draw_curves  # noqa: E402
+
+LONG = "a label of exactly sixty characters, for a class of its own"
+
+
+def svg(*arguments: str, notes: str = "") -> ET.Element:
+    """Return the figure of a command."""
+    done = here_in_bytes(*arguments, "-f", "svg")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.decode() == notes
+    return ET.fromstring(done.stdout)
+
+
+def texts(figure: ET.Element) -> list[str]:
+    return ["".join(text.itertext()) for text in figure.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def groups(figure: ET.Element, name: str) -> list[ET.Element]:
+    """Return the groups whose ids start with a name, such as the curves, line2d_1, …"""
+    found = figure.iter("{http://www.w3.org/2000/svg}g")
+    return [group for group in found if re.fullmatch(rf"{name}_\d+", group.get("id", ""))]
+
+
+def test_bars_have_the_probabilities_beside_them() -> None:
+    arguments = ("compute", "cat=2", "dog=1", "owl=0.5", "--tau", "0.5,2")
+    shown = texts(svg(*arguments))
+    records = json.loads(here(*arguments, "-f", "json").stdout)
+    for record in records:
+        assert f"τ = {record['tau']:g}" in shown
+        for prob in record["probs"]:
+            assert f"{prob:.3f}" in shown
+    assert shown.count("probability") == 2
+    assert [name for name in shown if name in ("cat", "dog", "owl")] == ["cat", "dog", "owl"]
+
+
+def test_a_figure_shows_the_rows_and_classes_of_the_table() -> None:
+    row = " ".join(map(str, range(30)))
+    notes = (
+        "tsoft: note: the figure shows 2 of 4 rows; --rows N shows more\n"
+        + "tsoft: note: the figure shows 5 classes and 25 more as one bar\n" * 2
+    )
+    done = here_in_bytes("compute", "-f", "svg", "--rows", "2", "--show", "5", stdin=f"{row}\n" * 4)
+    assert done.stderr.decode() == notes
+    shown = texts(ET.fromstring(done.stdout))
+    assert shown.count("… 25 more") == 2
+    assert [text for text in shown if text.startswith("row")] == ["row 0", "row 1"]
+
+
+def test_each_class_has_a_curve_and_a_name() -> None:
+    figure = svg("sweep", "cat=2", "dog=1", "owl=0.5")
+    shown = texts(figure)
+    assert {"cat", "dog", "owl", "probability", "entropy (nats)", "τ"} <= set(shown)
+    # Three classes and one measure have 25 temperatures each.
+    paths = [path.get("d", "") for group in groups(figure, "line2d") for path in group]
+    assert sum(path.count("L") == 24 for path in paths) == 4
+
+
+def test_a_sweep_names_the_temperatures_that_its_axis_lacks() -> None:
+    svg("sweep", "2", "1", "--tau", "0,1,2,inf", notes="tsoft: note: the figure's axis does not show τ = 0, inf\n")
+    done = here("sweep", "2", "1", "--tau", "0,inf", "-f", "svg")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_heat_map_has_a_cell_for_each_class_and_temperature() -> None:
+    figure = svg("sweep", "2", "1", "0.5", "--heatmap", "--tau", "0.5,1,2,4")
+    [mesh, *_] = groups(figure, "QuadMesh")
+    assert len([path for path in mesh.iter() if path.tag.endswith("path")]) == 12
+
+
+def test_hostile_labels_are_text() -> None:
+    label = "$x^2$ <b>&amp;</b> \\alpha _ \x1b[31m"
+    shown = " ".join(texts(svg("compute", f"{label}=1", "b=0")))
+    assert "$x^2$" in shown
+    assert "<b>&amp;</b>" in shown
+    assert "\\x1b[31m" in shown
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf"])
+def test_the_same_figure_has_the_same_bytes(format: str, tmp_path: Path) -> None:
+    files = [tmp_path / f"{i}.{format}" for i in range(2)]
+    for file in files:
+        assert here("compute", "2", "1", "-o", str(file), "--title", "Two").returncode == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_png_has_the_size_and_the_resolution(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    assert here("compute", "2", "1", "-o", str(file), "--size", "5x3", "--dpi", "80").returncode == 0
+    header = file.read_bytes()[:60]
+    assert [int.from_bytes(header[i : i + 4]) for i in (16, 20)] == [400, 240]
+    assert b"pHYs" in file.read_bytes()
+
+
+def test_a_pdf_keeps_text_as_text(tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    file = tmp_path / "a.pdf"
+    assert here("compute", "cat=2", "dog=1", "-o", str(file), "--title", "Häuser").returncode == 0
+    [page] = pypdf.PdfReader(file).pages
+    read = page.extract_text()
+    assert {"Häuser", "cat", "dog", "0.731", "probability"} <= set(read.split())
+
+
+def test_several_files_are_written_in_one_run(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("a.json", "b.svg", "c.csv", "d.npy")]
+    options = [word for name in names for word in ("-o", name)]
+    done = here("compute", *options, "--tau", "1,2", stdin="2 1 0.5\n1 1 1\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    records = json.loads(Path(names[0]).read_bytes())
+    assert np.load(names[3]).reshape(4, 3).tolist() == [record["probs"] for record in records]
+    assert {"row 0", "row 1", "τ = 2"} <= set(texts(ET.fromstring(Path(names[1]).read_bytes())))
+    assert len(Path(names[2]).read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "paper"])
+@pytest.mark.parametrize("size", [(3.0, 2.5), (6.4, 4.0), (12.0, 8.0)])
+def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) -> None:
+    names = ["cat", LONG, LONG[::-1], "dog"]
+    probs = np.array([0.7, 0.2, 0.06, 0.04])
+    taus = np.geomspace(0.1, 10, 9)
+    with canvas(Paper(size, 50, theme, "A title")) as page:
+        left, right = page.figure.subplots(1, 2)
+        draw_bars(left, Bars(names, probs, probs, "τ = 1"), page.theme)
+        draw_curves(right, names, taus, probs[:, np.newaxis] * np.ones(9), page.theme, log=True)
+        encoded(page, "png")
+        box = page.figure.get_tightbbox()
+        assert box.x0 >= -0.01
+        assert box.y0 >= -0.01
+        assert box.x1 <= size[0] + 0.01
+        assert box.y1 <= size[1] + 0.01
+
+
+def test_a_figure_that_is_too_small_is_an_error() -> None:
+    labels = [word for i in range(12) for word in (f"{LONG} {i}={i}",)]
+    done = here("compute", *labels, "--tau", "1,2,3,4", "-f", "svg", "--size", "1x1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "1 × 1 inches are too small for the figure; pass a larger --size" in done.stderr
+
+
+def test_characters_that_no_font_has_are_named() -> None:
+    notes: list[str] = []
+    with canvas(Paper(), notes.append) as page:
+        page.figure.text(0.5, 0.5, "\U00012000 and A")
+        encoded(Canvas(page.figure, page.theme, notes.append), "png")
+    assert notes in ([], ["no font on this system has \U00012000 (U+12000); the figure shows boxes instead"])
+
+
+def test_an_api_response_shows_bounds(tmp_path: Path) -> None:
+    response = str(Path(__file__).parents[1] / "data" / "openai-chat.json")
+    done = here_in_bytes("compute", "-i", response, "--tau", "2", "--rows", "1", "--vocab-size", "1000", "-f", "svg")
+    assert done.returncode == 0
+    assert any(" to " in text for text in texts(ET.fromstring(io.BytesIO(done.stdout).read())))
