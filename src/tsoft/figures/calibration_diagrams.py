@@ -31,8 +31,8 @@ class ReliabilityBars:
 @dataclass(frozen=True, eq=False)
 class NllCurve:
     """The points of a curve of the NLL over τ, (k,) each, in ascending order of the positive temperatures. `fitted`
-    is the τ with the least NLL, and `low` and `high` are the ends of its 95 % interval. These three are NaN if there
-    is no minimum or no interval."""
+    is the τ with the least NLL, which may be 0 or inf; `low` and `high` are the ends of its 95 % interval, NaN without
+    one."""
 
     taus: Array
     nll: Array

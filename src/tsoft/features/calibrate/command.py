@@ -119,7 +119,8 @@ def calibrate(
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
-    from tsoft.features.calibrate.calibration import CHART_POINTS, FIGURE_POINTS, calibration
+    from tsoft.features.calibrate.calibration import calibration
+    from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed

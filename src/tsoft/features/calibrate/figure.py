@@ -1,11 +1,11 @@
 """The figure of a calibration: reliability diagrams before and after the fit, and the NLL over τ."""
 
-from math import nan
+from math import isnan, nan
 from typing import Any
 
+from tsoft.charts.style import tau_text
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.figures.axes import tau_text
 from tsoft.figures.calibration_diagrams import MARKS, NllCurve, ReliabilityBars, draw_counts, draw_nll, draw_reliability
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.chart_grid import add_legend, shrink_titles
@@ -26,8 +26,9 @@ def draw(page: Canvas, calibration: Calibration) -> None:
         places = [[grid[2 * line + part, column] for part in range(2)] for column in range(2)]
         _draw_rows(page, places, measured, is_last=line == len(lines) - 1)
     axes = page.figure.add_subplot(right)
-    draw_nll(axes, _nll_curve(calibration), page.theme)
-    axes.set_title(_fit_title(calibration))
+    curve = _nll_curve(calibration)
+    draw_nll(axes, curve, page.theme)
+    axes.set_title(fit_title(curve))
     axes.set_ylabel(f"NLL, {lines[0].data} data")
     add_legend(page.figure, MARKS)
     shrink_titles(page.figure)
@@ -41,15 +42,20 @@ def report_title(report: Report) -> str:
     """Return the temperature and the measures of a report, in two lines."""
     chance = report.equal_width.chance
     by_chance = f", by chance {prob_text(chance.mean)}" if chance.is_simulated else ""
-    return f"{rounded_tau(report.tau)}: NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
+    return f"{_tau(report.tau)}: NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
 
 
-def rounded_tau(tau: float) -> str:
-    """Return a temperature for a title, with four digits.
+def fit_title(curve: NllCurve) -> str:
+    """Return the fitted temperature and, in a second line, its interval."""
+    title = f"fitted {_tau(curve.fitted)}"
+    if isnan(curve.low):
+        return title
+    low, high = (_tau(end).removeprefix("τ = ") for end in (curve.low, curve.high))
+    return f"{title}\n95 %: {low} to {high}"
 
-    >>> rounded_tau(1.339664)
-    'τ = 1.34'
-    """
+
+def _tau(tau: float) -> str:
+    """Return a temperature with as many digits as fit into a title."""
     return tau_text(float(f"{tau:.4g}"))
 
 
@@ -77,12 +83,3 @@ def _nll_curve(calibration: Calibration) -> NllCurve:
     low, high = (interval.low, interval.high) if interval else (nan, nan)
     order = calibration.curve_taus.argsort()
     return NllCurve(calibration.curve_taus[order], calibration.curve_nll[order], fit.tau, low, high)
-
-
-def _fit_title(calibration: Calibration) -> str:
-    fit, interval = calibration.fit, calibration.interval
-    title = f"fitted {rounded_tau(fit.tau)}"
-    if interval is None:
-        return title
-    low, high = (tau_text(float(f"{end:.3g}")).removeprefix("τ = ") for end in (interval.low, interval.high))
-    return f"{title}\n95 %: {low} to {high}"
