@@ -115,6 +115,7 @@ def calibrate(
 
     Examples:
       tsoft calibrate val.npz --test test.npz
+      tsoft calibrate val.npz --test test.npz -o reliability.svg
       tsoft calibrate logits.npy labels.npy --format json
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
