@@ -9,7 +9,7 @@ from tsoft.core.labeled_rows import RowSummary
 from tsoft.core.softmax import Array
 
 # The curve extends by this factor on either side of the fit, and has this many points in a table and in a figure.
-FACTOR, CHART_POINTS, FIGURE_POINTS = 4.0, 16, 64
+FACTOR, CHART_POINTS, FIGURE_POINTS = 4.0, 16, 40
 # It extends beyond τ = 1, too, if the fit is at most by this factor away from 1.
 LARGEST_FACTOR, BEYOND_ONE = 100.0, 1.25
 
