@@ -20,7 +20,8 @@ LAYERS = (
     ("options",),
     ("explorer",),
     ("features",),
-    ("cli",),
+    # The library's figures, and the command line.
+    ("plot", "cli"),
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -108,7 +109,7 @@ def test_modules_and_classes_have_unique_names() -> None:
     classes: dict[str, list[str]] = defaultdict(list)
     for name, path in MODULES.items():
         stem = name.split(".")[-1]
-        if name and not (name.startswith("features.") and stem in ("command", "result", "chart")):
+        if name and not (name.startswith("features.") and stem in ("command", "result", "chart", "figure")):
             modules[stem].append(name)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):

@@ -32,7 +32,7 @@ _CHARACTER = 0.55
 def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
     """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
     characters escaped."""
-    room = axes.get_figure().get_figwidth() * 72 * _LABEL_SHARE / _grid(axes)[1]
+    room = _points(axes)[0] * _LABEL_SHARE / _grid(axes)[1]
     width = max(4, int(room / (_CHARACTER * axes.xaxis.label.get_fontsize())))
     return wrapped(visible(text), width, lines)
 
@@ -90,8 +90,9 @@ def name_places(axes: Any, places: Array, names: Sequence[str]) -> None:
 def draw_legend(axes: Any) -> None:
     """Draw the legend of a figure below it, from the names in one of its charts."""
     figure, font = axes.get_figure(), axes.xaxis.label.get_fontsize() - 1
-    columns = 1 + (figure.get_figwidth() * 72 > _WIDE * font)
-    width = int((figure.get_figwidth() * 72 / columns - _KEY * font) / (_CHARACTER * font))
+    room = _points(axes)[0]
+    columns = 1 + (room > _WIDE * font)
+    width = int((room / columns - _KEY * font) / (_CHARACTER * font))
     handles, names = axes.get_legend_handles_labels()
     texts = [wrapped(visible(name), max(8, width), _LABEL_LINES) for name in names]
     figure.legend(handles, texts, loc="outside lower left", ncols=columns)
@@ -99,13 +100,20 @@ def draw_legend(axes: Any) -> None:
 
 def height_of(axes: Any) -> float:
     """Return the approximate height of a chart in points, without its title and the numbers below."""
-    room = axes.get_figure().get_figheight() * 72 / _grid(axes)[0]
+    room = _points(axes)[1] / _grid(axes)[0]
     return float(max(room - _LINES * LINE * axes.xaxis.label.get_fontsize(), room * _HEIGHT_SHARE))
+
+
+def _points(axes: Any) -> tuple[float, float]:
+    """Return the width and the height of the figure or the part of a figure that has the axes, in points."""
+    figure = axes.get_figure()
+    return figure.bbox.width * 72 / figure.dpi, figure.bbox.height * 72 / figure.dpi
 
 
 def _grid(axes: Any) -> tuple[int, int]:
     """Return the numbers of rows and columns of the charts of a figure."""
-    rows, columns = axes.get_subplotspec().get_gridspec().get_geometry()
+    place = axes.get_subplotspec()
+    rows, columns = place.get_gridspec().get_geometry() if place else (1, 1)
     return rows, columns
 
 
@@ -124,7 +132,7 @@ def set_step_axis(axes: Any, steps: Array, name: str = "step") -> None:
 
 def title_lines(axes: Any, text: str) -> str:
     """Return a title in lines that fit above the axes, with control characters escaped."""
-    room, font = axes.get_figure().get_figwidth() * 72 / _grid(axes)[1], axes.title.get_fontsize()
+    room, font = _points(axes)[0] / _grid(axes)[1], axes.title.get_fontsize()
     width = max(8, int(max(room - _MARGIN * font, room * _TITLE_SHARE) / (_CHARACTER * font)))
     # A temperature stays on one line.
     return wrapped(visible(text).replace(" = ", _JOINED), width, _TITLE_LINES).replace(_JOINED, " = ")

@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tsoft.errors import UsageError
 from tsoft.output.records import Recorded
 
 if TYPE_CHECKING:
@@ -20,9 +19,9 @@ class Result(Recorded):
     def render(self, view: "View") -> Iterator[str]:
         """Yield the text for a terminal, in parts."""
 
+    @abstractmethod
     def draw(self, page: "Canvas", view: "View") -> None:
         """Draw the figure: what `render` shows."""
-        raise UsageError("this command has no figure yet; pass another --format")
 
     def page(self, view: "View") -> "TextPage":
         """Return the page of a result that consists of texts."""
