@@ -53,7 +53,7 @@ def test_a_figure_shows_the_rows_and_classes_of_the_table() -> None:
     row = " ".join(map(str, range(30)))
     notes = (
         "tsoft: note: the figure shows 2 of 4 rows; --rows N shows more\n"
-        + "tsoft: note: the figure shows 5 classes and 25 more as one bar\n" * 2
+        + "tsoft: note: the figure shows 5 classes and 25 more as one bar\n"
     )
     done = here_in_bytes("compute", "-f", "svg", "--rows", "2", "--show", "5", stdin=f"{row}\n" * 4)
     assert done.stderr.decode() == notes

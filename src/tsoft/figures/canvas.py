@@ -57,8 +57,8 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
         warnings.filterwarnings("error", _NO_ROOM)
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:
-            width = int(paper.size[0] * 72 / (_BOLD * (theme.font_size + 2)))
-            figure.suptitle(wrapped(visible(paper.title), width, _TITLE_LINES), ha="left", x=0.01)
+            columns = int(paper.size[0] * 72 / (_BOLD * (theme.font_size + 2)))
+            figure.suptitle(wrapped(visible(paper.title), columns, _TITLE_LINES), ha="left", x=0.01)
         try:
             yield Canvas(figure, theme, note)
         except UserWarning as warning:
