@@ -9,7 +9,7 @@ from tsoft.charts.curves import MAX_CURVES, measure_title
 from tsoft.charts.view import View
 from tsoft.errors import UsageError
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
-from tsoft.features.sweep.result import SweepPicture
+from tsoft.features.sweep.picture import SweepPicture
 from tsoft.figures.axes import drawable
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import draw_curves, draw_heatmap
