@@ -196,7 +196,10 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
         ("compute --input-format ", FORMATS - {"table"} | {"text", "response", "printed", "torch", "arrow", "kld"}),
         ("compute -i ", set(NAMES)),
-        ("calibrate --t", {"--target-column", "--targets", "--targets-key", "--test", "--test-targets"}),
+        (
+            "calibrate --t",
+            {"--target-column", "--targets", "--targets-key", "--test", "--test-targets", "--theme", "--title"},
+        ),
         ("calibrate -i x --targets ", set(NAMES)),
     ],
 )
