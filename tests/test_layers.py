@@ -20,7 +20,8 @@ LAYERS = (
     ("options",),
     ("explorer",),
     ("features",),
-    ("cli",),
+    # The library's figures, and the command line.
+    ("plot", "cli"),
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

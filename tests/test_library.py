@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from math import exp, inf, log, nan
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from labeled import digits
 from tool import TESTS, environment, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 
-FUNCTIONS = [name for name in tsoft.__all__ if name != "LogitsError"]
+FUNCTIONS = [name for name in tsoft.__all__ if name not in ("LogitsError", "plot")]
+FIGURES = [f"plot.{name}" for name in tsoft.plot.__all__]
 SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
@@ -55,9 +57,14 @@ def sections(text: str) -> list[str]:
     return re.findall(r"^(\w[\w ]+)\n-{3,}$", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+def public(name: str) -> Any:
+    """Return what a name of tsoft stands for."""
+    return attrgetter(name)(tsoft)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + FIGURES)
 def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> None:
-    text = inspect.getdoc(getattr(tsoft, name))
+    text = inspect.getdoc(public(name))
     assert text
     summary, blank, *_ = text.splitlines()
     assert summary.endswith(".")
@@ -68,20 +75,22 @@ def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> N
     assert {"Parameters", "Returns", "Raises", "Examples"} <= set(actual)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", FUNCTIONS + FIGURES)
 def test_a_docstring_documents_each_parameter_in_order(name: str) -> None:
-    function = getattr(tsoft, name)
+    function = public(name)
     text = inspect.getdoc(function) or ""
     parameters = text.split("Parameters\n----------\n")[1].split("\n\n")[0]
     documented = re.findall(r"^(\w+) : ", parameters, re.MULTILINE)
     assert documented == list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("name", tsoft.__all__)
+@pytest.mark.parametrize("name", ["LogitsError", *FUNCTIONS, *FIGURES])
 def test_the_examples_of_a_docstring_run(name: str) -> None:
+    if name in FIGURES:
+        pytest.importorskip("matplotlib")
     finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
-    module = sys.modules[getattr(tsoft, name).__module__]
-    [test] = finder.find(getattr(tsoft, name), name, module=module)
+    module = sys.modules[public(name).__module__]
+    [test] = finder.find(public(name), name, module=module)
     assert test.examples
     # A user has only the names that the example imports.
     test.globs = {}
@@ -109,7 +118,7 @@ def test_a_name_imports_only_numpy() -> None:
     command = [sys.executable, "-c", code]
     modules = subprocess.check_output(command, env=environment(), text=True).split()
     assert "numpy" in modules
-    assert not {"typer", "rich", "textual", "plotext", "orjson", "click"} & set(modules)
+    assert not {"typer", "rich", "textual", "plotext", "orjson", "click", "matplotlib"} & set(modules)
 
 
 # Samplers

@@ -46,6 +46,9 @@ Samplers: logits in, logits out
     tail_free        remove the flat tail of the sorted probabilities
     xtc              remove all top choices but the least probable
 
+Figures
+    plot             functions that draw with matplotlib: bars, curves, reliability and nll
+
 Errors
     LogitsError      a row has no softmax: a ValueError with the row and the class
 """
@@ -53,6 +56,7 @@ Errors
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
@@ -90,6 +94,7 @@ __all__ = [
     "margin",
     "min_p",
     "perplexity",
+    "plot",
     "reliability",
     "sample",
     "sample_counts",
@@ -134,6 +139,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "plot":
+        return import_module("tsoft.plot")
     module = next((module for module, names in _MODULES.items() if name in names), "sampling.samplers")
     value = globals()[name] = getattr(import_module(f"tsoft.{module}"), name)
     return value

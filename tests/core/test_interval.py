@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from labeled import digits, once, random_rows, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
-from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
+from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich, wilson_interval
 from tsoft.core.labeled_rows import LabeledRows
 
 
@@ -162,3 +162,11 @@ def test_interval_with_an_outlier(outlier: float, power: int) -> None:
     assert interval is not None
     assert 0 <= interval.low <= fit.tau * (1 + 1e-9)
     assert fit.tau * (1 - 1e-9) <= interval.high
+
+
+def test_the_wilson_interval_is_that_of_scipy() -> None:
+    cases = [(0, 1), (1, 1), (3, 10), (50, 100), (999, 1000), (0, 10**6)]
+    low, high = wilson_interval(*np.array([(right / rows, rows) for right, rows in cases]).T)
+    for (right, rows), *ends in zip(cases, low, high, strict=True):
+        expected = stats.binomtest(right, rows).proportion_ci(0.95, "wilson")
+        assert ends == pytest.approx([expected.low, expected.high], abs=1e-12)

@@ -238,7 +238,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(npy, "BLOCK", 4000)
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
-    result = calibration(rows, None, 15, 100, 0, curve=True)
+    result = calibration(rows, None, 15, 100, 0, 16)
     assert result.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert result.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
     assert result.interval
@@ -527,7 +527,7 @@ def test_a_note_on_a_wide_interval(
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
     rows = LabeledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
-    result = calibration(rows, None, 15, 100, 0, curve=False)
+    result = calibration(rows, None, 15, 100, 0, 0)
     assert 10 < result.fit.tau < np.inf
     assert "these rows determine τ only roughly" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The 95 % confidence interval of a fitted temperature."""
+"""The 95 % confidence intervals of a fitted temperature and of a share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -76,6 +76,21 @@ def sandwich(fit: TemperatureFit) -> Interval | None:
         return None
     reach = min(NORMAL_QUANTILE * fit.error, 700.0)
     return Interval(fit.tau * exp(-reach), fit.tau * exp(reach), "sandwich")
+
+
+def wilson_interval(shares: Array, counts: Array) -> tuple[Array, Array]:
+    """Return the ends of the 95 % interval of each share, which was observed in a number of rows, (b,) each.
+
+    (Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.)
+
+    >>> low, high = wilson_interval(np.array([0.5]), np.array([10]))
+    >>> low.round(4), high.round(4)
+    (array([0.2366]), array([0.7634]))
+    """
+    spread = NORMAL_QUANTILE**2 / counts
+    center = (shares + spread / 2) / (1 + spread)
+    half = np.sqrt(spread * (shares * (1 - shares) + spread / 4)) / (1 + spread)
+    return np.maximum(center - half, 0.0), np.minimum(center + half, 1.0)
 
 
 def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:

@@ -19,8 +19,9 @@ _CHARACTER = 0.55
 def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
     """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
     characters escaped."""
-    columns = axes.get_subplotspec().get_gridspec().ncols
-    room = axes.get_figure().get_figwidth() * 72 * _LABEL_SHARE / columns
+    place, figure = axes.get_subplotspec(), axes.get_figure()
+    columns = place.get_gridspec().ncols if place else 1
+    room = figure.bbox.width * 72 / figure.dpi * _LABEL_SHARE / columns
     width = max(4, int(room / (_CHARACTER * axes.xaxis.label.get_fontsize())))
     return wrapped(visible(text), width, lines)
 
@@ -65,7 +66,7 @@ def name_curves(axes: Any, ends: Sequence[float], names: Sequence[str], colors: 
     More names than fit go into a legend."""
     low, high = axes.get_ylim()
     font = axes.xaxis.label.get_fontsize()
-    height = axes.get_figure().get_figheight() * 72 * axes.get_position().height
+    height = axes.bbox.height * 72 / axes.get_figure().dpi
     step = (high - low) * 1.25 * font / height
     if step * len(names) > high - low:
         axes.legend(loc="best")

@@ -14,6 +14,8 @@ from tsoft.figures.theme import THEMES, Theme
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+# The start of matplotlib's warning.
+_NO_ROOM = "constrained_layout not applied"
 
 
 @dataclass(frozen=True)
@@ -37,32 +39,37 @@ class Canvas:
 
 @contextmanager
 def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterator[Canvas]:
-    """Yield an empty figure. Drawing and `encoded` must happen inside the context."""
+    """Yield an empty figure. Drawing and `encoded` must happen inside the context.
+
+    Raise UsageError if the size is too small for the charts.
+    """
     # It logs the creation of its cache of fonts, and details of fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
     theme = THEMES[paper.theme]
-    with matplotlib.rc_context(theme.settings):
+    with matplotlib.rc_context(theme.settings), warnings.catch_warnings():
+        warnings.filterwarnings("error", _NO_ROOM)
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:
             figure.suptitle(paper.title, ha="left", x=0.01)
-        yield Canvas(figure, theme, note)
+        try:
+            yield Canvas(figure, theme, note)
+        except UserWarning as warning:
+            if not str(warning).startswith(_NO_ROOM):
+                raise
+            width, height = paper.size
+            problem = f"{width:g} × {height:g} inches are too small for the figure"
+            raise UsageError(f"{problem}; pass a larger --size, or show less") from None
 
 
 def encoded(page: Canvas, format: str) -> bytes:
-    """Return the bytes of a figure in a format: svg, png or pdf. Raise UsageError if it is too small."""
+    """Return the bytes of a figure in a format: svg, png or pdf."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The note names the missing characters.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        warnings.filterwarnings("error", "constrained_layout not applied")
-        try:
-            set_fonts(page.figure, page.note)
-            page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
-        except UserWarning:
-            width, height = page.figure.get_size_inches()
-            problem = f"{width:g} × {height:g} inches are too small for the figure"
-            raise UsageError(f"{problem}; pass a larger --size, or show less") from None
+        set_fonts(page.figure, page.note)
+        page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
     return buffer.getvalue()

@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ulp
-from sys import float_info
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, s
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.features.calibrate.labeled_input import LabeledInput
+from tsoft.features.calibrate.nll_curve import curve_taus
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
 from tsoft.notes import note
 
@@ -21,8 +20,6 @@ from tsoft.notes import note
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
-# The NLL curve extends by this factor on either side of the fit, and has this many points.
-CURVE_FACTOR, CURVE_POINTS = 4.0, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,7 @@ class Calibration:
 
 
 def calibration(
-    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
+    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, curve_points: int
 ) -> Calibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
     with _input_errors(rows):
@@ -68,7 +65,7 @@ def calibration(
     if interval and interval.high > WIDE_RATIO * interval.low:
         ends = f"{interval.low:.6g} to {interval.high:.6g}"
         note(f"{rows.name}: these rows determine τ only roughly: its 95 % interval is {ends}")
-    taus = _curve_taus(fit, summary) if curve else np.empty(0)
+    taus = curve_taus(fit.tau, summary, curve_points) if curve_points else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
     measured = [_measured("fit", scores, bins, resamples, generator, rows)]
     if test:
@@ -146,15 +143,6 @@ def _interval(
         resampled = f"{interval.limits} of {resamples} bootstrap resamples"
         note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
     return interval
-
-
-def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
-    """Return the temperatures of the NLL curve."""
-    center = summary.spread * summary.unit if fit.is_limit else fit.tau
-    grid = np.geomspace(1 / CURVE_FACTOR, CURVE_FACTOR, CURVE_POINTS)
-    # Keeps both ends of the curve positive and finite.
-    center = min(max(center, ulp(0.0) * CURVE_FACTOR), float_info.max / CURVE_FACTOR)
-    return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
 def _measured(

@@ -87,7 +87,7 @@ class MeasuringOptions:
             " With 0, the interval is the sandwich estimate.",
         ),
         # tsv contains only the temperature, which needs no simulation.
-        OnlyIn("table", "csv", "json", "jsonl"),
+        OnlyIn("table", "csv", "json", "jsonl", *FIGURE_FORMATS),
     ] = 1000
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Seed of the random numbers of the bootstrap and the simulations.")
@@ -115,11 +115,13 @@ def calibrate(
 
     Examples:
       tsoft calibrate val.npz --test test.npz
+      tsoft calibrate val.npz --test test.npz -o reliability.svg
       tsoft calibrate logits.npy labels.npy --format json
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
     from tsoft.features.calibrate.calibration import calibration
+    from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
@@ -128,9 +130,10 @@ def calibrate(
     formats = {format for _, format in chosen}
     source, truth = _with_files(files.files or [], source, truth)
     rows, test = _rows(source, truth, _target_options(truth, fields))
-    curve = bool(formats & {"table", *FIGURE_FORMATS}) and charts.chart is not False
+    points = CHART_POINTS if "table" in formats and charts.chart is not False else 0
+    points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
-    calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
+    calibrated = calibration(rows, test, measuring.bins, resamples, seed, points)
     for file, format in chosen:
         result = CalibrateResult(calibrated, format, charts.chart is not False)
         write(result, format, file, lambda: view(output), figure)

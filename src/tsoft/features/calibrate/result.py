@@ -13,6 +13,7 @@ from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,11 @@ class CalibrateResult(Result):
         from tsoft.features.calibrate.chart import draw
 
         return draw(self.calibration, view, self.chart)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.calibrate.figure import draw
+
+        draw(page, self.calibration)
 
 
 def _fields(rows: MeasuredRows, report: Report) -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""Diagrams of a calibration: accuracy against confidence, the counts of the bins, and the NLL over τ."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.interval import wilson_interval
+from tsoft.core.softmax import Array
+from tsoft.figures.axes import set_tau_axis
+from tsoft.figures.theme import Theme
+
+# The names of the marks in a legend, each of them beside what it belongs to.
+ACCURACY, INTERVAL, OVER, UNDER = "accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident"
+CALIBRATED, ROWS, FITTED, FITTED_INTERVAL = "calibrated", "rows per bin", "fitted τ", "its 95 % interval"
+MARKS = (ACCURACY, INTERVAL, OVER, UNDER, CALIBRATED, ROWS, FITTED, FITTED_INTERVAL)
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityBars:
+    """The bins of a reliability diagram: their `edges`, (b + 1,), and the `counts`, the mean `confidence` and the
+    `accuracy`, (b,) each. An empty bin has no bar."""
+
+    edges: Array
+    counts: Array
+    confidence: Array
+    accuracy: Array
+
+
+@dataclass(frozen=True, eq=False)
+class NllCurve:
+    """The points of a curve of the NLL over τ, (k,) each, in ascending order of the positive temperatures. `fitted`
+    is the τ with the least NLL, which may be 0 or inf; `low` and `high` are the ends of its 95 % interval, NaN without
+    one."""
+
+    taus: Array
+    nll: Array
+    fitted: float
+    low: float
+    high: float
+
+
+def draw_reliability(axes: Any, bars: ReliabilityBars, theme: Theme) -> None:
+    """Draw a bar for the accuracy of each bin, its 95 % interval, and its gap to the mean confidence. The other end of
+    the gap is on the diagonal, where a calibrated model is."""
+    shown = bars.counts > 0
+    left, width = bars.edges[:-1][shown], np.diff(bars.edges)[shown]
+    confidence, accuracy = bars.confidence[shown], bars.accuracy[shown]
+    axes.bar(left, accuracy, width, align="edge", color=theme.color(0), alpha=0.5, label=ACCURACY)
+    low, high = wilson_interval(accuracy, bars.counts[shown])
+    # Many intervals are thin, because they would cover the bars.
+    style = {"color": theme.foreground, "linewidth": min(1.1, 40 / len(bars.counts)), "zorder": 2.5}
+    axes.vlines(confidence, low, high, label=INTERVAL, **style)
+    gaps = confidence - accuracy
+    for i, (name, has_name) in enumerate([(OVER, gaps > 0), (UNDER, gaps < 0)], start=1):
+        if has_name.any():
+            places, widths, starts = left[has_name], width[has_name], accuracy[has_name]
+            axes.bar(places, gaps[has_name], widths, starts, align="edge", color=theme.color(i), label=name)
+    axes.plot([0, 1], [0, 1], color=theme.foreground, linewidth=0.9, linestyle=(0, (4, 2)), label=CALIBRATED)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.grid(axis="y")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
+
+
+def draw_counts(axes: Any, bars: ReliabilityBars, top: int, theme: Theme) -> None:
+    """Draw the number of rows in each bin, below a reliability diagram. `top` is the highest number on the axis."""
+    widths = np.diff(bars.edges)
+    axes.bar(bars.edges[:-1], bars.counts, widths, align="edge", color=theme.muted, label=ROWS)
+    axes.set_ylim(0, top)
+    axes.set_yticks([top], [str(top)], va="top")
+    axes.set_xlabel("confidence")
+
+
+def draw_nll(axes: Any, curve: NllCurve, theme: Theme) -> None:
+    """Draw the NLL over τ, with its minimum and the interval of the minimum as far as the curve extends."""
+    ends = float(curve.taus[0]), float(curve.taus[-1])
+    if curve.low <= curve.high:
+        style = {"color": theme.muted, "alpha": 0.35, "linewidth": 0}
+        axes.axvspan(max(curve.low, ends[0]), min(curve.high, ends[1]), label=FITTED_INTERVAL, **style)
+    axes.plot(curve.taus, curve.nll, color=theme.color(0))
+    if 0 < curve.fitted < inf:
+        least = float(np.interp(curve.fitted, curve.taus, curve.nll))
+        axes.plot([curve.fitted], [least], "o", color=theme.foreground, label=FITTED)
+    axes.grid(axis="y")
+    axes.set_ylabel("NLL")
+    set_tau_axis(axes, curve.taus, theme, log=True)

@@ -1,0 +1,156 @@
+"""The figure of `calibrate`: its SVG is compared with the JSON of the same run, and its texts with its canvas."""
+
+import itertools
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from labeled import DATA, digits
+from tool import here
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.text import Text
+
+from tsoft.core.fit import TemperatureFit
+from tsoft.core.interval import Interval
+from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.reliability import reliability
+from tsoft.features.calibrate.result import CalibrateResult
+from tsoft.figures.canvas import Paper, canvas, encoded
+from tsoft.figures.theme import THEMES
+
+VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
+SVG = "{http://www.w3.org/2000/svg}"
+BAR, OVER, UNDER = (color.lower() for color in THEMES["light"].colors[:3])
+COUNT, BACKGROUND = THEMES["light"].muted, THEMES["light"].background.lower()
+
+
+def texts(figure: ET.Element) -> list[str]:
+    return ["".join(text.itertext()) for text in figure.iter(f"{SVG}text")]
+
+
+def charts(figure: ET.Element) -> list[ET.Element]:
+    return [group for group in figure.iter(f"{SVG}g") if re.fullmatch(r"axes_\d+", group.get("id", ""))]
+
+
+def boxes(chart: ET.Element, color: str) -> Any:
+    """Return the boxes of a color, in the order in which they were drawn: left, right, bottom and top of each, as
+    shares of the chart."""
+    found = [
+        np.array(re.findall(r"[-\d.]+", path.get("d", "")), float).reshape(-1, 2)
+        for path in chart.iter(f"{SVG}path")
+        if re.match(rf"fill: {color}(;|$)", path.get("style", ""))
+        and re.fullmatch(r"patch_\d+", owner(chart, path).get("id", ""))
+    ]
+    ends = np.array([(*np.sort(points[:, 0])[[0, -1]], *-np.sort(-points[:, 1])[[0, -1]]) for points in found])
+    if color == BACKGROUND:
+        return ends
+    [(left, right, bottom, top)] = boxes(chart, BACKGROUND)
+    if not len(ends):
+        return np.empty((0, 4))
+    return (ends - [left, left, bottom, bottom]) / [right - left, right - left, top - bottom, top - bottom]
+
+
+def owner(chart: ET.Element, path: ET.Element) -> ET.Element:
+    return next(group for group in chart.iter(f"{SVG}g") if path in list(group))
+
+
+def test_bars_gaps_counts_and_titles_are_those_of_the_json(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("a.json", "a.svg")]
+    typed = ("-i", VAL, "--test", TEST, "--bins", "10", "--resamples", "20")
+    done = here("calibrate", *typed, "-o", files[0], "-o", files[1])
+    assert (done.returncode, done.stdout) == (0, "")
+    [record] = json.loads(Path(files[0]).read_bytes())
+    figure = ET.fromstring(Path(files[1]).read_bytes())
+    *panels, curve = charts(figure)
+    assert len(panels) == 2 * len(record["reports"]) == 8
+    shown = texts(figure)
+    largest = {
+        data: max(b["rows"] for r in record["reports"] if r["data"] == data for b in r["bins"])
+        for data in ("fit", "test")
+    }
+    for report, diagram, counts in zip(record["reports"], panels[::2], panels[1::2], strict=True):
+        assert f"{report['data']}, τ = {report['tau']:.4g}: NLL {report['nll']:.3g}" in texts(diagram)
+        assert f"ECE {report['ece']:.3f}, by chance {report['ece_chance_mean']:.3f}" in texts(diagram)
+        filled = [b for b in report["bins"] if b["rows"]]
+        ends = [(b["low"], b["high"], 0, b["accuracy"]) for b in filled]
+        np.testing.assert_allclose(boxes(diagram, BAR), ends, atol=1e-5)
+        for color, sign in ((OVER, 1), (UNDER, -1)):
+            gaps = [b for b in filled if sign * (b["confidence"] - b["accuracy"]) > 0]
+            ends = [(b["low"], b["high"], *sorted((b["accuracy"], b["confidence"]))) for b in gaps]
+            np.testing.assert_allclose(boxes(diagram, color), np.reshape(ends, (-1, 4)), atol=1e-5)
+        heights = [b["rows"] / largest[report["data"]] for b in report["bins"]]
+        np.testing.assert_allclose(boxes(counts, COUNT)[:, 3], heights, atol=1e-5)
+    assert {str(count) for count in largest.values()} <= set(shown)
+    assert {f"fitted τ = {record['tau']:.4g}", f"95 %: {record['tau_low']:.4g} to {record['tau_high']:.4g}"} <= set(
+        texts(curve)
+    )
+    legend = ["accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident", "calibrated", "rows per bin"]
+    assert shown[-8:] == [*legend, "fitted τ", "its 95 % interval"]
+
+
+def result(tests: int, tau: float, interval: Interval | None = None, resamples: int = 10) -> CalibrateResult:
+    """Return a calibration of the digits with numbers that are as long as possible."""
+    rows = digits("val")
+    before, after = (reliability(rows.logits, rows.targets, t, resamples=resamples, rng=0) for t in (1.0, tau))
+    measured = [MeasuredRows(data, before, after) for data in ("fit", "test")[: 1 + tests]]
+    taus = np.geomspace(0.3, 5, 9)
+    fit = TemperatureFit(tau, None, "a reason" if tau in (0, np.inf) else None)
+    return CalibrateResult(Calibration(fit, interval, 0, measured, taus, 1e4 * np.log(taus) ** 2), "svg")
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "tests"), [((5.0, 3.0), "light", 0), ((6.4, 4.0), "dark", 1), ((10.0, 5.0), "paper", 1)]
+)
+def test_texts_are_inside_the_figure_and_do_not_overlap(size: tuple[float, float], theme: str, tests: int) -> None:
+    with canvas(Paper(size, 100, theme, "A title")) as page:
+        result(tests, 1.2345678, Interval(1.2345678, 1.3456789, "sandwich")).draw(page, None)  # type: ignore[arg-type]
+        encoded(page, "png")
+        shown = [text for text in page.figure.findobj(Text) if text.get_text() and text.get_visible()]
+        extents = {text: text.get_window_extent() for text in shown if is_drawn(text)}
+        assert len(extents) > 20
+        for text, extent in extents.items():
+            assert min(extent.x0, extent.y0) >= -1, text
+            assert extent.x1 <= 100 * size[0] + 1, text
+            assert extent.y1 <= 100 * size[1] + 1, text
+        for (one, box), (other, other_box) in itertools.combinations(extents.items(), 2):
+            width = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+            height = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+            assert min(width, height) < 1.5, (one, other)
+
+
+def is_drawn(text: Text) -> bool:
+    """Return whether a text is drawn: a label of a tick is not if its axes hide it, or if it is outside of them."""
+    ticks: list[tuple[Any, Any]] = [
+        (tick, axis)
+        for axes in text.figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in (*axis.majorTicks, *axis.minorTicks)
+    ]
+    for tick, axis in ticks:
+        if text in (tick.label1, tick.label2):
+            return bool(tick in axis._update_ticks())
+    return True
+
+
+def test_a_fit_at_a_limit_without_simulations_has_no_minimum_and_no_ece_by_chance() -> None:
+    with canvas(Paper()) as page:
+        result(0, np.inf, resamples=0).draw(page, None)  # type: ignore[arg-type]
+        shown = texts(ET.fromstring(encoded(page, "svg")))
+    assert "fitted τ = ∞" in shown
+    assert any(text.startswith("fit, τ = ∞: NLL ") for text in shown)
+    assert "fitted τ" not in shown
+    assert sum(text.startswith("ECE ") for text in shown) == 2
+    assert not any("chance" in text for text in shown)
+
+
+def test_a_figure_has_all_charts() -> None:
+    done = here("calibrate", "-i", VAL, "-f", "svg", "--no-chart")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--no-chart has no effect on svg" in done.stderr
