@@ -136,7 +136,8 @@ def sweep(
     """
     from functools import cache
 
-    from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
+    from tsoft.features.sweep.picture import SweepPicture
+    from tsoft.features.sweep.result import SweepResult, average_rows, measure_names
     from tsoft.options import logits
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_forms, write

@@ -8,7 +8,7 @@ import numpy as np
 from tsoft.charts.curves import MAX_CURVES, measure_title
 from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
-from tsoft.features.sweep.result import SweepPicture
+from tsoft.features.sweep.picture import SweepPicture
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.distributions import draw_curves, draw_heatmap
 from tsoft.options.figure_taus import drawn_taus

@@ -1,7 +1,7 @@
 """The result of `tsoft sweep`: distributions over a grid of temperatures, or averages of their measures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
+from tsoft.features.sweep.picture import SweepPicture
 from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.options.response_notes import require_exact
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.core.thermodynamics import Ensemble
     from tsoft.figures.canvas import Canvas
-
-
-@dataclass(frozen=True)
-class SweepPicture:
-    """The options for drawing a sweep: the numbers of rows and of classes, whether to draw charts, whether a `heatmap`
-    replaces the curves, and whether the axis of temperatures is logarithmic (`is_log`)."""
-
-    rows: int = 3
-    classes: int | None = None
-    chart: bool = True
-    heatmap: bool = False
-    is_log: bool = True
 
 
 class SweepResult(DistributionsResult):
