@@ -12,6 +12,8 @@ from tsoft.figures.theme import Theme
 
 # How much of what is behind a band shows.
 _ALPHA = 0.2
+# The texts of marks are in a chart only if they take at most this part of its height.
+_HIGHEST_LINE = 0.4
 
 
 def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:
@@ -43,12 +45,14 @@ class Mark:
 
 
 def draw_marks(axes: Any, marks: Sequence[Mark], theme: Theme) -> None:
-    """Draw the marks, and raise the upper limit of the axis if there is no room for their texts."""
+    """Draw the marks. Raise the upper limit of the axis to make room for their texts, but omit these in a low chart."""
     low, high = axes.get_ylim()
-    line = 2 * LINE * axes.xaxis.label.get_fontsize() / height_of(axes) * (high - low)
-    axes.set_ylim(top=max([high, *(mark.value + line for mark in marks)]))
+    line = 2 * LINE * axes.xaxis.label.get_fontsize() / height_of(axes)
     for mark in marks:
         axes.plot([mark.place], [mark.value], "o", color=theme.color(1), zorder=3)
+    if line > _HIGHEST_LINE:
+        return
+    axes.set_ylim(top=max([high, *(mark.value + line * (high - low) for mark in marks)]))
+    for mark in marks:
         offset, side = ((6, 4), "left") if mark.falls else ((-6, 4), "right")
-        place = (mark.place, mark.value)
-        axes.annotate(mark.text, place, offset, textcoords="offset points", ha=side)
+        axes.annotate(mark.text, (mark.place, mark.value), offset, textcoords="offset points", ha=side)
