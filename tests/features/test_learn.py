@@ -102,6 +102,16 @@ def test_task_is_solved_with_keys(number: int, monkeypatch: pytest.MonkeyPatch) 
     assert solved_lessons() == [number]
 
 
+def test_lesson_9_is_solved_by_a_comparison_that_follows_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("shift+tab", *["down"] * 9)
+        assert not is_solved(page)
+        await page.press("l", "up", "space", "down", "enter")
+        assert is_solved(page)
+
+    assert learn(monkeypatch, drive, "9") == 0
+
+
 @pytest.mark.parametrize(
     ("number", "keys", "objection"),
     [
