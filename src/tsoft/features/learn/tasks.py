@@ -55,6 +55,10 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def _percent(share: float, decimals: int = 0) -> str:
+    return f"{100 * share:.{decimals}f} %"
+
+
 # Quantities of one distribution.
 
 
@@ -64,7 +68,7 @@ def _b_to_c(view: LessonView) -> str:
 
 
 def _top_percent(view: LessonView) -> str:
-    return f"{view.probs.max():.0%}".replace("%", " %")
+    return _percent(view.probs.max())
 
 
 def _sharing(view: LessonView) -> str:
@@ -80,7 +84,7 @@ def _perplexity(view: LessonView) -> str:
 
 
 def _percent_of(index: int) -> Callable[[LessonView], str]:
-    return lambda view: f"{view.probs[index]:.0%}".replace("%", " %")
+    return lambda view: _percent(view.probs[index])
 
 
 def at_tau(tau: float, name: str) -> Callable[[LessonView], str]:
@@ -110,11 +114,7 @@ def _largest_difference(view: LessonView) -> float:
 
 def _draws(view: LessonView) -> str:
     total = view.counts.total
-    return (
-        f"{_counted(total, 'draw')}, largest error {_largest_difference(view):.2%}".replace("%", " %")
-        if total
-        else "no draw"
-    )
+    return f"{_counted(total, 'draw')}, largest error {_percent(_largest_difference(view), 2)}" if total else "no draw"
 
 
 def _draws_agree(view: LessonView) -> bool:
@@ -220,8 +220,7 @@ def mean_top_prob(tau: float) -> float:
 
 
 def _confidence(view: LessonView) -> str:
-    shown = f"NLL = {nll(view.tau):.4f}, mean top probability {mean_top_prob(view.tau):.1%}"
-    return shown.replace("%", " %")
+    return f"NLL = {nll(view.tau):.4f}, mean top probability {_percent(mean_top_prob(view.tau), 1)}"
 
 
 # To two digits, from `tsoft.fit_temperature`.
