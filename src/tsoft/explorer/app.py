@@ -79,18 +79,17 @@ MAX_LISTED = 256
 class ExplorerInput:
     """The input of the explorer, and its settings.
 
-    The explorer shows `rows` and starts with these `samplers`. `biases` returns the logit biases of a block's
-    classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
-    row's logits. `generator` makes the draws. `bits` selects entropies in bits. A saved `state` replaces the samplers.
+    The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes.
+    `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
+    logits. `generator` makes the draws. `bits` selects entropies in bits.
     """
 
     rows: ExplorerRows
-    samplers: SamplerState
+    state: ExplorerState
     biases: Callable[[Block], LogitBiases] = lambda _: ()
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
-    state: ExplorerState | None = None
 
 
 class Explorer(App[None]):
@@ -125,7 +124,7 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self._history = ChangeHistory(explorer_input.state or ExplorerState(explorer_input.samplers))
+        self._history = ChangeHistory(explorer_input.state)
         # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = self._bias_problem = ""
         self._row = self._row_at(self.state.number)

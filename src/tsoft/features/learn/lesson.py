@@ -70,10 +70,6 @@ class LessonStart:
     input: ExplorerInput
     live: LiveText | None = None
 
-    @property
-    def state(self) -> ExplorerState:
-        return self.input.state or ExplorerState(self.input.samplers)
-
 
 @dataclass(frozen=True)
 class Lesson:

@@ -120,7 +120,7 @@ def lesson_app(
     """Return the app of a lesson, in which the `generator` makes the draws."""
     start = lesson.start()
     explorer_input = replace(start.input, generator=generator)
-    run = LessonRun(lesson, count, start.state, solved, was_solved=was_solved)
+    run = LessonRun(lesson, count, start.input.state, solved, was_solved=was_solved)
     if start.live is None:
         return LessonExplorer(run, explorer_input)
     return LiveLessonExplorer(run, explorer_input, start.live)

@@ -134,7 +134,7 @@ def _kept(view: LessonView) -> int:
 def first_removed_token() -> int:
     """Return the index of the most probable token that vLLM keeps and llama.cpp removes."""
     start = next_tokens().input
-    row, samplers = start.rows.row(0), start.samplers
+    row, samplers = start.rows.row(0), start.state.samplers
     vllm, llama_cpp = (samplers.with_engine(ENGINES[name]) for name in ("vllm", "llama.cpp"))
     snapshots = (Snapshot(row, engine.tau, engine.chain()) for engine in (vllm, llama_cpp))
     difference = EngineComparison(*snapshots).difference
