@@ -25,7 +25,7 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
-from tsoft.charts.style import prob_text, tau_text
+from tsoft.charts.style import tau_text
 from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
@@ -43,6 +43,7 @@ from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
+from tsoft.explorer.head_words import engine_words, low_tau_words, mark_words, row_words
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -59,7 +60,6 @@ from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
-from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
@@ -328,54 +328,20 @@ class Explorer(App[None]):
         rows = self._input.rows
         return [f"row {self._row.number} (0 to {len(rows) - 1})"] if len(rows) > 1 else []
 
-    def _comparison_words(self) -> list[str]:
-        """Return the distances from the mark, for the head."""
-        comparison = self._comparison
-        if comparison is None:
-            return []
-        if not comparison.is_possible:
-            return ["the mark has other classes" if comparison.present.is_exact else "cannot be compared with the mark"]
-        unit, name = measure_unit("entropy", self._input.bits), "bits" if self._input.bits else "nats"
-        divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
-        return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
-
     @property
     def _distances(self) -> tuple[str, ...]:
         """The names of the distances from the mark that the head shows."""
         return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
 
-    def _engine_words(self) -> list[str]:
-        """Return how the second engine differs from the first, and what it lacks, for the head."""
-        samplers, comparison = self.state.compared_samplers, self.engine_comparison
-        if samplers is None or samplers.engine is None:
-            return []
-        words = [f"{samplers.engine.name}: {self._engine_problem}"] if self._engine_problem else []
-        if comparison:
-            words.append(comparison.words)
-        words += missing_samplers(samplers)
-        if comparison and comparison.is_exact:
-            words.append(f"TV {prob_text(comparison.total_variation)}")
-        return words
-
-    def _low_tau_words(self) -> list[str]:
-        """Return what the engines do differently at a temperature near 0, for the head."""
-        engines = [engine for engine in (self.samplers.engine, self.state.compared) if engine]
-        messages = ((engine.name, engine.low_tau_message(self.samplers.tau)) for engine in engines)
-        return [f"{name} {message}" for name, message in messages if message]
-
     def _update_head(self) -> None:
-        row = self._row
-        words = self._position_words()
+        state, words = self.state, self._position_words()
         # After the number of the row, because the name of a model may be long.
-        words[1:1] = [*self._engine_words(), *self._comparison_words()]
-        words.append(f"{row.classes} class{'es' * (row.classes != 1)}")
-        words += ["edited"] * (self.state.edit(row.number) != RowEdit())
-        if row.block.partial:
-            mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
-            words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
-            if self.snapshot and self.snapshot.is_exact:
-                words.append("exact: every class that remains is listed")
-        words += self._low_tau_words()
+        words[1:1] = [
+            *engine_words(state, self.engine_comparison, self._engine_problem),
+            *([mark_words(self._comparison, self._input.bits)] if self._comparison else []),
+        ]
+        words += row_words(self._row, state.edit(self._row.number), self.snapshot)
+        words += low_tau_words(state)
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
