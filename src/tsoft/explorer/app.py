@@ -35,7 +35,7 @@ from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.curve_chart import CurveChart
-from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
+from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog, box_width
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
@@ -676,7 +676,7 @@ class Explorer(App[None]):
 
     def action_explain(self) -> None:
         if self.snapshot:
-            width = max(20, min(self.size.width * 9 // 10, 100) - 6)
+            width = max(20, box_width(self.size.width) - 6)
             current = self._table.current
             index = self.snapshot.top if current is None else current
             parts = [arithmetic(self.snapshot, index, width)]

@@ -21,16 +21,14 @@ from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_state import ChangeHistory
-from tsoft.explorer.kept_dialog import KeptDialog
+from tsoft.explorer.kept_dialog import KeptDialog, kept_line
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.likelihood_line import LikelihoodLine
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText, WrittenText
 from tsoft.explorer.model_requests import Answer, ModelRequests
-from tsoft.explorer.paint import ending
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
-from tsoft.explorer.token_likelihood import likelihood_text
 from tsoft.explorer.tree_screen import TreeScreen, TreeStart
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.apply_chains import compute_distributions
@@ -240,13 +238,8 @@ class LiveExplorer(Explorer):
         self.push_screen(dialog, lambda name: select(None if name is None else kept[name]))
 
     def _kept_line(self, text: WrittenText) -> str:
-        likelihood = self._likelihood_line.likelihood(text)
-        prob = likelihood_text(likelihood) if likelihood else "…"
-        count = f"{len(text.tokens)} token{'s' * (len(text.tokens) > 1)}"
-        start = f"p {prob:<8} {count:<9}  "
-        return start + ending(
-            self._live.shown_text(text), max(8, min(self.size.width * 9 // 10, 100) - 10 - len(start))
-        )
+        likelihood, shown = self._likelihood_line.likelihood(text), self._live.shown_text(text)
+        return kept_line(shown, len(text.tokens), likelihood, self.size.width)
 
     # Draws and the model's answers.
 
