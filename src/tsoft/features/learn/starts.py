@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from tsoft.features.learn.lesson import LessonStart
 from tsoft.features.learn.table_model import TableModel
 from tsoft.models.model import Model
 from tsoft.models.ngram import Ngram
+from tsoft.options.models import ModelOptions, open_model
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
@@ -88,12 +88,8 @@ def story() -> LessonStart:
 
 def installed_model() -> Model | None:
     """Return the language model of the extra `llm`, if it is installed and works."""
-    if find_spec("llama_cpp") is None:
-        return None
-    from tsoft.models.llama import Llama
-
     with suppress(TsoftError):
-        return Llama(None, chat=False, threads=None)
+        return open_model(ModelOptions())
     return None
 
 
