@@ -52,7 +52,7 @@ class ExploredLogits(LogitsOptions):
 
 @dataclass(frozen=True)
 class EngineOptions(SamplerOptions):
-    like: Annotated[list[str] | None, like_option("ENGINE,…", " Two engines are compared.")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " With two, compare them.")] = None
 
 
 @bundled
