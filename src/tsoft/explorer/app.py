@@ -231,7 +231,7 @@ class Explorer(App[None]):
     # Updates of the widgets.
 
     def after_update(self) -> None:
-        """Called after the screen shows another state, other draws or another class."""
+        """React to another state, other draws or another class on the screen. Subclasses override this."""
 
     def _row_at(self, number: int) -> ExplorerRow:
         block = self._block(number)
@@ -271,7 +271,7 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
-        # The same mark may mean something else now.
+        # The explained mark may mean something else now.
         if self._explained:
             self._explain(self._explained)
         self.after_update()
@@ -459,12 +459,12 @@ class Explorer(App[None]):
         self._update(curves=has_new_curves or is_edited)
 
     def _report_missing(self, before: ExplorerState) -> None:
-        """Show which samplers the second engine lacks, if it lacked fewer before: the head may have no room for it."""
+        """Report the samplers that the second engine newly lacks, since the head may have no room for them."""
         samplers, samplers_before = self.state.compared_samplers, before.compared_samplers
         lacked = missing_samplers(samplers_before) if samplers_before else []
         missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
         if missing:
-            self.notify(f"{joined(missing)}. The comparison shows it without.")
+            self.notify(f"{joined(missing)}, and is compared without {'it' if len(missing) == 1 else 'them'}.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -685,9 +685,9 @@ class Explorer(App[None]):
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_describe(self) -> None:
-        """Explain the next measure, or mark of the distribution, in the bottom line, then the current slider.
+        """Explain the next measure or mark of the distribution in the bottom line, then the current slider.
 
-        After them, the keys are there again.
+        After the last one, the line shows the keys again.
         """
         names = ["", *self._explanations]
         position = names.index(self._explained) if self._explained in names else 0
@@ -705,7 +705,7 @@ class Explorer(App[None]):
         }
 
     def _explain(self, name: str) -> None:
-        """Show the meaning of a measure, a mark or a slider in the bottom line. Without a name, the keys are there."""
+        """Show the meaning of a measure, a mark or a slider in the bottom line; without a name, show the keys."""
         text = self._explanations.get(name, "")
         self._explained = name if text else ""
         self._measures.mark(self._explained)

@@ -13,7 +13,7 @@ from tsoft.sampling.distributions import measure_unit
 
 
 def row_words(row: ExplorerRow, edit: RowEdit, snapshot: Snapshot | None) -> list[str]:
-    """Return the number of the classes, whether the row is edited, and how much of it a response lists."""
+    """Return the number of classes, whether the row is edited, and how much of it a response lists."""
     words = [f"{row.classes} class{'es' * (row.classes != 1)}"]
     words += ["edited"] * (edit != RowEdit())
     if row.block.partial:

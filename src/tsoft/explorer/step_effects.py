@@ -13,9 +13,8 @@ class StepEffect:
     """The effect of a step: the numbers of the classes that it keeps and cuts, and the total probability of the classes
     that it cuts, before the step.
 
-    Of an API response, the numbers are those of the listed classes. `undecided` is the number of those of which it is
-    not known whether they are kept, and the probability `cut_prob` is None. `may_keep_unlisted` is None without a
-    response.
+    For an API response, the numbers count the listed classes, `undecided` counts those that may or may not be kept, and
+    the probability `cut_prob` is None. `may_keep_unlisted` is None without a response.
     """
 
     name: str
