@@ -126,8 +126,8 @@ class Explorer(App[None]):
         self._input = explorer_input
         self._history = ChangeHistory(explorer_input.state)
         # Error messages: why the snapshot is missing, and why the row has no biases.
-        self._problem = self._bias_problem = ""
-        self._row = self._row_at(self.state.number)
+        self._problem = ""
+        self._row, self._bias_problem = self._row_in(self.state.picture)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
         # The marked picture, and its snapshot.
@@ -233,10 +233,11 @@ class Explorer(App[None]):
     def after_update(self) -> None:
         """React to another state, other draws or another class on the screen. Subclasses override this."""
 
-    def _row_at(self, number: int) -> ExplorerRow:
-        block = self._block(number)
-        biases, self._bias_problem = self._biases(block, self.samplers)
-        return self._input.rows.named(number, block, biases)
+    def _row_in(self, picture: Picture) -> tuple[ExplorerRow, str]:
+        """Return the row of a picture, and an error message if it lacks a class that has a bias."""
+        block = picture.edit.applied(self._input.rows.block(picture.number))
+        biases, problem = self._biases(block, picture.samplers)
+        return self._input.rows.named(picture.number, block, biases), problem
 
     def _block(self, number: int) -> Block:
         """Return a row as a block, with its edits."""
@@ -256,7 +257,7 @@ class Explorer(App[None]):
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
         self._panel.show(self.samplers, self.state.compared)
-        self.snapshot, self._problem = self._after_samplers(self.samplers)
+        self.snapshot, self._problem = self._after_samplers(self._row, self.samplers)
         self._comparison = self._compare()
         self.engine_comparison, self._engine_problem = self._compare_engines()
         self._update_head()
@@ -276,10 +277,11 @@ class Explorer(App[None]):
             self._explain(self._explained)
         self.after_update()
 
-    def _after_samplers(self, samplers: SamplerState) -> tuple[Snapshot | None, str]:
-        """Return the row after some samplers, and an error message if they remove every class."""
+    @staticmethod
+    def _after_samplers(row: ExplorerRow, samplers: SamplerState) -> tuple[Snapshot | None, str]:
+        """Return a row after some samplers, and an error message if they remove every class."""
         try:
-            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases)), ""
+            return Snapshot(row, samplers.tau, samplers.chain(row.biases)), ""
         except ChainError as error:
             return None, str(error)
 
@@ -288,7 +290,7 @@ class Explorer(App[None]):
         samplers = self.state.compared_samplers
         if samplers is None or self.snapshot is None:
             return None, ""
-        second, problem = self._after_samplers(samplers)
+        second, problem = self._after_samplers(self._row, samplers)
         return EngineComparison(self.snapshot, second) if second else None, problem
 
     def _compare(self) -> Comparison | None:
@@ -297,16 +299,9 @@ class Explorer(App[None]):
         if mark is None or self.snapshot is None:
             return None
         if mark != self._marked_picture:
-            self._marked_picture, self._marked = mark, self._snapshot_of(mark)
+            self._marked_picture = mark
+            self._marked, _ = self._after_samplers(self._row_in(mark)[0], mark.samplers)
         return Comparison(self.snapshot, self._marked) if self._marked else None
-
-    def _snapshot_of(self, picture: Picture) -> Snapshot | None:
-        block = picture.edit.applied(self._input.rows.block(picture.number))
-        biases, _ = self._biases(block, picture.samplers)
-        row = self._input.rows.named(picture.number, block, biases)
-        with contextlib.suppress(ChainError):
-            return Snapshot(row, picture.samplers.tau, picture.samplers.chain(biases))
-        return None
 
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
@@ -449,7 +444,7 @@ class Explorer(App[None]):
         is_edited = state.edit(state.number) != before.edit(state.number)
         has_new_list = (state.filter, state.input_order) != (before.filter, before.input_order)
         if has_new_curves or is_edited:
-            row = self._row_at(state.number)
+            row, self._bias_problem = self._row_in(state.picture)
             if is_edited or row.biases != self._row.biases:
                 self._row, has_new_list = row, True
             if row.classes != len(self._counts.counts):
@@ -464,7 +459,7 @@ class Explorer(App[None]):
         lacked = missing_samplers(samplers_before) if samplers_before else []
         missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
         if missing:
-            self.notify(f"{joined(missing)}, and is compared without {'it' if len(missing) == 1 else 'them'}.")
+            self.notify(f"{joined(missing)}. The comparison leaves {'it' if len(missing) == 1 else 'them'} out.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -475,7 +470,7 @@ class Explorer(App[None]):
 
     def _show_row(self) -> None:
         """Show the current row, without the draws of the previous one."""
-        self._row = self._row_at(self.state.number)
+        self._row, self._bias_problem = self._row_in(self.state.picture)
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._curves = None
         self._update_list()

@@ -267,7 +267,7 @@ class LiveExplorer(Explorer):
             self._update_head()
             return
         samplers = self._waiting.popleft()
-        snapshot = self.snapshot if samplers is self.samplers else self._after_samplers(samplers)[0]
+        snapshot = self.snapshot if samplers is self.samplers else self._after_samplers(self._row, samplers)[0]
         if snapshot is None:
             # A sampler removes every class, which the head reports.
             self._waiting.clear()
