@@ -48,7 +48,7 @@ class LessonPanel(Vertical):
     #lesson-foot { height: auto; }
     LessonPanel.-beside #lesson-scroll, LessonPanel.-beside #lesson-task { margin: 1 0; }
     #lesson-reading { width: 1fr; }
-    #lesson-next { width: auto; color: #0087ff; }
+    #lesson-next { width: auto; padding-left: 1; color: #0087ff; }
     """
 
     def __init__(self, lesson: Lesson, count: int, *, is_solved: bool):
