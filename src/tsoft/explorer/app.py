@@ -310,7 +310,8 @@ class Explorer(App[None]):
             self.after_update()
 
     def _show_classes(self, snapshot: Snapshot) -> None:
-        colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
+        indices = self._curve_indices
+        colors = dict(zip(indices, class_colors(len(indices)), strict=True))
         counts = self._counts if self._counts.total else None
         comparison = self._comparison
         ghost = comparison.ghost if comparison and comparison.is_possible else None

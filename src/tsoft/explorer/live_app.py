@@ -347,7 +347,8 @@ class LiveExplorer(Explorer):
         last = len(self._live.rows) - 1
         if self._row.number != last:
             self._set_number(last)
-        self._update_text()
+        else:
+            self._update_text()
 
     def action_type(self) -> None:
         """Continue the text with the current class if the table has the focus; otherwise type a value."""
