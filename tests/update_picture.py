@@ -16,6 +16,7 @@ from rich.text import Text
 from tool import TSOFT, environment
 from tsoft.explorer.app import Explorer, ExplorerInput
 from tsoft.explorer.examples import examples
+from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.sampler_state import SamplerState
 
 PICTURES = Path(__file__).parent.parent / ".github"
@@ -27,7 +28,9 @@ WIDTH = 110
 
 async def explore_picture() -> str:
     """Return a screenshot of the explorer as SVG."""
-    app = Explorer(ExplorerInput(examples(), SamplerState.from_chain(None, 1.0), generator=np.random.default_rng(1)))
+    app = Explorer(
+        ExplorerInput(examples(), ExplorerState(SamplerState.from_chain(None, 1.0)), generator=np.random.default_rng(1))
+    )
     async with app.run_test(size=(100, 32)) as pilot:
         await pilot.press(*KEYS)
         # The second worker draws the curves.

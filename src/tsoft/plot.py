@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tsoft.charts.view import ClassSelection
-    from tsoft.figures.theme import Theme
+    from tsoft.figures.figure_theme import Theme
 
 __all__ = ["bars", "curves", "nll", "reliability"]
 
@@ -87,7 +87,7 @@ def bars(logits: ArrayLike, tau: float = 1.0, labels: Sequence[str] | None = Non
     temperature = _single(tau)
     with _drawing(ax) as (axes, theme):
         from tsoft.charts.style import tau_text
-        from tsoft.figures.distributions import Bars, draw_bars
+        from tsoft.figures.class_charts import Bars, draw_bars
 
         probs = softmax(z, temperature)
         selection = _selection(z, probs, MAX_BARS)
@@ -150,7 +150,7 @@ def curves(
         raise ValueError("taus must be one or more finite numbers above 0, because the axis is logarithmic")
     with _drawing(ax) as (axes, theme):
         from tsoft.charts.curves import MAX_CURVES
-        from tsoft.figures.distributions import draw_curves
+        from tsoft.figures.class_charts import draw_curves
 
         probs = softmax(z, grid)
         selection = _selection(z, probs.max(0), MAX_CURVES)
@@ -319,7 +319,7 @@ def _theme() -> Theme:
     """Return the colors of matplotlib's settings."""
     from matplotlib import rcParams
 
-    from tsoft.figures.theme import Theme
+    from tsoft.figures.figure_theme import Theme
 
     cycle = rcParams["axes.prop_cycle"].by_key().get("color", ["C0"])
     return Theme(rcParams["axes.facecolor"], rcParams["text.color"], "gray", tuple(cycle), rcParams["font.size"])

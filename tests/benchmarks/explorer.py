@@ -22,7 +22,7 @@ from tsoft.models.tokens import NextDistribution, Tokens
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
-    from tsoft.explorer.sampler_state import SamplerState
+    from tsoft.explorer.explorer_state import ExplorerState
 
 CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TAU_KEYS, COUNT = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
@@ -63,14 +63,15 @@ async def _row_times(classes: int, scenario: Scenario) -> list[float]:
     return await _key_times(app, scenario)
 
 
-def _state(parameters: SamplerParameters) -> "SamplerState":
+def _state(parameters: SamplerParameters) -> "ExplorerState":
+    from tsoft.explorer.explorer_state import ExplorerState
     from tsoft.explorer.sampler_state import SamplerState
     from tsoft.sampling.sampler_table import SAMPLERS
 
-    state = SamplerState.from_chain(None, 1.0)
+    samplers = SamplerState.from_chain(None, 1.0)
     for name, value in parameters:
-        state = state.with_value(SAMPLERS[name].parameters[0], value)
-    return state
+        samplers = samplers.with_value(SAMPLERS[name].parameters[0], value)
+    return ExplorerState(samplers)
 
 
 @cache

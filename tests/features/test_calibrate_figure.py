@@ -23,7 +23,7 @@ from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import reliability
 from tsoft.features.calibrate.result import CalibrateResult
 from tsoft.figures.canvas import Paper, canvas, encoded
-from tsoft.figures.theme import THEMES
+from tsoft.figures.figure_theme import THEMES
 
 VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,7 +14,7 @@ from tool import here, here_in_bytes
 matplotlib = pytest.importorskip("matplotlib")
 
 from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
-from tsoft.figures.distributions import Bars, draw_bars, draw_curves  # noqa: E402
+from tsoft.figures.class_charts import Bars, draw_bars, draw_curves  # noqa: E402
 
 LONG = "a label of exactly sixty characters, for a class of its own"
 

@@ -25,7 +25,7 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
-from tsoft.charts.style import prob_text, tau_text
+from tsoft.charts.style import tau_text
 from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
@@ -35,7 +35,7 @@ from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.curve_chart import CurveChart
-from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
+from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog, box_width
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
@@ -43,6 +43,7 @@ from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
+from tsoft.explorer.head_words import engine_words, low_tau_words, mark_words, row_words
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -59,7 +60,6 @@ from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
-from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
@@ -79,18 +79,17 @@ MAX_LISTED = 256
 class ExplorerInput:
     """The input of the explorer, and its settings.
 
-    The explorer shows `rows` and starts with these `samplers`. `biases` returns the logit biases of a block's
-    classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
-    row's logits. `generator` makes the draws. `bits` selects entropies in bits. A saved `state` replaces the samplers.
+    The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes.
+    `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
+    logits. `generator` makes the draws. `bits` selects entropies in bits.
     """
 
     rows: ExplorerRows
-    samplers: SamplerState
+    state: ExplorerState
     biases: Callable[[Block], LogitBiases] = lambda _: ()
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
-    state: ExplorerState | None = None
 
 
 class Explorer(App[None]):
@@ -125,10 +124,10 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self._history = ChangeHistory(explorer_input.state or ExplorerState(explorer_input.samplers))
+        self._history = ChangeHistory(explorer_input.state)
         # Error messages: why the snapshot is missing, and why the row has no biases.
-        self._problem = self._bias_problem = ""
-        self._row = self._row_at(self.state.number)
+        self._problem = ""
+        self._row, self._bias_problem = self._row_in(self.state.picture)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
         # The marked picture, and its snapshot.
@@ -232,12 +231,13 @@ class Explorer(App[None]):
     # Updates of the widgets.
 
     def after_update(self) -> None:
-        """Called after the screen shows another state, other draws or another class."""
+        """React to another state, other draws or another class on the screen. Subclasses override this."""
 
-    def _row_at(self, number: int) -> ExplorerRow:
-        block = self._block(number)
-        biases, self._bias_problem = self._biases(block, self.samplers)
-        return self._input.rows.named(number, block, biases)
+    def _row_in(self, picture: Picture) -> tuple[ExplorerRow, str]:
+        """Return the row of a picture, and an error message if it lacks a class that has a bias."""
+        block = picture.edit.applied(self._input.rows.block(picture.number))
+        biases, problem = self._biases(block, picture.samplers)
+        return self._input.rows.named(picture.number, block, biases), problem
 
     def _block(self, number: int) -> Block:
         """Return a row as a block, with its edits."""
@@ -257,7 +257,7 @@ class Explorer(App[None]):
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
         self._panel.show(self.samplers, self.state.compared)
-        self.snapshot, self._problem = self._after_samplers(self.samplers)
+        self.snapshot, self._problem = self._after_samplers(self._row, self.samplers)
         self._comparison = self._compare()
         self.engine_comparison, self._engine_problem = self._compare_engines()
         self._update_head()
@@ -272,15 +272,16 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
-        # The same mark may mean something else now.
+        # The explained mark may mean something else now.
         if self._explained:
             self._explain(self._explained)
         self.after_update()
 
-    def _after_samplers(self, samplers: SamplerState) -> tuple[Snapshot | None, str]:
-        """Return the row after some samplers, and an error message if they remove every class."""
+    @staticmethod
+    def _after_samplers(row: ExplorerRow, samplers: SamplerState) -> tuple[Snapshot | None, str]:
+        """Return a row after some samplers, and an error message if they remove every class."""
         try:
-            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases)), ""
+            return Snapshot(row, samplers.tau, samplers.chain(row.biases)), ""
         except ChainError as error:
             return None, str(error)
 
@@ -289,7 +290,7 @@ class Explorer(App[None]):
         samplers = self.state.compared_samplers
         if samplers is None or self.snapshot is None:
             return None, ""
-        second, problem = self._after_samplers(samplers)
+        second, problem = self._after_samplers(self._row, samplers)
         return EngineComparison(self.snapshot, second) if second else None, problem
 
     def _compare(self) -> Comparison | None:
@@ -298,16 +299,9 @@ class Explorer(App[None]):
         if mark is None or self.snapshot is None:
             return None
         if mark != self._marked_picture:
-            self._marked_picture, self._marked = mark, self._snapshot_of(mark)
+            self._marked_picture = mark
+            self._marked, _ = self._after_samplers(self._row_in(mark)[0], mark.samplers)
         return Comparison(self.snapshot, self._marked) if self._marked else None
-
-    def _snapshot_of(self, picture: Picture) -> Snapshot | None:
-        block = picture.edit.applied(self._input.rows.block(picture.number))
-        biases, _ = self._biases(block, picture.samplers)
-        row = self._input.rows.named(picture.number, block, biases)
-        with contextlib.suppress(ChainError):
-            return Snapshot(row, picture.samplers.tau, picture.samplers.chain(biases))
-        return None
 
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
@@ -316,7 +310,8 @@ class Explorer(App[None]):
             self.after_update()
 
     def _show_classes(self, snapshot: Snapshot) -> None:
-        colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
+        indices = self._curve_indices
+        colors = dict(zip(indices, class_colors(len(indices)), strict=True))
         counts = self._counts if self._counts.total else None
         comparison = self._comparison
         ghost = comparison.ghost if comparison and comparison.is_possible else None
@@ -329,54 +324,20 @@ class Explorer(App[None]):
         rows = self._input.rows
         return [f"row {self._row.number} (0 to {len(rows) - 1})"] if len(rows) > 1 else []
 
-    def _comparison_words(self) -> list[str]:
-        """Return the distances from the mark, for the head."""
-        comparison = self._comparison
-        if comparison is None:
-            return []
-        if not comparison.is_possible:
-            return ["the mark has other classes" if comparison.present.is_exact else "cannot be compared with the mark"]
-        unit, name = measure_unit("entropy", self._input.bits), "bits" if self._input.bits else "nats"
-        divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
-        return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
-
     @property
     def _distances(self) -> tuple[str, ...]:
         """The names of the distances from the mark that the head shows."""
         return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
 
-    def _engine_words(self) -> list[str]:
-        """Return how the second engine differs from the first, and what it lacks, for the head."""
-        samplers, comparison = self.state.compared_samplers, self.engine_comparison
-        if samplers is None or samplers.engine is None:
-            return []
-        words = [f"{samplers.engine.name}: {self._engine_problem}"] if self._engine_problem else []
-        if comparison:
-            words.append(comparison.words)
-        words += missing_samplers(samplers)
-        if comparison and comparison.is_exact:
-            words.append(f"TV {prob_text(comparison.total_variation)}")
-        return words
-
-    def _low_tau_words(self) -> list[str]:
-        """Return what the engines do differently at a temperature near 0, for the head."""
-        engines = [engine for engine in (self.samplers.engine, self.state.compared) if engine]
-        messages = ((engine.name, engine.low_tau_message(self.samplers.tau)) for engine in engines)
-        return [f"{name} {message}" for name, message in messages if message]
-
     def _update_head(self) -> None:
-        row = self._row
-        words = self._position_words()
+        state, words = self.state, self._position_words()
         # After the number of the row, because the name of a model may be long.
-        words[1:1] = [*self._engine_words(), *self._comparison_words()]
-        words.append(f"{row.classes} class{'es' * (row.classes != 1)}")
-        words += ["edited"] * (self.state.edit(row.number) != RowEdit())
-        if row.block.partial:
-            mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
-            words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
-            if self.snapshot and self.snapshot.is_exact:
-                words.append("exact: every class that remains is listed")
-        words += self._low_tau_words()
+        words[1:1] = [
+            *engine_words(state, self.engine_comparison, self._engine_problem),
+            *([mark_words(self._comparison, self._input.bits)] if self._comparison else []),
+        ]
+        words += row_words(self._row, state.edit(self._row.number), self.snapshot)
+        words += low_tau_words(state)
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
@@ -484,7 +445,7 @@ class Explorer(App[None]):
         is_edited = state.edit(state.number) != before.edit(state.number)
         has_new_list = (state.filter, state.input_order) != (before.filter, before.input_order)
         if has_new_curves or is_edited:
-            row = self._row_at(state.number)
+            row, self._bias_problem = self._row_in(state.picture)
             if is_edited or row.biases != self._row.biases:
                 self._row, has_new_list = row, True
             if row.classes != len(self._counts.counts):
@@ -494,12 +455,12 @@ class Explorer(App[None]):
         self._update(curves=has_new_curves or is_edited)
 
     def _report_missing(self, before: ExplorerState) -> None:
-        """Show which samplers the second engine lacks, if it lacked fewer before: the head may have no room for it."""
+        """Report the samplers that the second engine newly lacks, since the head may have no room for them."""
         samplers, samplers_before = self.state.compared_samplers, before.compared_samplers
         lacked = missing_samplers(samplers_before) if samplers_before else []
         missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
         if missing:
-            self.notify(f"{joined(missing)}. The comparison shows it without.")
+            self.notify(f"{joined(missing)}. The comparison leaves {'it' if len(missing) == 1 else 'them'} out.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -510,7 +471,7 @@ class Explorer(App[None]):
 
     def _show_row(self) -> None:
         """Show the current row, without the draws of the previous one."""
-        self._row = self._row_at(self.state.number)
+        self._row, self._bias_problem = self._row_in(self.state.picture)
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._curves = None
         self._update_list()
@@ -711,7 +672,7 @@ class Explorer(App[None]):
 
     def action_explain(self) -> None:
         if self.snapshot:
-            width = max(20, min(self.size.width * 9 // 10, 100) - 6)
+            width = max(20, box_width(self.size.width) - 6)
             current = self._table.current
             index = self.snapshot.top if current is None else current
             parts = [arithmetic(self.snapshot, index, width)]
@@ -720,9 +681,9 @@ class Explorer(App[None]):
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_describe(self) -> None:
-        """Explain the next measure, or mark of the distribution, in the bottom line, then the current slider.
+        """Explain the next measure or mark of the distribution in the bottom line, then the current slider.
 
-        After them, the keys are there again.
+        After the last one, the line shows the keys again.
         """
         names = ["", *self._explanations]
         position = names.index(self._explained) if self._explained in names else 0
@@ -740,7 +701,7 @@ class Explorer(App[None]):
         }
 
     def _explain(self, name: str) -> None:
-        """Show the meaning of a measure, a mark or a slider in the bottom line. Without a name, the keys are there."""
+        """Show the meaning of a measure, a mark or a slider in the bottom line; without a name, show the keys."""
         text = self._explanations.get(name, "")
         self._explained = name if text else ""
         self._measures.mark(self._explained)

@@ -23,9 +23,9 @@ from tsoft.explorer.token_likelihood import likelihood_text
 # The line of the header.
 _HEAD = 1
 _PROB, _INDENT = 9, 2
-# The least width of a token, and the width of the bars, for which a narrow screen has no room.
+# The minimum width of a token, the width of the bars, and the minimum width of a screen that has room for bars.
 _NAME, _BAR, _WIDE = 14, 24, 70
-# The lines that are visible below the current one, so that an opened branch shows some of its tokens.
+# The number of lines to show below the current one, so that an opened branch shows some of its tokens.
 _BELOW = 5
 _COMPUTING = "computing…"
 
@@ -40,7 +40,7 @@ class BranchList(ScrollView, can_focus=False):
         position: int
 
     def __init__(self, label: Callable[[int], str], can_open: Callable[[int], bool]):
-        """Show tokens with `label`, and a mark before those after which the text `can_open`, that is, go on."""
+        """Show each token as its `label`, after a mark if it `can_open`: if other tokens can follow it."""
         super().__init__(id="branches")
         self._label, self._can_open = label, can_open
         self._tree = ContinuationTree()

@@ -41,7 +41,7 @@ class ChainChart(Widget):
         self._lines: list[_Line] | None = None
 
     def show(self, snapshots: Sequence[Snapshot]) -> None:
-        """Show the chains of these snapshots, which are those of several engines if there are several."""
+        """Show the chain of each snapshot. Several snapshots are those of several engines."""
         height = self._height
         self._snapshots, self._lines = snapshots, None
         self.set_class(any(map(has_samplers, snapshots)), "-on")

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-# A table narrower than this shows no ranks and logits: with the bars of one engine, and of two.
+# A table narrower than this shows no ranks and no logits. The limit depends on the number of engines with bars.
 _WIDE = {1: 50, 2: 74}
 MARK, RANK, LOGIT, PROB, COUNT = 2, 7, 11, 9, 7
 # The narrowest bar that has a scale in the header.
 _SCALE = 5
-# The most lines of a bar, and the lines that a legend below may need.
+# The maximum number of lines of a bar, and the number of lines that a legend below may need.
 _MAX_BAR, LEGEND_LINES = 3, 4
 
 
@@ -72,7 +72,7 @@ class BarLines:
 
     @classmethod
     def fitting(cls, count: int, lines: int) -> "BarLines":
-        """Return the lines of each of `count` classes: as many as fit.
+        """Return the highest bars of `count` classes that fit into some lines.
 
         The highest bars need room for a legend, too.
 

@@ -22,7 +22,7 @@ class Comparison:
 
     @cached_property
     def is_possible(self) -> bool:
-        """Whether both distributions are known exactly, and have the same classes apart from added ones."""
+        """Whether both distributions are known exactly, and have the same classes, except added ones."""
         count = min(self.present.row.classes, self.marked.row.classes)
         names = (snapshot.row.names for snapshot in (self.present, self.marked))
         first, second = names

@@ -11,7 +11,7 @@ from rich.style import Style
 from tsoft.errors import shortened
 
 _LINE = "━ "
-# The lines that a legend may need, and the shortest names.
+# The maximum number of lines of a legend, and the minimum width of a shortened name.
 MAX_LINES = 2
 _SHORTEST = 3
 # The blanks between two names.

@@ -18,6 +18,11 @@ from tsoft.explorer.value_field import TextField
 Result = TypeVar("Result")
 
 
+def box_width(columns: int) -> int:
+    """Return the width of a dialog on a screen with this many columns, as the style sheet sets it."""
+    return min(columns * 9 // 10, 100)
+
+
 class Dialog(ModalScreen[Result | None], Generic[Result]):
     """A dialog. Escape closes it without a result."""
 

@@ -33,7 +33,7 @@ class EngineDialog(Dialog[SelectedEngines]):
             *(Option(self._text(name), name) for name in (_NO_ENGINE, *ENGINES)), id="box", compact=True
         )
         self._list.highlighted = 0 if followed is None else 1 + list(ENGINES).index(followed.name)
-        super().__init__("sample like an engine · Space: ● one to compare", self._list)
+        super().__init__("sample like an engine, or compare two (●)", self._list)
 
     def _text(self, name: str) -> Text:
         engine = ENGINES.get(name)

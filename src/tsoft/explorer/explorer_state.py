@@ -44,7 +44,7 @@ class ExplorerState:
     def like(self, engine: Engine | None, compared: Engine | None = None) -> "ExplorerState":
         """Return the state with an engine's rules and order, compared with another engine.
 
-        Only an engine is compared, and only with another one.
+        Two different engines are compared. Without an engine, or with the same one, nothing is compared.
         """
         other = None if engine is None or compared is engine else compared
         return replace(self, samplers=self.samplers.with_engine(engine), compared=other)

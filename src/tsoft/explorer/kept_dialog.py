@@ -6,7 +6,24 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
-from tsoft.explorer.dialogs import ListDialog
+from tsoft.core.sequence_likelihood import Likelihood
+from tsoft.explorer.dialogs import ListDialog, box_width
+from tsoft.explorer.paint import ending
+from tsoft.explorer.token_likelihood import likelihood_text
+
+# The columns of the frame of the list, and of a number.
+_FRAME = 10
+
+
+def kept_line(text: str, tokens: int, likelihood: Likelihood | None, columns: int) -> str:
+    """Return the description of a text with some tokens, on a screen with this many columns.
+
+    The likelihood is None while it is being computed.
+    """
+    prob = likelihood_text(likelihood) if likelihood else "…"
+    count = f"{tokens} token{'s' * (tokens > 1)}"
+    start = f"p {prob:<8} {count:<9}  "
+    return start + ending(text, max(8, box_width(columns) - _FRAME - len(start)))
 
 
 class KeptDialog(ListDialog):

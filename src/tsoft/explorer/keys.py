@@ -247,20 +247,31 @@ def explanation(name: str) -> str:
     return " ".join(description for _, description in entries)
 
 
+_KEY_NAMES = {
+    "left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc",
+    "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",",
+    "left_square_bracket": "[", "right_square_bracket": "]",
+}  # fmt: skip
+
+
 def key_names(keys: str) -> str:
     """Return the names of keys on a keyboard.
 
     >>> key_names("shift+left"), key_names("n,full_stop"), key_names("S,shift+s")
     ('Shift ←', 'n or .', 'S')
+    >>> key_names("f1"), key_names("shift+f2"), key_names("backspace"), key_names("ctrl+c")
+    ('F1', 'Shift F2', 'Backspace', 'Ctrl-C')
     """
-    names = {
-        "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
-        "plus": "+", "minus": "-", "equals_sign": "=",
-        "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
-        "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
-        "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
-        "backspace": "Backspace", "full_stop": ".", "comma": ",",
+    return " or ".join(dict.fromkeys(map(_key_name, keys.split(","))))
+
+
+def _key_name(key: str) -> str:
+    *modifiers, base = key.split("+")
+    is_character = len(base) == 1
+    name = _KEY_NAMES.get(base, base if is_character else base.capitalize())
+    if modifiers == ["ctrl"]:
+        return f"Ctrl-{name.upper()}"
+    if modifiers == ["shift"]:
         # Terminals report a capital letter in one of two ways.
-        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D", "shift+u": "U",
-    }  # fmt: skip
-    return " or ".join(dict.fromkeys(names.get(key, key) for key in keys.split(",")))
+        return name.upper() if is_character else f"Shift {name}"
+    return name

@@ -23,7 +23,7 @@ class LikelihoodCache:
         self._known: dict[TextStep, Likelihood] = {}
 
     def limit(self, steps: Iterable[TextStep]) -> None:
-        """Forget all other steps, which keep their distributions in memory."""
+        """Forget all steps but these. A known step keeps its distribution in memory."""
         needed = set(steps)
         for step in [step for step in list(self._known) if step not in needed]:
             del self._known[step]

@@ -21,27 +21,25 @@ from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_state import ChangeHistory
-from tsoft.explorer.kept_dialog import KeptDialog
+from tsoft.explorer.kept_dialog import KeptDialog, kept_line
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.likelihood_line import LikelihoodLine
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText, WrittenText
 from tsoft.explorer.model_requests import Answer, ModelRequests
-from tsoft.explorer.paint import ending
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
-from tsoft.explorer.snapshot import Snapshot
-from tsoft.explorer.token_likelihood import likelihood_text
 from tsoft.explorer.tree_screen import TreeScreen, TreeStart
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.apply_chains import compute_distributions
 from tsoft.sampling.distributions import Distributions
-from tsoft.sampling.step import ChainError
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
 # The maximum number of kept texts.
 MAX_KEPT = 20
+# The notice if no token can follow.
+TEXT_HAS_ENDED = "The text has ended. Backspace removes the end; p goes back."
 # After this many seconds without an answer, the head shows that the model is working.
 NOTICE_DELAY = 0.05
 
@@ -160,7 +158,7 @@ class LiveExplorer(Explorer):
     def action_tree(self) -> None:
         """Open the tree of the continuations of the text up to the current row."""
         if self._live.has_ended and self._is_last_row:
-            self.notify("The text has ended. Backspace removes the end; p goes back.")
+            self.notify(TEXT_HAS_ENDED)
             return
         # The waiting draws would change the text under the tree.
         self._waiting.clear()
@@ -180,7 +178,7 @@ class LiveExplorer(Explorer):
         if text is None:
             return
         if len(text.tokens) > MAX_TOKENS:
-            self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
+            self._notify_too_long()
             return
         self._waiting.clear()
         self._requested = None
@@ -191,8 +189,7 @@ class LiveExplorer(Explorer):
         self._history = self._history.replaced(replace(self.state, number=number))
         self._show_row()
         if self._live.is_waiting:
-            self._request(self._live.tokens)
-            self.set_timer(NOTICE_DELAY, self._show_waiting)
+            self._request_next()
 
     def action_keep(self) -> None:
         """Keep the text."""
@@ -241,20 +238,15 @@ class LiveExplorer(Explorer):
         self.push_screen(dialog, lambda name: select(None if name is None else kept[name]))
 
     def _kept_line(self, text: WrittenText) -> str:
-        likelihood = self._likelihood_line.likelihood(text)
-        prob = likelihood_text(likelihood) if likelihood else "…"
-        count = f"{len(text.tokens)} token{'s' * (len(text.tokens) > 1)}"
-        start = f"p {prob:<8} {count:<9}  "
-        return start + ending(
-            self._live.shown_text(text), max(8, min(self.size.width * 9 // 10, 100) - 10 - len(start))
-        )
+        likelihood, shown = self._likelihood_line.likelihood(text), self._live.shown_text(text)
+        return kept_line(shown, len(text.tokens), likelihood, self.size.width)
 
     # Draws and the model's answers.
 
     def action_continue(self, count: int) -> None:
         """Draw `count` tokens, one after the other. Another key stops several draws."""
         if self._live.has_ended and self._is_last_row:
-            self.notify("The text has ended. Backspace removes the end; p goes back.")
+            self.notify(TEXT_HAS_ENDED)
             return
         self._draws_several = count > 1
         if self._draws_several:
@@ -275,7 +267,7 @@ class LiveExplorer(Explorer):
             self._update_head()
             return
         samplers = self._waiting.popleft()
-        snapshot = self.snapshot if samplers is self.samplers else self._snapshot_at(samplers)
+        snapshot = self.snapshot if samplers is self.samplers else self._after_samplers(self._row, samplers)[0]
         if snapshot is None:
             # A sampler removes every class, which the head reports.
             self._waiting.clear()
@@ -287,17 +279,14 @@ class LiveExplorer(Explorer):
         [index] = next(draws(snapshot.probs, 1, self._generator))
         self._choose(int(index), float(snapshot.probs[index]))
 
-    def _snapshot_at(self, samplers: SamplerState) -> Snapshot | None:
-        try:
-            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases))
-        except ChainError:
-            return None
+    def _notify_too_long(self) -> None:
+        self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
 
     def _choose(self, index: int, prob: float) -> None:
         """Continue the text after the current row with one of the row's classes."""
         if self._row.number >= MAX_TOKENS:
             self._waiting.clear()
-            self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
+            self._notify_too_long()
             return
         self._live.choose(self._row.number, index, prob)
         self._drop_lost_marks()
@@ -306,22 +295,22 @@ class LiveExplorer(Explorer):
             self._waiting.clear()
             self._update_text()
         else:
-            self._request(self._live.tokens)
-            self.set_timer(NOTICE_DELAY, self._show_waiting)
+            self._request_next()
 
     def _show_waiting(self) -> None:
         """Show that the model is working. Usually it answers too soon for the user to read that."""
         if self._live.is_waiting:
             self._update_text()
 
-    def _request(self, tokens: Tokens) -> None:
-        """Request the distribution after some tokens from the model. This makes earlier requests outdated."""
-        self._requested = tokens
+    def _request_next(self) -> None:
+        """Request the distribution after the text from the model. This makes earlier requests outdated."""
+        tokens = self._requested = self._live.tokens
         self._requests.request(
             tokens,
             lambda: self._requested is tokens,
             lambda answer: self.post_message(self.ModelAnswered(tokens, answer)),
         )
+        self.set_timer(NOTICE_DELAY, self._show_waiting)
 
     def on_live_explorer_model_answered(self, message: "LiveExplorer.ModelAnswered") -> None:
         if self._requested is not message.tokens:
@@ -358,7 +347,8 @@ class LiveExplorer(Explorer):
         last = len(self._live.rows) - 1
         if self._row.number != last:
             self._set_number(last)
-        self._update_text()
+        else:
+            self._update_text()
 
     def action_type(self) -> None:
         """Continue the text with the current class if the table has the focus; otherwise type a value."""

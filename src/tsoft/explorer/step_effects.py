@@ -13,9 +13,8 @@ class StepEffect:
     """The effect of a step: the numbers of the classes that it keeps and cuts, and the total probability of the classes
     that it cuts, before the step.
 
-    Of an API response, the numbers are those of the listed classes. `undecided` is the number of those of which it is
-    not known whether they are kept, and the probability `cut_prob` is None. `may_keep_unlisted` is None without a
-    response.
+    For an API response, the numbers count the listed classes, `undecided` counts those that may or may not be kept, and
+    the probability `cut_prob` is None. `may_keep_unlisted` is None without a response.
     """
 
     name: str
@@ -37,8 +36,9 @@ def step_effects(snapshot: Snapshot) -> list[StepEffect]:
     >>> from tsoft.sampling.sampler_table import SAMPLERS
     >>> row = ExplorerRows([Block(np.log([[0.5, 0.25, 0.125, 0.125]]))]).row(0)
     >>> chain = chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 2})
-    >>> step_effects(Snapshot(row, 1.0, chain))
-    [StepEffect(name='top_k 2', kept=2, cut=2, cut_prob=0.25, undecided=0, may_keep_unlisted=None)]
+    >>> [effect] = step_effects(Snapshot(row, 1.0, chain))
+    >>> effect.name, effect.kept, effect.cut, round(effect.cut_prob, 9)
+    ('top_k 2', 2, 2, 0.25)
     """
     effects: list[StepEffect] = []
     for stage in snapshot.stages:

@@ -13,7 +13,7 @@ REMOVED_MARK, BOUNDS_MARK, GHOST_MARK, COUNT_MARK = "(0.1)", "█ ▒", "░ ▏
 CURVE_MARK = "●"
 # The width of the column of the marks.
 _MARK = 7
-# The room of a tooltip, which breaks lines.
+# A tooltip has room for every text, because it breaks lines.
 _ANY_ROOM = 1000
 
 

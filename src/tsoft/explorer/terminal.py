@@ -25,9 +25,10 @@ def run(app: Explorer) -> int:
 
 
 def check(command: str, alternative: str) -> None:
-    """Check the terminal for a command, and name the `alternative` in the error.
+    """Raise UsageError if stderr is not a terminal, or if no terminal is available to read keys from.
 
-    Raise UsageError if stderr is not a terminal, or if no terminal is available to read keys from."""
+    The error names the `command` and an `alternative` that needs no terminal.
+    """
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
         raise UsageError(f"{command} needs a terminal on stderr; {alternative}")
     if os.environ.get("TERM") == "dumb":

@@ -161,7 +161,7 @@ class TreeScreen(ModalScreen[WrittenText | None]):
 
     @property
     def _line(self) -> TreeLine | None:
-        """The current line; None while there is none."""
+        """The current line; None while the tree is empty."""
         return self._tree.lines[self._position] if self._tree.lines else None
 
     def _show(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 # A label has at most this many lines, and takes at most this share of the width of its chart.
 _LABEL_LINES, _LABEL_SHARE = 3, 0.35

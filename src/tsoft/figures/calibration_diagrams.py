@@ -9,7 +9,7 @@ import numpy as np
 from tsoft.core.interval import wilson_interval
 from tsoft.core.softmax import Array
 from tsoft.figures.axes import set_tau_axis
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 # The names of the marks in a legend, each of them beside what it belongs to.
 ACCURACY, INTERVAL, OVER, UNDER = "accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident"

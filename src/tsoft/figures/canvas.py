@@ -10,8 +10,8 @@ from typing import Any
 
 from tsoft.errors import UsageError, visible
 from tsoft.figures.axes import wrapped
+from tsoft.figures.figure_theme import THEMES, Theme
 from tsoft.figures.fonts import set_fonts
-from tsoft.figures.theme import THEMES, Theme
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}

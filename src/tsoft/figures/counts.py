@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.figures.axes import name_places
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 
 @dataclass(frozen=True, eq=False)

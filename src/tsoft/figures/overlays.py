@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.figures.axes import LINE, height_of, name_curves
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 # How much of what is behind a band shows.
 _ALPHA = 0.2

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.figures.axes import name_curves, set_quantity, set_step_axis
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 
 def draw_steps(

@@ -7,7 +7,7 @@ import numpy as np
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import View
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.distributions import Bars, draw_bars
+from tsoft.figures.class_charts import Bars, draw_bars
 from tsoft.options.figure_rows import heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
 

@@ -8,7 +8,7 @@ from tsoft.core.averages import Averages
 from tsoft.core.thermodynamics import Ensemble
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.distributions import draw_curves
+from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.overlays import draw_band
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import measure_unit

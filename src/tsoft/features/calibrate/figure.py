@@ -9,7 +9,7 @@ from tsoft.features.calibrate.reliability import Bins, Report
 from tsoft.figures.calibration_diagrams import MARKS, NllCurve, ReliabilityBars, draw_counts, draw_nll, draw_reliability
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.chart_grid import add_legend, shrink_titles
-from tsoft.figures.distributions import prob_text
+from tsoft.figures.class_charts import prob_text
 
 # The heights of a reliability diagram and of the counts below it, and the widths of two diagrams and of the NLL.
 HEIGHTS, WIDTHS = (5, 1), (5, 2)

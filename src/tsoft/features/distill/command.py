@@ -180,9 +180,9 @@ def _distillations(
     from tsoft.options import logits
     from tsoft.options.response_notes import whole_blocks
 
-    found = _targets(distillation.targets, options)
-    if found:
-        teacher = _fitting(teacher, found, "the teacher", note)
+    targets = _read_targets(distillation.targets, options)
+    if targets:
+        teacher = _fitting(teacher, targets, "the teacher", note)
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Only the teacher's targets are used.
@@ -190,11 +190,11 @@ def _distillations(
         student_options = replace(options, column=None, key=None, separate=True)
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
         student = whole_blocks(logits.noting_probabilities(read))
-        if found:
-            student = _fitting(student, found, "the student", lambda _: None)
+        if targets:
+            student = _fitting(student, targets, "the student", lambda _: None)
         pairs = with_student(teacher, student, distillation.student)
     is_empty = True
-    for block, student_block in _with_targets(pairs, found, options):
+    for block, student_block in _with_targets(pairs, targets, options):
         if distillation.alpha is not None and block.targets is None:
             raise UsageError("--alpha has no effect without targets; add --targets FILE")
         is_empty = False
@@ -204,7 +204,7 @@ def _distillations(
         raise InputError(f"every row has the target {options.ignored}, so no row remains; remove --ignore-index")
 
 
-def _targets(file: str | None, options: "TargetSource") -> "Targets | None":
+def _read_targets(file: str | None, options: "TargetSource") -> "Targets | None":
     """Return the targets of a file, if there is one."""
     if file is None:
         return None

@@ -9,7 +9,7 @@ from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, te
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.distributions import draw_curves
+from tsoft.figures.class_charts import draw_curves
 from tsoft.options.figure_rows import heading
 
 # The measures of a student's loss that a chart has room for.

@@ -17,6 +17,8 @@ from tsoft.options.seeds import Seed
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
     from tsoft.explorer.explorer_rows import ExplorerRows
+    from tsoft.explorer.explorer_state import ExplorerState
+    from tsoft.options.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ExploredLogits(LogitsOptions):
 
 @dataclass(frozen=True)
 class EngineOptions(SamplerOptions):
-    like: Annotated[list[str] | None, like_option("ENGINE,…", " Two engines are compared.")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " With two, compare them.")] = None
 
 
 @bundled
@@ -101,11 +103,8 @@ def _explorer(
     import numpy as np
 
     from tsoft.explorer.app import Explorer, ExplorerInput
-    from tsoft.explorer.explorer_state import ExplorerState
-    from tsoft.explorer.sampler_state import SamplerState
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
-    from tsoft.options.temperatures import parsed_temperatures
 
     if file := _saved_file(input):
         settings = dataclasses.replace(start, seed=None, bits=False)
@@ -115,19 +114,12 @@ def _explorer(
             raise UsageError(f"{words[0]} has no effect on a saved state; change the setting in the app")
         return _saved_explorer(file, start)
     plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
-    taus = parsed_temperatures(plan.taus)
-    if len(taus) > 1:
-        raise UsageError(f"--tau: explore starts at one temperature, got {len(taus)}; pass one of them")
-    if len(plan.chains) > 2:
-        raise UsageError("--like: explore compares two engines at most; pass two of them, and press l to switch")
-    engines = [chain.engine for chain in plan.chains if chain]
-    samplers = SamplerState.from_chain(plan.chains[0], float(taus[0]))
-    state = ExplorerState(samplers, compared=engines[1] if len(engines) > 1 else None)
+    state = _initial_state(plan)
     generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, bounds, start, model)
     if start.prompt is None:
         rows, arguments = _rows(input, bounds, plan.taus)
-        return Explorer(ExplorerInput(rows, samplers, plan.biases_for, arguments, generator, start.bits, state))
+        return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import open_model, read_prompt
@@ -136,9 +128,23 @@ def _explorer(
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     arguments = tuple(as_typed(model))
-    return LiveExplorer(
-        ExplorerInput(live.rows, samplers, plan.biases_for, arguments, generator, start.bits, state), live
-    )
+    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
+
+
+def _initial_state(plan: "Plan") -> "ExplorerState":
+    """Return the state with one temperature, and with one engine or two. Raise UsageError for more."""
+    from tsoft.explorer.explorer_state import ExplorerState
+    from tsoft.explorer.sampler_state import SamplerState
+    from tsoft.options.temperatures import parsed_temperatures
+
+    taus = parsed_temperatures(plan.taus)
+    if len(taus) > 1:
+        raise UsageError(f"--tau: explore starts at one temperature, got {len(taus)}; pass one of them")
+    if len(plan.chains) > 2:
+        raise UsageError("--like: explore compares two engines at most; pass two of them, and press l to switch")
+    engines = [chain.engine for chain in plan.chains if chain]
+    samplers = SamplerState.from_chain(plan.chains[0], float(taus[0]))
+    return ExplorerState(samplers, compared=engines[1] if len(engines) > 1 else None)
 
 
 def _saved_file(input: LogitsOptions) -> str | None:
@@ -160,11 +166,10 @@ def _saved_explorer(file: str, start: StartOptions) -> "Explorer":
     return Explorer(
         ExplorerInput(
             ExplorerRows(saved.blocks, saved.titles),
-            saved.state.samplers,
+            saved.state,
             lambda block: saved.biases[block.first_row],
             generator=np.random.default_rng(chosen_seed(start.seed)),
             bits=start.bits or saved.bits,
-            state=saved.state,
         )
     )
 

@@ -32,8 +32,8 @@ class LessonOptions:
             help="Number of the lesson. Without it, tsoft resumes where you stopped.",
         ),
     ] = None
-    list: Annotated[bool, typer.Option("--list", help="List the lessons, and which of them are done.")] = False
-    restart: Annotated[bool, typer.Option("--restart", help="Forget what is done, and begin again.")] = False
+    list: Annotated[bool, typer.Option("--list", help="List the lessons, and show which are done.")] = False
+    restart: Annotated[bool, typer.Option("--restart", help="Forget all progress, and start over.")] = False
     seed: Seed = None
 
 
@@ -41,10 +41,10 @@ class LessonOptions:
 def learn(options: LessonOptions) -> None:
     """Learn what temperature does, in thirteen short lessons.
 
-    Each lesson is a short text, a distribution to play with, and a task that
-    tsoft checks while you work. F1 shows a hint, F2 goes to the next lesson.
-    The keys of tsoft explore work, too. In a pipe, prints the text as
-    Markdown.
+    Each lesson has a short text, a distribution to play with, and a task that
+    tsoft checks while you work. F1 shows a hint, and F2 goes to the next
+    lesson. All keys of tsoft explore work, too. In a pipe, prints the lessons
+    as Markdown.
 
     Examples:
       tsoft learn

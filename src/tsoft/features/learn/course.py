@@ -14,7 +14,7 @@ from tsoft.notes import note
 
 
 class Course:
-    """The course. It saves what the learner has done at once, so that nothing is lost if the program is killed."""
+    """The course. It saves all progress immediately, so that nothing is lost if the program is killed."""
 
     def __init__(self, *, restart: bool = False):
         self._lessons = lessons()

@@ -16,7 +16,7 @@ from tsoft.features.learn.lesson_text import LessonText
 
 @dataclass(frozen=True, eq=False)
 class LessonView:
-    """What the explorer shows: the snapshot, the state and the one at the start, the draws, the index of the selected
+    """What the explorer shows: the snapshot, the state now and at the start, the draws, the index of the selected
     class, and the tokens that were added to a text, with their likelihood unless it is still being computed.
     """
 
@@ -39,11 +39,11 @@ class LessonView:
 
 @dataclass(frozen=True)
 class Task:
-    """What the learner does.
+    """What the learner has to do.
 
     `reading` returns the quantity as the panel shows it, and `goal` is how the panel names the value to reach. `is_met`
-    returns whether the view has it. `objection` says what the task does not allow, or is empty. `curve`, if any,
-    returns the quantity over CURVE_TAUS.
+    returns whether a view reaches it. `objection` returns what a view changes although the task does not allow it, or
+    an empty text. `curve`, if any, returns the quantity over CURVE_TAUS.
     """
 
     reading: Callable[[LessonView], str]
@@ -69,10 +69,6 @@ class LessonStart:
 
     input: ExplorerInput
     live: LiveText | None = None
-
-    @property
-    def state(self) -> ExplorerState:
-        return self.input.state or ExplorerState(self.input.samplers)
 
 
 @dataclass(frozen=True)

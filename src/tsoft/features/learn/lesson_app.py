@@ -31,7 +31,7 @@ LESSON_HINTS = ("F1 hint", "F2 next lesson")
 
 
 class LessonExplorer(Explorer):
-    """The app. After it has ended, `wanted` is the number of the lesson that the learner went to, if any."""
+    """The app. After it has ended, `wanted` is the number of the lesson to open next; None to quit."""
 
     TITLE = "tsoft learn"
     # The panel takes a part of the screen.
@@ -39,7 +39,7 @@ class LessonExplorer(Explorer):
     VERTICAL_BREAKPOINTS = [(0, "-lowest"), (34, "-low"), (38, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]),
-        # Most terminals report Shift F2 as F14.
+        # Most terminals have one code for Shift F2 and F14, and Textual calls it F14.
         Binding("f14", "lesson(-1)", "previous lesson", priority=True),
     ]
     key_groups: ClassVar[tuple[KeyGroup, ...]] = (LESSON_KEYS, *KEY_GROUPS)
@@ -98,7 +98,8 @@ class LiveLessonExplorer(LessonExplorer, LiveExplorer):
 
 
 class LessonRun:
-    """A lesson of `count` that is taught, from its `start`. `solved` is called when the learner has solved the task."""
+    """A lesson while it is open, one of `count`. Its `start` is the state at first. `solved` is called when the learner
+    has solved the task."""
 
     def __init__(
         self, lesson: Lesson, count: int, start: ExplorerState, solved: Callable[[], None], *, was_solved: bool
@@ -120,7 +121,7 @@ def lesson_app(
     """Return the app of a lesson, in which the `generator` makes the draws."""
     start = lesson.start()
     explorer_input = replace(start.input, generator=generator)
-    run = LessonRun(lesson, count, start.state, solved, was_solved=was_solved)
+    run = LessonRun(lesson, count, start.input.state, solved, was_solved=was_solved)
     if start.live is None:
         return LessonExplorer(run, explorer_input)
     return LiveLessonExplorer(run, explorer_input, start.live)

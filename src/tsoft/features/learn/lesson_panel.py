@@ -48,7 +48,7 @@ class LessonPanel(Vertical):
     #lesson-foot { height: auto; }
     LessonPanel.-beside #lesson-scroll, LessonPanel.-beside #lesson-task { margin: 1 0; }
     #lesson-reading { width: 1fr; }
-    #lesson-next { width: auto; color: #0087ff; }
+    #lesson-next { width: auto; padding-left: 1; color: #0087ff; }
     """
 
     def __init__(self, lesson: Lesson, count: int, *, is_solved: bool):
@@ -59,7 +59,7 @@ class LessonPanel(Vertical):
         self._page = 0
         self._heading, self._body, self._task_line = Static(), Static(), Static(id="lesson-task")
         self._scroll = VerticalScroll(self._body, id="lesson-scroll", can_focus=False)
-        # A scrollbar would narrow the text, which would then not fit without it.
+        # A scrollbar would narrow the text, and then a text that fits without it would no longer fit.
         self._scroll.styles.scrollbar_size_vertical = 0
         self._reading, self._next = Static(id="lesson-reading"), NextButton("", id="lesson-next")
 
@@ -76,7 +76,7 @@ class LessonPanel(Vertical):
         self.watch(self._scroll, "show_vertical_scrollbar", self._show_heading)
 
     def fit(self, screen: Size) -> None:
-        """Move beside the explorer or above it, and leave it enough lines."""
+        """Move beside the explorer or above it, and leave enough lines for the explorer."""
         is_beside = screen.width >= BESIDE_COLUMNS
         self.set_class(is_beside, "-beside")
         self._scroll.styles.max_height = max(2, (screen.height if is_beside else screen.height // 2) - _OTHER_LINES)
@@ -87,7 +87,7 @@ class LessonPanel(Vertical):
         return self._is_solved
 
     def show(self, view: LessonView | None) -> None:
-        """Show how far the task is, in a view of the explorer; None if no class remains."""
+        """Show how close a view of the explorer is to the goal; None if no class remains."""
         self._reading.update(self._progress(view))
         if view is not None and not self._is_solved and self._lesson.task.is_solved(view):
             self._is_solved, self._page = True, 0

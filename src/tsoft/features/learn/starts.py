@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from tsoft.features.learn.lesson import LessonStart
 from tsoft.features.learn.table_model import TableModel
 from tsoft.models.model import Model
 from tsoft.models.ngram import Ngram
+from tsoft.options.models import ModelOptions, open_model
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
@@ -44,16 +44,14 @@ CUPS_PROMPT = "A cup of"
 STORY_PROMPT = "The old"
 
 
-def only_temperature(tau: float) -> SamplerState:
-    return SamplerState((SamplerSetting.default(TEMPERATURE),)).with_value(TAU, tau)
+def only_temperature(tau: float) -> ExplorerState:
+    return ExplorerState(SamplerState((SamplerSetting.default(TEMPERATURE),)).with_value(TAU, tau))
 
 
 def typed(logits: Mapping[str, float]) -> LessonStart:
     """Return a start with one row, whose classes stay in this order, and no sampler but the temperature."""
     block = Block(np.array([list(logits.values())]), tuple(logits), origin=Origin(labels_vary=True))
-    samplers = only_temperature(1.0)
-    state = ExplorerState(samplers, input_order=True)
-    return LessonStart(ExplorerInput(ExplorerRows([block]), samplers, state=state))
+    return LessonStart(ExplorerInput(ExplorerRows([block]), replace(only_temperature(1.0), input_order=True)))
 
 
 def levels() -> LessonStart:
@@ -73,13 +71,13 @@ def next_tokens() -> LessonStart:
     samplers = SamplerState.from_chain(None, 1.5)
     for name, value in data["samplers"].items():
         samplers = samplers.with_value(SAMPLERS[name].parameters[0], value)
-    return LessonStart(ExplorerInput(ExplorerRows([Block(np.array([logits]), labels)]), samplers))
+    return LessonStart(ExplorerInput(ExplorerRows([Block(np.array([logits]), labels)]), ExplorerState(samplers)))
 
 
 def vllm_tokens() -> LessonStart:
     """Return `next_tokens` by the rules of vLLM."""
     start = next_tokens().input
-    return LessonStart(replace(start, samplers=start.samplers.with_engine(ENGINES["vllm"])))
+    return LessonStart(replace(start, state=start.state.like(ENGINES["vllm"])))
 
 
 def story() -> LessonStart:
@@ -90,12 +88,8 @@ def story() -> LessonStart:
 
 def installed_model() -> Model | None:
     """Return the language model of the extra `llm`, if it is installed and works."""
-    if find_spec("llama_cpp") is None:
-        return None
-    from tsoft.models.llama import Llama
-
     with suppress(TsoftError):
-        return Llama(None, chat=False, threads=None)
+        return open_model(ModelOptions())
     return None
 
 

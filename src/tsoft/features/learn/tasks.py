@@ -10,6 +10,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.core.thermodynamics import thermodynamics
+from tsoft.explorer.engine_comparison import EngineComparison
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import CURVE_TAUS, Snapshot
 from tsoft.features.learn.lesson import LessonView, Task, reach
@@ -54,6 +55,10 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def _percent(share: float, decimals: int = 0) -> str:
+    return f"{100 * share:.{decimals}f} %"
+
+
 # Quantities of one distribution.
 
 
@@ -63,7 +68,7 @@ def _b_to_c(view: LessonView) -> str:
 
 
 def _top_percent(view: LessonView) -> str:
-    return f"{view.probs.max():.0%}".replace("%", " %")
+    return _percent(view.probs.max())
 
 
 def _sharing(view: LessonView) -> str:
@@ -79,7 +84,7 @@ def _perplexity(view: LessonView) -> str:
 
 
 def _percent_of(index: int) -> Callable[[LessonView], str]:
-    return lambda view: f"{view.probs[index]:.0%}".replace("%", " %")
+    return lambda view: _percent(view.probs[index])
 
 
 def at_tau(tau: float, name: str) -> Callable[[LessonView], str]:
@@ -109,11 +114,7 @@ def _largest_difference(view: LessonView) -> float:
 
 def _draws(view: LessonView) -> str:
     total = view.counts.total
-    return (
-        f"{_counted(total, 'draw')}, largest error {_largest_difference(view):.2%}".replace("%", " %")
-        if total
-        else "no draw"
-    )
+    return f"{_counted(total, 'draw')}, largest error {_percent(_largest_difference(view), 2)}" if total else "no draw"
 
 
 def _draws_agree(view: LessonView) -> bool:
@@ -130,13 +131,21 @@ def _kept(view: LessonView) -> int:
 
 
 @cache
-def first_difference() -> int:
+def first_removed_token() -> int:
     """Return the index of the most probable token that vLLM keeps and llama.cpp removes."""
-    start = next_tokens()
-    row, samplers = start.input.rows.row(0), start.input.samplers
+    start = next_tokens().input
+    row, samplers = start.rows.row(0), start.state.samplers
     vllm, llama_cpp = (samplers.with_engine(ENGINES[name]) for name in ("vllm", "llama.cpp"))
-    kept, removed = Snapshot(row, vllm.tau, vllm.chain()).kept, ~Snapshot(row, llama_cpp.tau, llama_cpp.chain()).kept
-    return next(int(index) for index in row.order if kept[index] and removed[index])
+    snapshots = (Snapshot(row, engine.tau, engine.chain()) for engine in (vllm, llama_cpp))
+    difference = EngineComparison(*snapshots).difference
+    assert difference
+    return difference.index
+
+
+def _selects_removed_token(view: LessonView) -> bool:
+    """Return whether the token is selected while llama.cpp is followed, or compared with another engine."""
+    shows_llama_cpp = ENGINES["llama.cpp"] in (view.state.samplers.engine, view.state.compared)
+    return shows_llama_cpp and view.current == first_removed_token()
 
 
 def _selected(view: LessonView) -> str:
@@ -211,8 +220,7 @@ def mean_top_prob(tau: float) -> float:
 
 
 def _confidence(view: LessonView) -> str:
-    shown = f"NLL = {nll(view.tau):.4f}, mean top probability {mean_top_prob(view.tau):.1%}"
-    return shown.replace("%", " %")
+    return f"NLL = {nll(view.tau):.4f}, mean top probability {_percent(mean_top_prob(view.tau), 1)}"
 
 
 # To two digits, from `tsoft.fit_temperature`.
@@ -238,7 +246,7 @@ TASKS = {
     9: Task(
         lambda view: f"selected: {_selected(view)}",
         "the first removed token",
-        lambda view: view.current == first_difference() and not view.snapshot.kept[view.current],
+        _selects_removed_token,
         other_than_engine,
     ),
     10: Task(_text, "10 tokens, under 2", _is_sure_text, other_than_tau),

@@ -14,9 +14,9 @@ from tsoft.features.solve.chart import POINTS, REACH, measure_values
 from tsoft.features.solve.target import SolvedRow
 from tsoft.figures.axes import set_quantity, set_tau_axis, title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.distributions import draw_curves
+from tsoft.figures.class_charts import draw_curves
+from tsoft.figures.figure_theme import Theme
 from tsoft.figures.overlays import Mark, draw_band, draw_marks, draw_span, draw_target
-from tsoft.figures.theme import Theme
 from tsoft.options.figure_rows import heading
 from tsoft.sampling.apply_chains import compute_distributions
 

@@ -10,7 +10,7 @@ from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.distributions import draw_curves, draw_heatmap
+from tsoft.figures.class_charts import draw_curves, draw_heatmap
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import Distributions, measure_unit
 

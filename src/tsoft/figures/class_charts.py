@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
-from tsoft.figures.theme import Theme
+from tsoft.figures.figure_theme import Theme
 
 # Below this number of bars, each has its probability beside it.
 _MAX_NUMBERED = 24
