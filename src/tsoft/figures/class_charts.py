@@ -71,10 +71,12 @@ def draw_curves(
     """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
     shown = drawable(taus, log=log)
     colors = [theme.color(i) for i in range(len(names))]
-    for i, curve in enumerate(values):
+    for i, (name, curve) in enumerate(zip(names, values, strict=True)):
         # A single point has no line.
         marker = "o" if shown.sum() == 1 else None
-        axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), marker=marker)
+        # Only a legend that a user of tsoft.plot adds shows this label.
+        text = label(axes, name, 1)
+        axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), marker=marker, label=text)
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
