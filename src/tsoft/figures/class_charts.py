@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.errors import visible
 from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
 from tsoft.figures.figure_theme import Theme
 
@@ -75,8 +76,8 @@ def draw_curves(
         # A single point has no line.
         marker = "o" if shown.sum() == 1 else None
         # Only a legend that a user of tsoft.plot adds shows this label.
-        text = label(axes, name, 1)
-        axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), marker=marker, label=text)
+        style = {"color": colors[i], "linestyle": theme.dash(i), "marker": marker}
+        axes.plot(taus[shown], curve[shown], label=visible(name), **style)
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
