@@ -825,6 +825,18 @@ def test_only_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert explore(drive, *FOUR) == 0
 
 
+def test_curves_that_arrive_when_the_app_ends_do_not_fail() -> None:
+    """The widgets are removed first, and the app then handles the messages that remain."""
+
+    async def drive(page: Page) -> None:
+        chart = page.app.query_one(CurveChart)
+        await chart.remove()
+        chart.redraw()
+        await page.settled()
+
+    assert explore(drive, *FOUR) == 0
+
+
 def test_current_line_stays_when_the_order_changes() -> None:
     async def drive(page: Page) -> None:
         await page.press(*["tab"] * 4, "end")
