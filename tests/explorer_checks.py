@@ -110,12 +110,13 @@ def _check_snapshot(snapshot: Snapshot) -> None:
         assert isclose(probs.sum(dtype=float), 1, rel_tol=tolerance), probs
         assert (probs >= 0).all(), probs
         assert not probs[~snapshot.kept].any(), probs
-        # Each step keeps or cuts what the step before has kept, and the last one keeps what has a probability.
+        # Each step keeps or cuts what may remain after the step before, and the last one keeps what has a probability.
         kept = int((snapshot.row.block.logits > -inf).sum())
         for effect in step_effects(snapshot) if snapshot.chain else ():
-            assert effect.kept + effect.cut == kept, (effect, kept)
+            possible = effect.kept + effect.undecided
+            assert possible + effect.cut == kept, (effect, kept)
             assert effect.cut_prob is None or -1e-6 <= effect.cut_prob <= 1 + 1e-6, effect
-            kept = effect.kept
+            kept = possible
         assert kept == int(snapshot.kept.sum()), snapshot.kept
     known = ~(np.isnan(low) | np.isnan(high))
     assert (low[known] <= high[known] * (1 + 1e-6) + 1e-300).all(), (low, high)
