@@ -170,6 +170,11 @@ def check_command(app: Explorer) -> None:
     if isinstance(app, LiveExplorer) and isinstance(app.live.model, Markov):
         # No command opens a fake model.
         return
+    if isinstance(app, LiveExplorer) and app._input.arguments is not None:
+        tokens = app.live.all_tokens(app.live.continuation.first(app.row.number))
+        if app.live.model.prompt(app.live.text(app.row.number)) != tokens:
+            # The model splits the text into other tokens, which the manual explains.
+            return
     compared, line = app.state.compared, app.command_line
     if (
         not line
