@@ -1,27 +1,28 @@
 """Random keys, pastes, mouse events and sizes for the explorer, and what is true after each of them."""
 
 import asyncio
-import contextlib
 import os
 import random
-import re
+import sys
 from collections.abc import Iterable, Iterator
-from math import isclose
+from pathlib import Path
 
-import numpy as np
 import pytest
 from textual import events
 from textual.events import Event
 from textual.keys import _character_to_key
 
-from driven import Page, explore
+from driven import Page, Size, driven
+from explorer_checks import Shown, check, check_command, check_history, check_same, shown
 from tsoft.explorer import export
 from tsoft.explorer.keys import KEYS, LIVE_KEYS
-from tsoft.explorer.saved_state import UnsavableError, read_state
+from tsoft.explorer.saved_state import UnsavableError
 
 _NAMES = [name for keys, *_ in (*KEYS, *LIVE_KEYS) for name in keys.split(",")]
 # Keys of fields and of Textual itself. Keys that end the explorer are in `_LAST`.
-_NAMES += ["backspace", "delete", "ctrl+a", "ctrl+w", "ctrl+k", "ctrl+u", "ctrl+v", "f1", "ctrl+p", "ctrl+l", "ctrl+@"]
+_NAMES += ["backspace", "delete", "ctrl+a", "ctrl+w", "ctrl+k", "ctrl+u", "ctrl+v", "ctrl+p", "ctrl+l", "ctrl+@"]
+# Keys of `tsoft learn`.
+_NAMES += ["f1", "f2", "shift+f2", "f3", "f14"]
 _LAST = ["q", "ctrl+c", "ctrl+q"]
 _KEYS = [name for name in _NAMES if name not in _LAST]
 _CHARACTERS = {name: character for character in map(chr, range(32, 127)) if (name := _character_to_key(character))}
@@ -67,6 +68,8 @@ def random_events(rng: random.Random, count: int) -> Iterator[Event]:
 
 def _few(rng: random.Random) -> list[Event]:
     kind = rng.random()
+    if kind < 0.15:
+        return [key(name) for name in _walk(rng)]
     if kind < 0.6:
         return [key(rng.choice(_KEYS))] * rng.choice([1, 1, 1, 2, 5])
     if kind < 0.75:
@@ -99,6 +102,25 @@ def _typed(character: str) -> events.Key:
     return events.Key(_character_to_key(character), character)
 
 
+# Keys for the engines, the tree, the kept texts, the classes and others, each after the key that opens them.
+_WALKS = {
+    "l": ["down", "down", "up", "end", "space", "space", "enter", "enter", "escape"],
+    "t": ["right", "right", "right", "down", "down", "up", "left", "end", "home", "pagedown", "k", "b", "enter", "t"],
+    "b": ["down", "enter", "backspace", "b", "escape"],
+    "k": ["backspace", "p", "s", "k", "b"],
+    "shift+tab": ["down", "minus", "minus", "up", "enter", "i", "i", "m", "u", "o", "pagedown", "end", "plus"],
+    "S": ["p", "n", "k", "d", "t", "m", "0", "8", "1", "backspace"],
+    "e": ["down", "pagedown", "e"],
+    "a": ["down", "down", "pagedown", "end", "enter"],
+}
+
+
+def _walk(rng: random.Random) -> list[str]:
+    """Return a key that opens something, and some of the keys for it."""
+    opened = rng.choice(list(_WALKS))
+    return [opened, *rng.choices(_WALKS[opened], k=rng.randint(1, 10))]
+
+
 def _pointed(rng: random.Random) -> list[Event]:
     """Return a click, a drag or a turn of the wheel, which may be outside of the screen."""
     places = [(rng.randint(-1, 105), rng.randint(-1, 32)) for _ in range(rng.randint(1, 4))]
@@ -126,59 +148,61 @@ async def play(page: Page, rng: random.Random, drawn: Iterable[Event]) -> None:
         if not remaining:
             await page.settled()
             check(page)
+            if rng.random() < COMMANDS and page.app.is_running and not page.app.failure:
+                check_command(page.app)
     await page.settled()
     check(page)
-    await _check_history(page)
+    await check_history(page)
 
 
-def check(page: Page) -> None:
-    """Check the distribution, the text of the screen, and the state as a file."""
-    app = page.app
-    if app.failure or not app.is_running:
-        return
-    if app.snapshot and app.snapshot.is_exact:
-        probs = app.snapshot.probs
-        # Each probability is rounded in the precision of the logits.
-        tolerance = len(probs) * np.finfo(probs.dtype).eps
-        assert isclose(probs.sum(dtype=float), 1, rel_tol=tolerance), probs
-        assert (probs >= 0).all(), probs
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", page.text()), page.text()
-    assert app.command_line is not None
-    with contextlib.suppress(UnsavableError):
-        saved = app._saved_state()
-        assert read_state(saved.text().encode(), "state").state == app.state
+# The share of the checks that run the copied command, which takes longest.
+COMMANDS = 0.02
+# The name of the state that a session saves at its end.
+SAVED = "saved.tsoft"
 
 
-async def _check_history(page: Page) -> None:
-    """Undo all changes, redo them, and check that the state is the same as before."""
-    app = page.app
-    while app.is_running and not app.failure and len(app.screen_stack) > 1:
-        await page.press("escape")
-    await page.press("escape")
-    if not app.is_running or app.failure:
-        return
-    before, changes = app.state, len(app._history.past)
-    await page.press(*["u"] * min(changes, 20))
-    await page.press(*["U"] * min(changes, 20))
-    assert app.state == before, (before, app.state)
+def run_events(rng: random.Random, count: int, *arguments: str, size: Size = (100, 30)) -> int:
+    """Run a command that opens the explorer with events, in the current folder, and return the exit code.
 
-
-def run_events(rng: random.Random, count: int, *arguments: str) -> int:
-    """Run the explorer with events, in the current folder, and return the exit code. Files stay in this folder."""
+    At the end, its state is saved, and opened again. Files stay in the folder.
+    """
+    drawn = random_events(rng, count)
+    saved: list[Shown] = []
 
     async def drive(page: Page) -> None:
-        playing = asyncio.ensure_future(play(page, rng, random_events(rng, count)))
+        playing = asyncio.ensure_future(play(page, rng, drawn))
         # An app that has failed or ended handles nothing more, so waiting for it would take until the time limit.
         while not playing.done() and page.app.is_running and page.app.failure is None:
             await asyncio.sleep(0.005)
         if not playing.done():
             playing.cancel()
+            assert page.app.failure or getattr(page.app, "wanted", None), "the app ended without a key that ends it"
             return
         playing.result()
         if page.app.is_running and not page.app.failure:
+            saved[:] = [shown(page.app)] if _save(page) else []
             page.app.post_message(key(rng.choice(_LAST)))
+
+    async def reopen(page: Page) -> None:
+        check(page)
+        check_same(saved[0], shown(page.app))
+        page.app.post_message(key("q"))
 
     write = export.write
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "write", lambda name, exports: write(os.path.basename(name) or ".svg", exports))
-        return explore(drive, *arguments)
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        status = driven(drive, *arguments, size=size)
+        if saved:
+            assert driven(reopen, "explore", SAVED, size=size) == 0
+    return status
+
+
+def _save(page: Page) -> bool:
+    """Save the state, and return whether that was possible."""
+    try:
+        text = page.app._saved_state().text()
+    except UnsavableError:
+        return False
+    Path(SAVED).write_text(text, "utf-8")
+    return True

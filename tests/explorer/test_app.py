@@ -825,6 +825,37 @@ def test_only_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert explore(drive, *FOUR) == 0
 
 
+def test_curves_that_arrive_when_the_app_ends_do_not_fail() -> None:
+    """The widgets are removed first, and the app then handles the messages that remain."""
+
+    async def drive(page: Page) -> None:
+        chart = page.app.query_one(CurveChart)
+        await chart.remove()
+        chart.redraw()
+        await page.settled()
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_field_refuses_a_pasted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def drive(page: Page) -> None:
+        await page.press("slash")
+        await page.paste("9" * 10_001)
+        assert page.app.state.filter == ""
+        assert "A field takes at most 10000 characters" in page.text()
+        await page.paste("A" * 10_000)
+        assert page.app.state.filter == "A" * 10_000
+        await page.press("escape", "x")
+        await page.paste("日" * 9_000)
+        await page.press("enter")
+        [message] = [notification.message for notification in page.app._notifications if "日" in notification.message]
+        assert len(message) <= 400
+
+    assert explore(drive, *FOUR) == 0
+
+
 def test_current_line_stays_when_the_order_changes() -> None:
     async def drive(page: Page) -> None:
         await page.press(*["tab"] * 4, "end")

@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from driven import Page, Size, driven
+from explorer_checks import check_command
 from tool import here
 from tsoft.core.softmax import Array
 from tsoft.explorer.examples import DIGITS
@@ -423,3 +424,18 @@ def test_the_states_of_the_lessons_are_those_of_the_texts() -> None:
     assert starts.next_tokens().input.rows.block(0).logits.shape == (1, 1000)
     assert len({token for following in starts.CUPS.values() for token in following}) == 10
     assert len(starts.ANIMALS) == 5
+
+
+# The copied command.
+
+
+@pytest.mark.parametrize("number", [10, 11])
+def test_copied_command_shows_the_distribution_of_the_lesson(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """No option opens the model of these lessons, so the command lists the logits."""
+
+    async def drive(page: Page) -> None:
+        await page.press("0", "s", "s", "1", "c")
+        assert page.app.copied == [page.app.command_line]
+        check_command(page.app)
+
+    assert learn(monkeypatch, drive, str(number)) == 0

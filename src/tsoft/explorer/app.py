@@ -71,6 +71,9 @@ CURVE_COUNT = 5
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
 
+# The maximum number of columns of a message that contains the name of a file.
+MAX_MESSAGE = 400
+
 # A command without input options lists the logits of at most this many classes.
 MAX_LISTED = 256
 
@@ -747,7 +750,8 @@ class Explorer(App[None]):
             if name is not None:
                 exports = export.Exports(self.snapshots, self.export_screenshot, self._saved_state, self._input.bits)
                 error = export.write(name, exports)
-                message = visible(error or f"wrote {name}")
+                # The name in it may be very long.
+                message = shortened(visible(error or f"wrote {name}"), MAX_MESSAGE)
                 self.notify(message, severity="error" if error else "information", markup=False)
 
         title = "export: .json .csv .svg; .tsoft saves the state"

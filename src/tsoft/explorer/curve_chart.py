@@ -123,14 +123,15 @@ class CurveChart(Widget):
     def redraw(self) -> None:
         """Draw the chart again in the current size of the widget."""
         if self._row is not None and self._curves is not None:
-            self._draw(self._row, self._curves, *self.size)
+            # When the app ends, the widget may be removed already, and a thread cannot find its app.
+            screen = Screen(self.size.width, not self.app.no_color)
+            self._draw(self._row, self._curves, screen, self.size.height)
 
     # By default, Textual describes a worker by the representation of its arguments, which is long.
     @work(thread=True, exclusive=True, group="chart", description="draw the chart")
-    def _draw(self, row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> None:
+    def _draw(self, row: ExplorerRow, curves: TemperatureCurves, screen: Screen, height: int) -> None:
         worker = get_current_worker()
         with self._lock:
-            screen = Screen(width, not self.app.no_color)
             drawn = None if worker.is_cancelled else draw_chart(row, curves, screen, height)
         if drawn and not worker.is_cancelled:
             self.call_later(self._show_drawn, drawn)

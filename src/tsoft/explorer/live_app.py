@@ -397,9 +397,14 @@ class LiveExplorer(Explorer):
 
     @property
     def command_line(self) -> str:
-        """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""
+        """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints.
+
+        If no arguments open the model, the command lists the logits.
+        """
+        model, compared = self._input.arguments, self.state.compared
+        if model is None:
+            return super().command_line
         text = self._live.text(self._row.number)
-        model, compared = self._input.arguments or (), self.state.compared
         return piped_command_line(self.samplers, self._row, model, text, compared, bits=self._input.bits)
 
     def action_copy(self) -> None:

@@ -82,8 +82,10 @@ def vllm_tokens() -> LessonStart:
 
 def story() -> LessonStart:
     """Return the installed language model, or else one of a short story, which continues a prompt."""
+    if model := installed_model():
+        return continued(model, STORY_PROMPT, 1.5, arguments=())
     text = DATA.joinpath("barn.txt").read_text("utf-8")
-    return continued(installed_model() or Ngram(text, "word", None, "a short story"), STORY_PROMPT, 1.5)
+    return continued(Ngram(text, "word", None, "a short story"), STORY_PROMPT, 1.5)
 
 
 def installed_model() -> Model | None:
@@ -97,10 +99,10 @@ def cups() -> LessonStart:
     return continued(TableModel("a table of ten words", CUPS), CUPS_PROMPT, 1.0)
 
 
-def continued(model: Model, prompt: str, tau: float) -> LessonStart:
-    """Return a start with a model that continues a prompt."""
+def continued(model: Model, prompt: str, tau: float, arguments: tuple[str, ...] | None = None) -> LessonStart:
+    """Return a start with a model that continues a prompt. The command-line `arguments`, if any, open the model."""
     live = LiveText(model, prompt)
-    return LessonStart(ExplorerInput(live.rows, only_temperature(tau)), live)
+    return LessonStart(ExplorerInput(live.rows, only_temperature(tau), arguments=arguments), live)
 
 
 @cache
