@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import update_gallery
 from svg_charts import Chart, charts, texts
 from tool import here
 
@@ -267,3 +268,13 @@ def test_options_without_effect_on_a_figure(command: tuple[str, ...], message: s
     assert done.returncode == 2
     assert message in done.stderr
     assert not Path("x.svg").exists()
+
+
+def test_the_gallery_has_the_figure_of_each_command_on_its_page() -> None:
+    page, commands = update_gallery.PAGE.read_text("utf-8"), update_gallery.commands()
+    assert len(commands) == 10
+    for name, (command, *_) in commands.items():
+        assert page.count(f"(../../../.github/figures/{name})") == 1
+        assert (update_gallery.FOLDER / name).read_text("utf-8").startswith("<?xml")
+        assert f"tsoft {command} " in page
+    assert {path.name for path in update_gallery.FOLDER.iterdir()} == set(commands)
