@@ -13,13 +13,13 @@ from tsoft.input import delimited
 from tsoft.input.formats import FORMATS, Format, by_name
 from tsoft.input.read_options import ReadOptions
 from tsoft.options.input import InputFormat
-from tsoft.options.output import ARRAY_FORMATS, TEXT_FORMATS, OutputFormat
+from tsoft.options.output import ARRAY_FORMATS, FIGURE_FORMATS, TEXT_FORMATS, OutputFormat
 
 
 def test_every_format_is_offered() -> None:
     """The options repeat the names of the formats, so that --help does not import them."""
     assert get_args(InputFormat) == tuple(FORMATS)
-    assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
+    assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *FIGURE_FORMATS, *ARRAY_FORMATS, "html")
     assert {*TEXT_FORMATS, *ARRAY_FORMATS} <= FORMATS.keys()
 
 

@@ -328,9 +328,14 @@ CHROMIUM = shutil.which("chromium")
 FOCUS = """<script>
 const token = document.querySelectorAll("[data-t]")[2];
 const before = getComputedStyle(token, "::after").content;
-token.focus();
-const style = getComputedStyle(token, "::after");
-document.title = JSON.stringify([before, style.content, style.position, style.visibility, style.height]);
+// The window of a loaded machine may not have the focus yet.
+const timer = setInterval(() => {
+  token.focus();
+  const style = getComputedStyle(token, "::after");
+  if (style.content === "none") return;
+  clearInterval(timer);
+  document.title = JSON.stringify([before, style.content, style.position, style.visibility, style.height]);
+}, 20);
 </script>"""
 
 
@@ -341,7 +346,14 @@ def test_browser_shows_the_tooltip_on_focus(tmp_path: Path) -> None:
     source = parsed.source.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     file = tmp_path / "text.html"
     file.write_text(source.replace("</body>", f"{FOCUS}</body>"), encoding="utf-8")
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=20000",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
     done = subprocess.run(
         [*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
