@@ -19,7 +19,9 @@ from matplotlib.text import Text
 
 from tsoft.core.fit import TemperatureFit
 from tsoft.core.interval import Interval
+from tsoft.core.labeled_rows import RowSummary
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS, curve_taus
 from tsoft.features.calibrate.reliability import reliability
 from tsoft.features.calibrate.result import CalibrateResult
 from tsoft.figures.canvas import Paper, canvas, encoded
@@ -154,3 +156,15 @@ def test_a_figure_has_all_charts() -> None:
     done = here("calibrate", "-i", VAL, "-f", "svg", "--no-chart")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--no-chart has no effect on svg" in done.stderr
+
+
+@pytest.mark.parametrize("tau", [5e-324, 1e-308, 1.0, 7.1e307, 1.79e308])
+@pytest.mark.parametrize("points", [CHART_POINTS, FIGURE_POINTS])
+def test_the_curve_is_finite_around_any_fit(tau: float, points: int) -> None:
+    """No power overflows, which would be a warning."""
+    taus = curve_taus(tau, RowSummary(2, np.ones(2), 1.0, 1.0, 1.0, 1.0, 0, False), points)
+    assert len(taus) == points + 1
+    assert (taus > 0).all()
+    assert np.isfinite(taus).all()
+    assert taus[-1] >= tau
+    assert (np.diff(taus[:-1]) >= 0).all()

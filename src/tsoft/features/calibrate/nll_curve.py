@@ -18,9 +18,9 @@ def curve_taus(tau: float, summary: RowSummary, points: int) -> Array:
     """Return the temperatures around the fitted `tau`, with `tau` itself at the end unless it is 0 or inf."""
     is_limit = tau in (0, inf)
     center = summary.spread * summary.unit if is_limit else tau
-    # Keeps both ends of the curve positive and finite.
-    center = min(max(center, ulp(0.0) * FACTOR), float_info.max / FACTOR)
-    low, high = center / FACTOR, center * FACTOR
+    # Keeps both ends of the curve positive and finite, even if they are rounded.
+    center = max(center, ulp(0.0) * FACTOR)
+    low, high = center / FACTOR, min(center, float_info.max / FACTOR / 2) * FACTOR
     if 1 / LARGEST_FACTOR <= center <= LARGEST_FACTOR:
         low, high = min(low, 1 / BEYOND_ONE), max(high, BEYOND_ONE)
     return np.append(np.geomspace(low, high, points), [center] * (not is_limit))
