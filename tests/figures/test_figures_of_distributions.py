@@ -165,3 +165,35 @@ def test_an_api_response_shows_bounds(tmp_path: Path) -> None:
     done = here_in_bytes("compute", "-i", response, "--tau", "2", "--rows", "1", "--vocab-size", "1000", "-f", "svg")
     assert done.returncode == 0
     assert any(" to " in text for text in texts(ET.fromstring(io.BytesIO(done.stdout).read())))
+
+
+def test_a_sweep_of_a_part_of_the_tokens_says_so() -> None:
+    response = str(Path(__file__).parents[1] / "data" / "openai-chat.json")
+    for option in ([], ["--heatmap"]):
+        done = here_in_bytes("sweep", "-i", response, "--rows", "1", "-f", "svg", *option)
+        assert done.returncode == 0
+        words = " ".join(texts(ET.fromstring(done.stdout)))
+        assert "probability among the listed tokens" in words
+        assert "entropy (nats) among the listed tokens" in words
+
+
+def test_an_unknown_probability_is_not_zero() -> None:
+    """DeepSeek's API writes -9999 for the probability of a drawn token that it does not give."""
+    token = {"token": " there", "logprob": -9999.0, "top_logprobs": []}
+    response = json.dumps({"choices": [{"logprobs": {"content": [token]}}]})
+    done = here_in_bytes("compute", "-f", "svg", "--tau", "1", stdin=response)
+    assert done.returncode == 0
+    shown = texts(ET.fromstring(done.stdout))
+    assert "0 to 1.000" in shown
+    assert "0" not in shown
+
+
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_logarithms_are_not_drawn_as_probabilities(command: str) -> None:
+    done = here(command, "2", "1", "--log", "-f", "svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--log has no effect on svg; use --format table, tsv" in done.stderr
+
+
+def test_the_entropy_of_a_sweep_is_in_bits() -> None:
+    assert "entropy (bits)" in texts(svg("sweep", "2", "1", "--bits"))

@@ -86,7 +86,16 @@ def draw_curves(
         name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors)
 
 
-def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, theme: Theme, *, log: bool) -> None:
+def draw_heatmap(
+    axes: Any,
+    names: Sequence[str],
+    taus: Array,
+    probs: Array,
+    theme: Theme,
+    *,
+    log: bool,
+    quantity: str = "probability",
+) -> None:
     """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
     shown = drawable(taus, log=log)
     image = axes.pcolormesh(
@@ -95,7 +104,7 @@ def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, the
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
     set_tau_axis(axes, taus[shown], theme, log=log)
-    axes.get_figure().colorbar(image, ax=axes, label="probability")
+    axes.get_figure().colorbar(image, ax=axes, label=quantity)
 
 
 def _edges(taus: Array, log: bool) -> Array:

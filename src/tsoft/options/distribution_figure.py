@@ -37,7 +37,8 @@ def _charts(page: Canvas, results: Sequence[Distributions], view: View) -> list[
     names = selection.labels(results[0].block.names)
     charts = []
     for result, styles in zip(results, column_styles(results), strict=True):
-        low, high = (np.nan_to_num(bound[:, 0]) for bound in result.bounds)
+        # An unknown probability is from 0 to 1.
+        low, high = (np.nan_to_num(bound[:, 0], nan=limit) for bound, limit in zip(result.bounds, (0, 1), strict=True))
         for t, style in enumerate(styles):
             charts.append(Bars(names, selection.values(low[t]), np.minimum(selection.values(high[t]), 1), style.header))
     return charts

@@ -158,7 +158,11 @@ class TextOutputOptions(OutputOptions):
 class ContentOptions:
     """The content of records of distributions."""
 
-    log: Annotated[bool, _output("--log", help="Print natural logarithms of the probabilities. json has both.")] = False
+    log: Annotated[
+        bool,
+        _output("--log", help="Print natural logarithms of the probabilities. json has both."),
+        OnlyIn("table", *TEXT_FORMATS, *ARRAY_FORMATS, PAGE_FORMAT),
+    ] = False
     long: Annotated[
         bool,
         _output("--long", help="tsv and csv: print one class per line, most probable first."),

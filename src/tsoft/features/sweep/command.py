@@ -183,7 +183,14 @@ def sweep(
     if measure:
         outputs.refuse(f"sweep --measure {sweeping.measure}", content)
     forms = chosen_forms(
-        output, content, bits, display, charts, figure, sweeping, measured=lambda f: measure or f == "csv"
+        output,
+        content,
+        bits,
+        display,
+        charts,
+        figure,
+        sweeping,
+        measured=lambda f: measure or f in ("csv", *FIGURE_FORMATS),
     )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     kept = outputs.kept_for(forms, blocks)

@@ -11,6 +11,7 @@ from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves, draw_heatmap
+from tsoft.options.figure_rows import heading
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import Distributions, measure_unit
 
@@ -22,13 +23,13 @@ def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, 
         result = replace(full, taus=np.unique(full.taus))
         count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
         names, probs = most_probable(result, count)
-        if picture.heatmap:
-            draw_heatmap(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
-        else:
-            draw_curves(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
+        # A response lists only a part of the tokens.
+        part = "" if result.exact.all() else " among the listed tokens"
+        draw_classes = draw_heatmap if picture.heatmap else draw_curves
+        draw_classes(left, names, result.taus, probs.T, page.theme, log=picture.is_log, quantity=f"probability{part}")
         values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)
-        title = measure_title(measure, view, result.block.ensemble)
+        title = measure_title(measure, view, result.block.ensemble) + part
         draw_curves(right, [measure], result.taus, values[np.newaxis], page.theme, log=picture.is_log, quantity=title)
         if len(results) > 1:
             engine = f", {result.engine}" if result.engine else ""
-            left.set_title(f"row {result.block.first_row}{engine}")
+            left.set_title(f"{heading(result.block)}{engine}")
