@@ -25,6 +25,7 @@ class Markov:
     name: str = "a fake"
     vocab_size: int | None = len(PIECES)
     context_length: int | None = None
+    has_prompt_tokens = True
 
     def __init__(self) -> None:
         self.labels = ("<end>", *map(token_label, PIECES[1:]))

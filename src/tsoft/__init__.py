@@ -46,6 +46,12 @@ Samplers: logits in, logits out
     tail_free        remove the flat tail of the sorted probabilities
     xtc              remove all top choices but the least probable
 
+Samplers that depend on the tokens before
+    penalties        the repetition, presence and frequency penalties
+    dry              penalize the tokens that would extend a repeated sequence
+    mirostat         remove classes with a surprise above a limit that follows the drawn tokens
+    adaptive_p       prefer classes with a probability near a target
+
 Figures
     plot             functions that draw with matplotlib: bars, curves, reliability and nll
 
@@ -81,9 +87,12 @@ if TYPE_CHECKING:
         typical,
         xtc,
     )
+    from tsoft.sampling.text_samplers import adaptive_p, dry, mirostat, penalties
 
 __all__ = [
     "LogitsError",
+    "adaptive_p",
+    "dry",
     "entropy",
     "epsilon_cutoff",
     "eta_cutoff",
@@ -93,6 +102,8 @@ __all__ = [
     "logit_bias",
     "margin",
     "min_p",
+    "mirostat",
+    "penalties",
     "perplexity",
     "plot",
     "reliability",
@@ -126,6 +137,7 @@ _MODULES = {
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
     "features.distill.soft_targets": ("soft_targets",),
+    "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),
 }
 
 

@@ -97,6 +97,7 @@ class Table:
 
     name: str = "a table"
     context_length: int | None = None
+    has_prompt_tokens = True
 
     def __init__(self, classes: int):
         self.vocab_size: int | None = classes

@@ -37,7 +37,7 @@ def generation(count: int) -> Callable[[], object]:
         starts = [GeneratedText((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
         limits = TextLimits(model().piece, lambda _: False, STEPS)
         decoders = [
-            SequenceDecoder(start, token_sampler(TAU, lambda _: None, generator(1, i, 2)), limits)
+            SequenceDecoder(start, token_sampler(TAU, lambda *_: None, generator(1, i, 2)), limits)
             for i, start in enumerate(starts)
         ]
         for _ in run_decoders(model().next, decoders):

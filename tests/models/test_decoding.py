@@ -180,7 +180,7 @@ def test_ended_text_does_not_displace_an_unfinished_one(penalty: float, best: To
 def test_round_calls_the_model_once() -> None:
     model = markov(1)
     decoders = [
-        SequenceDecoder(GeneratedText((0,)), token_sampler(1.0, lambda _: None, generator(1, n, 2)), limits(4))
+        SequenceDecoder(GeneratedText((0,)), token_sampler(1.0, lambda *_: None, generator(1, n, 2)), limits(4))
         for n in range(3)
     ]
     count = sum(1 for _ in run_decoders(model.next, decoders))
@@ -193,7 +193,7 @@ def test_round_calls_the_model_once() -> None:
 def test_generated_token_has_its_probability_and_alternatives(seed: int, tau: float) -> None:
     model = markov(seed)
     decoder = SequenceDecoder(
-        GeneratedText(()), token_sampler(tau, lambda _: None, generator(seed, 0, 2)), limits(6, alternatives=2)
+        GeneratedText(()), token_sampler(tau, lambda *_: None, generator(seed, 0, 2)), limits(6, alternatives=2)
     )
     for _ in run_decoders(model.next, [decoder]):
         pass
@@ -220,7 +220,7 @@ def test_sampled_frequencies_match_the_model() -> None:
     [first] = model.next([()])
     counts = np.zeros(len(WORDS))
     for n in range(10000):
-        decoder = SequenceDecoder(GeneratedText(()), token_sampler(0.7, lambda _: None, generator(9, n, 2)), most)
+        decoder = SequenceDecoder(GeneratedText(()), token_sampler(0.7, lambda *_: None, generator(9, n, 2)), most)
         decoder.advance([first])
         counts[decoder.text.generated[0].token] += 1
     weights = np.exp(model.logits[-1] / 0.7)
@@ -285,7 +285,7 @@ def test_partial_distribution_with_token_numbers() -> None:
     next_ = NextDistribution(block, np.array([7, 5, 3, 9]))
     assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
     assert next_.logprob(1) == np.log(0.3)
-    index, prob = greedy_token(next_)
+    index, prob = greedy_token(next_, GeneratedText(()))
     assert next_.token(index) == 7
     assert prob == pytest.approx(0.5)
 
@@ -294,13 +294,13 @@ def test_samplers_draw_from_a_partial_distribution_only_if_it_is_exact() -> None
     logprobs = np.log([0.5, 0.3, 0.1])
     block = Block(logprobs[np.newaxis], ("x", "y", "z"), partial=PartialDistribution(logprobs, 0, logprobs[2]))
     top_p = chain_of(None, None, [SAMPLERS["temperature"], SAMPLERS["top_p"]], {"top_p": 0.7})
-    exact = token_sampler(1.0, lambda _: top_p, np.random.default_rng(1))
-    drawn = {exact(NextDistribution(block)) for _ in range(50)}
+    exact = token_sampler(1.0, lambda *_: top_p, np.random.default_rng(1))
+    drawn = {exact(NextDistribution(block), GeneratedText(())) for _ in range(50)}
     assert {index for index, _ in drawn} == {0, 1}
     assert dict(drawn)[0] == pytest.approx(0.5 / 0.8, rel=1e-6)
-    undecided = token_sampler(2.0, lambda _: top_p, np.random.default_rng(1))
+    undecided = token_sampler(2.0, lambda *_: top_p, np.random.default_rng(1))
     with pytest.raises(PartialDistributionError, match="do not determine the distribution after the samplers"):
-        undecided(NextDistribution(block))
+        undecided(NextDistribution(block), GeneratedText(()))
 
 
 def test_best_classes_equal_those_of_a_sort() -> None:

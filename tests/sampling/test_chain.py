@@ -150,7 +150,7 @@ def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
 
 
 def test_every_truncation_sampler_has_a_test() -> None:
-    others = {"logit_bias", "smoothing", "temperature"}
+    others = {"logit_bias", "smoothing", "temperature", "penalties", "dry", "mirostat", "adaptive_p"}
     options = {sampler.parameters[0].option for sampler in SAMPLERS.values() if sampler.name not in others}
     assert set(TRUNCATIONS) == options
 

@@ -597,7 +597,7 @@ def test_results_do_not_depend_on_the_size_of_a_piece(monkeypatch: pytest.Monkey
 def test_classes_that_are_removed_early_change_nothing(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The later samplers get a wide row without the classes that earlier ones removed."""
     z = np.random.default_rng(6).normal(0, 2, (5, 40))
-    rules = ENGINES[engine].samplers if engine else tuple(SAMPLERS.values())
+    rules = [rule for rule in (ENGINES[engine].samplers if engine else SAMPLERS.values()) if not rule.needs_history]
     names = [sampler.name for sampler in rules]
     names.sort(key=lambda name: (name != "logit_bias", name != "top_k"))
     sampler_values = {

@@ -85,7 +85,8 @@ def kept(z: Any) -> list[int]:
 
 
 def test_every_sampler_has_a_test() -> None:
-    assert set(SAMPLERS) == {*CUTS, "logit_bias", "smoothing", "temperature"}
+    with_other_tests = {"logit_bias", "smoothing", "temperature", "penalties", "dry", "mirostat", "adaptive_p"}
+    assert set(SAMPLERS) == {*CUTS, *with_other_tests}
 
 
 # Properties of every sampler that removes classes.
@@ -585,6 +586,10 @@ def test_only_the_table_names_the_samplers() -> None:
         "__init__.py",
         "sampling/cutoffs.py",
         "sampling/samplers.py",
+        "sampling/text_samplers.py",
+        "sampling/penalties.py",
+        "sampling/adaptive.py",
+        "sampling/states.py",
         "sampling/sampler_table.py",
         "sampling/engines.py",
         "sampling/engine_cutoffs.py",

@@ -125,7 +125,8 @@ class SamplerState:
 
         These are the first parameter of each sampler, and the range of the dynamic temperature.
         """
-        pairs = [pair for sampler in SAMPLERS.values() for pair in pairwise((TAU, *sampler.parameters))]
+        samplers = [sampler for sampler in SAMPLERS.values() if not sampler.needs_history]
+        pairs = [pair for sampler in samplers for pair in pairwise((TAU, *sampler.parameters))]
         return [
             parameter
             for before, parameter in pairs

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from tsoft.core.block import Block
 from tsoft.core.draw import draws
 from tsoft.models.model import TEXTS_AT_ONCE
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -156,37 +155,43 @@ def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
     return batch
 
 
-# Chooses a class of a distribution. Returns the index of the class and the probability of the choice.
-TokenChooser = Callable[[NextDistribution], tuple[int, float]]
+# Chooses a class of the distribution after a text. Returns the index of the class and the probability of the choice.
+TokenChooser = Callable[[NextDistribution, GeneratedText], tuple[int, float]]
 
 
 def token_sampler(
-    tau: float, chain_of: Callable[[Block], Chain | None], generator: np.random.Generator
+    tau: float, chain_after: Callable[[NextDistribution, GeneratedText], Chain | None], generator: np.random.Generator
 ) -> TokenChooser:
-    """Return a function that draws a token at a temperature, after a chain of samplers.
+    """Return a function that draws the tokens of a text at a temperature, after a chain of samplers.
 
-    Each token takes one number from the generator.
+    Each token takes one number from the generator. The function keeps the states of the samplers.
 
     >>> distribution = NextDistribution(Block(np.array([[0.0, 9.0, -np.inf]])))
-    >>> token_sampler(0.0, lambda _: None, np.random.default_rng(1))(distribution)
+    >>> token_sampler(0.0, lambda *_: None, np.random.default_rng(1))(distribution, GeneratedText(()))
     (1, 1.0)
     """
     taus = np.array([tau])
+    states: tuple[object, ...] | None = None
 
-    def choose(distribution: NextDistribution) -> tuple[int, float]:
-        chain = chain_of(distribution.block)
+    def choose(distribution: NextDistribution, text: GeneratedText) -> tuple[int, float]:
+        nonlocal states
+        chain = chain_after(distribution, text)
+        if chain and states is not None:
+            chain = chain.with_states(states)
         result = compute_distributions(distribution.block, taus, chain)
         if chain and not result.exact[0]:
             problem = "the alternatives that the server lists do not determine the distribution after the samplers"
             raise PartialDistributionError(0, problem)
         probs = result.probs[0, 0]
         [[index]] = draws(probs, 1, generator)
+        if chain and chain.has_state:
+            states = chain.after_draw(result.stages(0, 0), int(index)).states
         return int(index), float(probs[index])
 
     return choose
 
 
-def greedy_token(distribution: NextDistribution) -> tuple[int, float]:
+def greedy_token(distribution: NextDistribution, text: GeneratedText) -> tuple[int, float]:
     """Return the first of the most probable classes, and its probability under the model."""
     index = int(distribution.block.logits[0].argmax())
     return index, float(np.exp(distribution.logprob(index)))
@@ -206,7 +211,7 @@ class SequenceDecoder:
 
     def advance(self, distributions: Sequence[NextDistribution]) -> None:
         [distribution] = distributions
-        self.text = self.limits.extended(self.text, distribution, *self.choose(distribution))
+        self.text = self.limits.extended(self.text, distribution, *self.choose(distribution, self.text))
 
     def stop(self, finish: str) -> None:
         self.text = self.text.ended(finish)

@@ -106,6 +106,8 @@ class Endpoint:
 
     vocab_size: int | None = None
     context_length: int | None = None
+    # A server does not return the tokens of a prompt.
+    has_prompt_tokens = False
 
     def __init__(self, url: str, model: str | None, *, chat: bool, alternatives: int, timeout: float):
         key = os.environ.get("OPENAI_API_KEY", "").strip()

@@ -66,6 +66,8 @@ class Llama:
     continues a text.
     """
 
+    has_prompt_tokens = True
+
     def __init__(self, file: str | None, *, chat: bool, threads: int | None):
         _llama_cpp()
         path = _default_file() if file is None else file

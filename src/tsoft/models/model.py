@@ -30,6 +30,10 @@ class Model(Protocol):
         """The number of tokens in the vocabulary; None if unknown."""
 
     @property
+    def has_prompt_tokens(self) -> bool:
+        """Whether the tokens of a prompt are those of the model, rather than one that stands for the whole prompt."""
+
+    @property
     def context_length(self) -> int | None:
         """The maximum number of tokens of a text; None if only memory limits it."""
 

@@ -66,6 +66,7 @@ class Ngram:
     """
 
     context_length: int | None = None
+    has_prompt_tokens = True
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
         """Raise InputError if the text has no token, and UsageError for an order below 1."""

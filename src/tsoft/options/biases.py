@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tsoft.errors import UsageError
 from tsoft.options.class_names import class_index
@@ -10,6 +10,8 @@ from tsoft.sampling.sampler_table import BIAS
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
+
+T = TypeVar("T")
 
 # Pairs of a class's index and the number to add to its logit.
 Biases = tuple[tuple[int, float], ...]
@@ -37,7 +39,7 @@ class Bias:
             return None
 
 
-def remembered(biases_of: "Callable[[Block], Biases]") -> "Callable[[Block], Biases]":
+def remembered(function: "Callable[[Block], T]") -> "Callable[[Block], T]":
     """Return the same function with a cache of its last result, which it returns until the classes change.
 
     All blocks of a vocabulary share one labels object. Searching it for every token would double the time per token.
@@ -53,14 +55,14 @@ def remembered(biases_of: "Callable[[Block], Biases]") -> "Callable[[Block], Bia
     """
     labels: tuple[str, ...] | None = None
     key: tuple[int, bool] | None = None
-    biases: Biases = ()
+    result: T
 
-    def remember(block: "Block") -> Biases:
-        nonlocal labels, key, biases
+    def remember(block: "Block") -> T:
+        nonlocal labels, key, result
         new_key = (block.logits.shape[1], block.first_row == 0)
         if block.labels is not labels or new_key != key:
-            biases = biases_of(block)
+            result = function(block)
             labels, key = block.labels, new_key
-        return biases
+        return result
 
     return remember

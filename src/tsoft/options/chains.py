@@ -8,9 +8,11 @@ from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
+from tsoft.options.history import TextSource
 from tsoft.options.names import split_names
+from tsoft.options.plan import Plan
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
-from tsoft.sampling.chain import Chain, chain_of
+from tsoft.sampling.chain import chain_of
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
@@ -24,15 +26,15 @@ SAMPLERS_BY_NAME = {
 }
 PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 # llama.cpp's samplers that depend on the preceding text.
-NEED_TEXT = ("penalties", "dry", "infill")
+NEED_TEXT = ("infill",)
 
 Error = Callable[[str], TsoftError]
 
 
 def planned(
-    samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None
-) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...]]":
-    """Return the temperatures, the chains and the biases. Typed options override the settings file."""
+    samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, text: TextSource | None
+) -> Plan:
+    """Return the plan. Typed options override the settings file."""
     settings = _settings(samplers.settings)
     typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
@@ -53,11 +55,50 @@ def planned(
         for sampler in SAMPLERS.values()
         if sampler.parameters[0] is TAU or (sampler.parameters[0] is BIAS and biases) or _is_on(sampler, values)
     ]
+    breakers = _breakers(samplers.dry_sequence_breaker, on)
+    history = text.read(breakers) if text else None
+    if text and history is None:
+        on = _without_history(on, typed_names, settings, text.fix)
+    elif text and not any(sampler.needs_history for sampler in on):
+        text.refuse()
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
     engines = _supporting_engines(engines, order, values, allows_omission="all" in like)
-    return taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases
+    chains = tuple(chain_of(engine, order, on, values) for engine in engines or (None,))
+    return Plan(taus, chains, biases, breakers, history)
+
+
+def _breakers(typed: list[str] | None, on: list[Sampler]) -> tuple[bytes, ...]:
+    """Return the sequence breakers of DRY."""
+    from tsoft.input.fields import unescape
+    from tsoft.sampling.history import SEQUENCE_BREAKERS
+
+    if typed is not None and SAMPLERS["dry"] not in on:
+        raise UsageError("--dry-sequence-breaker has no effect without --dry-multiplier; add --dry-multiplier")
+    if typed == ["none"]:
+        return ()
+    breakers = SEQUENCE_BREAKERS if typed is None else tuple(map(unescape, typed))
+    if "" in breakers or "none" in breakers:
+        raise UsageError("--dry-sequence-breaker: pass a text that is not empty, or none alone")
+    return tuple(breaker.encode(errors="replace") for breaker in breakers)
+
+
+def _without_history(on: list[Sampler], typed: set[str], settings: "Settings | None", fix: str) -> list[Sampler]:
+    """Return the samplers without those that need the tokens before the distribution, which the user has not passed.
+
+    Raise UsageError for one that was typed.
+    """
+    for sampler in on:
+        for parameter in sampler.parameters if sampler.needs_history else ():
+            if parameter.name in typed:
+                raise UsageError(f"{parameter.option} depends on the tokens before the distribution; {fix}")
+        if sampler.needs_history and settings:
+            in_file = dict(settings.values)
+            names = joined([settings.name(one.name) for one in sampler.switch_parameters if one.name in in_file])
+            problem = f"tsoft ignores {names}, since the tokens before the distribution are unknown"
+            note(f"{settings.origin.file}: {problem}; {fix}")
+    return [sampler for sampler in on if not sampler.needs_history]
 
 
 def _settings(file: str | None) -> "Settings | None":
@@ -79,16 +120,17 @@ def _check(parameter: SamplerParameter, value: float, where: str, error: Error) 
 
 
 def _is_on(sampler: Sampler, values: dict[str, float]) -> bool:
-    first = sampler.parameters[0]
-    return values.get(first.name, first.off) != first.off
+    return any(values.get(switch.name, switch.off) != switch.off for switch in sampler.switch_parameters)
 
 
 def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None:
-    """Raise UsageError for a parameter that modifies a sampler whose first parameter is missing."""
+    """Raise UsageError for a parameter that has no effect without another one."""
     for sampler in SAMPLERS.values():
-        for first, second in zip(sampler.parameters, sampler.parameters[1:], strict=False):
-            if second.name in typed and first is not TAU and first.name not in values:
-                raise UsageError(f"{second.option} has no effect without {first.option}; add {first.option}")
+        for companion in sampler.parameters[sampler.switches :]:
+            needed = sampler.needed_by(companion)
+            if companion.name in typed and needed and not any(first.name in values for first in needed):
+                options = " or ".join(first.option for first in needed)
+                raise UsageError(f"{companion.option} has no effect without {options}; add {options}")
 
 
 def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[Bias, ...]:
@@ -135,16 +177,24 @@ def _order(
     else:
         return None
     for sampler in on:
-        first = sampler.parameters[0]
-        if sampler in order or first is BIAS:
-            continue
-        if first.name in typed:
-            fix = f"add {sampler.name} to --samplers" if requested else f"pass --samplers with {sampler.name}"
-            raise UsageError(f"{first.option} has no effect, because {source} does not list {sampler.name}; {fix}")
-        if settings and first.name in values:
-            ignored = f"{settings.name(first.name)} of {source}"
-            note(f"tsoft ignores {ignored}, because {source} does not list {sampler.name}")
+        for switch in sampler.switch_parameters if sampler not in order and sampler.parameters[0] is not BIAS else ():
+            if switch.name in typed:
+                fix = f"add {sampler.name} to --samplers" if requested else f"pass --samplers with {sampler.name}"
+                raise UsageError(f"{switch.option} has no effect, because {source} does not list {sampler.name}; {fix}")
+            if settings and switch.name in values:
+                ignored = f"{settings.name(switch.name)} of {source}"
+                note(f"tsoft ignores {ignored}, because {source} does not list {sampler.name}")
+    _check_raw_logits(order, on, values)
     return order
+
+
+def _check_raw_logits(order: tuple[Sampler, ...], on: list[Sampler], values: dict[str, float]) -> None:
+    """Raise UsageError for a sampler that needs raw logits after the temperature, which shifts them."""
+    after_tau = order[order.index(SAMPLERS["temperature"]) + 1 :] if SAMPLERS["temperature"] in order else ()
+    for sampler in after_tau:
+        for parameter in sampler.parameters if sampler in on else ():
+            if parameter.needs_raw_logits and values.get(parameter.name, parameter.off) != parameter.off:
+                raise UsageError(f"{parameter.option} needs raw logits; list {sampler.name} before temperature")
 
 
 def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:

@@ -10,10 +10,13 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.input.source import STDIN, open_input, stdin_conflict
 from tsoft.input.utf8 import decode_text
+from tsoft.notes import note
 from tsoft.options.command import in_panel
 
 if TYPE_CHECKING:
     from tsoft.models.model import Model
+    from tsoft.models.text_history import TextHistory
+    from tsoft.options.plan import Plan
 
 _option = in_panel("Model")
 # No model has a context of as many tokens.
@@ -198,3 +201,12 @@ def _with_note(text: str, options: ModelOptions) -> str:
 
         note("the prompt ends with a space, but most tokens start with one; the model continues better without it")
     return text
+
+
+def text_history(model: "Model", prompt_length: int, plan: "Plan") -> "TextHistory":
+    """Return the tokens before each distribution of a text, and print a note if those of the prompt are unknown."""
+    from tsoft.models.text_history import TextHistory
+
+    if plan.needs_history and not model.has_prompt_tokens:
+        note("the server does not return the tokens of the prompt, so the penalties and DRY ignore the prompt")
+    return TextHistory(model, prompt_length, plan.breakers)

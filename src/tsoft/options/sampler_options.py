@@ -1,13 +1,20 @@
 """The options for samplers: their parameters, their order, and the engine whose rules they follow."""
 
 from dataclasses import dataclass, make_dataclass
+from math import inf
 from typing import Annotated, Any
 
 from tsoft.options.command import in_panel
 from tsoft.options.numbers import share
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
 _option = in_panel("Samplers")
+
+
+def _default(parameter: SamplerParameter) -> str | bool:
+    """Return the default as help shows it; False if its text says what the default is."""
+    return parameter.off is not None and ("all" if parameter.off == inf else f"{parameter.off:g}")
+
 
 # One option per parameter, except for the temperature, which has separate options.
 _FIELDS = [
@@ -20,14 +27,14 @@ _FIELDS = [
                 metavar=parameter.metavar,
                 parser=share if parameter.high == 1 else None,
                 help=parameter.help,
-                # The first parameter turns its sampler on, so only the others have a default to show.
-                show_default=f"{parameter.off:g}" if place else True,
+                # A parameter that turns its sampler on has no default to show.
+                show_default=parameter not in sampler.switch_parameters and _default(parameter),
             ),
         ],
         None,
     )
     for sampler in SAMPLERS.values()
-    for place, parameter in enumerate(sampler.parameters)
+    for parameter in sampler.parameters
     if parameter is not TAU
 ]
 _Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=False)
@@ -74,5 +81,15 @@ class SamplerOptions:
             metavar="FILE",
             help="Read sampler settings from a generation_config.json, a preset, a request to a server, a Modelfile,"
             " a GGUF model, or a llama.cpp response.",
+        ),
+    ] = None
+    dry_sequence_breaker: Annotated[
+        list[str] | None,
+        _option(
+            "--dry-sequence-breaker",
+            metavar="TEXT",
+            show_default='\\n, :, " and *',
+            help="With --dry-multiplier: a repeated sequence does not reach back beyond a token with TEXT. Can be"
+            " repeated; \\n is a line break, and none stands for no breaker.",
         ),
     ] = None

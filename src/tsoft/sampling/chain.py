@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from typing import Any, Protocol
 
 import numpy as np
 
-from tsoft.core.softmax import Array, log_softmax
+from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.engines import Engine
+from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
@@ -60,9 +62,7 @@ class Mixture:
 
     def apply(self, step: Step) -> "Mixture":
         """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
-        # Biases refer to classes by their indices.
-        is_bias = step.sampler.parameters[:1] == (BIAS,)
-        before = replace(self, logits=self.full_logits, columns=None) if is_bias else self
+        before = replace(self, logits=self.full_logits, columns=None) if step.sampler.uses_indices else self
         after = apply_step(step, before.logits)
         is_empty = np.atleast_1d(np.isneginf(after.max(-1)).any(0))
         if is_empty.any():
@@ -92,8 +92,26 @@ def apply_step(step: Step, z: Array) -> Array:
     >>> apply_step(Step(SAMPLERS["top_k"], (1,)), np.array([2.0, 1.0]))
     array([  2., -inf])
     """
-    result = step.sampler.function(z, *step.values[step.sampler.by_chance :])
+    result = step.sampler.function(z, *step.arguments)
     return np.asarray(result.apply(z) if step.sampler.has_cutoff else result)
+
+
+class MergedMixture(Protocol):
+    """A whole or a partial distribution within a chain."""
+
+    @property
+    def merged_logits(self) -> Array:
+        """Logits whose softmax is the distribution."""
+
+
+class DrawnStage(Protocol):
+    """The distribution before a step and after it."""
+
+    @property
+    def before(self) -> MergedMixture: ...
+
+    @property
+    def after(self) -> MergedMixture: ...
 
 
 @dataclass(frozen=True)
@@ -119,6 +137,53 @@ class Chain:
         """Return the same chain with biases, pairs (index, bias), in its bias step."""
         steps = (replace(step, values=(biases,)) if step.sampler.parameters[0] is BIAS else step for step in self.steps)
         return replace(self, steps=tuple(steps))
+
+    def with_history(self, history: History) -> "Chain":
+        """Return the same chain with the history, in the steps that need it."""
+        steps = (replace(step, history=history) if step.sampler.needs_history else step for step in self.steps)
+        return replace(self, steps=tuple(steps))
+
+    @property
+    def needs_history(self) -> bool:
+        return any(step.sampler.needs_history for step in self.steps)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a draw changes a step."""
+        return any(step.sampler.state for step in self.steps)
+
+    @property
+    def states(self) -> tuple[Any, ...]:
+        """The values that draws change, one per step with a state."""
+        return tuple(step.values[-1] for step in self.steps if step.sampler.state)
+
+    def with_states(self, states: Sequence[Any]) -> "Chain":
+        """Return the same chain with other values of its `states`."""
+        remaining = iter(states)
+        steps = (
+            replace(step, values=(*step.values[:-1], next(remaining))) if step.sampler.state else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
+
+    def after_draw(self, stages: "Sequence[DrawnStage]", index: int) -> "Chain":
+        """Return the chain after a draw of the class `index`, by the effect of each step on the distribution that it
+        was drawn from.
+
+        >>> from tsoft.sampling.explanation import explain
+        >>> chain = Chain((Step(SAMPLERS["mirostat"], (1.0, 0.5, None)),))
+        >>> str(chain.after_draw(explain(chain.steps, np.log([0.5, 0.5])), 0).steps[0])
+        'mirostat 1 mirostat_eta 0.5 mirostat_mu 2'
+        """
+        # Greedy decoding has other steps, which change no state.
+        if not self.has_state or len(stages) != len(self.steps):
+            return self
+        states = []
+        for step, stage in zip(self.steps, stages, strict=True):
+            if update := step.sampler.next_state:
+                probs = (float(softmax(mixture.merged_logits)[index]) for mixture in (stage.before, stage.after))
+                states.append(update(step.values, *probs))
+        return self.with_states(states)
 
     @property
     def has_temperature(self) -> bool:

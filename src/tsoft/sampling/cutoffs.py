@@ -18,6 +18,7 @@ import numpy as np
 
 from tsoft.core.measures import entropy
 from tsoft.core.softmax import Array, log_softmax, softmax
+from tsoft.sampling.states import initial_mu
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,3 +257,16 @@ def xtc(z: Array, threshold: float) -> Cutoff:
     ascending = np.sort(np.where(z > -inf, z, inf), axis=-1)
     lowest = np.take_along_axis(ascending, count - 1, axis=-1)
     return Cutoff(np.where(z > -inf, -z, -inf), -lowest, count, score_name="-logit", compared=probs, bound=threshold)
+
+
+def mirostat(z: Array, target: float, eta: float = 0.1, mu: float | None = None) -> Cutoff:
+    """Keep the classes whose surprise is at most mu bits, at least one. By default, mu is twice the target.
+
+    >>> mirostat(np.log([0.5, 0.25, 0.25]), 0.75).kept
+    array([ True, False, False])
+    """
+    probs = softmax(z)
+    # A power of a negative number below -1074 overflows to inf, above every probability.
+    lowest = np.exp2(-np.float64(initial_mu(target, mu)))
+    count = np.maximum((probs >= lowest).sum(-1, keepdims=True), 1)
+    return Cutoff(z, value_at_rank(-np.sort(-z, axis=-1), count), count, compared=probs, bound=lowest)

@@ -7,7 +7,7 @@ cites the source and its version.
 
 from dataclasses import dataclass, replace
 
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
+from tsoft.sampling.sampler_table import SAMPLERS, TAU, Sampler
 from tsoft.sampling.step import Step
 
 
@@ -42,8 +42,9 @@ class Engine:
         return f"raises a temperature below {self.min_tau:g} to {self.min_tau:g}" if tau < self.min_tau else None
 
     def greedy_steps(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        """Return the steps of a chain when decoding is greedy: the biases, then the most probable class."""
-        return (*(step for step in steps if step.sampler.parameters[0] is BIAS), Step(GREEDY, ()))
+        """Return the steps of a chain when decoding is greedy: the biases and penalties, then the most probable
+        class."""
+        return (*(step for step in steps if step.sampler.uses_indices), Step(GREEDY, ()))
 
 
 GREEDY = Sampler("greedy", "engine_cutoffs.greedy", ())
@@ -80,7 +81,18 @@ ENGINES = {
             "llama.cpp",
             "llama.cpp e19fb5f, src/llama-sampling.cpp; its server's order",
             _samplers(
-                *("top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"),
+                *(
+                    "penalties",
+                    "dry",
+                    "top_n_sigma",
+                    "top_k",
+                    "typ_p",
+                    "top_p",
+                    "min_p",
+                    "xtc",
+                    "temperature",
+                    "adaptive_p",
+                ),
                 typ_p="engine_cutoffs.typical_exceeding",
                 top_p="engine_cutoffs.top_p_from_above",
                 min_p="engine_cutoffs.min_p_of_logits",

@@ -31,6 +31,7 @@ CUTOFFS: dict[str, Callable[..., Decision]] = {
     "top_a": partial_cutoffs.top_a,
     "xtc": partial_cutoffs.xtc,
     "xtc_above": partial_cutoffs.xtc,
+    "mirostat": partial_cutoffs.mirostat,
 }
 
 
@@ -117,12 +118,14 @@ def mixtures(partial: PartialDistribution, steps: Sequence[Step]) -> Iterator[Pa
 
 def _apply(step: Step, row: PartialRow) -> PartialRow:
     """Return a row after a step that is applied with certainty."""
-    sampler, values = step.sampler, step.values[step.sampler.by_chance :]
+    sampler, values = step.sampler, step.arguments
     function = sampler.path.rpartition(".")[2]
     if cutoff := CUTOFFS.get(function):
         return row.keeping(cutoff(row.ranks(), *values))
     if function == "logit_bias":
         return row.biased(*values)
+    if sampler.needs_history:
+        return row.biased(_history_biases(step, len(row.z)))
     if function in ("temperature", "temperature_or_top"):
         tau, dynatemp_range, _ = (*values, 0.0, 0.0)[:3]
         if not dynatemp_range:
@@ -133,6 +136,18 @@ def _apply(step: Step, row: PartialRow) -> PartialRow:
     if not row.is_exact:
         raise PartialDistributionError(0, f"{step} needs every logit, but the response lists only some of them")
     return _apply_to_whole(step, row)
+
+
+def _history_biases(step: Step, classes: int) -> tuple[tuple[int, float], ...]:
+    """Return what a step adds to the logit of each listed class by its history."""
+    if any(parameter.needs_raw_logits and value != parameter.off for parameter, value in step.settings):
+        raise PartialDistributionError(0, f"{step} needs raw logits, but a response has log-probabilities")
+    assert step.history
+    tokens = step.history.tokens
+    biases = apply_step(step, np.zeros(int(tokens.max(initial=0)) + classes))
+    if biases[classes:].any():
+        raise PartialDistributionError(0, f"{step} changes a token that the response does not list")
+    return tuple((int(index), float(biases[index])) for index in np.flatnonzero(biases))
 
 
 def _apply_to_whole(step: Step, row: PartialRow) -> PartialRow:

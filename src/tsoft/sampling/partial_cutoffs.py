@@ -12,6 +12,7 @@ from math import inf, log
 
 import numpy as np
 
+from tsoft.sampling.states import initial_mu
 from tsoft.sampling.three_valued import Decision, Range
 
 # Logits this close may have the same probability in float64.
@@ -77,6 +78,10 @@ def min_p(classes: KnownRanks, p: float) -> Decision:
 
 def epsilon_cutoff(classes: KnownRanks, epsilon: float) -> Decision:
     return (classes.log_prob >= _log(epsilon)) | (classes.gap >= -EQUAL_GAP)
+
+
+def mirostat(classes: KnownRanks, target: float, eta: float, mu: float | None) -> Decision:
+    return (classes.log_prob >= -initial_mu(target, mu) * log(2)) | greedy(classes)
 
 
 def top_a(classes: KnownRanks, a: float) -> Decision:

@@ -17,7 +17,8 @@ from typing import Any
 @dataclass(frozen=True, eq=False, repr=False)
 class SamplerParameter:
     """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no
-    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer."""
+    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer. With
+    `needs_raw_logits`, the effect changes with a constant that is added to all logits."""
 
     name: str
     metavar: str
@@ -27,6 +28,7 @@ class SamplerParameter:
     off: float | None = None
     exclusive_low: bool = False
     whole: bool = False
+    needs_raw_logits: bool = False
 
     @property
     def option(self) -> str:
@@ -36,24 +38,29 @@ class SamplerParameter:
     def range(self) -> str:
         """The allowed values, in words."""
         kind = "a whole number" if self.whole else "a number" if self.high < inf else "a finite number"
+        if self.low == -inf:
+            return kind
         if self.exclusive_low:
             return f"{kind} above {self.low:g}" + (f", at most {self.high:g}" if self.high < inf else "")
         return f"{kind} " + (f"from {self.low:g} to {self.high:g}" if self.high < inf else f"of at least {self.low:g}")
 
     def allows(self, value: float) -> bool:
+        if value == self.off:
+            return True
         above_low = value > self.low if self.exclusive_low else value >= self.low
-        return above_low and value <= self.high and value < inf and (not self.whole or value == int(value))
+        return above_low and value <= self.high and abs(value) < inf and (not self.whole or value == int(value))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sampler:
     """A row of the table.
 
-    The first of the `parameters` turns the sampler on; the others are `off` unless set. With `by_chance`, the
-    first is the probability with which the sampler is applied, and is not passed to the function. The `name` is
-    llama.cpp's if llama.cpp has the sampler; the first parameter's name and the `aliases` are accepted, too.
-    `path` names the function within `tsoft.sampling`: a function in a module of cutoffs returns a `Cutoff`, any
-    other returns logits.
+    The first of the `parameters` turns the sampler on, or each of the first few, by the number of `switches`; the
+    others are `off` unless set. With `by_chance`, the first is the probability with which the sampler is applied, and
+    is not passed to the function. The `name` is llama.cpp's if llama.cpp has the sampler; the first parameter's name
+    and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`: a function in a module of
+    cutoffs returns a `Cutoff`, any other returns logits. With `needs_history`, the first argument after the logits is
+    a `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw.
     """
 
     name: str
@@ -61,6 +68,27 @@ class Sampler:
     parameters: tuple[SamplerParameter, ...]
     by_chance: bool = False
     aliases: tuple[str, ...] = ()
+    switches: int = 1
+    needs_history: bool = False
+    state: str | None = None
+
+    @property
+    def switch_parameters(self) -> tuple[SamplerParameter, ...]:
+        """The parameters of which each turns the sampler on."""
+        return self.parameters[: self.switches]
+
+    def needed_by(self, companion: SamplerParameter) -> tuple[SamplerParameter, ...]:
+        """Return the parameters of which one must be set for another one to have an effect; empty if the temperature
+        is enough."""
+        if self.parameters[0] is not TAU:
+            return self.switch_parameters
+        # The range of the dynamic temperature turns the exponent on.
+        return self.parameters[1 : self.parameters.index(companion)]
+
+    @property
+    def uses_indices(self) -> bool:
+        """Whether the sampler refers to classes by their indices."""
+        return self.needs_history or self.parameters[:1] == (BIAS,)
 
     @property
     def has_cutoff(self) -> bool:
@@ -70,9 +98,18 @@ class Sampler:
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The function from logits and the parameters' values to a `Cutoff` or to logits."""
-        module, name = self.path.split(".")
-        function: Callable[..., Any] = getattr(importlib.import_module(f"tsoft.sampling.{module}"), name)
-        return function
+        return _imported(self.path)
+
+    @cached_property
+    def next_state(self) -> Callable[..., Any] | None:
+        """The function that returns the last parameter's value after a draw; None without a state."""
+        return None if self.state is None else _imported(f"states.{self.state}")
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    module, name = path.split(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"tsoft.sampling.{module}"), name)
+    return function
 
 
 _P = SamplerParameter
@@ -91,6 +128,84 @@ SAMPLERS = {
     sampler.name: sampler
     for sampler in (
         Sampler("logit_bias", "samplers.logit_bias", (BIAS,)),
+        Sampler(
+            "penalties",
+            "penalties.penalties",
+            (
+                _P(
+                    "repetition_penalty",
+                    "R",
+                    "Divide the positive logits of the tokens in the text by R, and multiply the negative ones by R.",
+                    0,
+                    inf,
+                    1,
+                    exclusive_low=True,
+                    needs_raw_logits=True,
+                ),
+                _P(
+                    "presence_penalty",
+                    "A",
+                    "Subtract A from the logit of each token in the text.",
+                    -inf,
+                    inf,
+                    0,
+                ),
+                _P(
+                    "frequency_penalty",
+                    "A",
+                    "Subtract A from the logit of a token each time that it occurs in the text.",
+                    -inf,
+                    inf,
+                    0,
+                ),
+                _P(
+                    "penalty_last_n",
+                    "N",
+                    "With a penalty: consider only the last N tokens of the text.",
+                    0,
+                    inf,
+                    inf,
+                    whole=True,
+                ),
+            ),
+            switches=3,
+            needs_history=True,
+        ),
+        Sampler(
+            "dry",
+            "penalties.dry",
+            (
+                _P(
+                    "dry_multiplier",
+                    "M",
+                    "DRY: subtract M·base^(length - allowed length) from the logit of each token that would extend a"
+                    " repeated sequence of that length.",
+                    0,
+                    inf,
+                    0,
+                ),
+                _P("dry_base", "B", "With --dry-multiplier: the base.", 1, inf, 1.75),
+                _P(
+                    "dry_allowed_length",
+                    "L",
+                    "With --dry-multiplier: the shortest repeated sequence whose extension is penalized.",
+                    0,
+                    inf,
+                    2,
+                    whole=True,
+                ),
+                _P(
+                    "dry_penalty_last_n",
+                    "N",
+                    "With --dry-multiplier: consider only the last N tokens of the text.",
+                    0,
+                    inf,
+                    inf,
+                    whole=True,
+                ),
+            ),
+            needs_history=True,
+        ),
         Sampler(
             "smoothing",
             "samplers.smoothing",
@@ -260,6 +375,61 @@ SAMPLERS = {
                 ),
             ),
             by_chance=True,
+        ),
+        Sampler(
+            "mirostat",
+            "cutoffs.mirostat",
+            (
+                _P(
+                    "mirostat_tau",
+                    "S",
+                    "Mirostat 2: keep classes whose surprise, in bits, is at most a limit μ that follows the drawn"
+                    " tokens, so that their mean surprise is S.",
+                    0,
+                    inf,
+                    exclusive_low=True,
+                ),
+                _P("mirostat_eta", "E", "With --mirostat-tau: the rate at which μ changes.", 0, 1, 0.1),
+                _P(
+                    "mirostat_mu",
+                    "U",
+                    "With --mirostat-tau: the limit μ; by default 2·S, as before the first token.",
+                    -inf,
+                    inf,
+                ),
+            ),
+            state="mirostat",
+        ),
+        Sampler(
+            "adaptive_p",
+            "adaptive.adaptive_p",
+            (
+                _P(
+                    "adaptive_target",
+                    "P",
+                    "Adaptive-p: prefer classes with a probability near P; a mean of the drawn probabilities below P"
+                    " raises the preferred one, and a mean above P lowers it.",
+                    0,
+                    1,
+                ),
+                _P(
+                    "adaptive_decay",
+                    "D",
+                    "With --adaptive-target: the weight of the earlier tokens in the mean, from 0 to 0.99.",
+                    0,
+                    0.99,
+                    0.9,
+                ),
+                _P(
+                    "adaptive_mean",
+                    "P",
+                    "With --adaptive-target: the mean of the drawn probabilities; by default the target, as before the"
+                    " first token.",
+                    0,
+                    1,
+                ),
+            ),
+            state="adaptive_p",
         ),
     )
 }

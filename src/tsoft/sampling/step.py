@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
 
 
 @dataclass(frozen=True)
 class Step:
-    """A sampler and the values of its parameters."""
+    """A sampler and the values of its parameters. A sampler that needs it has the `history`."""
 
     sampler: Sampler
     values: tuple[Any, ...]
+    history: History | None = None
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of the sampler's function after the logits."""
+        history = (self.history,) if self.sampler.needs_history else ()
+        return (*history, *self.values[self.sampler.by_chance :])
 
     @property
     def settings(self) -> list[tuple[SamplerParameter, Any]]:
@@ -30,7 +38,7 @@ class Step:
         for parameter, value in self.settings:
             if parameter is BIAS:
                 words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
-            elif parameter is self.sampler.parameters[0]:
+            elif parameter is self.sampler.parameters[0] and self.sampler.switches == 1:
                 words.append(f"{value:g}")
             elif value != parameter.off or self.sampler.by_chance:
                 words.append(f"{parameter.name} {value:g}")

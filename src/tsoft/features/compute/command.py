@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tsoft.options.command import bundled, in_panel
+from tsoft.options.history import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,
@@ -53,6 +54,7 @@ def compute(
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
+    history: HistoryOptions,
     explanation: ExplanationOptions,
     output: OutputOptions,
     content: ContentOptions,
@@ -84,7 +86,8 @@ def compute(
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
 
-    plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
+    text = TextSource(history, input, temperatures.tau)
+    plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain, text=text)
     outputs = chosen_forms(
         output, content, bits, display, charts, figure, response, explanation, steps=explanation.explain
     )

@@ -9,6 +9,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
+from tsoft.options.history import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
@@ -113,7 +114,8 @@ def _explorer(
         if words:
             raise UsageError(f"{words[0]} has no effect on a saved state; change the setting in the app")
         return _saved_explorer(file, start)
-    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
+    text = TextSource(HistoryOptions(), input, None, fix="pass it to compute, sweep, sample or generate")
+    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau], text=text)
     state = _initial_state(plan)
     generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, bounds, start, model)

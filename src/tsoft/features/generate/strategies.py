@@ -21,9 +21,11 @@ from tsoft.models.decoding import (
 from tsoft.models.model import Model
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
+from tsoft.options.models import text_history
 from tsoft.options.plan import Plan
 from tsoft.options.response_notes import response_notes
 from tsoft.options.temperatures import parsed_temperatures
+from tsoft.sampling.chain import Chain
 
 # The random stream of a text. Other streams are for draws and counts of a row.
 STREAM = 2
@@ -46,6 +48,7 @@ class PromptedModel:
             # A server lists only some tokens, and different ones at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
         self._plan = plan
+        self._history = text_history(model, len(self._start.all_tokens), plan)
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """Return the distributions after the texts."""
@@ -76,19 +79,25 @@ class PromptedModel:
         """
         if not self._plan.chains:
             return []
+        chains = self._chains(self.first, self._start)
         if self._plan.has_chain:
-            self._plan.note(self.first.block, self._taus)
+            self._plan.note(self.first.block, chains, self._taus)
         return [
             Strategy(
                 SAMPLE, [self._sampled(limits, tau, i, generator(seed, n, STREAM)) for n in range(count)], tau, chain
             )
-            for i, chain in enumerate(self._plan.chains_for(self.first.block))
+            for i, chain in enumerate(chains)
             for tau in self._taus.tolist()
         ]
 
+    def _chains(self, next_: NextDistribution, text: GeneratedText) -> tuple[Chain | None, ...]:
+        """Return the chains for the distribution after a text."""
+        history = self._history.before(next_, text.all_tokens) if self._plan.needs_history else None
+        return self._plan.chains_for(next_.block, history)
+
     def _sampled(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> SequenceDecoder:
         return SequenceDecoder(
-            self._start, token_sampler(tau, lambda block: self._plan.chains_for(block)[i], random), limits
+            self._start, token_sampler(tau, lambda next_, text: self._chains(next_, text)[i], random), limits
         )
 
     def searches(self, limits: TextLimits, greedy: bool, beams: int | None, length_penalty: float) -> list[Strategy]:

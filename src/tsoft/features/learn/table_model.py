@@ -18,6 +18,7 @@ class TableModel:
     """
 
     context_length: int | None = None
+    has_prompt_tokens = True
 
     def __init__(self, name: str, table: Mapping[str, Mapping[str, float]]):
         self.name = name

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.options.plan import Plan
     from tsoft.sampling.distributions import Distributions
+    from tsoft.sampling.history import History
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,11 @@ def next(
         raise UsageError("--bits has no effect on a figure of next; remove --bits")
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
-        [distribution] = opened_model.next([opened_model.prompt(text)])
+        tokens = opened_model.prompt(text)
+        [distribution] = opened_model.next([tokens])
         plan = make_plan(samplers, parameters, temperatures.tau)
-        shown = cache(lambda: _distributions(distribution.block, plan))
+        history = models.text_history(opened_model, len(tokens), plan).before(distribution, tokens)
+        shown = cache(lambda: _distributions(distribution.block, plan, history))
         for file, format in chosen:
             result = NextResult(text, opened_model.name, distribution, format, shown, charts.chart)
             if format in ARRAY_FORMATS:
@@ -114,11 +117,11 @@ def next(
                 write(result, format, file, lambda: view(output, display, bits=bits.bits, log=log.log), figure)
 
 
-def _distributions(block: "Block", plan: "Plan") -> "list[Distributions]":
+def _distributions(block: "Block", plan: "Plan", history: "History") -> "list[Distributions]":
     """Return the distributions at the plan's temperatures after each of its chains. Print the notes about them."""
     from tsoft.options.response_notes import with_notes
     from tsoft.options.temperatures import parsed_temperatures
 
     taus = parsed_temperatures(plan.taus)
-    [noted] = plan.noted(with_notes(iter([block])), taus)
-    return plan.results(noted, taus)
+    [noted] = plan.noted(with_notes(iter([block])), taus, history)
+    return plan.results(noted, taus, history)

@@ -8,6 +8,7 @@ import typer
 
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
+from tsoft.options.history import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
@@ -63,6 +64,7 @@ def sample(
     drawing: DrawOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
+    history: HistoryOptions,
     output: RecordOutputOptions,
     display: DisplayOptions,
     figure: FigureOptions,
@@ -96,7 +98,8 @@ def sample(
     # One draw is the default only where each draw is a line.
     is_shown = any(format in ("table", *FIGURE_FORMATS) for _, format in chosen)
     size, seed = _size(drawing.n, 1000 if is_shown else 1), chosen_seed(drawing.seed)
-    plan = make_plan(samplers, parameters, temperatures.tau)
+    text = TextSource(history, input, temperatures.tau)
+    plan = make_plan(samplers, parameters, temperatures.tau, text=text)
     blocks = kept_for(chosen, logits.blocks(input, plan.taus, bounds=bounds))
     taus = parsed_temperatures(plan.taus)
     each_draw = {format: _has_draws(format, drawing) for _, format in chosen}

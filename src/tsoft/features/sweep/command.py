@@ -7,6 +7,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
+from tsoft.options.history import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     FIGURE_FORMATS,
@@ -114,6 +115,7 @@ def sweep(
     sweeping: SweepOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
+    history: HistoryOptions,
     output: ArrayOutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
@@ -146,7 +148,8 @@ def sweep(
     from tsoft.options.plan import make_plan
 
     # A grid overrides a file's temperature, as --tau does.
-    plan = make_plan(samplers, parameters, temperatures.tau or [])
+    text = TextSource(history, input, temperatures.tau)
+    plan = make_plan(samplers, parameters, temperatures.tau or [], text=text)
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
     ensemble = chosen_ensemble(
         input, energies, plan, has_taus=has_taus, example="--tau 100,300, or --from 10 --to 1000"

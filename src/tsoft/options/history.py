@@ -1,0 +1,141 @@
+"""The tokens before the distribution, from `--history`, for the samplers that depend on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from tsoft.errors import UsageError
+from tsoft.options.class_names import class_index
+from tsoft.options.command import in_panel
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block
+    from tsoft.options.input import LogitsOptions
+    from tsoft.sampling.history import History
+
+_option = in_panel("Samplers")
+
+OPTION = "--history"
+
+
+@dataclass(frozen=True)
+class HistoryOptions:
+    """The tokens before the distribution."""
+
+    history: Annotated[
+        str | None,
+        _option(
+            OPTION,
+            metavar="FILE",
+            help="Read the tokens before the distribution, one per line, for the penalties and DRY: a label, or # and"
+            " an index. All of them count as generated, unless --prompt-tokens is passed.",
+        ),
+    ] = None
+    prompt_tokens: Annotated[
+        int | None,
+        _option(
+            "--prompt-tokens",
+            min=0,
+            metavar="N",
+            help="With --history: the first N tokens are the prompt, which some engines do not penalize.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False)
+class TokenNames:
+    """The names of the tokens before a distribution, oldest first, of which the first `prompt_tokens` are the prompt.
+    `breakers` are the sequence breakers of DRY."""
+
+    names: tuple[str, ...]
+    prompt_tokens: int
+    breakers: tuple[bytes, ...]
+
+    def history(self, block: "Block") -> "History":
+        """Return the tokens as classes of a block. Raise UsageError for a name that no class or several classes have.
+
+        A token that a partial distribution does not list has an index from the number of classes up.
+        """
+        import numpy as np
+
+        from tsoft.sampling.history import History, sequence_breaks
+
+        indices = self._indices(block)
+        tokens = np.array([indices[name] for name in self.names], np.int64)
+        pieces = [self._text(block, index, name) for name, index in zip(self.names, tokens.tolist(), strict=True)]
+        return History(tokens, self.prompt_tokens, *sequence_breaks(pieces, self.breakers))
+
+    def _indices(self, block: "Block") -> dict[str, int]:
+        """Return the index of each name."""
+        classes = block.logits.shape[1]
+        labels = block.labels or ()
+        positions = {label: i for i, label in enumerate(labels)}
+        # A label that several classes have, or the number of a class, is rare enough for a search.
+        is_unique = len(positions) == len(labels)
+        indices: dict[str, int] = {}
+        for name in dict.fromkeys(self.names):
+            if is_unique and name in positions:
+                indices[name] = positions[name]
+            elif block.partial is not None and name not in positions:
+                indices[name] = classes + len(indices)
+            else:
+                number = f"#{name}" if block.labels is None and name.isdecimal() else name
+                index = class_index(block, number, OPTION)
+                if index is None:
+                    raise UsageError(f"{OPTION}: row {block.first_row} has no class {name!r}")
+                indices[name] = index
+        return indices
+
+    def _text(self, block: "Block", index: int, name: str) -> bytes:
+        """Return the text of a token: its label, if the file has its index."""
+        is_class = block.labels is not None and index < len(block.labels)
+        return (block.labels[index] if is_class and block.labels else name).encode(errors="replace")
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Where the tokens before the distribution come from. `input` and `taus` are options that may also read stdin, and
+    `fix` is how the user passes the tokens."""
+
+    options: HistoryOptions
+    input: "LogitsOptions"
+    taus: list[str] | None
+    fix: str = "pass --history FILE"
+
+    def refuse(self) -> None:
+        """Raise UsageError if the user passed tokens that no sampler depends on."""
+        for option, value in ((OPTION, self.options.history), ("--prompt-tokens", self.options.prompt_tokens)):
+            if value is not None:
+                fix = "pass a penalty or --dry-multiplier, too"
+                raise UsageError(f"{option} has no effect without a sampler that depends on it; {fix}")
+
+    def read(self, breakers: Sequence[bytes]) -> TokenNames | None:
+        """Return the tokens of --history; None without the option."""
+        if self.options.history is None:
+            if self.options.prompt_tokens is not None:
+                raise UsageError("--prompt-tokens has no effect without --history; pass --history FILE")
+            return None
+        from tsoft.input.fields import unescape
+        from tsoft.input.labels import MAX_BYTES
+        from tsoft.input.limits import read_limited
+        from tsoft.input.source import STDIN, open_input
+        from tsoft.input.utf8 import decode_text
+
+        self._check_stdin(self.options.history)
+        source = STDIN if self.options.history == "-" else self.options.history
+        with open_input(self.options.history) as file:
+            content = decode_text(read_limited(file, MAX_BYTES, source, "history"), source, allows_nul=True)
+        lines = content.replace("\r\n", "\n").removesuffix("\n").split("\n") if content else []
+        if (prompt_tokens := self.options.prompt_tokens or 0) > len(lines):
+            raise UsageError(f"--prompt-tokens {prompt_tokens}: {source} has only {len(lines)} tokens")
+        return TokenNames(tuple(map(unescape, lines)), prompt_tokens, tuple(breakers))
+
+    def _check_stdin(self, file: str) -> None:
+        from tsoft.options.temperatures import pieces
+
+        if not file:
+            raise UsageError(f"{OPTION} needs a file name")
+        reads_logits = not self.input.logits and self.input.file in (None, "-")
+        if file == "-" and (reads_logits or "-" in pieces(self.taus)):
+            others = "the logits" if reads_logits else "--tau -"
+            raise UsageError(f"{OPTION} - and {others} both read stdin; pass --history FILE")

@@ -1,0 +1,276 @@
+"""The samplers that depend on the tokens before a distribution, as Python functions with range checks."""
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tsoft.core.softmax import Array, require_softmax, validate_logits
+from tsoft.sampling import adaptive, cutoffs
+from tsoft.sampling import penalties as rules
+from tsoft.sampling.history import History
+from tsoft.sampling.sampler_table import SAMPLERS
+
+
+def penalties(
+    z: ArrayLike,
+    tokens: ArrayLike,
+    repetition: float = 1.0,
+    presence: float = 0.0,
+    frequency: float = 0.0,
+    last_n: float = inf,
+) -> Array:
+    """Lower the logits of the tokens that a text already contains.
+
+    Of each token in the text, the logit is first divided by `repetition` if it is positive, or multiplied by it if it
+    is negative [1]_. Then ``presence + count * frequency`` is subtracted [2]_, with the number of times that the token
+    occurs.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Raw logits; -inf masks a class. A constant that is added to all logits changes the effect of `repetition`.
+    tokens : array_like, shape (m,)
+        The text, as indices of classes, from 0; the newest token is the last.
+    repetition : float, default 1
+        The repetition penalty, above 0; 1 changes nothing, and a number below 1 favors repetition.
+    presence, frequency : float, default 0
+        The presence and the frequency penalty; a negative one favors repetition.
+    last_n : int, default inf
+        Consider only the last tokens, this number of them.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a parameter is out of range, or `tokens` are not whole numbers.
+    IndexError
+        If a token is not a class.
+
+    Notes
+    -----
+    The order is that of llama.cpp. Engines differ in the tokens to which they apply each penalty.
+
+    References
+    ----------
+    .. [1] N. S. Keskar, B. McCann, L. R. Varshney, C. Xiong and R. Socher, "CTRL: A Conditional Transformer Language
+       Model for Controllable Generation", 2019, equation 2.
+    .. [2] OpenAI, "API reference", chat completions, ``presence_penalty`` and ``frequency_penalty``.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.penalties([2, -1, 1], [0, 1, 1], repetition=2, frequency=0.5)
+    array([ 0.5, -3. ,  1. ])
+    """
+    values = {"repetition": repetition, "presence": presence, "frequency": frequency, "last_n": last_n}
+    _check("penalties", values)
+    z = validate_logits(z)
+    require_softmax(z)
+    return rules.penalties(z, _history(z, tokens), *values.values())
+
+
+def dry(
+    z: ArrayLike,
+    tokens: ArrayLike,
+    multiplier: float,
+    base: float = 1.75,
+    allowed_length: int = 2,
+    last_n: float = inf,
+    breakers: ArrayLike = (),
+) -> Array:
+    """Lower the logits of the tokens that would extend a repeated sequence ("don't repeat yourself").
+
+    If the last L tokens of the text occur earlier, too, the token that followed them there would extend the
+    repetition. Its logit falls by ``multiplier * base ** (L - allowed_length)`` if L is at least `allowed_length`
+    [1]_. The longest repetition counts.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tokens : array_like, shape (m,)
+        The text, as indices of classes, from 0; the newest token is the last.
+    multiplier : float
+        The penalty for extending a sequence of the allowed length, at least 0; 0 changes nothing.
+    base : float, default 1.75
+        The factor for each further token of the sequence, at least 1.
+    allowed_length : int, default 2
+        The length of the shortest sequence whose extension is penalized.
+    last_n : int, default inf
+        Consider only the last tokens, this number of them.
+    breakers : array_like, shape (b,), default ()
+        The tokens, as indices of classes, at which a sequence begins anew. They are not penalized.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a parameter is out of range, or `tokens` or `breakers` are not whole numbers.
+    IndexError
+        If a token is not a class.
+
+    References
+    ----------
+    .. [1] p-e-w, "DRY: A modern repetition penalty that reliably prevents looping", text-generation-webui pull request
+       5677, 2024. The edge cases are those of llama.cpp.
+
+    Examples
+    --------
+    After "0 1 2 0 1", the token 2 would extend the repetition of "0 1".
+
+    >>> import tsoft
+    >>> tsoft.dry([0, 0, 0, 0], [0, 1, 2, 0, 1], multiplier=0.8)
+    array([ 0. ,  0. , -0.8,  0. ])
+    """
+    values = {"multiplier": multiplier, "base": base, "allowed_length": allowed_length, "last_n": last_n}
+    _check("dry", values)
+    z = validate_logits(z)
+    require_softmax(z)
+    history = _history(z, tokens)
+    is_breaker = np.isin(history.tokens, _indices(z, breakers))
+    with_breaks = History(history.tokens, 0, np.where(is_breaker, 0, -1), is_breaker)
+    return rules.dry(z, with_breaks, *values.values())
+
+
+def mirostat(z: ArrayLike, mu: float) -> Array:
+    """Keep the classes whose surprise is at most mu bits: the cutoff of mirostat 2.
+
+    The surprise of a class is ``-log2(p)``. The most probable class stays in any case. After each draw, mirostat lowers
+    or raises mu, so that the mean surprise of the drawn classes approaches a target [1]_: see Notes.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    mu : float
+        The highest surprise, in bits.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `mu` is not finite.
+
+    Notes
+    -----
+    mu begins at twice the target. After a draw it becomes ``mu - eta * (s - target)`` with the surprise s of the drawn
+    class among those that stay, as in llama.cpp, and a rate eta such as 0.1.
+
+    References
+    ----------
+    .. [1] S. Basu, G. S. Ramachandran, N. S. Keskar and L. R. Varshney, "Mirostat: A Neural Text Decoding Algorithm
+       that Directly Controls Perplexity", ICLR 2021, algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.mirostat(np.log([0.5, 0.3, 0.2]), mu=2)).round(3)
+    array([0.625, 0.375, 0.   ])
+    """
+    _check_value("mirostat", 2, "mu", mu)
+    z = validate_logits(z)
+    require_softmax(z)
+    return cutoffs.mirostat(z.astype(np.float64, copy=False), 1.0, 0.0, mu).apply(z)
+
+
+def adaptive_p(z: ArrayLike, target: float, mean: float | None = None) -> Array:
+    """Prefer the classes with a probability near a target: adaptive-p.
+
+    The new logits are highest at a probability of ``2 * target - mean``, clipped to the range from 0 to 1, and fall
+    with the distance from it. `mean` is the mean probability of the tokens drawn so far. If it is below the target,
+    the preferred probability is above it, and vice versa [1]_.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    target : float
+        The probability to approach, from 0 to 1.
+    mean : float, optional
+        The mean probability, before this sampler, of the tokens drawn so far, from 0 to 1; the target by default, as
+        before the first token.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    With the distance ``d = abs(p - preferred) / 0.3``, the logit is ``5 - 10 * d**2 / (1 + d)``. After a draw, the mean
+    becomes ``decay * mean + (1 - decay) * p`` with the probability p of the drawn class before this sampler.
+
+    References
+    ----------
+    .. [1] MrJackSpade and contributors, "Adaptive-p sampler", llama.cpp pull request 17927, 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.adaptive_p(np.log([0.6, 0.3, 0.1]), target=0.3)).round(3)
+    array([0.006, 0.897, 0.097])
+    """
+    _check_value("adaptive_p", 0, "target", target)
+    if mean is not None:
+        _check_value("adaptive_p", 2, "mean", mean)
+    z = validate_logits(z)
+    require_softmax(z)
+    return adaptive.adaptive_p(z, target, mean=mean)
+
+
+def _check(name: str, values: dict[str, float]) -> None:
+    """Raise ValueError if the table does not allow one of the values of all parameters of a sampler."""
+    for place, (argument, value) in enumerate(values.items()):
+        _check_value(name, place, argument, value)
+
+
+def _check_value(name: str, place: int, argument: str, value: float) -> None:
+    parameter = SAMPLERS[name].parameters[place]
+    if not parameter.allows(value):
+        raise ValueError(f"{argument} must be {parameter.range}, got {value}")
+
+
+def _history(z: Array, tokens: ArrayLike) -> History:
+    return History(_indices(z, tokens))
+
+
+def _indices(z: Array, tokens: ArrayLike) -> Array:
+    """Return tokens as an array of indices. Raise ValueError if they are not whole numbers, and IndexError for a token
+    that is not a class."""
+    indices = np.asarray(tokens)
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        raise ValueError("tokens must be a list of whole numbers")
+    if indices.size and not 0 <= indices.min() <= indices.max() < z.shape[-1]:
+        raise IndexError(f"a token is not a class; the classes are 0 to {z.shape[-1] - 1}")
+    return indices.astype(np.int64)
