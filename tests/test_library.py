@@ -131,7 +131,7 @@ def test_a_sampler_has_a_plain_signature(name: str) -> None:
 
 
 def test_the_samplers_of_the_table_are_public() -> None:
-    covered = {*TRUNCATIONS, "temperature", "logit_bias"}
+    covered = {*TRUNCATIONS, "temperature", "logit_bias", "penalties", "dry", "mirostat", "adaptive_p"}
     assert covered == {sampler.function.__name__ for sampler in SAMPLERS.values()}
 
 

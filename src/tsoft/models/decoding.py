@@ -166,6 +166,7 @@ def token_sampler(
 
     Each token takes one number from the generator. The function keeps the states of the samplers.
 
+    >>> from tsoft.core.block import Block
     >>> distribution = NextDistribution(Block(np.array([[0.0, 9.0, -np.inf]])))
     >>> token_sampler(0.0, lambda *_: None, np.random.default_rng(1))(distribution, GeneratedText(()))
     (1, 1.0)

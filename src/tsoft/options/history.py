@@ -45,11 +45,12 @@ class HistoryOptions:
 @dataclass(frozen=True, eq=False)
 class TokenNames:
     """The names of the tokens before a distribution, oldest first, of which the first `prompt_tokens` are the prompt.
-    `breakers` are the sequence breakers of DRY."""
+    `breakers` are the sequence breakers of DRY, and `source` is the file of the names, one per line."""
 
     names: tuple[str, ...]
     prompt_tokens: int
     breakers: tuple[bytes, ...]
+    source: str
 
     def history(self, block: "Block") -> "History":
         """Return the tokens as classes of a block. Raise UsageError for a name that no class or several classes have.
@@ -73,6 +74,8 @@ class TokenNames:
         # A label that several classes have, or the number of a class, is rare enough for a search.
         is_unique = len(positions) == len(labels)
         indices: dict[str, int] = {}
+        # The first line of each name.
+        lines = {name: line for line, name in reversed(list(enumerate(self.names, 1)))}
         for name in dict.fromkeys(self.names):
             if is_unique and name in positions:
                 indices[name] = positions[name]
@@ -80,9 +83,10 @@ class TokenNames:
                 indices[name] = classes + len(indices)
             else:
                 number = f"#{name}" if block.labels is None and name.isdecimal() else name
-                index = class_index(block, number, OPTION)
+                place = f"{self.source}:{lines[name]}"
+                index = class_index(block, number, place)
                 if index is None:
-                    raise UsageError(f"{OPTION}: row {block.first_row} has no class {name!r}")
+                    raise UsageError(f"{place}: row {block.first_row} has no class {name!r}")
                 indices[name] = index
         return indices
 
@@ -128,7 +132,7 @@ class TextSource:
         lines = content.replace("\r\n", "\n").removesuffix("\n").split("\n") if content else []
         if (prompt_tokens := self.options.prompt_tokens or 0) > len(lines):
             raise UsageError(f"--prompt-tokens {prompt_tokens}: {source} has only {len(lines)} tokens")
-        return TokenNames(tuple(map(unescape, lines)), prompt_tokens, tuple(breakers))
+        return TokenNames(tuple(map(unescape, lines)), prompt_tokens, tuple(breakers), source)
 
     def _check_stdin(self, file: str) -> None:
         from tsoft.options.temperatures import pieces

@@ -37,8 +37,10 @@ def penalties(
         The text, as indices of classes, from 0; the newest token is the last.
     repetition : float, default 1
         The repetition penalty, above 0; 1 changes nothing, and a number below 1 favors repetition.
-    presence, frequency : float, default 0
-        The presence and the frequency penalty; a negative one favors repetition.
+    presence : float, default 0
+        The presence penalty; a negative one favors repetition.
+    frequency : float, default 0
+        The frequency penalty; a negative one favors repetition.
     last_n : int, default inf
         Consider only the last tokens, this number of them.
 
@@ -239,7 +241,7 @@ def adaptive_p(z: ArrayLike, target: float, mean: float | None = None) -> Array:
     >>> import numpy as np
     >>> import tsoft
     >>> tsoft.softmax(tsoft.adaptive_p(np.log([0.6, 0.3, 0.1]), target=0.3)).round(3)
-    array([0.006, 0.897, 0.097])
+    array([0.006, 0.929, 0.065])
     """
     _check_value("adaptive_p", 0, "target", target)
     if mean is not None:
