@@ -266,7 +266,7 @@ def mirostat(z: Array, target: float, eta: float = 0.1, mu: float | None = None)
     array([ True, False, False])
     """
     probs = softmax(z)
-    # A power of a negative number below -1074 overflows to inf, above every probability.
-    lowest = np.exp2(-np.float64(initial_mu(target, mu)))
+    # No probability reaches 2, and a larger power may overflow.
+    lowest = 2.0 ** -max(initial_mu(target, mu), -1.0)
     count = np.maximum((probs >= lowest).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(-np.sort(-z, axis=-1), count), count, compared=probs, bound=lowest)
