@@ -39,7 +39,7 @@ from tsoft.models.llama import Llama  # noqa: E402
 pytestmark = pytest.mark.model
 
 LLM = TESTS.parents[1] / "shared/data/llm"
-FILE = Path(llama._default_file())
+FILE = Path(llama.default_file())
 STORY = "Once upon a time, there was a little girl."
 FRANCE = (504, 3575, 282, 4649, 314)
 

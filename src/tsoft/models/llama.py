@@ -70,7 +70,7 @@ class Llama:
 
     def __init__(self, file: str | None, *, chat: bool, threads: int | None):
         _llama_cpp()
-        path = _default_file() if file is None else file
+        path = default_file() if file is None else file
         if file is not None:
             _check_file(path)
             check_model(path)
@@ -520,7 +520,7 @@ def _why() -> str:
     return f": {reason[:200]}"
 
 
-def _default_file() -> str:
+def default_file() -> str:
     """Return the file of the default model. Importing its package would import a whole program, so search for it."""
     spec = importlib.util.find_spec(PACKAGE)
     folders: Iterable[str] = (spec and spec.submodule_search_locations) or ()

@@ -50,6 +50,13 @@ class Mixture:
             log_weights = np.log(self.weights).reshape(-1, *[1] * (self.logits.ndim - 1))
         return np.asarray(np.logaddexp.reduce(log_weights + log_softmax(self.full_logits)))
 
+    def write(self, out: Array) -> None:
+        """Write the logits of the remaining classes into `out`, (..., n), whose numbers are -inf."""
+        if self.columns is not None and len(self.weights) == 1:
+            out[..., self.columns] = self.logits[0]
+        else:
+            out[...] = self.merged_logits
+
     @property
     def kept(self) -> Array:
         """The classes that remain in any component: (..., n) booleans."""
@@ -63,27 +70,33 @@ class Mixture:
     def apply(self, step: Step) -> "Mixture":
         """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
         before = replace(self, logits=self.full_logits, columns=None) if step.sampler.uses_indices else self
-        after = apply_step(step, before.logits)
-        is_empty = np.atleast_1d(np.isneginf(after.max(-1)).any(0))
+        if not step.sampler.can_remove:
+            return replace(before, logits=apply_step(step, before.logits))
+        chance = step.values[0] if step.sampler.by_chance else 1.0
+        if chance == 1 and step.sampler.has_cutoff:
+            after = before._without(~step.sampler.function(before.logits, *step.arguments).kept)
+        else:
+            after = replace(before, logits=apply_step(step, before.logits))
+        is_empty = np.atleast_1d(np.isneginf(after.logits.max(-1)).any(0))
         if is_empty.any():
             raise AllRemovedError(int(is_empty.argmax()), str(step))
-        chance = step.values[0] if step.sampler.by_chance else 1.0
         if chance == 1:
-            return replace(before, logits=after)._compacted()
+            return after
         weights = tuple(weight * share for share in (1 - chance, chance) for weight in self.weights)
-        return replace(before, logits=np.concatenate([before.logits, after]), weights=weights)._compacted()
+        return replace(before, logits=np.concatenate([before.logits, after.logits]), weights=weights)
 
-    def _compacted(self) -> "Mixture":
-        """Return the same mixture, without the removed columns if these are most of a wide row."""
-        if self.logits.ndim > 2 or self.logits.shape[-1] <= WIDE_ROW:
-            return self
-        kept = np.flatnonzero((self.logits > -np.inf).any(0))
-        if 2 * len(kept) > self.logits.shape[-1]:
-            return self
-        columns = kept if self.columns is None else self.columns[kept]
-        return replace(
-            self, logits=self.logits[:, kept], columns=columns, classes=self.classes or self.logits.shape[-1]
+    def _without(self, removed: Array) -> "Mixture":
+        """Return the mixture without the removed classes, (components, ..., n) booleans. If most of a wide row are
+        removed in each component, only the columns of the others remain."""
+        is_wide = self.logits.ndim == 2 and self.logits.shape[-1] > WIDE_ROW
+        remaining = np.flatnonzero(~removed.all(0)) if is_wide else None
+        if remaining is None or 2 * len(remaining) > self.logits.shape[-1]:
+            return replace(self, logits=np.where(removed, -np.inf, self.logits).astype(self.logits.dtype, copy=False))
+        columns = remaining if self.columns is None else self.columns[remaining]
+        narrow = replace(
+            self, logits=self.logits[:, remaining], columns=columns, classes=self.classes or self.logits.shape[-1]
         )
+        return narrow._without(removed[:, remaining])
 
 
 def apply_step(step: Step, z: Array) -> Array:
@@ -201,13 +214,13 @@ class Chain:
         Raise AllRemovedError if a step removes every class of a row; rows are counted from `first_row`.
         """
         z = np.asarray(z, np.float64)
-        result = np.empty((len(taus), *z.shape))
+        result = np.full((len(taus), *z.shape), -np.inf)
         one_by_one = z.shape[1] > WIDE_ROW
         for row in range(len(z)) if one_by_one else [0]:
             rows = row if one_by_one else slice(None)
             try:
                 for t, mixture in enumerate(self._mixtures(z[rows], taus.tolist())):
-                    result[t, rows] = mixture.merged_logits
+                    mixture.write(result[t, rows])
             except AllRemovedError as error:
                 raise self.located(error, first_row + row) from None
         return result

@@ -4,6 +4,7 @@ Each function takes logits, (..., n), a `History`, and the values of its sampler
 token of the history that is not a class has no effect.
 """
 
+from collections.abc import Callable
 from math import inf, log
 
 import numpy as np
@@ -28,56 +29,35 @@ def penalties(
     >>> penalties(np.array([2.0, -1.0, 1.0]), History(np.array([0, 1, 1])), repetition=2.0, frequency=0.5)
     array([ 0.5, -3. ,  1. ])
     """
-    tokens = history.last(last_n)
-    return subtract_counts(divide_repeated(z, tokens, repetition), tokens, presence, frequency)
+    indices, counts = np.unique(history.last(last_n), return_counts=True)
+    return changed(z, indices, lambda x, i: divided(x, repetition) - (counts[i] * frequency + presence))
 
 
-def divide_repeated(z: Array, tokens: Array, repetition: float) -> Array:
-    """Divide the positive logits of some tokens by the repetition penalty, and multiply the negative ones by it.
+def divided(x: Array, repetition: float) -> Array:
+    """Return logits after the repetition penalty, which divides the positive ones and multiplies the negative ones.
 
     Source: Keskar et al. 2019, "CTRL", equation 2, with the rule for negative logits that all engines use.
 
-    >>> divide_repeated(np.array([2.0, -1.0, 1.0]), np.array([0, 1]), 2.0)
-    array([ 1., -2.,  1.])
+    >>> divided(np.array([2.0, -1.0]), 2.0)
+    array([ 1., -2.])
     """
-    if repetition == 1:
-        return z
-    indices = np.unique(tokens[tokens < z.shape[-1]])
-    result = z.copy()
-    logits = z[..., indices]
-    with np.errstate(over="ignore"):
-        penalized = np.where(logits < 0, logits * repetition, logits / repetition)
-    result[..., indices] = _finite(penalized, logits)
-    return result
+    return np.where(x < 0, x * repetition, x / repetition)
 
 
-def subtract_counts(z: Array, tokens: Array, presence: float, frequency: float) -> Array:
-    """Subtract presence + count · frequency from the logit of each of some tokens, by the number of times it occurs.
+def changed(z: Array, indices: Array, change: Callable[[Array, Array], Array]) -> Array:
+    """Return the logits with those of some classes changed, within the finite numbers. Masked ones stay masked.
 
-    Source: OpenAI, "API reference", chat completions, presence_penalty and frequency_penalty.
-
-    >>> subtract_counts(np.array([2.0, 1.0, 0.0]), np.array([0, 0, 1]), 0.5, 0.25)
-    array([1.  , 0.25, 0.  ])
+    `change` gets the logits, and the places in `indices` of their classes. An index that is not a class is ignored.
     """
-    if not presence and not frequency:
-        return z
-    indices, counts = np.unique(tokens[tokens < z.shape[-1]], return_counts=True)
-    return subtracted(z, indices, counts * frequency + presence)
-
-
-def subtracted(z: Array, indices: Array, amounts: Array) -> Array:
-    """Return the logits with an amount subtracted from each of some classes."""
+    places = np.flatnonzero(indices < z.shape[-1])
+    columns = indices[places]
     result = z.copy()
-    logits = z[..., indices]
-    with np.errstate(over="ignore"):
-        result[..., indices] = _finite(logits - amounts, logits)
+    logits = z[..., columns]
+    limits = np.finfo(z.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        clipped = np.clip(change(logits, places), limits.min, limits.max)
+    result[..., columns] = np.where(logits > -inf, clipped, -inf)
     return result
-
-
-def _finite(changed: Array, logits: Array) -> Array:
-    """Return changed logits within the finite numbers, with -inf for the masked ones."""
-    limits = np.finfo(logits.dtype)
-    return np.asarray(np.where(logits > -inf, np.clip(changed, limits.min, limits.max), -inf), logits.dtype)
 
 
 def dry(
@@ -114,7 +94,7 @@ def dry(
     exponents = longest - allowed_length
     if base > 1.000001:
         exponents = np.minimum(exponents, int(_MAX_LOG / log(base)))
-    return subtracted(z, indices, multiplier * base**exponents)
+    return changed(z, indices, lambda x, i: x - multiplier * base ** exponents[i])
 
 
 def _repeat_limit(history: History, length: int) -> int:

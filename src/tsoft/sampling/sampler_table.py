@@ -86,6 +86,11 @@ class Sampler:
         return self.parameters[1 : self.parameters.index(companion)]
 
     @property
+    def can_remove(self) -> bool:
+        """Whether the sampler may remove classes: by a cutoff, by a bias of -inf, or at temperature 0."""
+        return not self.needs_history
+
+    @property
     def uses_indices(self) -> bool:
         """Whether the sampler refers to classes by their indices."""
         return self.needs_history or self.parameters[:1] == (BIAS,)
