@@ -17,6 +17,10 @@ from tsoft.sampling.step import AllRemovedError, Step
 # steps that follow.
 WIDE_ROW = 4096
 
+# After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
+# wide row to the system after each step, and mapping their pages again takes longer than the arithmetic.
+np.empty(1 << 21)
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
