@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.history import History
 from tsoft.sampling.partial_chain import PartialMixture, mixtures
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import AllRemovedError, PartialDistributionError, Step
@@ -31,6 +33,9 @@ VALUES: dict[str, Callable[[Random], tuple[float, ...]]] = {
     "tfs": lambda random: (random.uniform(0.3, 0.95),),
     "top_h": lambda random: (random.uniform(0.3, 0.9),),
     "eta_cutoff": lambda random: (10 ** random.uniform(-4, -1),),
+    "penalties": lambda random: (1.0, random.uniform(-1, 2), random.uniform(-0.5, 1), int(random.integers(1, 12))),
+    "dry": lambda random: (random.uniform(0.1, 2), 1.5, int(random.integers(0, 3)), inf),
+    "mirostat": lambda random: (1.0, 0.1, random.uniform(0.2, 8)),
 }
 # How the logits of a whole distribution are drawn.
 KINDS: tuple[Callable[[Random, int], Array], ...] = (
@@ -88,14 +93,26 @@ def random_chains(random: Random, tokens: list[int]) -> tuple[Chain, Chain]:
     order = None
     if engine is None or engine.reorders:
         order = tuple(SAMPLERS[name] for name in random.permutation([*on, "temperature"]).tolist())
+    histories = random_histories(random, tokens)
     has_biases = random.random() < 0.15
     active = [SAMPLERS[name] for name in (*on, "temperature", *["logit_bias"] * has_biases)]
     chain = chain_of(engine, order, active, values)
+    whole, listed = (chain.with_history(history) for history in histories)
     if not has_biases:
-        return chain, chain
+        return whole, listed
     places = random.choice(len(tokens), min(2, len(tokens)), replace=False).tolist()
     biases = [(place, float(random.choice([-3, -1, 2, 5]))) for place in places]
-    return chain.biased(tuple((tokens[place], bias) for place, bias in biases)), chain.biased(tuple(biases))
+    return whole.biased(tuple((tokens[place], bias) for place, bias in biases)), listed.biased(tuple(biases))
+
+
+def random_histories(random: Random, tokens: list[int]) -> tuple[History, History]:
+    """The same tokens as classes of the whole distribution and as listed classes. One in four texts has a token that
+    the server does not list: the first class that is not among `tokens`."""
+    unlisted = next(index for index in range(len(tokens) + 1) if index not in tokens)
+    count = len(tokens) + (random.random() < 0.25)
+    places = random.integers(0, count, int(random.integers(0, 20)))
+    classes = np.array([*tokens, unlisted])
+    return History(classes[places]), History(places)
 
 
 def check(case: Case, truth: Array, after: PartialMixture, note: str) -> None:
