@@ -15,8 +15,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import tsoft
 from tool import here
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.explanation import explain
 from tsoft.sampling.history import History, sequence_breaks
 from tsoft.sampling.penalties import dry
+from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.step import Step
 
 TOKENS = st.lists(st.integers(0, 3), max_size=30)
 LOGITS = np.array([2.0, -1.5, 0.0, 0.7, -inf])
@@ -209,6 +213,15 @@ def test_adaptive_p_carries_its_mean_from_token_to_token(tmp_path: Path) -> None
 def test_elsewhere_the_state_is_an_option(options: tuple[str, ...], function: Any) -> None:
     z = np.array([2.0, 1.0, 0.5, 0.1])
     assert_allclose(printed("2", "1", "0.5", "0.1", *options), softmax(function(z)), rtol=1e-12)
+
+
+def test_a_token_that_a_sampler_removes_leaves_its_state() -> None:
+    """As in llama.cpp, where a token that the sampler did not draw changes nothing."""
+    mirostat, adaptive = SAMPLERS["mirostat"], SAMPLERS["adaptive_p"]
+    chain = Chain((Step(mirostat, (1.0, 0.5, 1.5)), Step(adaptive, (0.5, 0.5, 0.25))))
+    stages = explain(chain.steps, np.log([0.8, 0.2]))
+    assert chain.after_draw(stages, 1).states == (1.5, 0.25)
+    assert chain.after_draw(stages, 0).states == (2.0, 0.625)
 
 
 # The history

@@ -5,6 +5,7 @@ from math import inf
 import numpy as np
 
 from tsoft.core.softmax import Array, softmax
+from tsoft.sampling.states import initial_mean
 
 _WIDTH, _PEAK, _SHARPNESS = 0.3, 5.0, 10.0
 
@@ -20,6 +21,6 @@ def adaptive_p(z: Array, target: float, decay: float = 0.9, mean: float | None =
     >>> adaptive_p(np.log([0.5, 0.3, 0.2]), 0.3).round(2)
     array([2.33, 5.  , 4.17])
     """
-    preferred = min(max(2 * target - (target if mean is None else mean), 0.0), 1.0)
+    preferred = min(max(2 * target - initial_mean(target, mean), 0.0), 1.0)
     distance = abs((softmax(z) - preferred) / _WIDTH)
     return np.asarray(np.where(z > -inf, _PEAK - _SHARPNESS * distance**2 / (1 + distance), -inf), z.dtype)

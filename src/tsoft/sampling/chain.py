@@ -187,6 +187,8 @@ class Chain:
         """Return the chain after a draw of the class `index`, by the effect of each step on the distribution that it
         was drawn from.
 
+        If a step or one before it removes the class, it was chosen without that step, whose state stays.
+
         >>> from tsoft.sampling.explanation import explain
         >>> chain = Chain((Step(SAMPLERS["mirostat"], (1.0, 0.5, None)),))
         >>> str(chain.after_draw(explain(chain.steps, np.log([0.5, 0.5])), 0).steps[0])
@@ -198,8 +200,9 @@ class Chain:
         states = []
         for step, stage in zip(self.steps, stages, strict=True):
             if update := step.sampler.next_state:
-                probs = (float(softmax(mixture.merged_logits)[index]) for mixture in (stage.before, stage.after))
-                states.append(update(step.values, *probs))
+                mixtures = (stage.before, stage.after)
+                before, after = (float(softmax(mixture.merged_logits)[index]) for mixture in mixtures)
+                states.append(update(step.values, before, after) if after else step.values[-1])
         return self.with_states(states)
 
     @property
@@ -248,7 +251,10 @@ class Chain:
 
 
 def chain_of(
-    engine: Engine | None, order: tuple[Sampler, ...] | None, active: Sequence[Sampler], values: Mapping[str, float]
+    engine: Engine | None,
+    order: tuple[Sampler, ...] | None,
+    active: Sequence[Sampler],
+    values: Mapping[str, float | None],
 ) -> Chain:
     """Return the chain of the `active` samplers by the rules of an engine, or by tsoft's if `engine` is None.
 

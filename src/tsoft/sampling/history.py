@@ -44,6 +44,7 @@ class History:
 
 # By default, a token that contains one of these ends a repeated sequence, as in llama.cpp.
 SEQUENCE_BREAKERS = ("\n", ":", '"', "*")
+DEFAULT_BREAKERS = tuple(breaker.encode() for breaker in SEQUENCE_BREAKERS)
 
 
 def sequence_breaks(pieces: Sequence[bytes], breakers: Sequence[bytes]) -> "tuple[Array, Array]":
@@ -57,10 +58,12 @@ def sequence_breaks(pieces: Sequence[bytes], breakers: Sequence[bytes]) -> "tupl
     """
     import numpy as np
 
-    is_breaker = np.array([any(breaker in piece for breaker in breakers) for piece in pieces], bool)
+    contains_breaker = {piece: any(breaker in piece for breaker in breakers) for piece in set(pieces)}
+    is_breaker = np.array([contains_breaker[piece] for piece in pieces], bool)
     breaks = np.where(is_breaker, 0, -1)
-    for i in range(len(pieces)):
-        for breaker in breakers:
+    long_breakers = [breaker for breaker in breakers if len(breaker) > 1]
+    for i in range(len(pieces) if long_breakers else 0):
+        for breaker in long_breakers:
             breaks[i] = max(breaks[i], _tail_length(pieces, i, breaker))
     return breaks, is_breaker
 

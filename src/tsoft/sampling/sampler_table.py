@@ -60,7 +60,8 @@ class Sampler:
     is not passed to the function. The `name` is llama.cpp's if llama.cpp has the sampler; the first parameter's name
     and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`: a function in a module of
     cutoffs returns a `Cutoff`, any other returns logits. With `needs_history`, the first argument after the logits is
-    a `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw.
+    a `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw, and
+    `initial_state` a function that returns its value, from the first parameter's value and its own.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Sampler:
     switches: int = 1
     needs_history: bool = False
     state: str | None = None
+    initial_state: str | None = None
 
     @property
     def switch_parameters(self) -> tuple[SamplerParameter, ...]:
@@ -94,6 +96,17 @@ class Sampler:
     def uses_indices(self) -> bool:
         """Whether the sampler refers to classes by their indices."""
         return self.needs_history or self.parameters[:1] == (BIAS,)
+
+    @property
+    def state_parameter(self) -> SamplerParameter | None:
+        """The parameter that changes after each draw; None without a state."""
+        return self.parameters[-1] if self.state else None
+
+    def initial(self, first: float, state: float | None) -> float:
+        """Return the state before a token, of a sampler whose first parameter has the value `first`; None stands for
+        the state before the first token."""
+        function: Callable[[float, float | None], float] = _imported(f"states.{self.initial_state}")
+        return function(first, state)
 
     @property
     def has_cutoff(self) -> bool:
@@ -404,6 +417,7 @@ SAMPLERS = {
                 ),
             ),
             state="mirostat",
+            initial_state="initial_mu",
         ),
         Sampler(
             "adaptive_p",
@@ -435,6 +449,7 @@ SAMPLERS = {
                 ),
             ),
             state="adaptive_p",
+            initial_state="initial_mean",
         ),
     )
 }

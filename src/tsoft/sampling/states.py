@@ -1,10 +1,10 @@
 """The states of samplers: the last parameter's value after each draw.
 
-Each function takes the values of its sampler's parameters, and the probabilities of the drawn class before and after
-the sampler.
+Each function in it takes the values of its sampler's parameters, and the probabilities of the drawn class before and
+after the sampler. The sampler must not have removed the class.
 """
 
-from math import inf, log2
+from math import log2
 from typing import Any
 
 
@@ -17,6 +17,15 @@ def initial_mu(target: float, mu: float | None) -> float:
     return 2 * target if mu is None else mu
 
 
+def initial_mean(target: float, mean: float | None) -> float:
+    """Return the mean of adaptive-p before a token: the target before the first one.
+
+    >>> initial_mean(0.5, None), initial_mean(0.5, 0.25)
+    (0.5, 0.25)
+    """
+    return target if mean is None else mean
+
+
 def mirostat(values: tuple[Any, ...], prob_before: float, prob_after: float) -> float:
     """Return the limit μ after a draw: μ - eta · (surprise in bits - target).
 
@@ -27,8 +36,7 @@ def mirostat(values: tuple[Any, ...], prob_before: float, prob_after: float) -> 
     6.1
     """
     target, eta, mu = values
-    surprise = -log2(prob_after) if prob_after else inf
-    return float(initial_mu(target, mu) - eta * (surprise - target))
+    return float(initial_mu(target, mu) + eta * (log2(prob_after) + target))
 
 
 def adaptive_p(values: tuple[Any, ...], prob_before: float, prob_after: float) -> float:
@@ -41,4 +49,4 @@ def adaptive_p(values: tuple[Any, ...], prob_before: float, prob_after: float) -
     0.48
     """
     target, decay, mean = values
-    return float(decay * (target if mean is None else mean) + (1 - decay) * prob_before)
+    return float(decay * initial_mean(target, mean) + (1 - decay) * prob_before)
