@@ -21,6 +21,7 @@ from tsoft.models.decoding import (
     LENGTH,
     STOP,
     BeamSearch,
+    ChosenClass,
     GeneratedText,
     SequenceDecoder,
     TextLimits,
@@ -233,7 +234,7 @@ def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = (
     for token in tokens:
         if text.finish is not None:
             break
-        text = rules.extended(text, NextDistribution(Block(np.zeros((1, len(WORDS))))), token, 0.2)
+        text = rules.extended(text, NextDistribution(Block(np.zeros((1, len(WORDS))))), ChosenClass(token, 0.2))
     return text
 
 
@@ -285,7 +286,8 @@ def test_partial_distribution_with_token_numbers() -> None:
     next_ = NextDistribution(block, np.array([7, 5, 3, 9]))
     assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
     assert next_.logprob(1) == np.log(0.3)
-    index, prob = greedy_token(next_, GeneratedText(()))
+    choice = greedy_token(next_, GeneratedText(()))
+    index, prob = choice.index, choice.prob
     assert next_.token(index) == 7
     assert prob == pytest.approx(0.5)
 
@@ -295,9 +297,10 @@ def test_samplers_draw_from_a_partial_distribution_only_if_it_is_exact() -> None
     block = Block(logprobs[np.newaxis], ("x", "y", "z"), partial=PartialDistribution(logprobs, 0, logprobs[2]))
     top_p = chain_of(None, None, [SAMPLERS["temperature"], SAMPLERS["top_p"]], {"top_p": 0.7})
     exact = token_sampler(1.0, lambda *_: top_p, np.random.default_rng(1))
-    drawn = {exact(NextDistribution(block), GeneratedText(())) for _ in range(50)}
-    assert {index for index, _ in drawn} == {0, 1}
-    assert dict(drawn)[0] == pytest.approx(0.5 / 0.8, rel=1e-6)
+    choices = [exact(NextDistribution(block), GeneratedText(())) for _ in range(50)]
+    drawn = {choice.index: choice.prob for choice in choices}
+    assert drawn.keys() == {0, 1}
+    assert drawn[0] == pytest.approx(0.5 / 0.8, rel=1e-6)
     undecided = token_sampler(2.0, lambda *_: top_p, np.random.default_rng(1))
     with pytest.raises(PartialDistributionError, match="do not determine the distribution after the samplers"):
         undecided(NextDistribution(block), GeneratedText(()))

@@ -160,9 +160,9 @@ def test_mirostat_keeps_classes_up_to_its_limit_and_at_least_one() -> None:
 CORPUS = "a a a a b b c c d e f g h . "
 
 
-def generated(folder: Path, *options: str) -> tuple[list[tuple[str, float]], dict[str, float]]:
-    """Return the tokens that a model of CORPUS generates, each with its probability when it was drawn, and the
-    probabilities of all tokens without samplers."""
+def generated(folder: Path, *options: str) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Return the tokens that a model of CORPUS generates, as in json, and the probabilities of all tokens without
+    samplers."""
     (folder / "corpus").write_text(CORPUS)
     model = ("a", "--ngram", str(folder / "corpus"), "--order", "1")
     done = here("generate", *model, "--seed", "3", "--format", "json", *options)
@@ -170,14 +170,16 @@ def generated(folder: Path, *options: str) -> tuple[list[tuple[str, float]], dic
     [text] = json.loads(done.stdout)
     listed = json.loads(here("next", *model).stdout)
     probs = dict(zip(listed["labels"], softmax(listed["logits"]).tolist(), strict=True))
-    return [(token["token"], token["chosen_prob"]) for token in text["logprobs"]], probs
+    return text["logprobs"], probs
 
 
 def test_mirostat_carries_its_limit_from_token_to_token(tmp_path: Path) -> None:
     target, eta = 2.0, 0.2
     tokens, probs = generated(tmp_path, "--mirostat-tau", "2", "--mirostat-eta", "0.2", "--max-tokens", "300")
     mu, surprises = 2 * target, []
-    for token, prob in tokens:
+    for drawn in tokens:
+        token, prob = drawn["token"], drawn["chosen_prob"]
+        assert drawn["mirostat_mu"] == pytest.approx(mu, rel=1e-9)
         top = max(probs, key=lambda name: probs[name])
         kept = {name: p for name, p in probs.items() if -log2(p) <= mu} or {top: probs[top]}
         assert prob == pytest.approx(kept[token] / sum(kept.values()), rel=1e-9)
@@ -193,7 +195,9 @@ def test_adaptive_p_carries_its_mean_from_token_to_token(tmp_path: Path) -> None
     options = ("--adaptive-target", "0.1", "--adaptive-decay", "0.8")
     tokens, probs = generated(tmp_path, *options, "--max-tokens", "100")
     total, weight = target / (1 - decay), 1 / (1 - decay)
-    for token, prob in tokens:
+    for drawn in tokens:
+        token, prob = drawn["token"], drawn["chosen_prob"]
+        assert drawn["adaptive_mean"] == pytest.approx(total / weight, rel=1e-9)
         preferred = min(max(2 * target - total / weight, 0.0), 1.0)
         distances = {name: abs((p - preferred) / 0.3) for name, p in probs.items()}
         weights = {name: np.exp(5 - 10 * d * d / (1 + d)) for name, d in distances.items()}

@@ -6,7 +6,7 @@ requests of several decoders, so that a model works on all their texts at once.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -30,7 +30,8 @@ class GeneratedToken:
 
     `prob` is the probability with which it was chosen, and `logprob` its log-probability under the model at τ = 1.
     `alternatives` are the most probable tokens at this position, each with its log-probability. `rank` is the token's
-    rank by its log-probability, ">N" if it is only known to be above N; None without alternatives.
+    rank by its log-probability, ">N" if it is only known to be above N; None without alternatives. `states` are the
+    states of the samplers with which it was drawn, by the names of their parameters.
     """
 
     token: int
@@ -38,6 +39,7 @@ class GeneratedToken:
     logprob: float
     alternatives: tuple[tuple[int, float], ...] = ()
     rank: int | str | None = None
+    states: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +80,13 @@ class TextLimits:
     stops: tuple[bytes, ...] = ()
     alternatives: int = 0
 
-    def extended(self, text: GeneratedText, following: NextDistribution, index: int, prob: float) -> GeneratedText:
-        """Return the text with one more token.
-
-        The token is the class at `index` of the distribution after the text, chosen with probability `prob`.
-        """
+    def extended(self, text: GeneratedText, following: NextDistribution, choice: "ChosenClass") -> GeneratedText:
+        """Return the text with one more token: a class of the distribution after the text."""
+        index = choice.index
         token, logprob = following.token(index), following.logprob(index)
         alternatives = tuple((following.token(i), logprob) for i, logprob in following.best(self.alternatives))
         rank = following.rank(index) if self.alternatives else None
-        generated = (*text.generated, GeneratedToken(token, prob, logprob, alternatives, rank))
+        generated = (*text.generated, GeneratedToken(token, choice.prob, logprob, alternatives, rank, choice.states))
         piece = self.piece(token)
         text = GeneratedText((*text.all_tokens, token), generated, text.data + piece, text.logprob + logprob)
         if self.ends(token):
@@ -155,8 +155,18 @@ def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
     return batch
 
 
-# Chooses a class of the distribution after a text. Returns the index of the class and the probability of the choice.
-TokenChooser = Callable[[NextDistribution, GeneratedText], tuple[int, float]]
+@dataclass(frozen=True)
+class ChosenClass:
+    """The class at `index` of a distribution, the probability with which it was chosen, and the states of the samplers
+    before the choice, by the names of their parameters."""
+
+    index: int
+    prob: float
+    states: Mapping[str, float] = field(default_factory=dict)
+
+
+# Chooses a class of the distribution after a text.
+TokenChooser = Callable[[NextDistribution, GeneratedText], ChosenClass]
 
 
 def token_sampler(
@@ -169,12 +179,12 @@ def token_sampler(
     >>> from tsoft.core.block import Block
     >>> distribution = NextDistribution(Block(np.array([[0.0, 9.0, -np.inf]])))
     >>> token_sampler(0.0, lambda *_: None, np.random.default_rng(1))(distribution, GeneratedText(()))
-    (1, 1.0)
+    ChosenClass(index=1, prob=1.0, states={})
     """
     taus = np.array([tau])
     states: tuple[object, ...] | None = None
 
-    def choose(distribution: NextDistribution, text: GeneratedText) -> tuple[int, float]:
+    def choose(distribution: NextDistribution, text: GeneratedText) -> ChosenClass:
         nonlocal states
         chain = chain_after(distribution, text)
         if chain and states is not None:
@@ -187,15 +197,15 @@ def token_sampler(
         [[index]] = draws(probs, 1, generator)
         if chain and chain.has_state:
             states = chain.after_draw(result.stages(0, 0), int(index)).states
-        return int(index), float(probs[index])
+        return ChosenClass(int(index), float(probs[index]), chain.named_states if chain else {})
 
     return choose
 
 
-def greedy_token(distribution: NextDistribution, text: GeneratedText) -> tuple[int, float]:
+def greedy_token(distribution: NextDistribution, text: GeneratedText) -> ChosenClass:
     """Return the first of the most probable classes, and its probability under the model."""
     index = int(distribution.block.logits[0].argmax())
-    return index, float(np.exp(distribution.logprob(index)))
+    return ChosenClass(index, float(np.exp(distribution.logprob(index))))
 
 
 @dataclass(eq=False)
@@ -212,7 +222,7 @@ class SequenceDecoder:
 
     def advance(self, distributions: Sequence[NextDistribution]) -> None:
         [distribution] = distributions
-        self.text = self.limits.extended(self.text, distribution, *self.choose(distribution, self.text))
+        self.text = self.limits.extended(self.text, distribution, self.choose(distribution, self.text))
 
     def stop(self, finish: str) -> None:
         self.text = self.text.ended(finish)
@@ -259,8 +269,8 @@ class BeamSearch:
         previous, self.unfinished = self.unfinished, []
         # Twice the width, so that texts that end here do not take the place of unfinished ones.
         for _, t, index in candidates[: 2 * self.width]:
-            prob = float(np.exp(distributions[t].logprob(index)))
-            text = self.limits.extended(previous[t], distributions[t], index, prob)
+            choice = ChosenClass(index, float(np.exp(distributions[t].logprob(index))))
+            text = self.limits.extended(previous[t], distributions[t], choice)
             if text.finish is not None:
                 self.finished.append(text)
             elif len(self.unfinished) < self.width:

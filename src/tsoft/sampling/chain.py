@@ -174,6 +174,15 @@ class Chain:
         """The values that draws change, one per step with a state."""
         return tuple(step.values[-1] for step in self.steps if step.sampler.state)
 
+    @property
+    def named_states(self) -> dict[str, float]:
+        """The values that draws change, by the names of the parameters."""
+        return {
+            parameter.name: step.sampler.initial(step.values[0], step.values[-1])
+            for step in self.steps
+            if (parameter := step.sampler.state_parameter)
+        }
+
     def with_states(self, states: Sequence[Any]) -> "Chain":
         """Return the same chain with other values of its `states`."""
         remaining = iter(states)

@@ -108,6 +108,7 @@ def _token_object(token: GeneratedToken, model: Model) -> dict[str, Any]:
     return {
         **_token_fields(token.token, token.logprob, model),
         "chosen_prob": token.prob,
+        **token.states,
         "top_logprobs": [_token_fields(number, logprob, model) for number, logprob in token.alternatives],
     }
 
