@@ -47,7 +47,7 @@ Samplers: logits in, logits out
     xtc              remove all top choices but the least probable
 
 Figures
-    plot             functions that draw with matplotlib: bars, curves, reliability and nll
+    plot             functions that draw with matplotlib: help(tsoft.plot) lists them
 
 Errors
     LogitsError      a row has no softmax: a ValueError with the row and the class
