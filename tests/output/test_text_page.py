@@ -15,7 +15,7 @@ import pytest
 from tool import TESTS, here
 from tsoft.charts.style import COLD_TO_HOT, heat
 from tsoft.errors import visible, visible_lines
-from tsoft.output.page_style import DARK, LIGHT, Rgb, Scheme
+from tsoft.output.page_style import DARK, LIGHT, Rgb, Scheme, style_sheet
 from tsoft.output.text_page import PageText, PageToken, TextPage, page_html
 
 DATA = TESTS / "data"
@@ -234,6 +234,37 @@ def test_texts_that_alternate_have_sections() -> None:
     assert parsed.headings[1:] == ["text 0", "text 1"]
 
 
+CHOICE = {"logprobs": {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": []}]}}
+
+
+def model_response(name: str, model: str, number: int = 0) -> str:
+    return json.dumps({"id": str(number), name: model, "choices": [CHOICE]})
+
+
+@pytest.mark.parametrize("name", ["model", "modelVersion", "model_version"])
+def test_the_model_is_named_as_text(name: str) -> None:
+    parsed = page("compute", "--listed-only", stdin=model_response(name, "<b>tiny</b>\x1b[31m"))
+    assert parsed.facts[0] == "model: <b>tiny</b>\\x1b[31m"
+    assert "b" not in parsed.elements - ELEMENTS
+
+
+def test_a_response_without_a_model_has_no_fact_about_it() -> None:
+    parsed = page("compute", "--listed-only", stdin=json.dumps({"choices": [CHOICE]}))
+    assert not any(fact.startswith("model") for fact in parsed.facts)
+
+
+def test_texts_of_several_models_name_theirs() -> None:
+    responses = [model_response("model", model, number) for number, model in enumerate(("one", "two", ""))]
+    parsed = page("compute", "--listed-only", stdin="\n".join(responses))
+    assert [fact for fact in parsed.facts if fact.startswith("model")] == ["model: one", "model: two"]
+    assert parsed.facts.index("model: two") > parsed.facts.index("model: one") + 1
+
+
+def test_the_temperature_of_the_colors_is_named() -> None:
+    parsed = page("compute", "-i", RESPONSE, "--tau", "0.7")
+    assert "colors: by the probability at τ = 0.7, or by its upper bound if only bounds are known" in parsed.facts
+
+
 def test_generated_texts_are_those_of_json() -> None:
     arguments = ["generate", "In the evening <the> cat", *BARN, "--seed", "1", "--max-tokens", "12", "--top-p", "0.9"]
     arguments += ["--tau", "0.5,2", "-n", "2", "--beams", "2", "--top-logprobs", "5"]
@@ -310,6 +341,13 @@ def test_colors_have_contrast_in_light_and_dark(scheme: Scheme) -> None:
     assert min(contrast(scheme.ink, paper) for paper in (scheme.paper, *tints)) >= 7
     assert contrast(scheme.muted, scheme.paper) >= 4.5
     assert len(set(tints)) == len(COLD_TO_HOT)
+    # The sign of a line break is paler.
+    [share] = re.findall(r"\.text i::before .*opacity: ([.0-9]+)", style_sheet(COLD_TO_HOT))
+    for tint in tints:
+        red, green, blue = (
+            round(low + float(share) * (high - low)) for low, high in zip(tint, scheme.ink, strict=True)
+        )
+        assert contrast((red, green, blue), tint) >= 4.5
 
 
 def test_size_of_a_token_is_small() -> None:
@@ -324,18 +362,43 @@ def test_size_of_a_token_is_small() -> None:
 
 
 CHROMIUM = shutil.which("chromium")
-# Focuses a token, and writes what its tooltip shows into the document.
-FOCUS = """<script>
+# A tooltip of 20 alternatives, another line for the others, and one for the unlisted tokens.
+LONG = "\\n".join(
+    ["' token'", "probability 0.1234–0.2345", "among the listed tokens 0.2", "rank 6", "", "alternatives"]
+)
+LONG += "\\n  0.1234–0.2345 ' alternative'" * 22
+# Focuses a token, and writes what its tooltip shows into the document, and how much room tooltips have in windows.
+FOCUS = f"""<script>
 const token = document.querySelectorAll("[data-t]")[2];
 const before = getComputedStyle(token, "::after").content;
+// Narrow and low windows. The text of the tooltips is in the hint, which has the same style, because the size of what
+// a pseudo-element contains cannot be measured.
+const frames = [[400, 800], [400, 600], [800, 400], [1200, 500]].map(([width, height]) => {{
+  const frame = document.createElement("iframe");
+  frame.style.cssText = `width: ${{width}}px; height: ${{height}}px`;
+  frame.srcdoc = document.documentElement.outerHTML.replace(/<script[^]*?<\\/script>/g, "");
+  document.body.append(frame);
+  return frame;
+}});
+const room = (frame) => {{
+  const inner = frame.contentDocument, hint = inner.querySelector("aside"), focused = inner.querySelector("[data-t]");
+  focused.focus();
+  hint.textContent = `{LONG}`;
+  hint.style.height = frame.contentWindow.getComputedStyle(focused, "::after").height;
+  const box = hint.getBoundingClientRect();
+  return [box.left, frame.clientWidth - box.right, box.top, frame.clientHeight - box.bottom,
+    hint.clientWidth - hint.scrollWidth, hint.clientHeight - hint.scrollHeight];
+}};
 // The window of a loaded machine may not have the focus yet.
-const timer = setInterval(() => {
+const timer = setInterval(() => {{
+  if (frames.some((frame) => !frame.contentDocument.querySelector("aside"))) return;
   token.focus();
   const style = getComputedStyle(token, "::after");
   if (style.content === "none") return;
   clearInterval(timer);
-  document.title = JSON.stringify([before, style.content, style.position, style.visibility, style.height]);
-}, 20);
+  const shown = [before, style.content, style.position, style.visibility, style.height];
+  document.title = JSON.stringify([...shown, frames.map(room)]);
+}}, 20);
 </script>"""
 
 
@@ -363,9 +426,11 @@ def test_browser_shows_the_tooltip_on_focus(tmp_path: Path) -> None:
     ]
     title = re.search("<title>(.*?)</title>", done.stdout)
     assert title
-    before, content, position, visibility, height = json.loads(unescape(title[1]))
+    before, content, position, visibility, height, rooms = json.loads(unescape(title[1]))
     assert before == "none"
     # A line break in CSS.
     assert content.strip('"').replace("\\a ", "\n") == parsed.texts[0][2].tooltip
     assert (position, visibility) == ("fixed", "visible")
     assert float(height.removesuffix("px")) > 100
+    # A tooltip is inside of its window, and shows everything, also in narrow and low windows.
+    assert all(distance >= 0 for distances in rooms for distance in distances), rooms
