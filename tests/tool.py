@@ -123,7 +123,17 @@ def _pipe(data: bytes) -> Iterator[int]:
 def here_on_terminal(
     *arguments: str, stdin: str | bytes | None = None, width: int = 80, notes: bool = True, **changes: str
 ) -> str:
-    """Run `tsoft` in this process on a pseudo-terminal of `width` columns, check its exit code and return its output.
+    """Run `tsoft` in this process on a pseudo-terminal, check its exit code and return its output, as
+    `status_on_terminal` does."""
+    status, text = status_on_terminal(*arguments, stdin=stdin, width=width, notes=notes, **changes)
+    assert status == 0, text
+    return text
+
+
+def status_on_terminal(
+    *arguments: str, stdin: str | bytes | None = None, width: int = 80, notes: bool = True, **changes: str
+) -> tuple[int, str]:
+    """Run `tsoft` in this process on a pseudo-terminal of `width` columns, and return its exit code and its output.
 
     Without `stdin`, stdin is the terminal, too. With `notes=False`, stderr is discarded.
     """
@@ -165,9 +175,7 @@ def here_on_terminal(
         os.close(terminal)
         thread.join()
         os.close(reader)
-    text = b"".join(printed).decode().replace("\r\n", "\n")
-    assert status == 0, text
-    return text
+    return status, b"".join(printed).decode().replace("\r\n", "\n")
 
 
 def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> str:
