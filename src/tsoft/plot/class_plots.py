@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.chi_square import goodness_of_fit
+from tsoft.core.draw import MAX_COUNT
 from tsoft.core.softmax import Array, Taus, softmax
 from tsoft.plot.plot_arguments import most_probable, names_of, one_row, one_tau, tau_grid
 from tsoft.plot.plot_axes import add_legend, drawing, fit_title, place_names, shorten_names, widen_for_texts
@@ -240,8 +241,9 @@ def counts(
     LogitsError
         If the row contains NaN or +inf, or only masked classes.
     ValueError
-        If the logits are not one row, if there is not one whole number of draws, at least 0, for each class, if no
-        class was drawn, if the number of labels is not that of the classes, or if the temperature is out of range.
+        If the logits are not one row, if there is not one whole number of draws, at least 0, for each class, if there
+        is no draw or more than 2**62, if the number of labels is not that of the classes, or if the temperature is out
+        of range.
 
     See Also
     --------
@@ -289,8 +291,8 @@ def _draws(counts: ArrayLike, classes: int) -> Array:
         raise ValueError(f"counts must have one number for each of the {classes} classes, got shape {drawn.shape}")
     if drawn.dtype.kind not in "iuf" or not np.isfinite(drawn).all() or (drawn < 0).any() or (drawn % 1).any():
         raise ValueError("counts must be whole numbers from 0")
-    if not drawn.any():
-        raise ValueError("counts must have at least one draw")
+    if not 0 < drawn.sum(dtype=np.float64) <= MAX_COUNT:
+        raise ValueError(f"counts must sum to at least 1 and at most 2**62, got {drawn.sum(dtype=np.float64):g}")
     return drawn
 
 
