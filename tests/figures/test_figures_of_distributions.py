@@ -160,6 +160,37 @@ def test_characters_that_no_font_has_are_named() -> None:
     assert notes in ([], ["no font on this system has \U00012000 (U+12000); the figure shows boxes instead"])
 
 
+@pytest.fixture
+def new_font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A font with cuneiform that was installed after matplotlib stored its list of fonts."""
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.ttLib.tables._g_l_y_f import Glyph
+    from matplotlib import font_manager
+
+    names = [".notdef", "a"]
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder(names)
+    font.setupCharacterMap({0x12000: "a"})
+    font.setupGlyf({name: Glyph() for name in names})
+    font.setupHorizontalMetrics(dict.fromkeys(names, (600, 0)))
+    font.setupHorizontalHeader()
+    font.setupNameTable({"familyName": "New Cuneiform", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(tmp_path / "cuneiform.ttf")
+    (tmp_path / "broken.ttf").write_text("no font")
+    files = [str(tmp_path / name) for name in ("cuneiform.ttf", "broken.ttf", "gone.ttf")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: files)
+
+
+@pytest.mark.usefixtures("new_font")
+def test_a_new_font_is_used() -> None:
+    figure = svg("compute", "\U00012000=2", "b=1")
+    assert "\U00012000" in texts(figure)
+    assert any("New Cuneiform" in text.get("style", "") for text in figure.iter("{http://www.w3.org/2000/svg}text"))
+
+
 def test_an_api_response_shows_bounds(tmp_path: Path) -> None:
     response = str(Path(__file__).parents[1] / "data" / "openai-chat.json")
     done = here_in_bytes("compute", "-i", response, "--tau", "2", "--rows", "1", "--vocab-size", "1000", "-f", "svg")

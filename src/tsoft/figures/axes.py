@@ -17,6 +17,8 @@ _LABEL_LINES, _LABEL_SHARE = 3, 0.35
 _TITLE_LINES, _TITLE_SHARE = 4, 0.6
 # The width of the ticks and the quantity beside a chart, and the height of a line of text, in font sizes.
 _MARGIN, LINE = 6.5, 1.25
+# The second place of a wide character. It is not in any text.
+_SECOND = "\uffff"
 # An equals sign at which a line does not break.
 _JOINED = "\u00a0=\u00a0"
 # The lines of text above and below a chart, and the part of its height that it has at least.
@@ -38,15 +40,25 @@ def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
 
 
 def wrapped(text: str, width: int, lines: int) -> str:
-    """Return a text in at most this many lines of this width, shortened if necessary.
+    """Return a text in at most this many lines of this width, shortened if necessary. A character of Chinese, Japanese
+    or Korean is as wide as two others.
 
-    >>> wrapped("a rather long label of a class", 12, 2)
-    'a rather\\nlong label…'
+    >>> wrapped("a rather long label of a class", 12, 2), wrapped("日本語の名前", 6, 2)
+    ('a rather\\nlong label…', '日本語\\nの名前')
     """
-    parts = textwrap.wrap(text, width) or [text]
+    parts = [part.replace(_SECOND, "") for part in textwrap.wrap(_spaced(text), width)] or [text]
     if len(parts) > lines:
         parts = [*parts[: lines - 1], shortened(" ".join(parts[lines - 1 :]), width)]
     return "\n".join(parts)
+
+
+def _spaced(text: str) -> str:
+    """Return a text in which each character has as many places as it has columns on a terminal."""
+    if text.isascii():
+        return text
+    from rich.cells import cell_len
+
+    return "".join(character + _SECOND * (cell_len(character) - 1) for character in text)
 
 
 def drawable(taus: Array, *, log: bool) -> Array:
