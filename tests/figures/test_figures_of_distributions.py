@@ -146,8 +146,7 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
 
 
 def test_a_figure_that_is_too_small_is_an_error() -> None:
-    labels = [word for i in range(12) for word in (f"{LONG} {i}={i}",)]
-    done = here("compute", *labels, "--tau", "1,2,3,4", "-f", "svg", "--size", "1x1")
+    done = here("bandit", "1", "0", "--schedule", "all", "-f", "svg", "--size", "1x1", "--runs", "2", "--steps", "5")
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 × 1 inches are too small for the figure; pass a larger --size" in done.stderr
 

@@ -11,9 +11,6 @@ from tsoft.errors import visible
 from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
 from tsoft.figures.figure_theme import Theme
 
-# Below this number of bars, each has its probability beside it.
-_MAX_NUMBERED = 24
-
 
 @dataclass(frozen=True, eq=False)
 class Bars:
@@ -34,7 +31,7 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     if (bars.high > bars.low).any():
         style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
         axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
-    name_places(axes, places, bars.names)
+    size = name_places(axes, places, bars.names)
     axes.set_ylim(len(bars.names) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -43,10 +40,9 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     # Charts side by side share their axis, so none may make it shorter.
     others = axes.get_shared_x_axes().get_siblings(axes)
     axes.set_xlim(0, 1.25 * max(bar.get_x() + bar.get_width() for other in others for bar in other.patches))
-    if len(places) <= _MAX_NUMBERED:
-        for place, low, high in zip(places, bars.low.tolist(), bars.high.tolist(), strict=True):
-            text = prob_text(low) if low == high else f"{prob_text(low)} to {prob_text(high)}"
-            axes.annotate(text, (high, place), (3, 0), textcoords="offset points", va="center")
+    for place, low, high in zip(places, bars.low.tolist(), bars.high.tolist(), strict=True):
+        text = prob_text(low) if low == high else f"{prob_text(low)} to {prob_text(high)}"
+        axes.annotate(text, (high, place), (3, 0), textcoords="offset points", va="center", fontsize=size)
 
 
 def prob_text(prob: float) -> str:
@@ -83,7 +79,8 @@ def draw_curves(
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
     set_tau_axis(axes, taus[shown], theme, log=log, name=tau_name)
     if len(names) > 1:
-        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors)
+        dashes = list(map(theme.dash, range(len(names))))
+        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors, dashes=dashes)
 
 
 def draw_heatmap(

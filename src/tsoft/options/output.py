@@ -238,9 +238,14 @@ class FigureOptions:
 
     size: Annotated[
         str,
-        _figure("--size", metavar="WxH", help="Width and height in inches, such as 6.4x4."),
+        _figure(
+            "--size",
+            metavar="WxH",
+            show_default="6.4x4, higher for many rows or classes",
+            help="Width and height in inches, such as 6.4x4.",
+        ),
         OnlyIn(*FIGURE_FORMATS),
-    ] = "6.4x4"
+    ] = ""
     dpi: Annotated[int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch."), OnlyIn("png")] = 150
     theme: Annotated[
         Literal["light", "dark", "paper"],
@@ -263,6 +268,8 @@ class FigureOptions:
         """The paper for a figure. Raise UsageError for a size that is not one."""
         from tsoft.figures.canvas import Paper
 
+        if not self.size:
+            return Paper(dpi=self.dpi, theme=self.theme, title=self.title, grows=True)
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)", self.size.strip())
         size = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
         if not all(_SMALLEST <= side <= _LARGEST for side in size):

@@ -7,10 +7,10 @@ import numpy as np
 
 from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, teacher_curves
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.figures.axes import title_lines
+from tsoft.figures.axes import label_once, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 
 # The measures of a student's loss that a chart has room for.
 _LOSSES = ("kl", "kl_tau2", "loss")
@@ -18,6 +18,8 @@ _LOSSES = ("kl", "kl_tau2", "loss")
 
 def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
     """Draw a line of charts for each distillation, which has one row."""
+    has_headings = len(distillations) > 1
+    distillations = fitting_rows(page, distillations, HEIGHT, LEAST_HEIGHT)
     charted = [teacher_curves(each) + _student_curves(each) for each in distillations]
     grid = page.figure.subplots(len(charted), len(charted[0]), squeeze=False)
     for line, charts, each in zip(grid, charted, distillations, strict=True):
@@ -30,8 +32,9 @@ def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
             if curves.limits:
                 axes.set_ylim(*curves.limits)
             axes.set_title(title_lines(axes, curves.title))
-        if len(charted) > 1:
+        if has_headings:
             line[0].set_ylabel(heading(each.block))
+    label_once(grid)
 
 
 def _student_curves(distillation: Distillation) -> list[Curves]:
