@@ -342,3 +342,11 @@ def test_names_of_curves_are_in_a_legend_if_charts_are_low() -> None:
     for size, count in (("6.4x4", 2), ("3.3x2.4", 1)):
         assert here(*command, "--size", size).stderr == ""
         assert shown().count("inverse-time") == count
+
+
+def test_the_texts_of_solutions_are_only_in_a_chart_with_room_for_them() -> None:
+    command = ("solve", "a=2", "b=1", "c=0", "d=0.5", "e=0", "--prob", "b=0.214", "-o", "x.svg")
+    for size, is_drawn in (("6.4x4", True), ("3.3x2.4", False)):
+        assert here(*command, "--size", size).stderr == ""
+        assert any(text == "τ = 1.58554" for text in shown()) == is_drawn
+        assert any("τ = 1.58554" in text for text in shown())

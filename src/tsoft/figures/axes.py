@@ -39,7 +39,7 @@ CHARACTER = 0.55
 def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
     """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
     characters escaped."""
-    room = _points(axes)[0] * _LABEL_SHARE / _grid(axes)[1]
+    room = width_of(axes) * _LABEL_SHARE
     width = max(4, int(room / (CHARACTER * axes.xaxis.label.get_fontsize())))
     return wrapped(visible(text), width, lines)
 
@@ -152,6 +152,11 @@ def height_of(axes: Any) -> float:
     return float(max(room - CHART_LINES * line, room * _HEIGHT_SHARE, line))
 
 
+def width_of(axes: Any) -> float:
+    """Return the width of a chart in points, with what is beside it."""
+    return _points(axes)[0] / _grid(axes)[1]
+
+
 def title_height(figure: Any) -> float:
     """Return the height of the title of a figure, in lines of text."""
     title = figure.get_suptitle()
@@ -186,7 +191,7 @@ def set_step_axis(axes: Any, steps: Array, name: str = "step") -> None:
 
 def title_lines(axes: Any, text: str) -> str:
     """Return a title in lines that fit above the axes, with control characters escaped. No short word is broken."""
-    room, font = _points(axes)[0] / _grid(axes)[1], axes.title.get_fontsize()
+    room, font = width_of(axes), axes.title.get_fontsize()
     # A temperature stays on one line.
     text = visible(text).replace(" = ", _JOINED)
     longest = min(_SHORT_WORD, max(map(len, text.split(" "))))

@@ -35,6 +35,8 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     axes.set_ylim(len(bars.names) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
+    # The short "0" and "1" do not touch those of a chart beside this one.
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("probability")
     axes.set_title(bars.title)
     # Charts side by side share their axis, so none may make it shorter.
@@ -101,7 +103,9 @@ def draw_heatmap(
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
     set_tau_axis(axes, taus[shown], theme, log=log)
-    axes.get_figure().colorbar(image, ax=axes, label=quantity)
+    colorbar = axes.get_figure().colorbar(image, ax=axes, label=quantity)
+    # To the right of the bar, the label would be beside that of the next chart.
+    colorbar.ax.yaxis.set_label_position("left")
 
 
 def _edges(taus: Array, log: bool) -> Array:
