@@ -36,7 +36,8 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     # The short "0" and "1" do not touch those of a chart beside this one.
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    # To the right of 1 is room for the numbers beside the bars.
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1.01 else "")
     axes.set_xlabel("probability")
     axes.set_title(bars.title)
     # Charts side by side share their axis, so none may make it shorter.
