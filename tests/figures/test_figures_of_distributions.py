@@ -228,3 +228,9 @@ def test_logarithms_are_not_drawn_as_probabilities(command: str) -> None:
 
 def test_the_entropy_of_a_sweep_is_in_bits() -> None:
     assert "entropy (bits)" in texts(svg("sweep", "2", "1", "--bits"))
+
+
+def test_probabilities_up_to_1_are_on_the_axis() -> None:
+    shown = texts(svg("compute", "9", "0", "--size", "10x4"))
+    assert "1" in shown
+    assert "1.2" not in shown

@@ -98,9 +98,9 @@ def draw_heatmap(
 ) -> None:
     """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
     shown = drawable(taus, log=log)
-    image = axes.pcolormesh(
-        _edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], cmap="cividis", vmin=0, vmax=1
-    )
+    # Viewers of SVG and PDF show gaps between cells without edges.
+    style = {"cmap": "cividis", "vmin": 0, "vmax": 1, "edgecolors": "face", "linewidth": 0.8}
+    image = axes.pcolormesh(_edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], **style)
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
     set_tau_axis(axes, taus[shown], theme, log=log)
