@@ -131,6 +131,13 @@ def test_distill_shows_the_loss_of_a_student() -> None:
             assert at(curve, record["tau"]) == pytest.approx(record[name], abs=0.01)
 
 
+def test_a_narrow_figure_of_distill_omits_the_student() -> None:
+    Path("student.txt").write_text("1 1 0\n")
+    done = here("distill", "2", "1", "0", "--student", "student.txt", "-o", "x.svg", "--size", "3.3x2.4")
+    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts; a wider --size shows more\n"
+    assert len(charts(Path("x.svg"), log=True)) == 2
+
+
 def test_anneal_draws_each_schedule() -> None:
     [chart], records = written("anneal", "--schedule", "linear,cosine", "--steps", "21")
     assert [len(curve) for curve in chart.curves] == [21, 21]

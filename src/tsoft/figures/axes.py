@@ -13,6 +13,8 @@ from tsoft.figures.figure_theme import Theme
 
 # A label has at most this many lines, and takes at most this share of the width of its chart.
 _LABEL_LINES, _LABEL_SHARE = 3, 0.35
+# A label of this many characters, such as "… 9 more", is never shortened.
+_SHORTEST = 9
 # The same for a title.
 _TITLE_LINES, _TITLE_SHARE, _SHORT_WORD = 4, 0.6, 12
 # The width of the ticks and the quantity beside a chart, and the height of a line of text, in font sizes.
@@ -24,8 +26,8 @@ _JOINED = "\u00a0=\u00a0"
 # The lines of text above and below each chart and those at the ends of a figure, and the part of its height that a
 # chart has at least.
 CHART_LINES, FIGURE_LINES, _HEIGHT_SHARE = 3, 2.5, 0.35
-# The width of the narrowest chart, in font sizes.
-_NARROWEST = 7.5
+# The widths of the narrowest charts of bars and of curves with names, in font sizes.
+NARROWEST_BARS, NARROWEST_CURVES = 7.5, 11
 # The width of the keys of a legend, in characters.
 _KEY = 4
 # Names become smaller by at most this factor.
@@ -40,7 +42,7 @@ def label(axes: Any, text: str, lines: int = _LABEL_LINES) -> str:
     """Return a label that leaves room for the chart, in a few lines and shortened if necessary, with control
     characters escaped."""
     room = width_of(axes) * _LABEL_SHARE
-    width = max(4, int(room / (CHARACTER * axes.xaxis.label.get_fontsize())))
+    width = max(_SHORTEST, int(room / (CHARACTER * axes.xaxis.label.get_fontsize())))
     return wrapped(visible(text), width, lines)
 
 
@@ -116,9 +118,9 @@ def fitting_names(axes: Any) -> int:
     return max(2, int(height_of(axes) / (LINE * SMALLEST * (axes.yaxis.label.get_fontsize() - 1))))
 
 
-def fitting_columns(figure: Any, font: float) -> int:
-    """Return how many charts fit side by side in a figure, at least one."""
-    return max(1, int(figure.get_figwidth() * 72 / (_NARROWEST * font)))
+def fitting_columns(figure: Any, font: float, narrowest: float = NARROWEST_BARS) -> int:
+    """Return how many charts, each at least `narrowest` font sizes wide, fit side by side in a figure, at least one."""
+    return max(1, int(figure.get_figwidth() * 72 / (narrowest * font)))
 
 
 def draw_legend(axes: Any, handles: Sequence[Any], names: Sequence[str], title: str = "") -> None:

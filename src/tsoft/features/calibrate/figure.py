@@ -20,7 +20,7 @@ HEIGHTS, WIDTHS = (5, 1), (5, 2)
 # A narrower figure, in font sizes, has no NLL.
 NARROWEST_WITH_NLL = 34
 # The title of a narrower diagram, in font sizes, has more lines.
-NARROWEST_TITLE = 12
+NARROWEST_TITLE = 11.5
 # The height of a line of diagrams if there is room, and at least, and that of the legend, in lines of text.
 LINES, LEAST_LINES, LEGEND_LINES = 15, 8, 6
 
