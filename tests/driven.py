@@ -1,7 +1,6 @@
 """Drive the explorer with keys and the mouse, without a terminal."""
 
 import asyncio
-import itertools
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Hashable
@@ -40,8 +39,7 @@ class Page:
     @property
     def _is_busy(self) -> bool:
         """Whether a message is waiting to be handled."""
-        screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
-        return any(pump.message_queue_size for pump in [self.app, *itertools.chain(*screens)])
+        return any(pump.message_queue_size for pump in [self.app, *self.app._registry])
 
     async def _handled(self) -> None:
         """Wait until every message is handled and every model has answered."""
