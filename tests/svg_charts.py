@@ -26,6 +26,17 @@ def texts(file: Path) -> list[str]:
     return ["".join(text.itertext()) for text in ElementTree.parse(file).iter(f"{SVG}text")]
 
 
+def names_beside_places(file: Path) -> list[list[tuple[float, float]]]:
+    """Return the vertical positions and the sizes in points of the names beside each vertical axis, from the top."""
+    columns: dict[str, list[tuple[float, float]]] = {}
+    for text in ElementTree.parse(file).iter(f"{SVG}text"):
+        style = text.get("style", "")
+        size = re.search(r"([\d.]+)px", style)
+        if "text-anchor: end" in style and "rotate(-0" in text.get("transform", "") and size:
+            columns.setdefault(text.get("x", ""), []).append((float(text.get("y", "")), float(size[1])))
+    return [sorted(column) for column in columns.values()]
+
+
 def charts(file: Path, *, log: bool = False) -> list[Chart]:
     """Return the charts of a figure; with `log`, their horizontal axes are logarithmic."""
     groups = ElementTree.parse(file).iter(f"{SVG}g")
@@ -36,7 +47,7 @@ def _chart(axes: ElementTree.Element, log: bool) -> Chart:
     parts = [(group.get("id", ""), group) for group in axes.findall(f"{SVG}g")]
     x, y = (_scale(axes, name, log and name == "x") for name in "xy")
 
-    def groups(kind: str) -> list[ElementTree.Element]:
+    def groups(*kind: str) -> list[ElementTree.Element]:
         return [group for id, group in parts if id.startswith(kind)]
 
     def paths(kind: str) -> list[ElementTree.Element]:
@@ -46,8 +57,9 @@ def _chart(axes: ElementTree.Element, log: bool) -> Chart:
         horizontal = points[:, 0] * x[0] + x[1]
         return np.column_stack([10**horizontal if log else horizontal, points[:, 1] * y[0] + y[1]])
 
+    # Before matplotlib 3.10, the group of a band had the other name.
     curves = [in_units(_points(path)) for path in paths("line2d")]
-    bands = [in_units(_used_points(group)) for group in groups("FillBetween")]
+    bands = [in_units(_used_points(group)) for group in groups("FillBetween", "PolyCollection")]
     # The background and the frame are not clipped.
     bars = [float(np.ptp(_points(path)[:, 0]) * x[0]) for path in paths("patch") if path.get("clip-path")]
     # A line with two ends is a reference or a target.

@@ -53,7 +53,7 @@ Samplers that depend on the tokens before
     adaptive_p       prefer classes with a probability near a target
 
 Figures
-    plot             functions that draw with matplotlib: bars, curves, reliability and nll
+    plot             functions that draw with matplotlib: help(tsoft.plot) lists them
 
 Errors
     LogitsError      a row has no softmax: a ValueError with the row and the class

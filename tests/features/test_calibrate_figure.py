@@ -93,6 +93,7 @@ def test_bars_gaps_counts_and_titles_are_those_of_the_json(tmp_path: Path) -> No
     assert {f"fitted τ = {record['tau']:.4g}", f"95 %: {record['tau_low']:.4g} to {record['tau_high']:.4g}"} <= set(
         texts(curve)
     )
+    assert "fit: the rows to which τ was fitted, so the measures are too favorable" in shown
     legend = ["accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident", "calibrated", "rows per bin"]
     assert shown[-8:] == [*legend, "fitted τ", "its 95 % interval"]
 
@@ -108,7 +109,8 @@ def result(tests: int, tau: float, interval: Interval | None = None, resamples: 
 
 
 @pytest.mark.parametrize(
-    ("size", "theme", "tests"), [((5.0, 3.0), "light", 0), ((6.4, 4.0), "dark", 1), ((10.0, 5.0), "paper", 1)]
+    ("size", "theme", "tests"),
+    [((5.0, 3.0), "light", 0), ((6.4, 4.0), "dark", 1), ((10.0, 5.0), "paper", 1), ((3.3, 2.4), "paper", 0)],
 )
 def test_texts_are_inside_the_figure_and_do_not_overlap(size: tuple[float, float], theme: str, tests: int) -> None:
     with canvas(Paper(size, 100, theme, "A title")) as page:
@@ -150,6 +152,21 @@ def test_a_fit_at_a_limit_without_simulations_has_no_minimum_and_no_ece_by_chanc
     assert "fitted τ" not in shown
     assert sum(text.startswith("ECE ") for text in shown) == 2
     assert not any("chance" in text for text in shown)
+
+
+@pytest.mark.parametrize(("size", "rows"), [("3.3x2.4", ["test"]), ("3.3x5", ["fit", "test"])])
+def test_a_small_figure_notes_what_it_has_no_room_for(size: str, rows: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "a.svg"
+    options = ("--size", size, "--theme", "paper", "--resamples", "5", "-o", str(file))
+    done = here("calibrate", "-i", VAL, "--test", TEST, *options)
+    figure = ET.fromstring(file.read_bytes())
+    shown = texts(figure)
+    assert len(charts(figure)) == 4 * len(rows)
+    for data in ("fit", "test"):
+        assert any(text.startswith(f"{data}, τ = 1: NLL ") for text in shown) == (data in rows)
+    assert any(text.startswith("fit: the rows to which τ was fitted") for text in shown) == ("fit" in rows)
+    assert "no room for the NLL over τ; a wider --size shows it" in done.stderr
+    assert ("no room for the rows of the fit; a higher --size shows them" in done.stderr) == ("fit" not in rows)
 
 
 def test_a_figure_has_all_charts() -> None:

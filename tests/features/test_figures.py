@@ -1,16 +1,18 @@
 """The figures of all commands: what they show, and that they agree with the numbers in json."""
 
 import csv
+import itertools
 import json
 import math
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import update_gallery
-from svg_charts import Chart, charts, texts
+from svg_charts import Chart, charts, names_beside_places, texts
 from tool import here
 
 pytest.importorskip("matplotlib")
@@ -127,6 +129,13 @@ def test_distill_shows_the_loss_of_a_student() -> None:
         assert record["row"] == 1
         for curve, name in ((kl, "kl"), (kl_tau2, "kl_tau2"), (loss, "loss")):
             assert at(curve, record["tau"]) == pytest.approx(record[name], abs=0.01)
+
+
+def test_a_narrow_figure_of_distill_omits_the_student() -> None:
+    Path("student.txt").write_text("1 1 0\n")
+    done = here("distill", "2", "1", "0", "--student", "student.txt", "-o", "x.svg", "--size", "3.3x2.4")
+    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts; a wider --size shows more\n"
+    assert len(charts(Path("x.svg"), log=True)) == 2
 
 
 def test_anneal_draws_each_schedule() -> None:
@@ -278,3 +287,73 @@ def test_the_gallery_has_the_figure_of_each_command_on_its_page() -> None:
         assert (update_gallery.FOLDER / name).read_text("utf-8").startswith("<?xml")
         assert f"tsoft {command} " in page
     assert {path.name for path in update_gallery.FOLDER.iterdir()} == set(commands)
+
+
+MANY = " ".join(str(i / 10) for i in range(40)) + "\n"
+
+
+@pytest.mark.parametrize("command", [("compute",), ("sample", "--seed", "1"), ("sweep", "--heatmap")])
+def test_names_that_do_not_fit_are_fewer_and_not_on_top_of_each_other(command: tuple[str, ...]) -> None:
+    done = here(*command, "-o", "x.svg", "--size", "3.3x2.4", stdin=MANY)
+    assert done.returncode == 0, done.stderr
+    assert "; a larger --size shows more" in done.stderr
+    names = max(names_beside_places(Path("x.svg")), key=len)
+    assert 6 < len(names) < 20
+    assert all(below[0] - above[0] > above[1] for above, below in itertools.pairwise(names))
+
+
+def height() -> float:
+    """Return the height of the figure in inches."""
+    return float(ElementTree.parse("x.svg").getroot().get("height", "").removesuffix("pt")) / 72
+
+
+@pytest.mark.parametrize("command", [("compute",), ("solve", "--top-prob", "0.6")])
+def test_a_figure_of_the_default_size_is_higher_for_more_rows(command: tuple[str, ...]) -> None:
+    assert here(*command, "--rows", "4", "-o", "x.svg", stdin=ROWS + "1 0 0.5\n").stderr == ""
+    assert height() > 4.1
+    assert sum("row " in text for text in shown()) == 4
+
+
+@pytest.mark.parametrize(
+    "command", [("compute",), ("sample", "--seed", "1"), ("sweep",), ("solve", "--top-prob", "0.6"), ("distill",)]
+)
+def test_a_figure_shows_the_rows_for_which_it_has_room(command: tuple[str, ...]) -> None:
+    done = here(*command, "--rows", "9", "-o", "x.svg", "--size", "4x3", stdin=ROWS * 3)
+    assert height() == 3
+    count = sum("row " in text for text in shown())
+    assert 1 <= count <= 2
+    assert done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows; a larger --size shows more\n"
+
+
+def test_temperatures_that_do_not_fit_are_fewer() -> None:
+    done = here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "3.3x2.4")
+    assert "the figure has room for 3 of 8 columns; a larger --size shows more" in done.stderr
+    assert [text for text in shown() if text.startswith("τ = ")] == ["τ = 1", "τ = 2", "τ = 3"]
+    assert here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "10x2").stderr == ""
+    assert len(charts(Path("x.svg"))) == 8
+
+
+def test_many_texts_are_pale_around_the_line_to_their_mean() -> None:
+    options = ("--tau", "0.5,1", "-n", "7", "--seed", "1", "--max-tokens", "12")
+    [chart], records = written("generate", "the", "--ngram", BARN, *options)
+    assert len(chart.curves) == len(records) == 14
+    assert "strategy: sequence perplexity, mean of several texts (straight line)" in shown()
+    mean = sum(record["logprob"] for record in records[7:]) / sum(record["tokens"] for record in records[7:])
+    assert f"τ = 1: {math.exp(-mean):.3g}" in shown()
+    paths = [path for path in Path("x.svg").read_text().split("<path") if "stroke-width: 1.8" in path]
+    assert sum(path.count("L") == 1 for path in paths) == 2
+
+
+def test_names_of_curves_are_in_a_legend_if_charts_are_low() -> None:
+    command = ("bandit", "1", "0", "--schedule", "all", "--runs", "2", "--steps", "5", "--seed", "1", "-o", "x.svg")
+    for size, count in (("6.4x4", 2), ("3.3x2.4", 1)):
+        assert here(*command, "--size", size).stderr == ""
+        assert shown().count("inverse-time") == count
+
+
+def test_the_texts_of_solutions_are_only_in_a_chart_with_room_for_them() -> None:
+    command = ("solve", "a=2", "b=1", "c=0", "d=0.5", "e=0", "--prob", "b=0.214", "-o", "x.svg")
+    for size, is_drawn in (("6.4x4", True), ("3.3x2.4", False)):
+        assert here(*command, "--size", size).stderr == ""
+        assert any(text == "τ = 1.58554" for text in shown()) == is_drawn
+        assert any("τ = 1.58554" in text for text in shown())

@@ -3,13 +3,15 @@
 import dataclasses
 import importlib
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tool import TESTS, here, here_on_terminal
+from tool import TESTS, here, here_in_bytes, here_on_terminal, status_on_terminal
 from tsoft.cli import COMMANDS, group
 from tsoft.errors import UsageError
 from tsoft.options.command import option_name
@@ -148,6 +150,36 @@ def test_a_terminal_and_a_pipe_have_different_defaults() -> None:
     assert "entropy" in here_on_terminal("compute", "2", "1")
     assert here("compute", "2", "1").stdout.count("\n") == 1
     assert "entropy" in here("compute", "2", "1", "--sort").stdout
+
+
+@pytest.mark.parametrize("format", ["npy", "npz", "png", "pdf"])
+@pytest.mark.parametrize(
+    ("output", "place"), [([], "stdout"), (["-o", "-"], "stdout"), (["-o", "/dev/stdout"], "/dev/stdout")]
+)
+def test_a_binary_format_is_not_for_a_terminal(format: str, output: list[str], place: str) -> None:
+    status, shown = status_on_terminal("compute", "2", "1", "-f", format, *output)
+    problem = f"{format} is binary, and {place} is a terminal"
+    assert status == 2
+    assert f"tsoft: error: {problem}; write to a file, -o FILE.{format}, or to a pipe" in " ".join(shown.split())
+
+
+def test_a_binary_format_is_not_for_the_name_of_a_terminal() -> None:
+    import pty
+
+    reader, terminal = pty.openpty()
+    name = os.ttyname(terminal)
+    done = here("compute", "2", "1", "-f", "npy", "-o", name)
+    os.close(terminal)
+    os.close(reader)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"npy is binary, and {name} is a terminal" in done.stderr
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "-"], ["-o", "/dev/stdout"]])
+def test_a_binary_format_is_written_to_a_pipe(output: list[str]) -> None:
+    done = here_in_bytes("compute", "2", "1", "-f", "npy", *output)
+    assert done.returncode == 0
+    assert np.load(io.BytesIO(done.stdout)).shape == (1, 2)
 
 
 # Several files, and figures.

@@ -22,7 +22,7 @@ class Origin:
     `quantity` is their kind before they became logits. For an array, `axes` is its shape without the classes:
     (2, 3) for the shape (2, 3, classes). With `labels_vary`, other blocks may have other labels. For messages,
     `source` is the file, and `lines` are the line numbers of the rows if it has lines. With `is_binary`, the rows had
-    one number each, that of the second of two classes.
+    one number each, that of the second of two classes. `model` is the name of the language model if the input has it.
     """
 
     quantity: str = "logit"
@@ -31,6 +31,7 @@ class Origin:
     source: str = ""
     lines: Sequence[int] | None = None
     is_binary: bool = False
+    model: str = ""
 
     def part(self, first: int, stop: int) -> "Origin":
         """Return the origin of some of the rows. Without lines, `source` describes only the first row."""

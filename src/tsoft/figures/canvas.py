@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import UsageError, visible
-from tsoft.figures.axes import wrapped
+from tsoft.figures.axes import LINE, title_height, wrapped
 from tsoft.figures.figure_theme import THEMES, Theme
 from tsoft.figures.fonts import set_fonts
 
@@ -18,27 +18,39 @@ _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"Creation
 # The start of matplotlib's warning.
 _NO_ROOM = "constrained_layout not applied"
 
+# The highest figure that grows, in inches.
+HIGHEST = 40.0
 # The average width of a bold character, relative to the size of the font, and the lines of a title.
 _BOLD, _TITLE_LINES = 0.68, 3
 
 
 @dataclass(frozen=True)
 class Paper:
-    """The size of a figure in inches, its dots per inch in a PNG, its theme and its title."""
+    """The size of a figure in inches, its dots per inch in a PNG, its theme and its title. A figure that `grows` may
+    become higher than this size."""
 
     size: tuple[float, float] = (6.4, 4.0)
     dpi: int = 150
     theme: str = "light"
     title: str = ""
+    grows: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """An empty figure of matplotlib. `note` is called with what the figure cannot show."""
+    """An empty figure of matplotlib. `note` is called with what the figure cannot show. A figure that `grows` may
+    become higher."""
 
     figure: Any
     theme: Theme
     note: Callable[[str], None] = lambda _: None
+    grows: bool = False
+
+    def grow(self, lines: float) -> None:
+        """Make a figure that grows high enough for its title and this many other lines of text."""
+        height = min((lines + title_height(self.figure)) * LINE * self.theme.font_size / 72, HIGHEST)
+        if self.grows and height > self.figure.get_figheight():
+            self.figure.set_figheight(height)
 
 
 @contextmanager
@@ -60,7 +72,7 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
             columns = int(paper.size[0] * 72 / (_BOLD * (theme.font_size + 2)))
             figure.suptitle(wrapped(visible(paper.title), columns, _TITLE_LINES), ha="left", x=0.01)
         try:
-            yield Canvas(figure, theme, note)
+            yield Canvas(figure, theme, note, paper.grows)
         except UserWarning as warning:
             if not str(warning).startswith(_NO_ROOM):
                 raise

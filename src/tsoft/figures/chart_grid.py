@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tsoft.figures.axes import draw_legend
+
 # Titles that are too long are made smaller at most so many times, each time by a little more than necessary.
 _PASSES, _MARGIN = 2, 0.96
 
@@ -17,15 +19,9 @@ def marks(charts: Iterable[Any], names: Sequence[str]) -> tuple[list[Any], list[
     return [handles[name] for name in shown], shown
 
 
-def add_legend(figure: Any, names: Sequence[str]) -> None:
-    """Explain the marks with these names once for all charts, below them, in as many columns as fit."""
-    explained = marks(figure.axes, names)
-    style = {"handlelength": 1.2, "columnspacing": 1.2, "handletextpad": 0.5, "borderaxespad": 0}
-    for columns in (4, 3, 2, 1):
-        legend = figure.legend(*explained, loc="outside lower left", ncols=columns, **style)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
+def add_legend(figure: Any, names: Sequence[str], remark: str = "") -> None:
+    """Explain the marks with these names once for all charts, below them and below a remark about the charts."""
+    draw_legend(figure.axes[0], *marks(figure.axes, names), title=remark)
 
 
 def shrink_titles(figure: Any) -> None:

@@ -11,9 +11,6 @@ from tsoft.errors import visible
 from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
 from tsoft.figures.figure_theme import Theme
 
-# Below this number of bars, each has its probability beside it.
-_MAX_NUMBERED = 24
-
 
 @dataclass(frozen=True, eq=False)
 class Bars:
@@ -34,19 +31,21 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     if (bars.high > bars.low).any():
         style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
         axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
-    name_places(axes, places, bars.names)
+    size = name_places(axes, places, bars.names)
     axes.set_ylim(len(bars.names) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
+    # The short "0" and "1" do not touch those of a chart beside this one.
+    # To the right of 1 is room for the numbers beside the bars.
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1.01 else "")
     axes.set_xlabel("probability")
     axes.set_title(bars.title)
     # Charts side by side share their axis, so none may make it shorter.
     others = axes.get_shared_x_axes().get_siblings(axes)
     axes.set_xlim(0, 1.25 * max(bar.get_x() + bar.get_width() for other in others for bar in other.patches))
-    if len(places) <= _MAX_NUMBERED:
-        for place, low, high in zip(places, bars.low.tolist(), bars.high.tolist(), strict=True):
-            text = prob_text(low) if low == high else f"{prob_text(low)} to {prob_text(high)}"
-            axes.annotate(text, (high, place), (3, 0), textcoords="offset points", va="center")
+    for place, low, high in zip(places, bars.low.tolist(), bars.high.tolist(), strict=True):
+        text = prob_text(low) if low == high else f"{prob_text(low)} to {prob_text(high)}"
+        axes.annotate(text, (high, place), (3, 0), textcoords="offset points", va="center", fontsize=size)
 
 
 def prob_text(prob: float) -> str:
@@ -83,7 +82,8 @@ def draw_curves(
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
     set_tau_axis(axes, taus[shown], theme, log=log, name=tau_name)
     if len(names) > 1:
-        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors)
+        dashes = list(map(theme.dash, range(len(names))))
+        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors, dashes=dashes)
 
 
 def draw_heatmap(
@@ -98,13 +98,15 @@ def draw_heatmap(
 ) -> None:
     """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
     shown = drawable(taus, log=log)
-    image = axes.pcolormesh(
-        _edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], cmap="cividis", vmin=0, vmax=1
-    )
+    # Viewers of SVG and PDF show gaps between cells without edges.
+    style = {"cmap": "cividis", "vmin": 0, "vmax": 1, "edgecolors": "face", "linewidth": 0.8}
+    image = axes.pcolormesh(_edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], **style)
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
     set_tau_axis(axes, taus[shown], theme, log=log)
-    axes.get_figure().colorbar(image, ax=axes, label=quantity)
+    colorbar = axes.get_figure().colorbar(image, ax=axes, label=quantity)
+    # To the right of the bar, the label would be beside that of the next chart.
+    colorbar.ax.yaxis.set_label_position("left")
 
 
 def _edges(taus: Array, log: bool) -> Array:

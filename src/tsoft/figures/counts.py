@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import name_places
+from tsoft.figures.axes import draw_legend, height_of, name_places
 from tsoft.figures.figure_theme import Theme
+
+# The name of the expected counts in a legend.
+EXPECTED = "expected ± 2 standard errors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +25,26 @@ class Counts:
     errors: Array
 
 
+def draw_count_legend(axes: Any, theme: Theme, name: str) -> None:
+    """Draw the legend of charts of counts below the figure that has the axes. `name` is that of the bars. It comes
+    before the charts, which are as high as it permits."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    bar = Patch(color=theme.color(0))
+    expected = Line2D([], [], color=theme.color(1), marker="o", markersize=4, linewidth=1.4)
+    draw_legend(axes, [bar, expected], [name, EXPECTED])
+
+
 def draw_counts(axes: Any, counts: Counts, theme: Theme, *, name: str) -> None:
     """Draw a horizontal bar for each count, the first one at the top, and the expected count with two standard
     errors on either side. `name` is that of the bars in a legend."""
     places = np.arange(len(counts.names))
     axes.barh(places, counts.counts, height=0.72, color=theme.color(0), label=name)
-    style = {"color": theme.color(1), "markersize": 4, "elinewidth": 1.4, "capsize": 3}
-    bounds = {"xerr": 2 * counts.errors, "label": "expected ± 2 standard errors"}
-    axes.errorbar(counts.expected, places, fmt="o", **bounds, **style)
+    # Marks are not higher than bars.
+    size = min(4, 0.72 * height_of(axes) / len(places))
+    style = {"color": theme.color(1), "markersize": size, "elinewidth": 1.4, "capsize": 0.75 * size}
+    axes.errorbar(counts.expected, places, fmt="o", xerr=2 * counts.errors, label=EXPECTED, **style)
     name_places(axes, places, counts.names)
     axes.set_ylim(len(counts.names) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)

@@ -1,6 +1,7 @@
 """The fonts that have the characters of a figure."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -40,18 +41,23 @@ def set_fonts(figure: Any, note: Callable[[str], None]) -> None:
         # The layout is final: computing it again would take as long as drawing.
         figure.set_layout_engine("none")
         return
+    # A viewer of an SVG may lack all of these fonts.
+    names = (*found.names, "sans-serif")
     for text in texts:
-        text.set_fontfamily(found.names)
+        text.set_fontfamily(names)
     for axes in figure.get_axes():
-        axes.tick_params(labelfontfamily=found.names)
+        axes.tick_params(labelfontfamily=names)
 
 
 def families(text: str) -> Families:
     """Return the fonts for a text: matplotlib's own, and as few others of the system as have what it lacks."""
     needed = {character for character in text if character.isprintable() and not character.isspace()}
     names, missing = [DEFAULT], needed - _characters(DEFAULT)
+    if missing:
+        _add_new_fonts()
+    system = _names() if missing else []
     while missing:
-        best = max(_names(), key=lambda name: len(_characters(name) & missing), default=DEFAULT)
+        best = max(system, key=lambda name: len(_characters(name) & missing), default=DEFAULT)
         if not (found := _characters(best) & missing):
             break
         names.append(best)
@@ -59,7 +65,17 @@ def families(text: str) -> Families:
     return Families(tuple(names), tuple(sorted(missing)))
 
 
-@cache
+def _add_new_fonts() -> None:
+    """Make matplotlib use the fonts that were installed after it stored its list of fonts, which it never renews."""
+    from matplotlib.font_manager import findSystemFonts
+
+    known = {entry.fname for entry in _manager().ttflist}
+    for path in sorted(set(findSystemFonts()) - known):
+        # A file that is no font that matplotlib can read raises one of several errors.
+        with suppress(Exception):
+            _manager().addfont(path)
+
+
 def _names() -> list[str]:
     """Return the names of the system's fonts, in alphabetical order."""
     return sorted({entry.name for entry in _manager().ttflist})

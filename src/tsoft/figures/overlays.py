@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import LINE, height_of, name_curves
+from tsoft.figures.axes import CHARACTER, LINE, height_of, name_curves, width_of
 from tsoft.figures.figure_theme import Theme
 
 # How much of what is behind a band shows.
 _ALPHA = 0.2
 # The texts of marks are in a chart only if they take at most this part of its height.
 _HIGHEST_LINE = 0.4
+# The distance of such a text in points, and the width of what is to the left and right of the chart, in font sizes.
+_OFFSET, _BESIDE_CHART = 6, 11
 
 
 def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:
@@ -45,14 +47,23 @@ class Mark:
 
 
 def draw_marks(axes: Any, marks: Sequence[Mark], theme: Theme) -> None:
-    """Draw the marks. Raise the upper limit of the axis to make room for their texts, but omit these in a low chart."""
+    """Draw the marks. Raise the upper limit of the axis to make room for their texts, but omit these in a chart that is
+    too low or too narrow."""
     low, high = axes.get_ylim()
     line = 2 * LINE * axes.xaxis.label.get_fontsize() / height_of(axes)
     for mark in marks:
         axes.plot([mark.place], [mark.value], "o", color=theme.color(1), zorder=3)
-    if line > _HIGHEST_LINE:
+    if line > _HIGHEST_LINE or not all(_fits_beside(axes, mark) for mark in marks):
         return
     axes.set_ylim(top=max([high, *(mark.value + line * (high - low) for mark in marks)]))
     for mark in marks:
-        offset, side = ((6, 4), "left") if mark.falls else ((-6, 4), "right")
+        offset, side = ((_OFFSET, 4), "left") if mark.falls else ((-_OFFSET, 4), "right")
         axes.annotate(mark.text, (mark.place, mark.value), offset, textcoords="offset points", ha=side)
+
+
+def _fits_beside(axes: Any, mark: Mark) -> bool:
+    """Return whether the text of a mark is inside the chart."""
+    place = axes.transAxes.inverted().transform(axes.transData.transform((mark.place, mark.value)))[0]
+    font = axes.xaxis.label.get_fontsize()
+    width = width_of(axes) - _BESIDE_CHART * font
+    return bool(CHARACTER * font * len(mark.text) + _OFFSET < width * (1 - place if mark.falls else place))

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import name_curves, set_quantity, set_step_axis
+from tsoft.figures.axes import draw_legend, fitting_names, name_curves, set_quantity, set_step_axis
 from tsoft.figures.figure_theme import Theme
+
+# More curves than these are too many to follow each of them.
+MANY = 12
 
 
 def draw_steps(
@@ -38,8 +41,19 @@ def draw_steps(
     else:
         axes.set_ylim(*limits)
     set_step_axis(axes, steps, step_name)
-    if len(names) > 1:
-        name_curves(axes, [float(curve[-1]) for curve in known], names, colors)
+    if len(names) > 1 and not axes.get_figure().legends:
+        dashes = list(map(theme.dash, range(len(names))))
+        name_curves(axes, [float(curve[-1]) for curve in known], names, colors, dashes=dashes)
+
+
+def draw_step_legend(axes: Any, names: Sequence[str], theme: Theme) -> None:
+    """Draw a legend of curves below the figure, if there is no room for names at their ends. It comes before the
+    curves, which then have no other names."""
+    from matplotlib.lines import Line2D
+
+    if len(names) > fitting_names(axes):
+        lines = [Line2D([], [], color=theme.color(i), linestyle=theme.dash(i)) for i in range(len(names))]
+        draw_legend(axes, lines, names)
 
 
 @dataclass(frozen=True)
@@ -49,27 +63,34 @@ class Path:
     name: str
     curves: Sequence[Sequence[float]]
 
+    @property
+    def end(self) -> float:
+        """The mean of the last values."""
+        return fmean(curve[-1] for curve in self.curves)
+
+
+def is_crowded(paths: Sequence[Path]) -> bool:
+    """Return whether there are too many curves to follow each of them."""
+    return sum(len(path.curves) for path in paths) > MANY and len(paths) < sum(len(path.curves) for path in paths)
+
 
 def draw_paths(axes: Any, paths: Sequence[Path], theme: Theme, *, quantity: str, step_name: str) -> None:
-    """Draw the curves of the paths, with a point at the end of each."""
+    """Draw the curves of the paths, with a point at the end of each. If they are many, they are pale, and a straight
+    line leads to the mean of the ends."""
     colors = [theme.color(i) for i in range(len(paths))]
+    end = {"marker": "o", "markersize": 3.5, "markevery": [-1], "clip_on": False}
+    pale = {"alpha": 0.3, "linewidth": 0.6}
     for i, path in enumerate(paths):
+        style = {"color": colors[i], "linestyle": theme.dash(i)}
         for curve in path.curves:
             known = [value if isfinite(value) else nan for value in curve]
-            axes.plot(
-                known,
-                color=colors[i],
-                linestyle=theme.dash(i),
-                marker="o",
-                markersize=3.5,
-                markevery=[-1],
-                clip_on=False,
-            )
+            axes.plot(known, **({"color": colors[i], **pale} if is_crowded(paths) else {**style, **end}))
+        if is_crowded(paths):
+            axes.plot([0, fmean(len(curve) - 1 for curve in path.curves)], [0, path.end], **style, **end)
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     longest = max(len(curve) for path in paths for curve in path.curves)
     axes.set_ylim(bottom=0)
     set_step_axis(axes, np.arange(longest), step_name)
-    name_curves(
-        axes, [fmean(curve[-1] for curve in path.curves) for path in paths], [p.name for p in paths], colors, lines=2
-    )
+    dashes = list(map(theme.dash, range(len(paths))))
+    name_curves(axes, [path.end for path in paths], [path.name for path in paths], colors, dashes=dashes, lines=2)

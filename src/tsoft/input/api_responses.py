@@ -26,6 +26,7 @@ from tsoft.input.response_texts import Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import is_token_list
+from tsoft.input.token_shapes import field
 
 _FORMATS = "tsoft help api-responses lists the formats"
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
@@ -287,7 +288,7 @@ class ResponseReader:
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
-        return replace(block, partial=partial)
+        return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer)))
 
 
 def _documents(value: object) -> Iterator[object]:
@@ -297,6 +298,12 @@ def _documents(value: object) -> Iterator[object]:
         return
     for element in value:
         yield from element if isinstance(element, list) and not is_token_list(element) else [element]
+
+
+def _model(answer: Answer) -> str:
+    """Return the name of the model in the innermost object that has one; empty without one."""
+    names = (field(record, "model", "model_version") for record in answer.objects)
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

@@ -1,44 +1,73 @@
 """The figure of distributions: a line of bar charts for each row, one chart for each temperature and chain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
-from tsoft.charts.view import View
+from tsoft.charts.view import ClassSelection, View
+from tsoft.figures.axes import fitting_columns, fitting_names, label_once
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import Bars, draw_bars
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import fitting_rows, heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
-# More charts side by side would be too narrow to read.
-MAX_COLUMNS = 6
+# A bar is this many lines of text high if there is room, and a chart has room for at least this many bars.
+_BAR, _FEWEST_BARS = 0.85, 6
+
+Row = Sequence[Distributions]
 
 
-def draw_distributions(page: Canvas, rows: Sequence[Sequence[Distributions]], view: View) -> None:
+def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
     """Draw the rows, each with the results of one or more chains, which have the same temperatures."""
-    count = max(sum(len(result.taus) for result in results) for results in rows)
-    if count > MAX_COLUMNS:
-        page.note(f"the figure shows {MAX_COLUMNS} of {count} columns; tsoft sweep draws curves over τ")
-    grid = page.figure.subplots(len(rows), min(count, MAX_COLUMNS), squeeze=False, sharex="row", sharey="row")
+    count = sum(len(result.taus) for result in rows[0])
+    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
+    if columns < count:
+        page.note(
+            f"the figure has room for {columns} of {count} columns; a larger --size shows more, and tsoft sweep "
+            "draws curves over τ"
+        )
+    has_headings = len(rows) > 1
+    rows = rows_of_bars(page, rows, view)
+    grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")
     for axes, results in zip(grid, rows, strict=True):
-        charts = _charts(page, results, view)[:MAX_COLUMNS]
-        for ax, chart in zip(axes, charts, strict=True):
+        selection = bar_selection(page, axes[0], results, view)
+        for ax, chart in zip(axes, _charts(results, selection), strict=False):
             draw_bars(ax, chart, page.theme)
-        if len(rows) > 1:
+        if has_headings:
             axes[0].set_ylabel(heading(results[0].block))
+    label_once(grid)
 
 
-def _charts(page: Canvas, results: Sequence[Distributions], view: View) -> list[Bars]:
-    """Return the charts of a row."""
-    selection = view.select(*ranked_classes(results, 0))
+def rows_of_bars(page: Canvas, rows: Sequence[Row], view: View) -> Sequence[Row]:
+    """Return the rows whose bars fit into a figure."""
+    bars = max(_bars(view.select(*ranked_classes(results, 0))) for results in rows)
+    return fitting_rows(page, rows, _BAR * bars, _BAR * min(bars, _FEWEST_BARS))
+
+
+def bar_selection(page: Canvas, axes: Any, results: Row, view: View) -> ClassSelection:
+    """Return the classes of a row that have a bar: those of the table, or fewer if the chart is too low for them."""
+    ranking, kept = ranked_classes(results, 0)
+    selection, room = view.select(ranking, kept), fitting_names(axes)
+    more = ""
+    if _bars(selection) > room:
+        selection, more = ClassSelection(ranking[: room - 1], ranking[room - 1 :]), "; a larger --size shows more"
     if len(selection.rest):
-        page.note(f"the figure shows {len(selection.shown)} classes and {len(selection.rest)} more as one bar")
+        shown, rest = len(selection.shown), len(selection.rest)
+        page.note(f"the figure shows {shown} class{'es' * (shown != 1)} and {rest} more as one bar{more}")
+    return selection
+
+
+def _bars(selection: ClassSelection) -> int:
+    return len(selection.shown) + bool(len(selection.rest))
+
+
+def _charts(results: Row, selection: ClassSelection) -> Iterator[Bars]:
+    """Yield the charts of a row."""
     names = selection.labels(results[0].block.names)
-    charts = []
     for result, styles in zip(results, column_styles(results), strict=True):
         # An unknown probability is from 0 to 1.
         low, high = (np.nan_to_num(bound[:, 0], nan=limit) for bound, limit in zip(result.bounds, (0, 1), strict=True))
         for t, style in enumerate(styles):
-            charts.append(Bars(names, selection.values(low[t]), np.minimum(selection.values(high[t]), 1), style.header))
-    return charts
+            yield Bars(names, selection.values(low[t]), np.minimum(selection.values(high[t]), 1), style.header)

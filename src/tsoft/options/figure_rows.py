@@ -1,12 +1,17 @@
 """The rows that a figure shows, and their headings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from tsoft.core.block import Block
 from tsoft.errors import shortened, visible
+from tsoft.figures.axes import CHART_LINES, FIGURE_LINES, LINE, title_height
+from tsoft.figures.canvas import Canvas
 
 T = TypeVar("T")
+
+# The height of a chart of curves if there is room, and at least, in lines of text.
+HEIGHT, LEAST_HEIGHT = 7.0, 4.5
 
 
 def first_of(batches: Iterable[tuple[int, Callable[[int], T]]], count: int, note: Callable[[str], None]) -> list[T]:
@@ -20,6 +25,17 @@ def first_of(batches: Iterable[tuple[int, Callable[[int], T]]], count: int, note
     if total > count:
         note(f"the figure shows {count} of {total} rows; --rows N shows more")
     return rows
+
+
+def fitting_rows(page: Canvas, rows: Sequence[T], lines: float, least: float) -> Sequence[T]:
+    """Return the rows that fit into a figure, after it has grown for all of them. The chart of a row is `lines` lines
+    of text high if there is room for it, and at least `least`."""
+    page.grow(len(rows) * (lines + CHART_LINES) + FIGURE_LINES)
+    height = page.figure.get_figheight() * 72 / (LINE * page.theme.font_size) - title_height(page.figure)
+    count = max(1, int((height - FIGURE_LINES) / (least + CHART_LINES)))
+    if count < len(rows):
+        page.note(f"the figure has room for {count} of {len(rows)} rows; a larger --size shows more")
+    return rows[:count]
 
 
 def heading(block: Block) -> str:

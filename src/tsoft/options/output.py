@@ -32,6 +32,8 @@ TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz", "parquet", "safetensors")
 FIGURE_FORMATS = ("svg", "png", "pdf")
 PAGE_FORMAT = "html"
+# The formats that a terminal would show as noise.
+BINARY_FORMATS = (*ARRAY_FORMATS, "png", "pdf")
 # The formats that need an extra: its package and its name.
 EXTRAS = {
     "parquet": ("pyarrow", "parquet"),
@@ -236,9 +238,14 @@ class FigureOptions:
 
     size: Annotated[
         str,
-        _figure("--size", metavar="WxH", help="Width and height in inches, such as 6.4x4."),
+        _figure(
+            "--size",
+            metavar="WxH",
+            show_default="6.4x4, higher for many rows or classes",
+            help="Width and height in inches, such as 6.4x4.",
+        ),
         OnlyIn(*FIGURE_FORMATS),
-    ] = "6.4x4"
+    ] = ""
     dpi: Annotated[int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch."), OnlyIn("png")] = 150
     theme: Annotated[
         Literal["light", "dark", "paper"],
@@ -261,6 +268,8 @@ class FigureOptions:
         """The paper for a figure. Raise UsageError for a size that is not one."""
         from tsoft.figures.canvas import Paper
 
+        if not self.size:
+            return Paper(dpi=self.dpi, theme=self.theme, title=self.title, grows=True)
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)", self.size.strip())
         size = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
         if not all(_SMALLEST <= side <= _LARGEST for side in size):
@@ -356,8 +365,13 @@ def _check_format(format: str, output: OutputOptions, arrays: bool) -> None:
     if format == PAGE_FORMAT and not output.has_page:
         problem = "html is for the texts of generate, and of an API response in compute"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
-    if format in (*ARRAY_FORMATS, "png", "pdf") and output.file is None and _is_terminal(sys.stdout):
-        raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
+    if format in BINARY_FORMATS:
+        from tsoft.output.file import is_terminal
+
+        if is_terminal(output.file):
+            place = output.file if output.file not in (None, "-") else "stdout"
+            problem = f"{format} is binary, and {place} is a terminal"
+            raise UsageError(f"{problem}; write to a file, -o FILE.{format}, or to a pipe")
     if format in EXTRAS:
         from importlib.util import find_spec
 
@@ -421,7 +435,7 @@ def _is_terminal(stream: Any) -> bool:
 
 def is_watched(output: OutputOptions) -> bool:
     """Return whether to show progress: stderr is a terminal on which the result does not appear, too."""
-    return _is_terminal(sys.stderr) and not (output.file is None and _is_terminal(sys.stdout))
+    return _is_terminal(sys.stderr) and not (output.file in (None, "-") and _is_terminal(sys.stdout))
 
 
 def view(

@@ -78,6 +78,23 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
                 yield OutputStream(file, str(name), encoding, is_file=True)
 
 
+def is_terminal(name: str | None) -> bool:
+    """Return whether the file with this name, or stdout if `name` is None, is a terminal."""
+    descriptor = _descriptor(name)
+    if descriptor is not None:
+        return os.isatty(descriptor)
+    try:
+        if not stat.S_ISCHR(os.stat(str(name)).st_mode):
+            return False
+        descriptor = os.open(str(name), os.O_WRONLY | getattr(os, "O_NOCTTY", 0))
+    except OSError:
+        return False
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _descriptor(name: str | None) -> int | None:
     """Return the descriptor that a name such as /dev/stdout stands for, else None. Opening that name would truncate a
     file that stdout is redirected to."""

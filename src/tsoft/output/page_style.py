@@ -58,7 +58,7 @@ def _hex(color: Rgb) -> str:
 
 
 # The tooltip has a fixed place, beside the text or below it, so that it never covers the tokens around its token, and
-# the edge of the window never cuts it off.
+# the edge of the window never cuts it off: in a low window its text is smaller, so that 20 alternatives fit.
 _LAYOUT = """\
 :root { color-scheme: light dark }
 body { margin: 0; padding: 1.5rem 25rem 4rem 1.5rem; background: var(--paper); color: var(--ink);
@@ -74,20 +74,21 @@ section { margin-top: 1.5rem; border-top: 1px solid var(--line); padding-top: 1r
 .text span { box-shadow: inset -1px 0 var(--paper) }
 .text span:hover, .text span:focus { outline: 2px solid var(--ink) }
 .text span:empty::before { content: "·" }
-.text i::before { content: "\\21b5"; font-style: normal; opacity: .7 }
+.text i::before { content: "\\21b5"; font-style: normal; opacity: .75 }
 aside, .text span:hover::after, .text span:focus::after { position: fixed; box-sizing: border-box; inset: 0 0 0 auto;
   width: 23.5rem; padding: 1.5rem 1rem; overflow: auto; border-left: 1px solid var(--line); background: var(--paper);
-  color: var(--ink); font: .8125rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
-  direction: ltr; text-align: left }
+  color: var(--ink); font: clamp(.625rem, 2.1vh, .8125rem)/1.5 ui-monospace, monospace; white-space: pre-wrap;
+  overflow-wrap: anywhere; direction: ltr; text-align: left }
 .text span:focus::after { content: attr(data-t); z-index: 1 }
 .text span:hover::after { content: attr(data-t); z-index: 2 }
 aside { color: var(--muted) }
 @media (max-width: 60rem) {
-  body { padding: 1rem 1rem 26rem }
-  aside, .text span:hover::after, .text span:focus::after { inset: auto 0 0; width: auto; height: 24rem;
-    max-height: 50vh; padding: .6rem 1rem; border: 0; border-top: 1px solid var(--line) }
+  body { padding: 1rem 1rem min(32rem, 66vh) }
+  aside, .text span:hover::after, .text span:focus::after { inset: auto 0 0; width: auto; height: min(30rem, 62vh);
+    padding: .6rem 1rem; border: 0; border-top: 1px solid var(--line);
+    font-size: clamp(.5625rem, 1.48vh, .75rem); line-height: 1.35; columns: 20rem; column-fill: auto }
   aside { height: auto }
-  :root { scroll-padding-bottom: min(24rem, 50vh) }
+  :root { scroll-padding-bottom: min(31rem, 64vh) }
 }
 @media print { body { padding: 0 } aside { display: none } span { print-color-adjust: exact } }
 """

@@ -13,7 +13,11 @@ from tsoft.output.page_style import style_sheet
 
 # The number of tokens that are written at once.
 _BATCH = 500
-_HINT = "Point at a token, or press Tab, to see its probability, its rank and its alternatives."
+_HINT = (
+    "Point at a token to see its probability, its rank and its alternatives.\n"
+    "Click it to keep and scroll them.\n"
+    "Tab and Shift+Tab move from token to token."
+)
 # A line break shows a sign, which is no part of the text.
 _LINE_BREAK = "<i></i>\n"
 

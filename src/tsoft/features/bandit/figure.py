@@ -11,7 +11,7 @@ from tsoft.features.bandit.simulation import Exploration
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.overlays import draw_band
-from tsoft.figures.step_curves import draw_steps
+from tsoft.figures.step_curves import draw_step_legend, draw_steps
 
 
 def draw(page: Canvas, explorations: Sequence[Exploration]) -> None:
@@ -19,6 +19,7 @@ def draw(page: Canvas, explorations: Sequence[Exploration]) -> None:
     histories = [exploration.history for exploration in explorations]
     steps = evenly_spaced(len(histories[0].taus), MAX_STEPS)
     above, below = page.figure.subplots(2, 1, sharex=True)
+    draw_step_legend(above, names, page.theme)
     for i, history in enumerate(histories):
         regret, error = history.regret[steps], history.regret_se[steps]
         draw_band(above, steps, regret - error, regret + error, page.theme, color=i)

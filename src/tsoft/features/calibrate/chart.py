@@ -29,7 +29,8 @@ _LEGEND = (
     "mean confidence: the mean of the highest probability of each row",
 )
 _NOT_SIMULATED = "–: not simulated, because of --resamples 0"
-_FIT = "fit: the rows to which τ was fitted, so the measures are too favorable; --test FILE measures on other rows"
+TOO_FAVORABLE = "fit: the rows to which τ was fitted, so the measures are too favorable"
+_FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
 _FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 

@@ -1,48 +1,78 @@
 """The figure of a calibration: reliability diagrams before and after the fit, and the NLL over τ."""
 
+from collections.abc import Sequence
 from math import isnan, nan
 from typing import Any
 
 from tsoft.charts.style import tau_text
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.chart import TOO_FAVORABLE
 from tsoft.features.calibrate.reliability import Bins, Report
+from tsoft.figures.axes import LINE, title_height
 from tsoft.figures.calibration_diagrams import MARKS, NllCurve, ReliabilityBars, draw_counts, draw_nll, draw_reliability
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.chart_grid import add_legend, shrink_titles
 from tsoft.figures.class_charts import prob_text
+from tsoft.figures.figure_theme import Theme
 
 # The heights of a reliability diagram and of the counts below it, and the widths of two diagrams and of the NLL.
 HEIGHTS, WIDTHS = (5, 1), (5, 2)
+# A narrower figure, in font sizes, has no NLL.
+NARROWEST_WITH_NLL = 34
+# The title of a narrower diagram, in font sizes, has more lines.
+NARROWEST_TITLE = 11.5
+# The height of a line of diagrams if there is room, and at least, and that of the legend, in lines of text.
+LINES, LEAST_LINES, LEGEND_LINES = 15, 8, 6
 
 
 def draw(page: Canvas, calibration: Calibration) -> None:
     """Draw a line of reliability diagrams for the rows of the fit, and another one for those of the test. To their
     right is the NLL."""
-    lines = calibration.measured
-    left, right = page.figure.add_gridspec(1, 2, width_ratios=WIDTHS)
+    lines = _fitting_lines(page, calibration.measured)
+    has_nll = page.figure.get_figwidth() * 72 >= NARROWEST_WITH_NLL * page.theme.font_size
+    places = page.figure.add_gridspec(1, 1 + has_nll, width_ratios=WIDTHS[: 1 + has_nll])
+    width = page.figure.get_figwidth() * 72 / page.theme.font_size * (WIDTHS[0] / sum(WIDTHS) if has_nll else 1) / 2
+    breaks = ("\n", "\n") if width < NARROWEST_TITLE else ()
     # The NLL is outside of this grid, because a chart that spans lines would move them apart.
-    grid = left.subgridspec(2 * len(lines), 2, height_ratios=HEIGHTS * len(lines))
+    grid = places[0].subgridspec(2 * len(lines), 2, height_ratios=HEIGHTS * len(lines))
     for line, measured in enumerate(lines):
-        places = [[grid[2 * line + part, column] for part in range(2)] for column in range(2)]
-        _draw_rows(page, places, measured, is_last=line == len(lines) - 1)
-    axes = page.figure.add_subplot(right)
-    curve = _nll_curve(calibration)
-    draw_nll(axes, curve, page.theme)
-    axes.set_title(fit_title(curve))
-    axes.set_ylabel(f"NLL, {lines[0].data} data")
-    add_legend(page.figure, MARKS)
+        parts = [[grid[2 * line + part, column] for part in range(2)] for column in range(2)]
+        _draw_rows(page, parts, measured, is_last=line == len(lines) - 1, breaks=breaks)
+    if has_nll:
+        _draw_fit(page.figure.add_subplot(places[1]), calibration, page.theme)
+    else:
+        page.note("the figure has no room for the NLL over τ; a wider --size shows it")
+    add_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
     shrink_titles(page.figure)
+
+
+def _fitting_lines(page: Canvas, measured: Sequence[MeasuredRows]) -> Sequence[MeasuredRows]:
+    """Return the rows whose diagrams fit, the last of them first, because those of a test are not too favorable."""
+    page.grow(len(measured) * LINES + LEGEND_LINES)
+    height = page.figure.get_figheight() * 72 / (LINE * page.theme.font_size) - title_height(page.figure)
+    count = max(1, int((height - LEGEND_LINES) / LEAST_LINES))
+    if count < len(measured):
+        page.note("the figure has no room for the rows of the fit; a higher --size shows them")
+    return measured[-count:]
+
+
+def _draw_fit(axes: Any, calibration: Calibration, theme: Theme) -> None:
+    curve = _nll_curve(calibration)
+    draw_nll(axes, curve, theme)
+    axes.set_title(fit_title(curve))
+    axes.set_ylabel(f"NLL, {calibration.measured[0].data} data")
 
 
 def reliability_bars(bins: Bins) -> ReliabilityBars:
     return ReliabilityBars(bins.edges, bins.counts, bins.confidence, bins.accuracy)
 
 
-def report_title(report: Report) -> str:
-    """Return the temperature and the measures of a report, in two lines."""
+def report_title(report: Report, after_tau: str = ": ", after_ece: str = ", ") -> str:
+    """Return the temperature and the measures of a report, in two lines, or more if line breaks come after the
+    temperature and the ECE."""
     chance = report.equal_width.chance
-    by_chance = f", by chance {prob_text(chance.mean)}" if chance.is_simulated else ""
-    return f"{_tau(report.tau)}: NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
+    by_chance = f"{after_ece}by chance {prob_text(chance.mean)}" if chance.is_simulated else ""
+    return f"{_tau(report.tau)}{after_tau}NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
 
 
 def fit_title(curve: NllCurve) -> str:
@@ -59,14 +89,17 @@ def _tau(tau: float) -> str:
     return tau_text(float(f"{tau:.4g}"))
 
 
-def _draw_rows(page: Canvas, places: list[list[Any]], measured: MeasuredRows, *, is_last: bool) -> None:
-    """Draw the diagrams of some rows before and after the fit. Only those at the bottom have a name for their axis."""
+def _draw_rows(
+    page: Canvas, places: list[list[Any]], measured: MeasuredRows, *, is_last: bool, breaks: tuple[str, ...]
+) -> None:
+    """Draw the diagrams of some rows before and after the fit. Only those at the bottom have a name for their axis.
+    `breaks` are the line breaks of the titles."""
     top = max(int(report.equal_width.counts.max()) for report in measured.reports)
     for column, ((upper, lower), report) in enumerate(zip(places, measured.reports, strict=True)):
         bars = reliability_bars(report.equal_width)
         diagram = page.figure.add_subplot(upper)
         draw_reliability(diagram, bars, page.theme)
-        diagram.set_title(f"{measured.data}, {report_title(report)}")
+        diagram.set_title(f"{measured.data}, {report_title(report, *breaks)}")
         counts = page.figure.add_subplot(lower, sharex=diagram)
         draw_counts(counts, bars, top, page.theme)
         diagram.set_xlabel("")

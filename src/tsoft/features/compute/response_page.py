@@ -19,22 +19,33 @@ from tsoft.sampling.partial_distributions import PartialDistributions
 def response_page(results: Iterable[PartialDistributions], view: View) -> TextPage:
     """Return the page of the tokens of a response, each at one temperature. Tokens of several texts may alternate."""
     likelihoods, tokens, facts = TextLikelihoods(), defaultdict[int, list[PageToken]](list), dict[str, str]()
+    models = defaultdict[int, set[str]](set)
     for result in results:
         if not facts:
             facts = _facts(result)
         likelihoods.add(result)
         tokens[result.partial.text].append(page_token(result, view))
-    texts = [_text(key, chosen, tokens, view) for key, chosen in likelihoods.last_tokens.items()]
+        # The first pieces of a stream may not have it.
+        models[result.partial.text] |= {result.block.origin.model} - {""}
+    names = {text: ", ".join(sorted(found)) for text, found in models.items()}
+    is_one = len(set(names.values())) == 1
+    texts = [
+        _text(key, chosen, tokens, view, model="" if is_one else names[key.text])
+        for key, chosen in likelihoods.last_tokens.items()
+    ]
+    if is_one and (model := next(iter(names.values()))):
+        facts = {"model": model} | facts
     return new_page("API response", facts, texts)
 
 
 def _facts(result: PartialDistributions) -> dict[str, str]:
-    facts = {"temperature": tau_text(float(result.taus[0]))}
+    tau = tau_text(float(result.taus[0]))
+    facts = {"temperature": tau}
     if result.chain:
         facts["samplers"] = " → ".join(str(step) for step in result.chain.at(float(result.taus[0])))
     if result.engine is not None:
         facts["engine"] = result.engine
-    return facts | {"colors": "by the probability, or by its upper bound if only bounds are known"}
+    return facts | {"colors": f"by the probability at {tau}, or by its upper bound if only bounds are known"}
 
 
 def page_token(result: PartialDistributions, view: View) -> PageToken:
@@ -81,7 +92,8 @@ def _unlisted_text(low: np.ndarray, high: np.ndarray, view: View) -> str:
     return bounds_text(least, max(0.0, 1.0 - float(np.nansum(low))) + slack, view)
 
 
-def _text(key: TextKey, chosen: ChosenToken, tokens: dict[int, list[PageToken]], view: View) -> PageText:
+def _text(key: TextKey, chosen: ChosenToken, tokens: dict[int, list[PageToken]], view: View, *, model: str) -> PageText:
+    """Return the section of a text, with the name of its `model` unless it is empty."""
     summary = f"{chosen.tokens} token{'s' * (chosen.tokens != 1)}"
     measures = {
         "log-probability": chosen.text,
@@ -89,7 +101,8 @@ def _text(key: TextKey, chosen: ChosenToken, tokens: dict[int, list[PageToken]],
     }
     lines = [f"{name}: {_likelihood_text(likelihood, view)}" for name, likelihood in measures.items()]
     title = f"text {key.text}" if len(tokens) > 1 else ""
-    return PageText(title, (summary, *lines), tokens[key.text])
+    named = [f"model: {visible(model)}"] if model else []
+    return PageText(title, (*named, summary, *lines), tokens[key.text])
 
 
 def _likelihood_text(likelihood: Likelihood, view: View) -> str:

@@ -8,7 +8,7 @@ from tsoft.features.generate.chart import heading
 from tsoft.features.generate.diversity import summary
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.step_curves import Path, draw_paths
+from tsoft.figures.step_curves import Path, draw_paths, is_crowded
 from tsoft.models.decoding import Strategy
 
 
@@ -22,7 +22,8 @@ def draw(page: Canvas, strategies: Sequence[Strategy], seed: int | None) -> None
     axes = page.figure.subplots()
     draw_paths(axes, paths, page.theme, quantity="−ln probability so far (nats)", step_name=tokens)
     several = ", mean of several texts" if any(len(path.curves) > 1 for path in paths) else ""
-    axes.set_title(title_lines(axes, f"strategy: sequence perplexity{several}"))
+    straight = " (straight line)" if is_crowded(paths) else ""
+    axes.set_title(title_lines(axes, f"strategy: sequence perplexity{several}{straight}"))
 
 
 def _name(strategy: Strategy) -> str:

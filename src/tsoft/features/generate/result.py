@@ -67,7 +67,8 @@ class GenerateResult(Result):
         from tsoft.features.generate.generated_page import page_text
         from tsoft.options.page_parts import new_page
 
-        facts = {"model": self.model.name, "prompt": self.prompt}
+        colors = "by the probability with which each token was chosen"
+        facts = {"model": self.model.name, "prompt": self.prompt, "colors": colors}
         texts = (page_text(numbered, self.model, view) for numbered in self.texts)
         return new_page("Generated text", facts, texts)
 

@@ -9,12 +9,12 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import draw_legend, title_lines
+from tsoft.figures.axes import fitting_columns, label_once, title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.counts import Counts, draw_counts
-from tsoft.options.distribution_figure import MAX_COLUMNS
+from tsoft.figures.counts import Counts, draw_count_legend, draw_counts
+from tsoft.options.distribution_figure import bar_selection, rows_of_bars
 from tsoft.options.figure_rows import heading
-from tsoft.sampling.distributions import Distributions, ranked_classes
+from tsoft.sampling.distributions import Distributions
 
 # One sample of a row: at each temperature, after each chain.
 RowSamples = tuple[Sequence[Distributions], Sequence[Sample]]
@@ -22,21 +22,26 @@ RowSamples = tuple[Sequence[Distributions], Sequence[Sample]]
 
 def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
     count = max(len(samples) for _, samples in rows)
-    if count > MAX_COLUMNS:
-        page.note(f"the figure shows {MAX_COLUMNS} of {count} samples of a row; pass fewer temperatures")
-    grid = page.figure.subplots(len(rows), min(count, MAX_COLUMNS), squeeze=False, sharex="row", sharey="row")
+    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
+    if columns < count:
+        page.note(f"the figure has room for {columns} of {count} samples of a row; a larger --size shows more")
+    has_headings = len(rows) > 1
+    rows = rows[: len(rows_of_bars(page, [results for results, _ in rows], view))]
+    grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")
+    draw_count_legend(grid[0][0], page.theme, _draws(rows[0][1][0]))
     for axes, (results, samples) in zip(grid, rows, strict=True):
         # Charts side by side have the same classes.
-        selection = view.select(*ranked_classes(results, 0))
-        if len(selection.rest):
-            page.note(f"the figure shows {len(selection.shown)} classes and {len(selection.rest)} more as one bar")
-        for ax, sample in zip(axes, samples[:MAX_COLUMNS], strict=True):
-            draws = f"count, {sample.size:g} draws, seed {sample.seed}"
-            draw_counts(ax, _counts(sample, selection), page.theme, name=draws)
+        selection = bar_selection(page, axes[0], results, view)
+        for ax, sample in zip(axes, samples, strict=False):
+            draw_counts(ax, _counts(sample, selection), page.theme, name=_draws(sample))
             ax.set_title("\n".join(title_lines(ax, line) for line in _title(sample, view)))
-        if len(rows) > 1:
+        if has_headings:
             axes[0].set_ylabel(heading(results[0].block))
-    draw_legend(grid[0][0])
+    label_once(grid)
+
+
+def _draws(sample: Sample) -> str:
+    return f"count, {sample.size:g} draws, seed {sample.seed}"
 
 
 def _title(sample: Sample, view: View) -> list[str]:

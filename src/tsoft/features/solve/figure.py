@@ -12,12 +12,12 @@ from tsoft.core.block import Block
 from tsoft.features.solve.bounded_row import BoundedRow, SolveRow
 from tsoft.features.solve.chart import POINTS, REACH, measure_values
 from tsoft.features.solve.target import SolvedRow
-from tsoft.figures.axes import set_quantity, set_tau_axis, title_lines
+from tsoft.figures.axes import label_once, set_quantity, set_tau_axis, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.figure_theme import Theme
 from tsoft.figures.overlays import Mark, draw_band, draw_marks, draw_span, draw_target
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 from tsoft.sampling.apply_chains import compute_distributions
 
 # The text of a solution extends to about this factor of its temperature.
@@ -26,15 +26,18 @@ _BESIDE = 1.5
 
 def draw(page: Canvas, rows: Sequence[tuple[Block, SolveRow]], view: View) -> None:
     """Draw a chart for each row. Each block has one row."""
-    grid = page.figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axes, (block, row) in zip(grid, rows, strict=True):
+    has_headings = len(rows) > 1
+    rows = fitting_rows(page, rows, HEIGHT, LEAST_HEIGHT)
+    grid = page.figure.subplots(len(rows), 1, squeeze=False)
+    for axes, (block, row) in zip(grid[:, 0], rows, strict=True):
         if isinstance(row, BoundedRow):
             answer = _draw_bounds(axes, block, row, page.theme)
         else:
             answer = _draw_solutions(axes, block, row, view, page.theme)
         draw_target(axes, row.target.value, f"target {row.target.value:g}", page.theme)
-        start = f"{heading(block)}: " if len(rows) > 1 else ""
+        start = f"{heading(block)}: " if has_headings else ""
         axes.set_title(title_lines(axes, f"{start}{row.target.name} {row.target.value:g}: {answer}"))
+    label_once(grid)
 
 
 def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: Theme) -> str:

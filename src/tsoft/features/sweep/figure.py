@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,20 +10,27 @@ from tsoft.charts.curves import MAX_CURVES, measure_title
 from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
+from tsoft.figures.axes import fitting_names, label_once
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves, draw_heatmap
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import Distributions, measure_unit
+
+# The name of a class takes this many lines of text if there is room. A chart has room for at least this many names.
+_NAME, _FEWEST = 0.85, 6
 
 
 def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, measure: str, view: View) -> None:
     drawn_taus(results[0].taus, page.note, log=picture.is_log)
+    count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
+    lines = min(count + 1, len(results[0].block.names))
+    has_headings = len(results) > 1
+    results = fitting_rows(page, results, max(HEIGHT, _NAME * lines), max(LEAST_HEIGHT, _NAME * min(lines, _FEWEST)))
     grid = page.figure.subplots(len(results), 2, squeeze=False, width_ratios=(3, 2))
     for (left, right), full in zip(grid, results, strict=True):
         result = replace(full, taus=np.unique(full.taus))
-        count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
-        names, probs = most_probable(result, count)
+        names, probs = most_probable(result, _fitting(page, left, count, len(result.block.names)))
         # A response lists only a part of the tokens.
         part = "" if result.exact.all() else " among the listed tokens"
         draw_classes = draw_heatmap if picture.heatmap else draw_curves
@@ -30,6 +38,16 @@ def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, 
         values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)
         title = measure_title(measure, view, result.block.ensemble) + part
         draw_curves(right, [measure], result.taus, values[np.newaxis], page.theme, log=picture.is_log, quantity=title)
-        if len(results) > 1:
+        if has_headings:
             engine = f", {result.engine}" if result.engine else ""
             left.set_title(f"{heading(result.block)}{engine}")
+    label_once(grid)
+
+
+def _fitting(page: Canvas, axes: Any, count: int, classes: int) -> int:
+    """Return how many of the `count` most probable classes fit into a chart, together with a rest."""
+    room = fitting_names(axes)
+    if min(classes, count + 1) <= room:
+        return count
+    page.note(f"the figure has room for {room - 1} of {min(classes, count)} classes; a larger --size shows more")
+    return room - 1
