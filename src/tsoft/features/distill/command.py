@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT = ["1,2,4,8,16"]
 
-_SAME_ROWS = "both need the same rows"
-
 
 @dataclass(frozen=True)
 class TeacherTemperatures(TemperatureOptions):
@@ -266,24 +264,11 @@ def with_student(
 
     Raise InputError if the two differ in their number of rows or in their classes.
     """
-    pending: Block | None = None
-    for block in teacher:
-        first = 0
-        while first < len(block.logits):
-            pending = pending or next(student, None)
-            if pending is None:
-                rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
-                raise InputError(f"{source}: the student has {rows}, but the teacher has more; {_SAME_ROWS}")
-            count = min(len(block.logits) - first, len(pending.logits))
-            teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
-            _check_classes(teacher_part, student_part)
-            yield teacher_part, student_part
-            pending = pending.part(count, len(pending.logits)) if count < len(pending.logits) else None
-            first += count
-    pending = pending or next(student, None)
-    if pending is not None:
-        rows = f"{pending.first_row} row{'s' * (pending.first_row != 1)}"
-        raise InputError(f"{source}: the teacher has {rows}, but the student has more; {_SAME_ROWS}")
+    from tsoft.options.paired_rows import paired_rows
+
+    for pair in paired_rows(teacher, student, source, ("the teacher", "the student")):
+        _check_classes(*pair)
+        yield pair
 
 
 def _check_classes(teacher: "Block", student: "Block") -> None:
