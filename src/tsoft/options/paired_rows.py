@@ -1,9 +1,13 @@
-"""The rows of two inputs, in pairs."""
+"""The rows of two inputs, in pairs, and those to leave out."""
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from tsoft.core.block import Block
+from tsoft.core.softmax import Array
 from tsoft.errors import InputError
+from tsoft.input.class_lookup import IGNORED
 
 _SAME_ROWS = "both need the same rows"
 
@@ -34,3 +38,15 @@ def paired_rows(
 
 def _difference(source: str, shorter: str, rows: int, longer: str) -> str:
     return f"{source}: {shorter} has {rows} row{'s' * (rows != 1)}, but {longer} has more; {_SAME_ROWS}"
+
+
+def kept_runs(targets: Array | None, rows: int) -> list[tuple[int, int]]:
+    """Return the first index and the end of each run of rows whose target is not to be left out.
+
+    >>> kept_runs(np.array([1, -1, 0, 2]), 4), kept_runs(None, 4)
+    ([(0, 1), (2, 4)], [(0, 4)])
+    """
+    if targets is None or not (targets == IGNORED).any():
+        return [(0, rows)]
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], targets != IGNORED, [False]]))).reshape(-1, 2)
+    return [(int(first), int(stop)) for first, stop in bounds]

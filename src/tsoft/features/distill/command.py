@@ -224,6 +224,7 @@ def _with_targets(
     """Yield the pairs with these targets, if there are any, and without the rows to leave out."""
     from tsoft.input.class_lookup import IGNORED
     from tsoft.notes import note
+    from tsoft.options.paired_rows import kept_runs
 
     rows, ignored, differs = 0, 0, False
     for teacher, student in pairs:
@@ -237,24 +238,14 @@ def _with_targets(
                 note(difference)
             block = replace(block, targets=indices)
         rows += len(block.logits)
-        if block.targets is None or not (is_ignored := block.targets == IGNORED).any():
-            yield block, student
-            continue
-        ignored += int(is_ignored.sum())
-        for first, stop in _runs(~is_ignored):
+        if block.targets is not None:
+            ignored += int((block.targets == IGNORED).sum())
+        for first, stop in kept_runs(block.targets, len(block.logits)):
             yield block.part(first, stop), student and student.part(first, stop)
     if targets:
         targets.check_count(rows)
     if ignored:
         note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {options.ignored}")
-
-
-def _runs(kept: "Array") -> list[tuple[int, int]]:
-    """Return the first index and the end of each run of kept rows."""
-    import numpy as np
-
-    bounds = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]))).reshape(-1, 2)
-    return [(int(first), int(stop)) for first, stop in bounds]
 
 
 def with_student(
