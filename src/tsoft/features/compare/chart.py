@@ -8,6 +8,7 @@ from tsoft.charts.curves import chart_text, curve_chart
 from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
+from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.features.compare.comparison import ACCEPTANCES, CHOSEN
@@ -42,10 +43,11 @@ _ACCEPTANCES = (
     "greedy: p of B's most probable class, the share that A accepts if B always drafts it",
 )
 _TOKENS = "tokens: the expected tokens per step of A with {} drafted by B, if acceptances are independent"
-_BOUNDS = "… to …: bounds; the response does not list all tokens"
+_BOUNDS = "… to …, ≥ …: bounds, because a response does not list all tokens"
 _QUANTILES = "5 %, 50 %, 95 %: quantiles over the rows"
 # The numbers of temperatures in the tables.
 _TABLES, _TAU_ROWS = 3, 12
+_NAME_WIDTH = 16
 
 
 def draw_summary(summary: Summary, settings: Settings, draft_tokens: int, view: View, *, chart: bool) -> Iterator[str]:
@@ -90,6 +92,8 @@ def _measure_table(summary: Summary, settings: Settings, t: int, view: View) -> 
 def _range_text(name: str, low: float, high: float, view: View, *, share: bool = False) -> str:
     """Return a number, or its bounds if they differ."""
     texts = [_value_text(name, float(value), view, share=share) for value in (low, high)]
+    if low < high == np.inf:
+        return f"≥ {texts[0]}"
     return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
@@ -163,10 +167,10 @@ def draw_rows(rows: Iterable[ComparedRows], settings: Settings, count: int, view
 def _row_cells(rows: ComparedRows, settings: Settings, t: int, r: int, view: View) -> list[str]:
     """Return the cells of a row at a temperature: its number and key, the top classes, and the measures."""
     key = "" if rows.first.keys is None else f": {rows.first.keys[r]}"
-    tops = [
-        top_names(block, top[t, r : r + 1])[0] for block, top in zip((rows.first, rows.second), rows.tops, strict=True)
-    ]
-    cells = [visible(shortened(f"{rows.first.rows[r]}{key}", 16)), f"{settings.taus[t]:g}", *map(_name_text, tops)]
+    sides = zip((rows.first, rows.second), rows.tops, strict=True)
+    tops = [_name_text(top_names(block, indices[t, r : r + 1])[0], block) for block, indices in sides]
+    number = visible(shortened(f"{rows.first.rows[r]}{key}", _NAME_WIDTH))
+    cells = [number, f"{settings.taus[t]:g}", *tops]
     for name in (*NAMES, *ACCEPTANCES):
         if name not in rows.bounds:
             continue
@@ -176,7 +180,10 @@ def _row_cells(rows: ComparedRows, settings: Settings, t: int, r: int, view: Vie
     return cells
 
 
-def _name_text(name: str | int | None) -> str:
+def _name_text(name: str | int | None, block: Block) -> str:
+    """Return the name of a class; a token in quotes, which show its blanks."""
     if name is None:
         return "?"
-    return f"#{name}" if isinstance(name, int) else visible(shortened(name, 16))
+    if isinstance(name, int):
+        return f"#{name}"
+    return visible(shortened(name, _NAME_WIDTH)) if block.partial is None else repr(shortened(name, _NAME_WIDTH))

@@ -184,9 +184,9 @@ def tokens_per_step(acceptance: ArrayLike, draft_tokens: int) -> Array:
     array([1.    , 1.9375, 5.    ])
     """
     alpha = np.asarray(acceptance, np.float64)
-    if draft_tokens < 0:
+    if not draft_tokens >= 0:
         raise ValueError(f"draft_tokens must be at least 0, got {draft_tokens}")
-    if ((alpha < 0) | (alpha > 1)).any():
+    if not ((alpha >= 0) & (alpha <= 1)).all():
         raise ValueError("acceptance must be from 0 to 1")
     with np.errstate(divide="ignore", invalid="ignore"):
         # The difference 1 - alpha^(n + 1) would cancel near 1.
