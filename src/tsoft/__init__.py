@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.calibrate.reliability import reliability
-    from tsoft.features.compare.comparison import compare, tokens_per_step
+    from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
         epsilon_cutoff,
@@ -132,7 +132,7 @@ _MODULES = {
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
-    "features.compare.comparison": ("compare", "tokens_per_step"),
+    "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
 }
 

@@ -20,7 +20,7 @@ from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.compare.bounds import Bounds, Match, Side, bounds, partial_side
-from tsoft.features.compare.comparison import CHOSEN, MEASURES
+from tsoft.features.compare.model_comparison import CHOSEN, MEASURES
 
 INF = math.inf
 TEACHER, STUDENT = str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")

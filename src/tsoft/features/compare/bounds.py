@@ -122,7 +122,7 @@ class _Pieces:
 
 
 def bounds(first: Side, second: Side, match: Match, chosen: Places | None) -> dict[str, Bounds]:
-    """Return a lower and an upper bound on each measure of `tsoft.features.compare.comparison`, by its name.
+    """Return a lower and an upper bound on each measure of `tsoft.features.compare.model_comparison`, by its name.
 
     chosen: the index of the drawn class on each side, None if it is unlisted there; None if nothing is known of it.
     """

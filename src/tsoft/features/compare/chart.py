@@ -11,8 +11,8 @@ from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
-from tsoft.features.compare.comparison import ACCEPTANCES, CHOSEN
-from tsoft.features.compare.rows import ComparedRows, Settings, top_names
+from tsoft.features.compare.model_comparison import ACCEPTANCES, CHOSEN
+from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, top_names
 from tsoft.features.compare.summary import Summary
 
 # The names of the measures in a table, and their explanations.
@@ -50,7 +50,9 @@ _TABLES, _TAU_ROWS = 3, 12
 _NAME_WIDTH = 16
 
 
-def draw_summary(summary: Summary, settings: Settings, draft_tokens: int, view: View, *, chart: bool) -> Iterator[str]:
+def draw_summary(
+    summary: Summary, settings: ComparisonSettings, draft_tokens: int, view: View, *, chart: bool
+) -> Iterator[str]:
     """Yield the tables of the measures at a few temperatures, the table of the acceptance rates and, if `chart` is
     true, their curves."""
     for t in evenly_spaced(len(settings.taus), _TABLES):
@@ -66,13 +68,13 @@ def draw_summary(summary: Summary, settings: Settings, draft_tokens: int, view: 
         view.legend.add_lines(_BOUNDS)
 
 
-def taus_text(settings: Settings, t: int) -> str:
+def taus_text(settings: ComparisonSettings, t: int) -> str:
     """Return the temperatures of both as text."""
     text = tau_text(float(settings.taus[t]))
     return text if settings.draft_tau is None else f"{text}, {tau_text(settings.draft_tau)} for B"
 
 
-def _measure_table(summary: Summary, settings: Settings, t: int, view: View) -> str:
+def _measure_table(summary: Summary, settings: ComparisonSettings, t: int, view: View) -> str:
     """Return the means and the quantiles of the measures at one temperature; of a single row, its numbers."""
     header = [taus_text(settings, t), *(["mean", "5 %", "50 %", "95 %"] if summary.rows > 1 else [""])]
     lines = [header]
@@ -108,7 +110,7 @@ def _value_text(name: str, value: float, view: View, *, share: bool = False) -> 
     return sign + prob_text(abs(value), view.digits)
 
 
-def _acceptance_table(summary: Summary, settings: Settings, draft_tokens: int, view: View) -> str:
+def _acceptance_table(summary: Summary, settings: ComparisonSettings, draft_tokens: int, view: View) -> str:
     """Return the mean acceptance rates and the expected tokens at some temperatures, one per line."""
     tokens = summary.tokens(draft_tokens)
     lines = [["", *(text for name in ACCEPTANCES for text in (ACCEPTANCE_NAMES[name], "tokens"))]]
@@ -132,7 +134,7 @@ def acceptance_curves(summary: Summary) -> tuple[list[str], Array]:
     return list(ACCEPTANCE_NAMES.values()), np.stack([summary.statistics[name][0].mean for name in ACCEPTANCES])
 
 
-def _acceptance_chart(summary: Summary, settings: Settings, view: View) -> str:
+def _acceptance_chart(summary: Summary, settings: ComparisonSettings, view: View) -> str:
     """Return the curves of the acceptance rates; empty with fewer than two temperatures that an axis can show."""
     order = np.unique(settings.taus, return_index=True)[1]
     taus = settings.taus[order]
@@ -145,7 +147,7 @@ def _acceptance_chart(summary: Summary, settings: Settings, view: View) -> str:
     return chart_text(chart, view)
 
 
-def draw_rows(rows: Iterable[ComparedRows], settings: Settings, count: int, view: View) -> Iterator[str]:
+def draw_rows(rows: Iterable[ComparedRows], settings: ComparisonSettings, count: int, view: View) -> Iterator[str]:
     """Yield a table of the first rows, and the number of the others."""
     lines: list[list[str]] = []
     shown = total = 0
@@ -164,7 +166,7 @@ def draw_rows(rows: Iterable[ComparedRows], settings: Settings, count: int, view
     view.legend.add_lines(*_ACCEPTANCES)
 
 
-def _row_cells(rows: ComparedRows, settings: Settings, t: int, r: int, view: View) -> list[str]:
+def _row_cells(rows: ComparedRows, settings: ComparisonSettings, t: int, r: int, view: View) -> list[str]:
     """Return the cells of a row at a temperature: its number and key, the top classes, and the measures."""
     key = "" if rows.first.keys is None else f": {rows.first.keys[r]}"
     sides = zip((rows.first, rows.second), rows.tops, strict=True)

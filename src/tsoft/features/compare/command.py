@@ -130,7 +130,7 @@ def compare(
     from itertools import chain
 
     from tsoft.features.compare.result import RowsResult, SummaryResult
-    from tsoft.features.compare.rows import ComparedRows, Settings, compared_rows
+    from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, compared_rows
     from tsoft.features.compare.summary import summarize
     from tsoft.options.output import chosen_formats, kept_for, view, write
     from tsoft.options.plan import make_plan
@@ -141,7 +141,7 @@ def compare(
     plan = make_plan(samplers, parameters, temperatures.tau)
     _check_plan(plan, comparison)
     pairs = _pairs(files, reading, server, bounds, fields, comparison)
-    settings = Settings(parsed_temperatures(plan.taus), comparison.draft_tau, plan)
+    settings = ComparisonSettings(parsed_temperatures(plan.taus), comparison.draft_tau, plan)
     pair = next(pairs)
 
     def rows() -> Iterator[ComparedRows]:

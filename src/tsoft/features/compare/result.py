@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.features.compare.rows import ComparedRows, Settings, top_names
+from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, top_names
 from tsoft.features.compare.summary import ENDS, QUANTILE_NAMES, Summary
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
@@ -24,7 +24,7 @@ class SummaryResult(Result):
     expected tokens per step with this number of `draft_tokens`. A display has charts if `chart` is true."""
 
     compute: Callable[[], Summary]
-    settings: Settings
+    settings: ComparisonSettings
     draft_tokens: int
     chart: bool = True
 
@@ -61,7 +61,7 @@ class RowsResult(Result):
     """The measures of each row, computed when they are written. A display contains `shown` rows."""
 
     rows: Iterable[ComparedRows]
-    settings: Settings
+    settings: ComparisonSettings
     shown: int
     is_partial: bool
 
@@ -90,7 +90,7 @@ class RowsResult(Result):
         raise NotImplementedError
 
 
-def _tau_columns(settings: Settings) -> list[Column]:
+def _tau_columns(settings: ComparisonSettings) -> list[Column]:
     """Return the column of the temperatures, and of the draft's if they differ by option."""
     columns = [Column("tau", settings.taus)]
     return columns if settings.draft_tau is None else [*columns, Column("draft_tau", settings.draft_taus)]

@@ -10,7 +10,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.compare.bounds import Side, bounds, partial_side
 from tsoft.features.compare.classes import Pair
-from tsoft.features.compare.comparison import CHOSEN, MEASURES, measures
+from tsoft.features.compare.model_comparison import CHOSEN, MEASURES, measures
 from tsoft.options.plan import Plan
 from tsoft.options.response_notes import require_exact
 from tsoft.sampling.apply_chains import PIECE_SIZE, compute_distributions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Settings:
+class ComparisonSettings:
     """The temperatures, (k,), that of the draft if it differs, and the samplers that apply to both distributions."""
 
     taus: Array
@@ -55,7 +55,7 @@ class ComparedRows:
     chosen: Sequence[str | int | None] | None = None
 
 
-def compared_rows(pair: Pair, settings: Settings) -> Iterator[ComparedRows]:
+def compared_rows(pair: Pair, settings: ComparisonSettings) -> Iterator[ComparedRows]:
     """Yield the measures of a pair in pieces that fit in memory."""
     if pair.match is not None:
         yield _partial_row(pair, settings)
@@ -65,7 +65,7 @@ def compared_rows(pair: Pair, settings: Settings) -> Iterator[ComparedRows]:
         yield _whole_rows(pair.first.part(start, start + step), pair.second.part(start, start + step), settings)
 
 
-def _whole_rows(first: Block, second: Block, settings: Settings) -> ComparedRows:
+def _whole_rows(first: Block, second: Block, settings: ComparisonSettings) -> ComparedRows:
     results = [_measures_at(first, second, taus, settings.plan) for taus in settings.pairs]
     values = {name: np.array([result[name] for result, _ in results]) for name in results[0][0]}
     tops = np.stack([np.array(tops) for _, tops in results], axis=1)
@@ -86,7 +86,7 @@ def _measures_at(
     return result, tops
 
 
-def _partial_row(pair: Pair, settings: Settings) -> ComparedRows:
+def _partial_row(pair: Pair, settings: ComparisonSettings) -> ComparedRows:
     assert pair.match
     results, tops = [], []
     for tau, draft_tau in settings.pairs:

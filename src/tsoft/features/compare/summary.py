@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.features.compare.comparison import ACCEPTANCES, tokens_per_step
+from tsoft.features.compare.model_comparison import ACCEPTANCES, tokens_per_step
 from tsoft.features.compare.rows import ComparedRows
 
 # The quantiles, and the ends of their names.

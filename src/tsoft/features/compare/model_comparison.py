@@ -31,7 +31,7 @@ CHOSEN = "chosen_change"
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ModelComparison:
     """Measures of the difference between a target's distribution p and a draft's q, each of shape (...) or (k, ...).
     The result of `tsoft.compare`.
 
@@ -63,7 +63,7 @@ class Comparison:
     greedy_acceptance: Array
 
 
-def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: float | None = None) -> Comparison:
+def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: float | None = None) -> ModelComparison:
     """Compare two distributions over the same classes, and return the acceptance rates of speculative decoding.
 
     Parameters
@@ -79,7 +79,7 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
 
     Returns
     -------
-    Comparison
+    ModelComparison
         The Kullback-Leibler divergences, the total variation, whether the most probable class is the same, and the
         acceptance rates.
 
@@ -104,9 +104,9 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
     >>> import tsoft
     >>> result = tsoft.compare([2, 1, 0], [1, 1, 0], tau=[0.5, 1])
     >>> result.acceptance.round(4)
-    array([0.6014, 0.7573])
+    array([0.6015, 0.7571])
     >>> result.kl.round(4)
-    array([0.3832, 0.1196])
+    array([0.3493, 0.1196])
     """
     z, v = validate_logits(target), validate_logits(draft)
     if z.shape != v.shape:
@@ -121,7 +121,9 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
         for t, u in zip(taus.reshape(-1).tolist(), draft_taus.reshape(-1).tolist(), strict=True)
     ]
     shape = taus.shape + z.shape[:-1]
-    return Comparison(**{name: np.array([result[name] for result in results]).reshape(shape)[()] for name in MEASURES})
+    return ModelComparison(
+        **{name: np.array([result[name] for result in results]).reshape(shape)[()] for name in MEASURES}
+    )
 
 
 def measures(log_p: Array, log_q: Array, top_p: Array, top_q: Array) -> dict[str, Array]:
