@@ -39,7 +39,7 @@ def statistics(values: Array) -> Statistics:
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class RowSummary:
     """The measures of all rows, by their names: a lower and an upper bound, (2, k, rows) each. `is_partial` is true if
     the bounds of some row may differ. `first` are the first of these rows."""
 
@@ -65,7 +65,7 @@ class Summary:
         }
 
 
-def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> Summary:
+def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> RowSummary:
     """Return the summary of all rows. Only their measures are kept in memory."""
     pieces: dict[str, list[Array]] = {}
     first: ComparedRows | None = None
@@ -76,4 +76,4 @@ def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> Summary:
     assert first
     joined = {name: np.concatenate(some, axis=2) for name, some in pieces.items()}
     both = {name: np.broadcast_to(values, (2, *values.shape[1:])) for name, values in joined.items()}
-    return Summary(first, both, is_partial)
+    return RowSummary(first, both, is_partial)
