@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.features.compare.model_comparison import ACCEPTANCES, CHOSEN
 from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, top_names
-from tsoft.features.compare.summary import RowSummary
+from tsoft.features.compare.summary import ComparisonSummary
 
 # The names of the measures in a table, and their explanations.
 NAMES = {
@@ -51,7 +51,7 @@ _NAME_WIDTH = 16
 
 
 def draw_summary(
-    summary: RowSummary, settings: ComparisonSettings, draft_tokens: int, view: View, *, chart: bool
+    summary: ComparisonSummary, settings: ComparisonSettings, draft_tokens: int, view: View, *, chart: bool
 ) -> Iterator[str]:
     """Yield the tables of the measures at a few temperatures, the table of the acceptance rates and, if `chart` is
     true, their curves."""
@@ -74,7 +74,7 @@ def taus_text(settings: ComparisonSettings, t: int) -> str:
     return text if settings.draft_tau is None else f"{text}, {tau_text(settings.draft_tau)} for B"
 
 
-def _measure_table(summary: RowSummary, settings: ComparisonSettings, t: int, view: View) -> str:
+def _measure_table(summary: ComparisonSummary, settings: ComparisonSettings, t: int, view: View) -> str:
     """Return the means and the quantiles of the measures at one temperature; of a single row, its numbers."""
     header = [taus_text(settings, t), *(["mean", "5 %", "50 %", "95 %"] if summary.rows > 1 else [""])]
     lines = [header]
@@ -110,7 +110,7 @@ def _value_text(name: str, value: float, view: View, *, share: bool = False) -> 
     return sign + prob_text(abs(value), view.digits)
 
 
-def _acceptance_table(summary: RowSummary, settings: ComparisonSettings, draft_tokens: int, view: View) -> str:
+def _acceptance_table(summary: ComparisonSummary, settings: ComparisonSettings, draft_tokens: int, view: View) -> str:
     """Return the mean acceptance rates and the expected tokens at some temperatures, one per line."""
     tokens = summary.tokens(draft_tokens)
     lines = [["", *(text for name in ACCEPTANCES for text in (ACCEPTANCE_NAMES[name], "tokens"))]]
@@ -125,7 +125,7 @@ def _acceptance_table(summary: RowSummary, settings: ComparisonSettings, draft_t
     return text_tables(lines, view.screen)
 
 
-def acceptance_curves(summary: RowSummary) -> tuple[list[str], Array]:
+def acceptance_curves(summary: ComparisonSummary) -> tuple[list[str], Array]:
     """Return the names and the values, (names, k), of the mean acceptance rates over τ: each, or both bounds of the
     first one if a distribution is partial."""
     if summary.is_partial:
@@ -134,7 +134,7 @@ def acceptance_curves(summary: RowSummary) -> tuple[list[str], Array]:
     return list(ACCEPTANCE_NAMES.values()), np.stack([summary.statistics[name][0].mean for name in ACCEPTANCES])
 
 
-def _acceptance_chart(summary: RowSummary, settings: ComparisonSettings, view: View) -> str:
+def _acceptance_chart(summary: ComparisonSummary, settings: ComparisonSettings, view: View) -> str:
     """Return the curves of the acceptance rates; empty with fewer than two temperatures that an axis can show."""
     order = np.unique(settings.taus, return_index=True)[1]
     taus = settings.taus[order]

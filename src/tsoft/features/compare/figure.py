@@ -8,7 +8,7 @@ from tsoft.charts.style import tau_text
 from tsoft.core.softmax import Array
 from tsoft.features.compare.chart import acceptance_curves
 from tsoft.features.compare.rows import ComparisonSettings
-from tsoft.features.compare.summary import RowSummary
+from tsoft.features.compare.summary import ComparisonSummary
 from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
@@ -18,7 +18,7 @@ from tsoft.options.figure_taus import drawn_taus
 _BINS = 20
 
 
-def draw(page: Canvas, summary: RowSummary, settings: ComparisonSettings) -> None:
+def draw(page: Canvas, summary: ComparisonSummary, settings: ComparisonSettings) -> None:
     """Draw the acceptance rates over τ on the left. On the right, draw a histogram of the total variation over the rows
     at the temperature nearest to 1."""
     left, right = page.figure.subplots(1, 2, width_ratios=(3, 2))

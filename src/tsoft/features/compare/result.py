@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, top_names
-from tsoft.features.compare.summary import ENDS, QUANTILE_NAMES, RowSummary
+from tsoft.features.compare.summary import ENDS, QUANTILE_NAMES, ComparisonSummary
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
 from tsoft.output.row_keys import id_column
@@ -23,7 +23,7 @@ class SummaryResult(Result):
     """The mean and the quantiles of each measure over the rows, which `compute` returns when they are written, and the
     expected tokens per step with this number of `draft_tokens`. A display has charts if `chart` is true."""
 
-    compute: Callable[[], RowSummary]
+    compute: Callable[[], ComparisonSummary]
     settings: ComparisonSettings
     draft_tokens: int
     chart: bool = True

@@ -70,7 +70,9 @@ def _whole_rows(first: Block, second: Block, settings: ComparisonSettings) -> Co
     values = {name: np.array([result[name] for result, _ in results]) for name in results[0][0]}
     tops = np.stack([np.array(tops) for _, tops in results], axis=1)
     chosen = None if first.targets is None else [_name(first, target) for target in first.targets.tolist()]
-    return ComparedRows(first, second, {name: np.stack([each, each]) for name, each in values.items()}, tops, chosen)
+    return ComparedRows(
+        first, second, {name: np.broadcast_to(each, (2, *each.shape)) for name, each in values.items()}, tops, chosen
+    )
 
 
 def _measures_at(

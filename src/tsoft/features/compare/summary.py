@@ -39,7 +39,7 @@ def statistics(values: Array) -> Statistics:
 
 
 @dataclass(frozen=True, eq=False)
-class RowSummary:
+class ComparisonSummary:
     """The measures of all rows, by their names: a lower and an upper bound, (2, k, rows) each. `is_partial` is true if
     the bounds of some row may differ. `first` are the first of these rows."""
 
@@ -65,7 +65,7 @@ class RowSummary:
         }
 
 
-def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> RowSummary:
+def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> ComparisonSummary:
     """Return the summary of all rows. Only their measures are kept in memory."""
     pieces: dict[str, list[Array]] = {}
     first: ComparedRows | None = None
@@ -74,6 +74,7 @@ def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> RowSummary:
         for name, bounds in each.bounds.items():
             pieces.setdefault(name, []).append(bounds if is_partial else bounds[:1])
     assert first
-    joined = {name: np.concatenate(some, axis=2) for name, some in pieces.items()}
+    # The pieces of a measure are released before those of the next are joined.
+    joined = {name: np.concatenate(pieces.pop(name), axis=2) for name in list(pieces)}
     both = {name: np.broadcast_to(values, (2, *values.shape[1:])) for name, values in joined.items()}
-    return RowSummary(first, both, is_partial)
+    return ComparisonSummary(first, both, is_partial)
