@@ -251,6 +251,30 @@ def test_a_token_that_only_one_side_lists_is_bounded_by_the_cap_of_the_other() -
     assert found["same_top"] == (0.0, 0.0)
 
 
+def test_unlisted_probability_may_be_where_no_side_lists_any() -> None:
+    with np.errstate(divide="ignore"):
+        z, v = np.log([0.7, 0.0, 0.3, 0.0]), np.log([0.0, 0.6, 0.0, 0.4])
+    assert bounds_of(z, v, (1, 1), 1.0, knows_classes=True)["acceptance"][0] == 0
+
+
+def test_bounds_are_narrow_although_the_unlisted_probability_is_not() -> None:
+    """At τ = 1.5, twenty unlisted classes have from 0.15 to 0.34. Of the lower bounds on KL for each of these
+    probabilities, the least is nearly the result."""
+    z = np.log([0.7, 0.2, *[0.005] * 20])
+    v = np.log([0.1, 0.8, *[0.005] * 20])
+    side, order = shown(z, 2, 1.5, 22)
+    low, high = side.mass
+    assert (low, high) == pytest.approx((0.15, 0.34), abs=0.1)
+    assert high - low > 0.1
+    q = tsoft.softmax(v, 1.5)
+    among = np.exp(side.log_among)
+    lumped = [
+        entropy([*among * (1 - mass), mass], [*q[order], 1 - q[order].sum()]) for mass in np.linspace(low, high, 200)
+    ]
+    found = bounds_of(z, v, (2, 22), 1.5, knows_classes=True)["kl"][0]
+    assert 0.85 * min(lumped) < found <= min(lumped) + 1e-9
+
+
 # The command
 
 
@@ -465,6 +489,22 @@ def test_samplers_make_responses_exact(tmp_path: Path) -> None:
     assert "the distribution depends on tokens that the response does not list" in complaint(
         one, other, "--top-k", "3", code=2
     )
+
+
+def test_tokens_that_share_their_text_count_as_unlisted(tmp_path: Path) -> None:
+    one = tmp_path / "a.json"
+    listed = [{"token": token, "logprob": math.log(prob)} for token, prob in (("x", 0.5), ("x", 0.3), ("a", 0.12))]
+    drawn = {"token": "a", "logprob": math.log(0.12), "top_logprobs": listed}
+    one.write_text(json.dumps({"choices": [{"index": 0, "logprobs": {"content": [drawn]}}]}))
+    other = response_file(tmp_path / "b.json", ("x", {"x": 0.5, "a": 0.3}))
+    done = here("compare", str(one), other, "--per-row", "-f", "json")
+    assert "row 0: several tokens have the text 'x'; tsoft treats these as unlisted" in done.stderr
+    found = json.loads(done.stdout)[0]
+    # The most probable token may be any of them.
+    assert (found["top"], found["draft_top"], found["same_top_low"], found["same_top_high"]) == (None, "x", 0, 1)
+    assert found["chosen_change_low"] == pytest.approx(0.18, abs=1e-5)
+    # 0.12 of a, and of the rest of A all that B has: 0.5 of x, which is not above A's 0.5, and 0.2.
+    assert found["acceptance_high"] == pytest.approx(0.82, abs=1e-5)
 
 
 def test_responses_with_different_numbers_of_texts(tmp_path: Path) -> None:
