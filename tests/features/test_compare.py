@@ -375,6 +375,9 @@ def test_a_mask_on_one_side_makes_kl_infinite() -> None:
     [
         (["-", "-"], "only one of FILE_A and FILE_B can read stdin; pass files or arguments for the others"),
         (["-", STUDENT, "--tau", "-"], "only one of FILE_A and --tau can read stdin; pass files or arguments"),
+        ([], "compare needs two files, such as tsoft compare target.npy draft.npy"),
+        ([TEACHER], "compare needs two files"),
+        (["2", "1"], "compare takes two files, and '2' is not a file; write each distribution to a file"),
         ([TEACHER, ""], "FILE_B needs a file name"),
         ([TEACHER, STUDENT, "--draft-tau", "-1"], "--draft-tau: -1 is not a temperature; pass a number from 0 to inf"),
         ([TEACHER, STUDENT, "--rows", "5"], "--rows has no effect without --per-row; add --per-row"),
@@ -383,6 +386,8 @@ def test_a_mask_on_one_side_makes_kl_infinite() -> None:
         ([TEACHER, STUDENT, "--top-k", "2", "--like", "all"], "--like: compare applies the rules of one engine"),
         ([TEACHER, STUDENT, "--labels", "a,b,c,d"], "--labels has no effect, because both inputs name their classes"),
         ([TEACHER, STUDENT, "--per-row", "-f", "svg"], "--per-row has no effect on svg"),
+        ([TEACHER, STUDENT, "--per-row", "--no-chart"], "--no-chart has no effect on compare --per-row"),
+        ([TEACHER, STUDENT, "--per-row", "--draft-tokens", "4"], "--draft-tokens has no effect on compare --per-row"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str) -> None:
@@ -416,6 +421,16 @@ def test_true_classes_are_the_chosen_ones(tmp_path: Path) -> None:
     draft.write_text("dog,cat,target\n0,1,dog\n1,1,dog\n")
     message = "row 1: the true class, or the next token, is 'cat' in A and 'dog' in B; both need the same rows"
     assert complaint(str(target), str(draft)) == message
+
+
+def test_rows_to_leave_out(tmp_path: Path) -> None:
+    target, draft = tmp_path / "a.csv", saved(tmp_path / "b.npy", [[1.0, 0], [0, 1], [2, 0]])
+    target.write_text("cat,dog,target\n2,0,1\n1,3,-100\n0,0,0\n")
+    done = here("compare", str(target), draft, "--per-row", "--ignore-index", "-100", "-f", "json")
+    assert [record["row"] for record in json.loads(done.stdout)] == [0, 2]
+    assert "tsoft leaves out 1 of 3 rows" in done.stderr
+    target.write_text("cat,dog,target\n2,0,-100\n1,3,-100\n0,0,-100\n")
+    assert "no row remains; remove --ignore-index" in complaint(str(target), draft, "--ignore-index", "-100")
 
 
 # Responses

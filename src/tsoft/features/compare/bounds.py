@@ -18,6 +18,8 @@ from tsoft.core.softmax import Array, log_softmax
 
 # A wider range of the unlisted probability is cut into this number of pieces.
 WIDE, PIECES = 1e-3, 8
+# Sums of probabilities have a smaller rounding error.
+ROUNDING = 1e-13
 
 Bounds = tuple[float, float]
 # The index of a class on each side, None where it is not listed.
@@ -173,7 +175,9 @@ def _acceptance_high(p: _Pieces, q: _Pieces) -> Array:
     common = np.minimum(p.both[1], q.both[1]).sum(1)
     on_first = np.minimum(np.minimum(p.only[1], q.cap[:, np.newaxis]).sum(1), q.mass[1])
     on_second = np.minimum(np.minimum(q.only[1], p.cap[:, np.newaxis]).sum(1), p.mass[1])
-    return np.asarray(np.minimum(common + np.minimum(p.mass[1] + on_first, q.mass[1] + on_second), 1.0))
+    high = common + np.minimum(p.mass[1] + on_first, q.mass[1] + on_second)
+    # A sum of 1 is rounded, and 1 - high must not be above the total variation.
+    return np.where(high > 1.0 - ROUNDING, 1.0, high)
 
 
 def _acceptance_low(p: _Pieces, q: _Pieces, match: Match) -> Array:

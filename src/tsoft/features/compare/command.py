@@ -27,23 +27,43 @@ if TYPE_CHECKING:
     from tsoft.input.read_options import TargetSource
     from tsoft.options.plan import Plan
 
+DRAFT_TOKENS = 4
+
 
 @dataclass(frozen=True)
 class ComparedFiles:
     """The files of both distributions."""
 
     first: Annotated[
-        str,
+        str | None,
         typer.Argument(metavar="FILE_A", show_default=False, help="Logits of A, the target model; - is stdin."),
-    ]
+    ] = None
     second: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE_B",
             show_default=False,
             help="Logits of B, the draft or another model, for the same rows and classes; - is stdin.",
         ),
-    ]
+    ] = None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of both files. Raise UsageError for a missing one, and for a number that is no file."""
+        from os.path import exists
+
+        from tsoft.input.fields import is_number
+
+        if self.first is None or self.second is None:
+            raise UsageError("compare needs two files, such as tsoft compare target.npy draft.npy")
+        if "" in (self.first, self.second):
+            raise UsageError(f"{'FILE_B' if self.first else 'FILE_A'} needs a file name")
+        for name in (self.first, self.second):
+            if is_number(name) and not exists(name):
+                raise UsageError(
+                    f"compare takes two files, and {name!r} is not a file; write each distribution to a file"
+                )
+        return self.first, self.second
 
 
 @dataclass(frozen=True)
@@ -55,15 +75,16 @@ class ComparisonOptions:
         typer.Option("--draft-tau", metavar="τ", show_default="that of --tau", help="Temperature of B."),
     ] = None
     draft_tokens: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--draft-tokens",
             min=0,
             max=1_000_000,
             metavar="γ",
+            show_default="4",
             help="Number of tokens that the draft proposes per step of the target.",
         ),
-    ] = 4
+    ] = None
     all_positions: Annotated[
         bool,
         typer.Option(
@@ -136,56 +157,67 @@ def compare(
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
 
-    _check(files, comparison, temperatures, display)
+    names = files.names
+    _check(names, comparison, temperatures, display, charts)
     chosen = chosen_formats(output, comparison, display, charts, figure)
     plan = make_plan(samplers, parameters, temperatures.tau)
     _check_plan(plan, comparison)
-    pairs = _pairs(files, reading, server, bounds, fields, comparison)
+    pairs = _pairs(names, reading, server, bounds, fields, comparison)
     settings = ComparisonSettings(parsed_temperatures(plan.taus), comparison.draft_tau, plan)
-    pair = next(pairs)
+    first = next(pairs, None)
+    if first is None:
+        raise InputError(f"every row has the target {fields.ignore_index}, so no row remains; remove --ignore-index")
+    # Samplers and --listed-only make a response exact.
+    is_partial = first.match is not None and not (plan.has_chain or bounds.listed_only)
 
     def rows() -> Iterator[ComparedRows]:
-        for each in chain([pair], pairs):
+        for each in chain([first], pairs):
+            if (each.match is None) != (first.match is None):
+                raise InputError(f"row {each.first.first_row}: an input is only in part an API response; split it")
             if plan.has_chain:
                 plan.note(each.first, settings.taus)
             yield from compared_rows(each, settings)
 
-    is_partial = _is_partial(pair) and not plan.has_chain
     if comparison.per_row:
-        kept = kept_for(chosen, rows())
+        by_row = RowsResult(kept_for(chosen, rows()), settings, display.rows or 20, is_partial)
         for file, format in chosen:
-            write(
-                RowsResult(kept, settings, display.rows or 20, is_partial), format, file, lambda: view(output), figure
-            )
+            write(by_row, format, file, lambda: view(output), figure)
         return
     summary = cache(lambda: summarize(rows(), is_partial=is_partial))
+    draft_tokens = DRAFT_TOKENS if comparison.draft_tokens is None else comparison.draft_tokens
     for file, format in chosen:
-        result = SummaryResult(summary, settings, comparison.draft_tokens, charts.chart is not False)
+        result = SummaryResult(summary, settings, draft_tokens, charts.chart is not False)
         write(result, format, file, lambda: view(output), figure)
 
 
 def _check(
-    files: ComparedFiles, comparison: ComparisonOptions, temperatures: TemperatureOptions, display: RowDisplayOptions
+    files: tuple[str, str],
+    comparison: ComparisonOptions,
+    temperatures: TemperatureOptions,
+    display: RowDisplayOptions,
+    charts: DiagramOptions,
 ) -> None:
     """Raise UsageError if several options read stdin, or for an option without effect or out of range."""
     from tsoft.input.source import stdin_conflict
+    from tsoft.options.output import refuse
     from tsoft.options.temperatures import pieces
 
     sources = {
-        "FILE_A": files.first,
-        "FILE_B": files.second,
+        "FILE_A": files[0],
+        "FILE_B": files[1],
         "--tau": "-" if "-" in pieces(temperatures.tau) else None,
     }
     readers = [name for name, file in sources.items() if file == "-"]
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
-    for name in ("FILE_A", "FILE_B"):
-        if sources[name] == "":
-            raise UsageError(f"{name} needs a file name")
     if comparison.draft_tau is not None and not comparison.draft_tau >= 0:
         raise UsageError(f"--draft-tau: {comparison.draft_tau:g} is not a temperature; pass a number from 0 to inf")
     if display.rows is not None and not comparison.per_row:
         raise UsageError("--rows has no effect without --per-row; add --per-row")
+    if comparison.per_row:
+        refuse("compare --per-row", charts)
+        if comparison.draft_tokens is not None:
+            raise UsageError("--draft-tokens has no effect on compare --per-row; remove --draft-tokens")
 
 
 def _check_plan(plan: "Plan", comparison: ComparisonOptions) -> None:
@@ -196,7 +228,7 @@ def _check_plan(plan: "Plan", comparison: ComparisonOptions) -> None:
 
 
 def _pairs(
-    files: ComparedFiles,
+    files: tuple[str, str],
     reading: ReadingOptions,
     server: ServerOptions,
     bounds: BoundsOptions,
@@ -221,13 +253,13 @@ def _pairs(
     sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
     inputs = [
         _Input(replace(options, file=file), source, name)
-        for file, source, name in zip((files.first, files.second), sources, NAMES, strict=True)
+        for file, source, name in zip(files, sources, NAMES, strict=True)
     ]
     _check_responses(inputs, server, bounds, comparison)
     first, second = (each.blocks(bounds, labels) for each in inputs)
     if labels is not None and all(each.first.labels is not None for each in inputs):
         raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
-    return pairs(first, second, files.second, all_positions=comparison.all_positions)
+    return pairs(first, second, files[1], all_positions=comparison.all_positions)
 
 
 class _Input:
@@ -283,8 +315,3 @@ def _check_responses(
             raise UsageError(f"{option} works only with an API response, and no input is one; remove {option}")
     if comparison.all_positions and responses == 1:
         raise UsageError("--all-positions works only with two API responses; remove --all-positions")
-
-
-def _is_partial(pair: "Pair") -> bool:
-    """Return whether a response does not list all classes of a distribution."""
-    return any(block.partial is not None and block.partial.unlisted != 0 for block in (pair.first, pair.second))

@@ -6,6 +6,7 @@ from itertools import chain
 from tsoft.core.block import Block
 from tsoft.errors import InputError, joined, shortened
 from tsoft.features.compare.classes import NAMES, ClassMatcher, Pair
+from tsoft.input.class_lookup import IGNORED
 from tsoft.notes import note
 from tsoft.options.paired_rows import kept_runs, paired_rows
 
@@ -23,11 +24,16 @@ def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_p
     else:
         rows = paired_rows(first, second, source, NAMES)
     matcher = ClassMatcher()
+    total = ignored = 0
     for one, other in rows:
         _check_keys(one, other)
         _check_targets(one, other)
+        total += len(one.logits)
+        ignored += 0 if one.targets is None else int((one.targets == IGNORED).sum())
         for start, stop in kept_runs(one.targets, len(one.logits)):
             yield matcher.pair(one.part(start, stop), other.part(start, stop))
+    if ignored:
+        note(f"tsoft leaves out {ignored} of {total} rows, whose target is that of --ignore-index")
 
 
 def _check_keys(first: Block, second: Block) -> None:
