@@ -130,7 +130,7 @@ def acceptance_curves(summary: ComparisonSummary) -> tuple[list[str], Array]:
     first one if a distribution is partial."""
     if summary.is_partial:
         bounds = [each.mean for each in summary.statistics["acceptance"]]
-        return ["acceptance, at least", "acceptance, at most"], np.stack(bounds)
+        return ["at least", "at most"], np.stack(bounds)
     return list(ACCEPTANCE_NAMES.values()), np.stack([summary.statistics[name][0].mean for name in ACCEPTANCES])
 
 

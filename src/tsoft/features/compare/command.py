@@ -158,8 +158,8 @@ def compare(
     from tsoft.options.temperatures import parsed_temperatures
 
     names = files.names
-    _check(names, comparison, temperatures, display, charts)
     chosen = chosen_formats(output, comparison, display, charts, figure)
+    _check(names, comparison, temperatures, display, charts)
     plan = make_plan(samplers, parameters, temperatures.tau)
     _check_plan(plan, comparison)
     pairs = _pairs(names, reading, server, bounds, fields, comparison)

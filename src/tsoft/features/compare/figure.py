@@ -46,5 +46,6 @@ def _draw_histogram(axes: Any, bounds: Array, page: Canvas, *, is_partial: bool)
     axes.set_xlim(0, top)
     axes.set_xlabel("total variation")
     axes.set_ylabel("rows")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     if is_partial:
         axes.legend(loc="best")
