@@ -491,6 +491,9 @@ def test_a_response_is_compared_with_a_whole_distribution(tmp_path: Path) -> Non
     assert found["total_variation_low"] == pytest.approx(distances.min(), abs=1e-5)
     assert "B has no class 'a', which A lists" in complaint(one, whole, "--labels", "w,b,c,d")
     assert "B does not name its classes; pass --labels @FILE" in complaint(one, whole)
+    options = ["--labels", "a,b,c,d", "--vocab-size", "4"]
+    assert "--vocab-size has no effect, because one input has every class" in complaint(one, whole, *options, code=2)
+    assert "vocab-size" not in here("compare", one, whole, *options[:2]).stderr
 
 
 def test_samplers_make_responses_exact(tmp_path: Path) -> None:
@@ -513,7 +516,7 @@ def test_tokens_that_share_their_text_count_as_unlisted(tmp_path: Path) -> None:
     one.write_text(json.dumps({"choices": [{"index": 0, "logprobs": {"content": [drawn]}}]}))
     other = response_file(tmp_path / "b.json", ("x", {"x": 0.5, "a": 0.3}))
     done = here("compare", str(one), other, "--per-row", "-f", "json")
-    assert "row 0: several tokens have the text 'x'; tsoft treats these as unlisted" in done.stderr
+    assert "row 0: several tokens have the text 'x'; tsoft treats such tokens as unlisted" in done.stderr
     found = json.loads(done.stdout)[0]
     # The most probable token may be any of them.
     assert (found["top"], found["draft_top"], found["same_top_low"], found["same_top_high"]) == (None, "x", 0, 1)

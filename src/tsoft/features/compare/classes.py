@@ -1,9 +1,8 @@
 """The classes of the two inputs that belong together."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
@@ -50,12 +49,12 @@ class _Labels:
 
 class ClassMatcher:
     """Finds the classes that belong together: by label if both inputs have labels, else by index. Blocks of one input
-    usually share their labels, so those of the last blocks are kept. Each note is printed once."""
+    usually share their labels, so those of the last blocks are kept. Each kind of note is printed once."""
 
     def __init__(self) -> None:
         self._last: list[_Labels | None] = [None, None]
         self._order: tuple[_Labels, _Labels, Array] | None = None
-        self._note: Callable[[str], None] = cache(note)
+        self._noted: set[str] = set()
 
     def pair(self, first: Block, second: Block) -> Pair:
         """Return a pair of blocks with the same rows. Raise InputError if their classes differ."""
@@ -65,6 +64,11 @@ class ClassMatcher:
             if block.labels is None:
                 raise InputError(f"{block.location}: {name} does not name its classes; pass --labels @FILE")
         return self._matched(first, second)
+
+    def _note(self, kind: str, message: str) -> None:
+        if kind not in self._noted:
+            self._noted.add(kind)
+            note(message)
 
     def _labels(self, block: Block, side: int) -> _Labels:
         assert block.labels is not None
@@ -83,7 +87,7 @@ class ClassMatcher:
                 raise InputError(f"{place} has {classes} in row {second.first_row}; both need the same classes")
             if first.labels or second.labels:
                 named = NAMES[0 if first.labels else 1]
-                self._note(f"only {named} names its classes, so tsoft takes those of both in their order")
+                self._note("order", f"only {named} names its classes, so tsoft takes those of both in their order")
             return second
         labels, others = self._labels(first, 0), self._labels(second, 1)
         if self._order is None or self._order[0] is not labels or self._order[1] is not others:
@@ -125,8 +129,8 @@ class ClassMatcher:
         repeated = {label for label, count in Counter(block.labels).items() if count > 1}
         unclear = repeated | ambiguous.intersection(block.labels)
         if unclear:
-            texts = repr(shortened(min(unclear)))
-            self._note(f"row {block.first_row}: several tokens have the text {texts}; tsoft treats these as unlisted")
+            problem = f"several tokens have the text {shortened(min(unclear))!r}"
+            self._note("unclear", f"row {block.first_row}: {problem}; tsoft treats such tokens as unlisted")
         is_kept = ~block.partial.unknown & [label not in unclear for label in block.labels]
         return block if is_kept.all() else _listing(block, np.flatnonzero(is_kept))
 

@@ -8,7 +8,14 @@ import typer
 
 from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import BoundsOptions, LogitsOptions, ReadingOptions, ServerOptions, TargetFieldOptions
+from tsoft.options.input import (
+    BoundsOptions,
+    ListedOptions,
+    LogitsOptions,
+    ReadingOptions,
+    ServerOptions,
+    TargetFieldOptions,
+)
 from tsoft.options.output import (
     TEXT_FORMATS,
     DiagramOptions,
@@ -256,7 +263,10 @@ def _pairs(
         for file, source, name in zip(files, sources, NAMES, strict=True)
     ]
     _check_responses(inputs, server, bounds, comparison)
-    first, second = (each.blocks(bounds, labels) for each in inputs)
+    # The other input of a single response has every class, so that no size of the vocabulary is needed.
+    are_both = all(each.first.partial is not None for each in inputs)
+    listed = bounds if are_both else ListedOptions(bounds.listed_only)
+    first, second = (each.blocks(listed, labels) for each in inputs)
     if labels is not None and all(each.first.labels is not None for each in inputs):
         raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
     return pairs(first, second, files[1], all_positions=comparison.all_positions)
@@ -274,7 +284,7 @@ class _Input:
         self.first = next(read)
         self._rest = read
 
-    def blocks(self, bounds: BoundsOptions, labels: "Labels | None") -> "Iterator[Block]":
+    def blocks(self, bounds: ListedOptions, labels: "Labels | None") -> "Iterator[Block]":
         """Return all blocks, with the options for an API response if it is one."""
         from itertools import chain
 
@@ -315,3 +325,5 @@ def _check_responses(
             raise UsageError(f"{option} works only with an API response, and no input is one; remove {option}")
     if comparison.all_positions and responses == 1:
         raise UsageError("--all-positions works only with two API responses; remove --all-positions")
+    if bounds.vocab_size is not None and responses == 1:
+        raise UsageError("--vocab-size has no effect, because one input has every class; remove --vocab-size")
