@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,18 +157,21 @@ def match_of(first: Array, second: Array, classes: int | None) -> Match:
     return Match(places[0], places[1], only[0], only[1], neither)
 
 
-def shown(z: Array, count: int, tau: float, classes: int | None) -> tuple[Side, Array]:
-    """Return a side that shows the most probable classes, or all of them."""
+def shown(z: Array, count: int, tau: float, classes: int | None, applied_tau: float = 1.0) -> tuple[Side, Array]:
+    """Return a side that shows the most probable classes after a server's temperature, or all of them."""
     if count == len(z):
         return Side(tsoft.log_softmax(z, tau), top=int(z.argmax())), np.arange(len(z))
-    partial, order = listed(tsoft.log_softmax(z), count, classes)
-    return partial_side(partial, tau), order
+    partial, order = listed(tsoft.log_softmax(z, applied_tau), count, classes)
+    return partial_side(replace(partial, tau=applied_tau), tau), order
 
 
-def bounds_of(z: Array, v: Array, counts: tuple[int, int], tau: float, knows_classes: bool) -> dict[str, Bounds]:
+def bounds_of(
+    z: Array, v: Array, counts: tuple[int, int], tau: float, knows_classes: bool, applied_tau: float = 1.0
+) -> dict[str, Bounds]:
     knows_classes |= max(counts) == len(z)
     classes = len(z) if knows_classes else None
-    (first, indices), (second, others) = shown(z, counts[0], tau, classes), shown(v, counts[1], tau, classes)
+    first, indices = shown(z, counts[0], tau, classes, applied_tau)
+    second, others = shown(v, counts[1], tau, classes)
     place = np.flatnonzero(others == indices[0])
     chosen = (0, int(place[0]) if len(place) else None)
     return bounds(first, second, match_of(indices, others, classes), chosen)
@@ -182,6 +186,7 @@ def bounds_of(z: Array, v: Array, counts: tuple[int, int], tau: float, knows_cla
     counts=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     tau=st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.5, 4.0, INF]),
     knows_classes=st.booleans(),
+    applied_tau=st.sampled_from([0.5, 1.0, 2.0]),
 )
 def test_true_values_are_within_the_bounds_if_a_part_is_hidden(
     seed: int,
@@ -191,12 +196,13 @@ def test_true_values_are_within_the_bounds_if_a_part_is_hidden(
     counts: tuple[int, int],
     tau: float,
     knows_classes: bool,
+    applied_tau: float,
 ) -> None:
     rng = np.random.default_rng(seed)
     z = rng.normal(size=classes) * scale
     v = z + rng.normal(size=classes) * distance
     counts = min(counts[0], classes), min(counts[1], classes)
-    found = bounds_of(z, v, counts, tau, knows_classes)
+    found = bounds_of(z, v, counts, tau, knows_classes, applied_tau)
     result = tsoft.compare(z, v, tau)
     # The drawn class is the first listed one: the most probable one, or class 0 of a whole distribution.
     index = 0 if counts[0] == classes else int(z.argmax())
