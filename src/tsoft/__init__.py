@@ -37,10 +37,14 @@ Two models
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
-    smoothing        bend the logits (quadratic sampling)
+    smoothing        bend the logits (quadratic and cubic sampling)
+    soft_cap         squeeze the logits between two limits
+    edt              divide by a temperature that falls with the entropy
+    adaptive_temperature  multiply by a polynomial of the entropy
     top_k            keep the k most probable classes
     top_p            keep the most probable classes that together have the probability p
     min_p            keep classes at least p times as probable as the top one
+    p_less           keep classes above the sum of the squared probabilities
     typical          keep classes with a surprise near the entropy
     top_n_sigma      keep logits at most n standard deviations below the top
     top_h            keep the most probable classes up to a share of the entropy
@@ -71,11 +75,15 @@ if TYPE_CHECKING:
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
+        adaptive_temperature,
+        edt,
         epsilon_cutoff,
         eta_cutoff,
         logit_bias,
         min_p,
+        p_less,
         smoothing,
+        soft_cap,
         tail_free,
         temperature,
         top_a,
@@ -89,7 +97,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LogitsError",
+    "adaptive_temperature",
     "compare",
+    "edt",
     "entropy",
     "epsilon_cutoff",
     "eta_cutoff",
@@ -99,12 +109,14 @@ __all__ = [
     "logit_bias",
     "margin",
     "min_p",
+    "p_less",
     "perplexity",
     "plot",
     "reliability",
     "sample",
     "sample_counts",
     "smoothing",
+    "soft_cap",
     "soft_targets",
     "softmax",
     "solve",
