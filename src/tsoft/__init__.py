@@ -22,6 +22,7 @@ Measures
     top              the index of the most probable class
     top_prob         the probability of the most probable class
     margin           the highest minus the second-highest probability
+    varentropy       the variance of the surprise -log(p)
 
 Temperatures
     solve            the temperature at which a measure reaches a target
@@ -66,7 +67,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
-    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
+    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
@@ -132,13 +133,14 @@ __all__ = [
     "top_p",
     "top_prob",
     "typical",
+    "varentropy",
     "xtc",
 ]
 
 # The modules of the names that are not samplers.
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
-    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob"),
+    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),
