@@ -547,7 +547,8 @@ def test_edt_of_a_certain_distribution_is_greedy(dtype: type) -> None:
     # Of equal classes, no temperature is too low.
     assert samplers.edt(np.array([2.0, 2.0, -inf], dtype), 1e300).tolist() == [0.0, 0.0, -inf]
     last = np.finfo(dtype).max
-    for z in (np.array([last, -last, last], dtype), np.array([0.0, -1e-30, 0.0], dtype)):
+    for numbers in ([last, -last, last], [0.0, -1e-30, 0.0]):
+        z: Any = np.array(numbers, dtype)
         for scaled in (samplers.edt(z, 0.1), samplers.adaptive_temperature(z)):
             assert scaled.dtype == dtype
             assert scaled[0] == scaled[2] == 0

@@ -135,8 +135,8 @@ SAMPLERS = {
                 _P(
                     "smoothing_curve",
                     "X",
-                    "With --smoothing-factor: replace the square of the distance d below the highest logit by"
-                    " d²·((3 - X) + (X - 1)·d) / 2.",
+                    "With --smoothing-factor: replace each logit by max - F·d²·((3 - X) + (X - 1)·d) / 2, with"
+                    " d = max - logit.",
                     0,
                     inf,
                     1,
