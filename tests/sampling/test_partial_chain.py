@@ -1,5 +1,6 @@
 """Samplers on a partial distribution: the truth is inside the bounds, and exact results are right."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -330,19 +331,22 @@ def test_p_less_on_listed_classes() -> None:
     np.testing.assert_array_equal(mixture.undecided, [False, True, False])
 
 
-def test_a_rounded_response_has_an_interval_after_a_temperature_of_its_entropy() -> None:
-    """The true log-probabilities are anywhere in the rounding of the printed ones."""
-    printed = np.array([-0.91, -1.23])
-    partial = PartialDistribution(np.array([*printed, -3.04]), 0, -3.04)
-    random = np.random.default_rng(5)
-    for step in (Step(SAMPLERS["edt"], (3.0,)), Step(SAMPLERS["adaptive_temperature"], (1.0,))):
-        *_, mixture = mixtures(partial, [*steps(("top_k", 2)), step])
-        low, high = mixture.log_bounds
-        assert (high[:2] - low[:2] > 0.005).all()
-        for _ in range(50):
-            truth = tsoft.log_softmax(apply_step(step, printed + random.uniform(-0.005, 0.005, 2)))
-            assert (low[:2] <= truth).all()
-            assert (truth <= high[:2]).all()
+@pytest.mark.parametrize(("name", "values"), [("edt", (0.5,)), ("adaptive_temperature", (1.0,)), ("smoothing", (2, 3))])
+@pytest.mark.parametrize("printed", [[-0.91, -1.23], [-0.11, -3.23], [-1.03, -1.24, -1.52, -2.81]])
+def test_a_rounded_response_has_an_interval_after_a_function_of_every_logit(
+    name: str, values: tuple[float, ...], printed: list[float]
+) -> None:
+    """The true log-probabilities are anywhere in the rounding of the printed ones. At the corners of that region the
+    distribution is farthest from that of the printed numbers."""
+    partial = PartialDistribution(np.array([*printed, -5.04]), 0, -5.04)
+    step, count = Step(SAMPLERS[name], values), len(printed)
+    *_, mixture = mixtures(partial, [*steps(("top_k", count)), step])
+    low, high = (bound[:count] for bound in mixture.log_bounds)
+    assert (np.exp(high) - np.exp(low) < 0.1).all()
+    for signs in itertools.product([-1, 0, 1], repeat=count):
+        truth = tsoft.log_softmax(apply_step(step, np.array(printed) + 0.00499 * np.array(signs)))
+        assert (low <= truth).all()
+        assert (truth <= high).all()
 
 
 def test_a_step_that_removes_every_listed_class_is_an_error() -> None:

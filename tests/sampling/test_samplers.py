@@ -137,6 +137,12 @@ def test_a_threshold_treats_ties_alike(name: str, row: Row, u: float) -> None:
         assert len({*is_kept[np.equal(row, value)].tolist()}) == 1
 
 
+def test_p_less_keeps_equally_probable_classes() -> None:
+    """The sum of the squares is the probability of each class, but it is rounded."""
+    for n in range(1, 200):
+        assert np.isfinite(samplers.p_less(np.zeros(n))).all(), n
+
+
 def test_ties_at_the_top_stay_if_all_classes_are_below_the_threshold() -> None:
     """As in transformers' EpsilonLogitsWarper, which keeps each score that is not below the highest."""
     z = [0.0, 1.0, 1.0, -1.0]
