@@ -140,14 +140,14 @@ async def moving(page: Page) -> None:
 
 @key("a")
 async def adding(page: Page) -> None:
-    await page.press("a", "down", "down", "enter")
+    await page.press("a", *["down"] * 5, "enter")
     assert page.option("--top-n-sigma") == "1"
     assert re.search("› top_n_\\S+ +1 ", page.text("#sliders"))
     await page.press("right")
     assert page.option("--top-n-sigma") == "1.1"
     await page.press("a", "escape")
     assert page.option("--top-n-sigma") == "1.1"
-    await page.press("a", "down", "down", "enter")
+    await page.press("a", *["down"] * 5, "enter")
     assert page.option("--top-n-sigma") is None
 
 
