@@ -22,6 +22,7 @@ Measures
     top              the index of the most probable class
     top_prob         the probability of the most probable class
     margin           the highest minus the second-highest probability
+    varentropy       the variance of the surprise -log(p)
 
 Temperatures
     solve            the temperature at which a measure reaches a target
@@ -30,13 +31,21 @@ Temperatures
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
 
+Two models
+    compare          how far two distributions differ, and the acceptance rates of speculative decoding
+    tokens_per_step  the expected tokens per step of speculative decoding
+
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
-    smoothing        bend the logits (quadratic sampling)
+    smoothing        bend the logits (quadratic and cubic sampling)
+    soft_cap         squeeze the logits between two limits
+    edt              divide by a temperature that falls with the entropy
+    adaptive_temperature  multiply by a polynomial of the entropy
     top_k            keep the k most probable classes
     top_p            keep the most probable classes that together have the probability p
     min_p            keep classes at least p times as probable as the top one
+    p_less           keep classes above the sum of the squared probabilities
     typical          keep classes with a surprise near the entropy
     top_n_sigma      keep logits at most n standard deviations below the top
     top_h            keep the most probable classes up to a share of the entropy
@@ -64,19 +73,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
-    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
+    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.calibrate.reliability import reliability
+    from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
+        adaptive_temperature,
+        edt,
         epsilon_cutoff,
         eta_cutoff,
         logit_bias,
         min_p,
+        p_less,
         smoothing,
+        soft_cap,
         tail_free,
         temperature,
         top_a,
@@ -92,7 +106,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LogitsError",
     "adaptive_p",
+    "adaptive_temperature",
+    "compare",
     "dry",
+    "edt",
     "entropy",
     "epsilon_cutoff",
     "eta_cutoff",
@@ -103,6 +120,7 @@ __all__ = [
     "margin",
     "min_p",
     "mirostat",
+    "p_less",
     "penalties",
     "perplexity",
     "plot",
@@ -110,12 +128,14 @@ __all__ = [
     "sample",
     "sample_counts",
     "smoothing",
+    "soft_cap",
     "soft_targets",
     "softmax",
     "solve",
     "tail_free",
     "temperature",
     "thermodynamics",
+    "tokens_per_step",
     "top",
     "top_a",
     "top_h",
@@ -124,18 +144,20 @@ __all__ = [
     "top_p",
     "top_prob",
     "typical",
+    "varentropy",
     "xtc",
 ]
 
 # The modules of the names that are not samplers.
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
-    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob"),
+    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
+    "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
     "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),
 }

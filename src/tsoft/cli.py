@@ -22,6 +22,7 @@ from tsoft.output.encodings import adapt_standard_streams
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
 GROUPS = {
     "One distribution": ("compute", "sweep", "solve", "sample", "explore", "learn"),
+    "Two distributions": ("compare",),
     "Language models": ("next", "generate"),
     "Calibration and distillation": ("calibrate", "distill"),
     "Exploration and physics": ("anneal", "bandit"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from pairs import Measure, Pair, call
 
-from tsoft.features.distill.soft_targets import divergence
+from tsoft.core.divergence import divergence
 
 ROWS, CLASSES, TAU = 2000, 1000, 4.0
 

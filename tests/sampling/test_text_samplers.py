@@ -347,7 +347,7 @@ def test_penalties_that_a_response_cannot_tell(options: tuple[str, ...], problem
 def test_generate_penalizes_the_prompt_and_the_text(tmp_path: Path) -> None:
     (tmp_path / "corpus").write_text(CORPUS)
     model = ("--ngram", str(tmp_path / "corpus"), "--order", "1")
-    options = ("--repetition-penalty", "1.3", "--frequency-penalty", "0.4", "--penalty-last-n", "3")
+    options = ("--presence-penalty", "0.3", "--frequency-penalty", "0.4", "--penalty-last-n", "3")
     done = here("generate", "a b", *model, *options, "--seed", "5", "--max-tokens", "30", "--format", "json")
     [text] = json.loads(done.stdout)
     listed = json.loads(here("next", "a b", *model).stdout)
@@ -356,7 +356,7 @@ def test_generate_penalizes_the_prompt_and_the_text(tmp_path: Path) -> None:
     tokens = [token["token"] for token in text["logprobs"]]
     for i, token in enumerate(text["logprobs"]):
         window = [*prompt, *tokens[:i]][-3:]
-        z = [penalized(logit, window.count(label), 1.3, 0.0, 0.4) for label, logit in zip(labels, logits, strict=True)]
+        z = [penalized(logit, window.count(label), 1.0, 0.3, 0.4) for label, logit in zip(labels, logits, strict=True)]
         assert token["chosen_prob"] == pytest.approx(float(softmax(z)[labels.index(token["token"])]), rel=1e-9)
     assert len(set(itertools.pairwise(tokens))) > 5
     assert inf > text["sequence_perplexity"] > 1

@@ -50,8 +50,8 @@ def wrapped(text: str, width: int, lines: int) -> str:
     """Return a text in at most this many lines of this width, shortened if necessary. A character of Chinese, Japanese
     or Korean is as wide as two others.
 
-    >>> wrapped("a rather long label of a class", 12, 2), wrapped("日本語の名前", 6, 2)
-    ('a rather\\nlong label…', '日本語\\nの名前')
+    >>> wrapped("a rather long label of a class", 12, 2), wrapped("日本日本日本", 6, 2)
+    ('a rather\\nlong label…', '日本日\\n本日本')
     """
     parts = [part.replace(_SECOND, "") for part in textwrap.wrap(_spaced(text), width)] or [text]
     if len(parts) > lines:

@@ -8,11 +8,10 @@ from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.history import TextSource
+from tsoft.options.history_options import TextSource, TokenNames
 from tsoft.options.names import split_names
-from tsoft.options.plan import Plan
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
-from tsoft.sampling.chain import chain_of
+from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
@@ -33,10 +32,10 @@ Error = Callable[[str], TsoftError]
 
 def planned(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, text: TextSource | None
-) -> Plan:
-    """Return the plan. Typed options override the settings file."""
+) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...], tuple[bytes, ...], TokenNames | None]":
+    """Return the fields of the plan. Typed options override the settings file."""
     settings = _settings(samplers.settings)
-    typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
+    typed = {name: float(value) for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
     values = dict(settings.values if settings else ()) | typed
@@ -66,7 +65,7 @@ def planned(
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
     engines = _supporting_engines(engines, order, values, allows_omission="all" in like)
     chains = tuple(chain_of(engine, order, on, values) for engine in engines or (None,))
-    return Plan(taus, chains, biases, breakers, history)
+    return taus, chains, biases, breakers, history
 
 
 def _breakers(typed: list[str] | None, on: list[Sampler]) -> tuple[bytes, ...]:
@@ -184,17 +183,7 @@ def _order(
             if settings and switch.name in values:
                 ignored = f"{settings.name(switch.name)} of {source}"
                 note(f"tsoft ignores {ignored}, because {source} does not list {sampler.name}")
-    _check_raw_logits(order, on, values)
     return order
-
-
-def _check_raw_logits(order: tuple[Sampler, ...], on: list[Sampler], values: dict[str, float]) -> None:
-    """Raise UsageError for a sampler that needs raw logits after the temperature, which shifts them."""
-    after_tau = order[order.index(SAMPLERS["temperature"]) + 1 :] if SAMPLERS["temperature"] in order else ()
-    for sampler in after_tau:
-        for parameter in sampler.parameters if sampler in on else ():
-            if parameter.needs_raw_logits and values.get(parameter.name, parameter.off) != parameter.off:
-                raise UsageError(f"{parameter.option} needs raw logits; list {sampler.name} before temperature")
 
 
 def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:

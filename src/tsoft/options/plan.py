@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.softmax import Array
     from tsoft.options.chain_notes import ChainNotes
-    from tsoft.options.history import TextSource, TokenNames
+    from tsoft.options.history_options import TextSource, TokenNames
     from tsoft.sampling.chain import Chain
     from tsoft.sampling.distributions import Distributions
     from tsoft.sampling.history import History
@@ -128,4 +128,4 @@ def make_plan(
         return Plan(taus)
     from tsoft.options.chains import planned
 
-    return planned(samplers, parameters, taus, text)
+    return Plan(*planned(samplers, parameters, taus, text))

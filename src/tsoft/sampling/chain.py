@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tsoft.core.block import Block
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
-from tsoft.sampling.step import AllRemovedError, Step
+from tsoft.sampling.step import AllRemovedError, RawLogitsError, Step
 
 # Rows with more classes than this pass through a chain one by one, so that removed classes cost nothing in the
 # steps that follow.
@@ -213,6 +214,26 @@ class Chain:
                 before, after = (float(softmax(mixture.merged_logits)[index]) for mixture in mixtures)
                 states.append(update(step.values, before, after) if after else step.values[-1])
         return self.with_states(states)
+
+    def require_raw_logits(self, block: Block) -> None:
+        """Raise RawLogitsError if a step needs the raw logits, and the block or the steps before it do not have them.
+
+        >>> from tsoft.core.block import Origin
+        >>> chain = Chain((Step(SAMPLERS["soft_cap"], (30,)),))
+        >>> chain.require_raw_logits(Block(np.zeros((1, 2)), origin=Origin("prob")))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        tsoft.sampling.step.RawLogitsError: row 0: soft_cap 30 needs the raw logits, but probabilities determine ...
+        """
+        for i, step in enumerate(self.steps):
+            if not step.needs_raw_logits:
+                continue
+            row, name = block.first_row, step.sampler.name
+            if quantity := block.quantity_without_constant:
+                reason = f"{quantity} determine them only up to a constant"
+                raise RawLogitsError(row, step, reason, f"remove {name}, or pass the model's logits")
+            if shift := next((before.sampler.name for before in self.steps[:i] if before.sampler.shifts_logits), None):
+                fix = f"list {name} before {shift} in the order of the samplers"
+                raise RawLogitsError(row, step, f"{shift}, which precedes it, subtracts the highest logit", fix)
 
     @property
     def has_temperature(self) -> bool:

@@ -17,8 +17,9 @@ from typing import Any
 @dataclass(frozen=True, eq=False, repr=False)
 class SamplerParameter:
     """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no
-    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer. With
-    `needs_raw_logits`, the effect changes with a constant that is added to all logits."""
+    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer. The option of a
+    flag takes no value: the parameter only switches its sampler on (1) or off (0). With `needs_raw_logits`, the effect
+    changes with a constant that is added to all logits, so it is refused where that constant is unknown."""
 
     name: str
     metavar: str
@@ -29,6 +30,7 @@ class SamplerParameter:
     exclusive_low: bool = False
     whole: bool = False
     needs_raw_logits: bool = False
+    is_flag: bool = False
 
     @property
     def option(self) -> str:
@@ -57,11 +59,14 @@ class Sampler:
 
     The first of the `parameters` turns the sampler on, or each of the first few, by the number of `switches`; the
     others are `off` unless set. With `by_chance`, the first is the probability with which the sampler is applied, and
-    is not passed to the function. The `name` is llama.cpp's if llama.cpp has the sampler; the first parameter's name
-    and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`: a function in a module of
-    cutoffs returns a `Cutoff`, any other returns logits. With `needs_history`, the first argument after the logits is
-    a `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw, and
-    `initial_state` a function that returns its value, from the first parameter's value and its own.
+    is not passed to the function; nor is a flag. The `name` is llama.cpp's if llama.cpp has the sampler; the first
+    parameter's name and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`: a function
+    in a module of cutoffs returns a `Cutoff`, any other returns logits.
+
+    A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown. With
+    `needs_history`, the first argument after the logits is a `History`. `state`, if any, names a function in `states`
+    that changes the last parameter after each draw, and `initial_state` a function that returns its value, from the
+    first parameter's value and its own.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Sampler:
     needs_history: bool = False
     state: str | None = None
     initial_state: str | None = None
+    shifts_logits: bool = False
 
     @property
     def switch_parameters(self) -> tuple[SamplerParameter, ...]:
@@ -132,6 +138,12 @@ def _imported(path: str) -> Callable[..., Any]:
 
 _P = SamplerParameter
 
+
+def _flag(name: str, help: str) -> SamplerParameter:
+    """Return the parameter of a sampler that has no number to set."""
+    return SamplerParameter(name, "", help, 0, 1, 0, whole=True, is_flag=True)
+
+
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
 BIAS = _P(
     "logit_bias",
@@ -145,6 +157,22 @@ BIAS = _P(
 SAMPLERS = {
     sampler.name: sampler
     for sampler in (
+        # A model has its cap in its last layer, before any sampler.
+        Sampler(
+            "soft_cap",
+            "samplers.soft_cap",
+            (
+                _P(
+                    "soft_cap",
+                    "C",
+                    "Soft cap: replace each logit by C·tanh(logit / C), which is between -C and C.",
+                    0,
+                    inf,
+                    exclusive_low=True,
+                    needs_raw_logits=True,
+                ),
+            ),
+        ),
         Sampler("logit_bias", "samplers.logit_bias", (BIAS,)),
         Sampler(
             "penalties",
@@ -236,7 +264,42 @@ SAMPLERS = {
                     inf,
                     0,
                 ),
+                _P(
+                    "smoothing_curve",
+                    "X",
+                    "With --smoothing-factor: replace each logit by max - F·d²·((3 - X) + (X - 1)·d) / 2, with"
+                    " d = max - logit.",
+                    0,
+                    inf,
+                    1,
+                ),
             ),
+        ),
+        Sampler(
+            "edt",
+            "samplers.edt",
+            (
+                _P(
+                    "edt_theta",
+                    "θ",
+                    "EDT: multiply the temperature by 0.8^(θ / entropy), so that certain distributions get a low one.",
+                    0,
+                    inf,
+                    0,
+                ),
+            ),
+            shifts_logits=True,
+        ),
+        Sampler(
+            "adaptive_temperature",
+            "samplers.adaptive_temperature",
+            (
+                _flag(
+                    "adaptive_temperature",
+                    "Adaptive temperature: sharpen a distribution of medium entropy, by a polynomial of the entropy.",
+                ),
+            ),
+            shifts_logits=True,
         ),
         Sampler(
             "temperature",
@@ -261,6 +324,7 @@ SAMPLERS = {
                 ),
             ),
             aliases=("temp",),
+            shifts_logits=True,
         ),
         Sampler(
             "top_n_sigma",
@@ -304,6 +368,11 @@ SAMPLERS = {
             "min_p",
             "cutoffs.min_p",
             (_P("min_p", "P", "Keep classes that are at least P times as probable as the top one.", 0, 1, 0),),
+        ),
+        Sampler(
+            "p_less",
+            "cutoffs.p_less",
+            (_flag("p_less", "Keep classes with a probability of at least the sum of all squared probabilities."),),
         ),
         Sampler(
             "typ_p",

@@ -16,16 +16,22 @@ class Step:
     history: History | None = None
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The arguments of the sampler's function after the logits."""
-        history = (self.history,) if self.sampler.needs_history else ()
-        return (*history, *self.values[self.sampler.by_chance :])
-
-    @property
     def settings(self) -> list[tuple[SamplerParameter, Any]]:
         """The parameters with their values, without a temperature that is not set yet."""
         parameters = self.sampler.parameters
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of the sampler's function after the logits."""
+        first_is_argument = not (self.sampler.by_chance or any(each.is_flag for each in self.sampler.parameters[:1]))
+        history = (self.history,) if self.sampler.needs_history else ()
+        return (*history, *(self.values if first_is_argument else self.values[1:]))
+
+    @property
+    def needs_raw_logits(self) -> bool:
+        """Whether the effect changes with a constant that is added to all logits."""
+        return any(parameter.needs_raw_logits and value != parameter.off for parameter, value in self.settings)
 
     def __str__(self) -> str:
         """Return the sampler and its values as text, without parameters after the first that are off.
@@ -36,6 +42,8 @@ class Step:
         """
         words = [self.sampler.name]
         for parameter, value in self.settings:
+            if parameter.is_flag:
+                continue
             if parameter is BIAS:
                 words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
             elif parameter is self.sampler.parameters[0] and self.sampler.switches == 1:
@@ -67,6 +75,13 @@ class AllRemovedError(ChainError):
     def __init__(self, row: int, step: str, classes: str = "class"):
         super().__init__(row, f"{step} removes every {classes}", "use a less strict setting")
         self.step = step
+
+
+class RawLogitsError(ChainError):
+    """A step needs the raw logits, but they are known only up to a constant."""
+
+    def __init__(self, row: int, step: Step, reason: str, fix: str):
+        super().__init__(row, f"{step} needs the raw logits, but {reason}", fix)
 
 
 class PartialDistributionError(ChainError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.history import HistoryOptions, TextSource
+from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,

@@ -9,7 +9,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
-from tsoft.options.history import HistoryOptions, TextSource
+from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option

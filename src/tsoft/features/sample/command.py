@@ -8,7 +8,7 @@ import typer
 
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
-from tsoft.options.history import HistoryOptions, TextSource
+from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions

@@ -7,7 +7,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.history import HistoryOptions, TextSource
+from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     FIGURE_FORMATS,
@@ -36,6 +36,7 @@ Measure = Literal[
     "perplexity",
     "top-prob",
     "margin",
+    "varentropy",
     "log-sum-exp",
     "log-z",
     "free-energy",
@@ -92,8 +93,8 @@ class SweepOptions:
             metavar="MEASURE",
             show_default="entropy, on a terminal",
             help="Chart this measure below the curves or, in a pipe, print it instead of the probabilities: entropy,"
-            " perplexity, top-prob, margin or log-sum-exp; with --energies also log-z, free-energy, mean-energy or"
-            " heat-capacity.",
+            " perplexity, top-prob, margin, varentropy or log-sum-exp; with --energies also log-z, free-energy,"
+            " mean-energy or heat-capacity.",
         ),
         OnlyIn("table", "tsv", "csv", "json", "jsonl", *FIGURE_FORMATS),
     ] = None

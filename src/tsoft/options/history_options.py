@@ -102,8 +102,8 @@ class TextSource:
     `fix` is how the user passes the tokens."""
 
     options: HistoryOptions
-    input: "LogitsOptions"
-    taus: list[str] | None
+    input: "LogitsOptions | None" = None
+    taus: list[str] | None = None
     fix: str = "pass --history FILE"
 
     def refuse(self) -> None:
@@ -139,7 +139,7 @@ class TextSource:
 
         if not file:
             raise UsageError(f"{OPTION} needs a file name")
-        reads_logits = not self.input.logits and self.input.file in (None, "-")
+        reads_logits = self.input is not None and not self.input.logits and self.input.file in (None, "-")
         if file == "-" and (reads_logits or "-" in pieces(self.taus)):
             others = "the logits" if reads_logits else "--tau -"
             raise UsageError(f"{OPTION} - and {others} both read stdin; pass --history FILE")
