@@ -844,6 +844,16 @@ def test_steps_in_json(capfd: Capture) -> None:
     assert [i is None for i in removed_by] == [prob > 0 for prob in record["probs"]]
 
 
+def test_steps_in_json_with_a_state_and_without_a_limit(capfd: Capture, tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a\n")
+    options = ("--presence-penalty", "1", "--history", str(tmp_path / "history"), "--mirostat-tau", "1")
+    [record] = records(printed(capfd, "compute", "a=2", "b=1", *options, "--explain", "-f", "jsonl"))
+    penalties, _, mirostat = (step["parameters"] for step in record["steps"])
+    # Infinities are strings in JSON. The state is unknown before the first draw.
+    assert penalties["penalty_last_n"] == "inf"
+    assert mirostat["mirostat_mu"] is None
+
+
 def test_steps_in_bits(capfd: Capture) -> None:
     [record] = records(printed(capfd, "compute", "0", "0", "0", "--top-k", "2", "--explain", "--bits", "-f", "jsonl"))
     assert [step["entropy"] for step in record["steps"]] == pytest.approx([np.log2(3), 1])
