@@ -730,8 +730,14 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no number": (["--top-k", "many"], "--top-k: expected a "),
     "a sampler": (["--samplers", "top_kk"], "--samplers: unknown sampler 'top_kk'; did you mean 'top_k'? choose from "),
     "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
-    "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
-    "dry": (["--samplers", "top_k,dry"], "--samplers: dry depends on the preceding text"),
+    "penalties": (
+        ["--samplers", "penalties", "--presence-penalty", "1"],
+        "--presence-penalty depends on the tokens before the distribution; pass --history FILE",
+    ),
+    "dry": (
+        ["--samplers", "top_k,dry", "--dry-multiplier", "1"],
+        "--dry-multiplier depends on the tokens before the distribution; pass --history FILE",
+    ),
     "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
     "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from logit_bias, "),
     "a knob not listed": (

@@ -32,7 +32,9 @@ class Settings:
     defaults: tuple[str, ...] = ()
     # Each token's id or text, and the bias added to its logit; -inf bans the token.
     biases: tuple[tuple[int | str, float], ...] = ()
-    # The samplers in the file's order, without those that need more than the logits.
+    # The texts at which DRY ends a repeated sequence.
+    breakers: tuple[str, ...] | None = None
+    # The samplers in the file's order, without those that tsoft does not have.
     samplers: tuple[str, ...] | None = None
     # Sentences about settings that tsoft cannot apply, or that the engine would not apply.
     unused: tuple[str, ...] = ()
