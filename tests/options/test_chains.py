@@ -85,6 +85,20 @@ def test_sequence_breakers_of_a_file() -> None:
     assert computed(others, *typed, history=history)[0] == pytest.approx(softmax(plain))
 
 
+def test_an_option_switches_a_sampler_of_the_file_on() -> None:
+    """The file's other numbers for the sampler, which is off there, apply. One that means nothing is an error then."""
+    settings: dict[str, Any] = {"repeat_penalty": 1, "repeat_last_n": 1, "dry_multiplier": 0, "dry_base": 0}
+    got, notes = computed(settings, "--presence-penalty", "1", history="c\na\n")
+    assert got == pytest.approx(softmax([1, 1, -1]))
+    assert notes[0] == "f.json, settings, sets repeat_last_n 1"
+    got, notes = computed({**settings, "repeat_last_n": -1}, "--presence-penalty", "1", history="c\na\n")
+    assert got == pytest.approx(softmax([1, 1, -2]))
+    assert notes[0] == "f.json, settings, sets nothing that the command line does not set"
+    Path("f.json").write_text(json.dumps(settings))
+    done = here("compute", "a=2", "b=1", "--settings", "f.json", "--dry-multiplier", "1", "--history", "h.txt")
+    assert done.stderr == "tsoft: error: f.json: dry_base: expected a finite number of at least 1, got 0\n"
+
+
 def test_a_history_that_the_file_does_not_need_is_an_error() -> None:
     Path("f.json").write_text('{"temperature": 1, "repeat_penalty": 1.0, "repeat_last_n": 64}')
     Path("h.txt").write_text("a\n")

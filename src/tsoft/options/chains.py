@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
@@ -35,10 +36,10 @@ def planned(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, text: TextSource | None
 ) -> Plan:
     """Return the plan. Typed options override the settings file."""
-    settings = _settings(samplers.settings)
     typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
+    settings = _settings(samplers.settings, typed)
     values = dict(settings.values if settings else ()) | typed
     _check_companions(typed, values)
     biases = _biases(parameters, settings)
@@ -110,7 +111,8 @@ def _note_ignored(settings: "Settings", ignored: list[Sampler], fix: str) -> Non
     note(f"{settings.origin.file}: {problem}; {fix}")
 
 
-def _settings(file: str | None) -> "Settings | None":
+def _settings(file: str | None, typed: dict[str, float]) -> "Settings | None":
+    """Return the settings in a file. Those that are idle without a typed option apply with it."""
     if file is None:
         return None
     if not file:
@@ -118,9 +120,19 @@ def _settings(file: str | None) -> "Settings | None":
     from tsoft.input.settings.settings_reader import read
 
     settings = read(file)
+    switched = {companion for name in typed for companion in _companions(name)}
+    found = [(name, value) for name, value in settings.idle if name in switched]
+    settings = replace(settings, values=(*settings.values, *found))
     for name, value in settings.values:
         _check(PARAMETERS[name], value, f"{settings.origin.where}: {settings.name(name)}", InputError)
     return settings
+
+
+def _companions(name: str) -> list[str]:
+    """Return the parameters that apply if a parameter switches their sampler on."""
+    sampler = next(sampler for sampler in SAMPLERS.values() if PARAMETERS[name] in sampler.parameters)
+    is_switch = PARAMETERS[name] in sampler.switch_parameters
+    return [parameter.name for parameter in sampler.parameters[sampler.switches :]] if is_switch else []
 
 
 def _check(parameter: SamplerParameter, value: float, where: str, error: Error) -> None:

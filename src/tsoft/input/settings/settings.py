@@ -32,6 +32,8 @@ class Settings:
     defaults: tuple[str, ...] = ()
     # Each token's id or text, and the bias added to its logit; -inf bans the token.
     biases: tuple[tuple[int | str, float], ...] = ()
+    # Parameters of samplers that are off in the file. They apply if the command line switches the sampler on.
+    idle: tuple[tuple[str, float], ...] = ()
     # The texts at which DRY ends a repeated sequence.
     breakers: tuple[str, ...] | None = None
     # The samplers in the file's order, without those that tsoft does not have.

@@ -107,8 +107,8 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
         tuple(numbers.fields.items()),
         tuple(parameter for parameter in values if parameter in defaults),
         tuple(biases(place)),
-        # The command line may set a multiplier that the file does not set.
-        sequence_breakers(place) if "dry_multiplier" in values or "dry_multiplier" not in numbers.fields else None,
+        tuple(_only(numbers.idle, applied).items()),
+        sequence_breakers(place),
         samplers,
         (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers))),
         sentences or _model_defaults(kind, place),

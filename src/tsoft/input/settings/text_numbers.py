@@ -45,7 +45,12 @@ def with_text_samplers(kind: FileKind, place: Place, numbers: Numbers) -> Number
     zeros = kind.rules.zeros
     numbers = _with_shared_range(kind, numbers)
     values = {name: zeros.get(name, 0.0) if value == 0 else value for name, value in numbers.values.items()}
-    numbers = _with_decay(_with_mirostat(kind, place, replace(numbers, values=_without_idle(values))))
+    effective = _without_idle(values)
+    idle = {
+        name: _converted(kind, numbers, name, values[name]) for name in _ALL_COMPANIONS & (values.keys() - effective)
+    }
+    numbers = replace(numbers, values=effective, idle={name: value for name, value in idle.items() if value < inf})
+    numbers = _with_decay(_with_mirostat(kind, place, numbers))
     numbers = _with_ranges(kind, _with_context_size(kind, place, numbers))
     return replace(numbers, about_text=(*numbers.about_text, *_slopes(kind, place, numbers)))
 
@@ -200,21 +205,25 @@ def _with_ranges(kind: FileKind, numbers: Numbers) -> Numbers:
         last_n = companions[-1]
         if not last_n.endswith("_last_n") or last_n not in values:
             continue
-        field = numbers.fields[last_n]
-        if values[last_n] == -1 and kind is not MLX_LM:
-            values[last_n] = inf
-        if values[last_n] != 0:
+        field, value = numbers.fields[last_n], values[last_n]
+        values[last_n] = _converted(kind, numbers, last_n, value)
+        if value != 0:
             continue
-        takes_all = canonical(field) in _ALL_AT_ZERO
-        if takes_all:
-            values[last_n] = inf
-        elif any(name in values for name in switches):
+        takes_all = values[last_n] == inf
+        if not takes_all and any(name in values for name in switches):
             values = {name: value for name, value in values.items() if name not in (*switches, *companions)}
         is_ambiguous = kind in (BARE, REQUEST, SILLY_TAVERN) and canonical(field) not in _NONE_AT_ZERO
         if is_ambiguous and any(name in numbers.values for name in switches):
             taken, other = ("all tokens", "no token") if takes_all else ("no token", "all tokens")
             sentences.append(f"{field} 0 is taken as {taken}; some programs take it as {other}")
     return replace(numbers, values=values, about_text=(*numbers.about_text, *sentences))
+
+
+def _converted(kind: FileKind, numbers: Numbers, parameter: str, value: float) -> float:
+    """Return a number that goes with a sampler; inf for a range of all tokens."""
+    is_range = parameter.endswith("_last_n")
+    takes_all = value == 0 and canonical(numbers.fields[parameter]) in _ALL_AT_ZERO
+    return inf if is_range and (takes_all or (value == -1 and kind is not MLX_LM)) else value
 
 
 def _slopes(kind: FileKind, place: Place, numbers: Numbers) -> Iterator[str]:
