@@ -607,7 +607,8 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
     assert got.name("dry_penalty_last_n") == "repetition_penalty_range"
     # sampler_hijack.py: 0 is the whole text, also for the penalties.
     got = read_json({**fields, "frequency_penalty": 0.5, "repetition_penalty_range": 0})
-    assert (dict(got.values), got.unused) == ({"dry_multiplier": 0.8, "frequency_penalty": 0.5}, ())
+    ranges = {"penalty_last_n": math.inf, "dry_penalty_last_n": math.inf}
+    assert (dict(got.values), got.unused) == ({"dry_multiplier": 0.8, "frequency_penalty": 0.5, **ranges}, ())
 
 
 @pytest.mark.parametrize(
@@ -616,7 +617,7 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
         # exllamav2 and TabbyAPI.
         (
             {"token_repetition_penalty": 1.2, "token_repetition_range": -1, "token_repetition_decay": 9},
-            {"repetition_penalty": 1.2},
+            {"repetition_penalty": 1.2, "penalty_last_n": math.inf},
             [f"token_repetition_decay 9 {ALIKE}"],
         ),
         ({"token_presence_penalty": 1, "penalty_range": 9}, {"presence_penalty": 1, "penalty_last_n": 9}, []),
@@ -629,7 +630,7 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
         ),
         (
             {"rep_pen": 2, "repetition_penalty_range": 0},
-            {"repetition_penalty": 2},
+            {"repetition_penalty": 2, "penalty_last_n": math.inf},
             ["repetition_penalty_range 0 is taken as all tokens; some programs take it as no token"],
         ),
         ({"rep_pen": 1, "rep_pen_range": 0, "rep_pen_slope": 0.5, "penalize_nl": False}, {}, []),
@@ -643,7 +644,7 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
         # KoboldCpp.
         (
             {"max_context_length": 9, "dry_multiplier": 1, "dry_penalty_last_n": 0, "frequency_penalty": 0.5},
-            {"dry_multiplier": 1},
+            {"dry_multiplier": 1, "dry_penalty_last_n": math.inf},
             ["KoboldCpp does not know frequency_penalty 0.5"],
         ),
         ({"max_context_length": 9, "rep_pen": 2, "rep_pen_slope": 3}, {"repetition_penalty": 2}, []),
@@ -659,7 +660,11 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
             {"frequency_penalty": 1, "penalty_last_n": 30},
             [],
         ),
-        ({"repetition_context_size": 0, "repetition_penalty": 2}, {"repetition_penalty": 2}, []),
+        (
+            {"repetition_context_size": 0, "repetition_penalty": 2},
+            {"repetition_penalty": 2, "penalty_last_n": math.inf},
+            [],
+        ),
         (
             {"presence_context_size": 5, "repetition_penalty": 2},
             {"repetition_penalty": 2, "penalty_last_n": 20},

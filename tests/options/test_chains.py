@@ -93,7 +93,7 @@ def test_an_option_switches_a_sampler_of_the_file_on() -> None:
     assert notes[0] == "f.json, settings, sets repeat_last_n 1"
     got, notes = computed({**settings, "repeat_last_n": -1}, "--presence-penalty", "1", history="c\na\n")
     assert got == pytest.approx(softmax([1, 1, -2]))
-    assert notes[0] == "f.json, settings, sets nothing that the command line does not set"
+    assert notes[0] == "f.json, settings, sets repeat_last_n all"
     Path("f.json").write_text(json.dumps(settings))
     done = here("compute", "a=2", "b=1", "--settings", "f.json", "--dry-multiplier", "1", "--history", "h.txt")
     assert done.stderr == "tsoft: error: f.json: dry_base: expected a finite number of at least 1, got 0\n"

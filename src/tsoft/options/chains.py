@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
@@ -269,7 +270,8 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
 def _in_words(settings: "Settings", names: list[str]) -> list[str]:
     """Return some parameters of the file with their numbers, by the file's names. Two may have the same field."""
     values = dict(settings.values)
-    return list(dict.fromkeys(f"{settings.name(name)} {values[name]:g}" for name in names))
+    numbers = {name: "all" if values[name] == inf else f"{values[name]:g}" for name in names}
+    return list(dict.fromkeys(f"{settings.name(name)} {number}" for name, number in numbers.items()))
 
 
 def _note_settings(settings: "Settings", typed: set[str], ignored: list[Sampler], *, has_breakers: bool) -> None:

@@ -32,6 +32,8 @@ _LLAMA_CPP_DEFAULTS = {
     "dynatemp_exponent": 1.0,
     "xtc_threshold": 0.1,
     "penalty_last_n": 64.0,
+    # In older versions, the whole context.
+    "dry_penalty_last_n": 64.0,
 }
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 

@@ -24,7 +24,8 @@ class Settings:
     """The settings in a file, without parameters that are off. Their ranges are not checked."""
 
     origin: SettingsSource
-    # The parameters and their numbers, in the file's order, then the engine's defaults.
+    # The parameters and their numbers, in the file's order, then the engine's defaults. A range of all tokens is inf,
+    # since an engine may have another default.
     values: tuple[tuple[str, float], ...]
     # Each parameter that the file sets, and the field that sets it.
     fields: tuple[tuple[str, str], ...] = ()

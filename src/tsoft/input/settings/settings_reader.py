@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from math import inf
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, described, number
@@ -215,8 +214,6 @@ def _without_off(parameters: Mapping[str, float]) -> dict[str, float]:
     """
     off = {parameter for parameter in parameters if parameter in OFF_AT_ZERO and parameters[parameter] <= 0}
     off |= {partner for parameter in off if (partner := OFF_AT_ZERO[parameter])}
-    # A range of all tokens.
-    off |= {parameter for parameter, value in parameters.items() if value == inf}
     return _only(parameters, parameters.keys() - off)
 
 

@@ -49,7 +49,7 @@ def with_text_samplers(kind: FileKind, place: Place, numbers: Numbers) -> Number
     idle = {
         name: _converted(kind, numbers, name, values[name]) for name in _ALL_COMPANIONS & (values.keys() - effective)
     }
-    numbers = replace(numbers, values=effective, idle={name: value for name, value in idle.items() if value < inf})
+    numbers = replace(numbers, values=effective, idle=idle)
     numbers = _with_decay(_with_mirostat(kind, place, numbers))
     numbers = _with_ranges(kind, _with_context_size(kind, place, numbers))
     return replace(numbers, about_text=(*numbers.about_text, *_slopes(kind, place, numbers)))
