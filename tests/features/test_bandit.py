@@ -18,7 +18,16 @@ from tool import here, in_terminal, out
 from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
 from tsoft.features.bandit import command, simulation
-from tsoft.features.bandit.simulation import BanditStep, History, Rewards, bernoulli, draw_arms, gaussian, history, play
+from tsoft.features.bandit.simulation import (
+    BanditStep,
+    Rewards,
+    RunAverages,
+    bernoulli,
+    draw_arms,
+    gaussian,
+    history,
+    play,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
@@ -28,7 +37,7 @@ Z = 4.0
 
 def explored(
     means: list[float], taus: list[float], runs: int, rewards: Rewards = bernoulli, seed: int = 1
-) -> tuple[list[BanditStep], History]:
+) -> tuple[list[BanditStep], RunAverages]:
     steps = list(play(np.array(means), np.array(taus), runs, rewards, np.random.default_rng(seed)))
     return steps, history(steps, np.array(means))
 

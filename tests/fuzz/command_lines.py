@@ -101,6 +101,7 @@ VALUES = {
     "--samplers": ["top_k;temperature", "temperature", "top_p,min_p"],
     "--like": ["vllm", "llama.cpp", "transformers", "all"],
     "--settings": ["settings.json", PRODUCT],
+    "--history": ["history.txt"],
     "--prob": ["c0=0.5", "#0=0.9"],
     "--targets": ["targets.txt"],
     "--top-k": ["1", "2", "50"],
@@ -127,7 +128,7 @@ VALUES = {
 }
 # Numbers so large that a run with them takes longer than its limit, not because of a defect.
 SLOW = {"--runs", "--steps", "--resamples", "-n", "--max-tokens", "--bins", "--beams", "--temperature"}
-SETTINGS = b'{"temperature": 0.7, "top_p": 0.9, "top_k": 2}'
+SETTINGS = b'{"temperature": 0.7, "top_p": 0.9, "top_k": 2, "repetition_penalty": 1.2, "dry_multiplier": 0.8}'
 TEXT = b"the cat sat on the mat. a dog sat on the cat. the mat is a mat.\n"
 
 
@@ -208,6 +209,7 @@ def _files(rng: random.Random, block: list[list[float]]) -> dict[str, bytes]:
         "targets.txt": "".join(f"{target}\n" for target in inputs.targets(rng, block)).encode(),
         "student.json": _student(rng, len(block), len(block[0])),
         "settings.json": SETTINGS,
+        "history.txt": b"#0\n#1\n#0\n",
         "text.txt": TEXT,
     }
 

@@ -18,6 +18,10 @@ SETTINGS: dict[str, bytes | None] = {
     "general.sampling.temp": struct.pack("<If", 6, 0.7),
     "general.sampling.top_p": struct.pack("<If", 6, 0.9),
     "general.sampling.top_k": struct.pack("<Ii", 5, 2),
+    "general.sampling.penalty_repeat": struct.pack("<If", 6, 1.5),
+    "general.sampling.penalty_last_n": struct.pack("<Ii", 5, -1),
+    "general.sampling.mirostat": struct.pack("<Ii", 5, 0),
+    "general.sampling.mirostat_tau": struct.pack("<If", 6, 5),
 }
 FILE = "model.gguf"
 HAS_LLAMA = importlib.util.find_spec("llama_cpp") is not None

@@ -77,14 +77,22 @@ def test_sampling_settings(path: Path) -> None:
     got = read(str(path))
     assert (got.origin.kind, got.origin.engine) == ("a GGUF model", "llama.cpp")
     # Only the listed samplers apply, so the defaults of others do not.
-    assert (got.values, got.samplers) == ((("tau", 0.5), ("top_k", 3.0)), ("temperature", "top_k"))
-    assert got.unused == ("penalty_repeat 1.5 is not applied, since it depends on the text so far",)
+    values = (("tau", 0.5), ("top_k", 3.0), ("repetition_penalty", 1.5), ("penalty_last_n", 64.0))
+    assert (got.values, got.samplers) == (values, ("penalties", "temperature", "top_k"))
+    assert got.unused == ()
     done = here("compute", "2", "1", "0", "-1", "--settings", str(path), "--digits", "3")
     assert done.stdout == "0.867\t0.117\t0.0159\t0\n"
     assert f"tsoft: note: {path}, a GGUF model, sets temp 0.5, top_k 3\n" in done.stderr
+    assert f"tsoft: note: {path}: tsoft ignores penalty_repeat 1.5, since the tokens before" in done.stderr
     # Without an order, llama.cpp's defaults complete the settings.
     path.write_bytes(model(SAMPLING[:-1]))
-    assert dict(read(str(path)).values) == {"tau": 0.5, "top_k": 3, "top_p": 0.95, "min_p": 0.05}
+    assert dict(read(str(path)).values) == {**dict(values), "top_p": 0.95, "min_p": 0.05}
+    # gguf-py, constants.py: the keys of mirostat and the penalties.
+    names = ("mirostat", 5, 2), ("mirostat_tau", 6, 4.0), ("mirostat_eta", 6, 0.5), ("penalty_last_n", 5, -1)
+    path.write_bytes(model([(f"general.sampling.{name}", kind, scalar(kind, value)) for name, kind, value in names]))
+    got = read(str(path))
+    assert dict(got.values) == {"mirostat_tau": 4, "mirostat_eta": 0.5, "tau": 0.8}
+    assert got.samplers == ("temperature", "mirostat")
 
 
 def test_a_model_without_sampling_settings(path: Path) -> None:

@@ -19,9 +19,10 @@ from tsoft.input.settings.settings_reader import read
 FILES = TESTS / "data" / "settings"
 LOGITS = np.array([2, 1, 0.5, 0.1])
 TEXT = "is not applied, since it depends on the text so far"
+ALIKE = "is not applied, since tsoft penalizes all tokens of the range alike"
 UNKNOWN = "is not applied, since tsoft does not know this field"
 CONSTRAINED = "is not applied, since the tokens that it bans depend on the text so far"
-OLLAMA = "Ollama applies top_p 0.9, which the file does not set, unless the model"
+OLLAMA = "Ollama applies top_p 0.9"
 
 
 def softmax(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -57,13 +58,14 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
             "min_p": 0.2,
             "dynatemp_exponent": 0.8,
             "dynatemp_range": 0.5,
+            "repetition_penalty": 1.05,
+            "penalty_last_n": 2048,
+            "presence_penalty": 0.1,
         },
         [
             "min_temp 0.5 and max_temp 1.5 are temperature 1 with dynatemp_range 0.5",
             "temp 0.9 is not applied, since min_temp and max_temp replace it",
             "epsilon_cutoff 3 is 0.0003, since SillyTavern counts it in units of 0.0001",
-            f"rep_pen 1.05 (with rep_pen_range 2048, rep_pen_decay 0) {TEXT}",
-            f"presence_pen 0.1 {TEXT}",
         ],
     ),
     "kobold-cpp.json": (
@@ -78,33 +80,41 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
             "top_k": 3,
             "typical_p": 1,
             "tfs": 1,
+            "repetition_penalty": 1.07,
+            "penalty_last_n": 360,
         },
-        [f"rep_pen 1.07 (with rep_pen_range 360, rep_pen_slope 0.7) {TEXT}"],
+        [f"rep_pen_slope 0.7 {ALIKE}"],
     ),
     "text-generation-webui.yaml": (
         "text-generation-webui settings",
         None,
         "",
-        {"top_p": 0.85, "eta_cutoff": 6e-4, "tau": 0.8, "dynatemp_range": 0.4},
+        {
+            "top_p": 0.85,
+            "eta_cutoff": 6e-4,
+            "tau": 0.8,
+            "dynatemp_range": 0.4,
+            "repetition_penalty": 1.15,
+            "penalty_last_n": 512,
+        },
         [
             "dynatemp_low 0.4 and dynatemp_high 1.2 are temperature 0.8 with dynatemp_range 0.4",
             "eta_cutoff 6 is 0.0006, since text-generation-webui counts it in units of 0.0001",
-            f"repetition_penalty 1.15 (with repetition_penalty_range 512) {TEXT}",
         ],
     ),
     "lm-studio.json": (
         "an LM Studio preset",
         None,
         "operation.fields",
-        {"tau": 0.6, "top_k": 3, "top_p": 1, "min_p": 0.15},
-        [f"repeatPenalty 1.1 {TEXT}"],
+        {"tau": 0.6, "top_k": 3, "top_p": 1, "min_p": 0.15, "repetition_penalty": 1.1},
+        [],
     ),
     "ollama.Modelfile": (
         "an Ollama Modelfile",
         "llama.cpp",
         "PARAMETER",
-        {"tau": 0.5, "top_k": 3, "top_p": 0.9},
-        [f"repeat_penalty 1.2 {TEXT}"],
+        {"tau": 0.5, "top_k": 3, "top_p": 0.9, "repetition_penalty": 1.2, "penalty_last_n": 64},
+        [],
     ),
     "ollama-chat.json": (
         "an Ollama request",
@@ -117,11 +127,10 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
         "a Text Generation Inference request",
         None,
         "parameters",
-        {"tau": 0.5, "top_k": 3, "typical_p": 0.95},
+        {"tau": 0.5, "top_k": 3, "typical_p": 0.95, "repetition_penalty": 1.03},
         [
             "Text Generation Inference samples although do_sample is not true, because of temperature 0.5, top_k 3 and "
             "typical_p 0.95",
-            f"repetition_penalty 1.03 {TEXT}",
             f"watermark {TEXT}",
         ],
     ),
@@ -129,23 +138,22 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
         "an SGLang request",
         "sglang",
         "sampling_params",
-        {"tau": 0.5, "top_k": 3},
-        [f"frequency_penalty 0.5 {TEXT}", f"regex {CONSTRAINED}"],
+        {"tau": 0.5, "top_k": 3, "frequency_penalty": 0.5},
+        [f"regex {CONSTRAINED}"],
     ),
     "gemini.json": (
         "Gemini's generationConfig",
         None,
         "generationConfig",
-        {"tau": 0.5, "top_k": 3, "top_p": 0.9},
-        [f"presencePenalty 0.4 {TEXT}", f"responseMimeType {CONSTRAINED}"],
+        {"tau": 0.5, "top_k": 3, "top_p": 0.9, "presence_penalty": 0.4},
+        [f"responseMimeType {CONSTRAINED}"],
     ),
     "vllm.log": (
         "vLLM's sampling parameters",
         "vllm",
         "SamplingParams",
-        {"tau": 0.5, "top_p": 1, "top_k": 3, "min_p": 0},
+        {"tau": 0.5, "top_p": 1, "top_k": 3, "min_p": 0, "repetition_penalty": 1.1},
         [
-            f"repetition_penalty 1.1 {TEXT}",
             "ignore_eos is not applied, since tsoft does not know which tokens end a text",
         ],
     ),
@@ -326,12 +334,16 @@ def test_texts_and_schemas_are_not_searched(read_json: Any, field: str) -> None:
 
 
 def test_settings_in_other_objects_are_named(read_json: Any) -> None:
-    got = read_json({"logit_bias": {"5": 1}, "penalties": {"repeat_penalty": 1.3}, "config": {"top_k": 3}})
+    neutral = {"presence_penalty": 0, "mirostat": 0, "mirostat_tau": 5, "repeat_last_n": 64, "dry_multiplier": 0}
+    penalties = {"repeat_penalty": 1.3, "mirostat_mode": 2, **neutral}
+    got = read_json({"logit_bias": {"5": 1}, "penalties": penalties, "config": {"top_k": 3}})
     assert got.biases == ()
     assert got.unused == (
         "logit_bias is not applied, since it is not in config",
-        f"penalties: repeat_penalty 1.3 {TEXT}",
+        "penalties: repeat_penalty 1.3 is not applied, since it is not in config",
+        "penalties: mirostat_mode 2 is not applied, since it is not in config",
     )
+    assert read_json({"penalties": {"repeat_penalty": 1.3}}).values == (("repetition_penalty", 1.3),)
 
 
 # Fields
@@ -400,8 +412,8 @@ def test_false_switches_a_sampler_off(read_json: Any) -> None:
         ("sampling", False, f"sampling false {UNKNOWN}"),
         ("banned_strings", ["a"], f"banned_strings {TEXT}"),
         ("ban_eos_token", "true", "ban_eos_token is not applied, since tsoft does not know which tokens end a text"),
-        ("mirostat", True, f"mirostat {TEXT}"),
-        ("adaptive_target", 0.4, f"adaptive_target 0.4 {TEXT}"),
+        ("mirostat", 1, "mirostat 1 is not applied, since tsoft has only version 2 of mirostat"),
+        ("dry_max_ngram", 20, f"dry_max_ngram 20 {UNKNOWN}"),
     ],
 )
 def test_fields_that_are_not_used_are_named(read_json: Any, field: str, value: Any, sentence: str) -> None:
@@ -490,13 +502,14 @@ def test_a_check_box_of_lm_studio(read_json: Any) -> None:
 # Orders
 
 
-KOBOLD_5_3 = ("temperature", "smoothing", "top_n_sigma", "tfs", "xtc")
+KOBOLD_5_3 = ("dry", "temperature", "smoothing", "top_n_sigma", "tfs", "xtc", "adaptive_p")
 
 
 @pytest.mark.parametrize(
     ("fields", "samplers"),
     [
-        ({"sampler_order": [6, 0, 2]}, ("top_k", "top_p", "min_p", "xtc")),
+        # gpttype_adapter.cpp: DRY is always first.
+        ({"sampler_order": [6, 0, 2]}, ("dry", "penalties", "top_k", "top_p", "min_p", "xtc", "adaptive_p")),
         ({"sampler_order": ["5", "3"]}, KOBOLD_5_3),
         ({"sampler_order": ["typical", "temp"]}, ("typ_p", "temperature")),
         # KoboldCpp has its default order then.
@@ -519,8 +532,8 @@ def test_the_priority_lists_the_last_samplers(read_json: Any) -> None:
     fields = {"temperature": 0.5, "top_k": 3, "top_p": 0.5}
     got = read_json({**fields, "sampler_priority": ["top_p", "mirostat", "temperature"]})
     assert got.samplers
-    assert got.samplers[-2:] == ("top_p", "temperature")
-    assert "top_k" in got.samplers[:-2]
+    assert got.samplers[-3:] == ("top_p", "mirostat", "temperature")
+    assert "top_k" in got.samplers[:-3]
     [sentence] = got.unused
     assert sentence.startswith("sampler_priority does not list top_k; text-generation-webui applies unlisted samplers")
     last = read_json({**fields, "sampler_priority": "temperature\ntop_k\ntop_p", "temperature_last": True})
@@ -544,7 +557,7 @@ def test_orders_that_disagree_are_not_applied(read_json: Any) -> None:
     got = read_json(
         {"max_context_length": 1, "top_k": 3, "temperature": 0.5, "sampler_order": [5, 0], "samplers": "kt"}
     )
-    assert got.samplers == ("temperature", "smoothing", "top_n_sigma", "top_k", "xtc")
+    assert got.samplers == ("dry", "temperature", "smoothing", "top_n_sigma", "top_k", "xtc", "adaptive_p")
     assert got.unused == ("samplers is not applied, since KoboldCpp uses sampler_order",)
 
 
@@ -568,9 +581,215 @@ def test_wrong_orders(read_json: Any, value: Any) -> None:
 
 
 def test_mirostat_replaces_the_samplers_of_kobold(read_json: Any) -> None:
-    got = read_json(
-        {"rep_pen": 1.1, "rep_pen_slope": 1, "temperature": 0.5, "top_k": 3, "smoothing_factor": 0.1, "mirostat": 2}
+    """gpttype_adapter.cpp: DRY, the penalties, the temperature and the smoothing stay."""
+    fields = {"rep_pen": 1.1, "rep_pen_slope": 1, "temperature": 0.5, "top_k": 3, "smoothing_factor": 0.1}
+    got = read_json({**fields, "dry_multiplier": 0.8, "mirostat": 2, "mirostat_tau": 3})
+    kept = {"tau": 0.5, "smoothing_factor": 0.1, "repetition_penalty": 1.1, "dry_multiplier": 0.8}
+    assert dict(got.values) == {**kept, "mirostat_tau": 3}
+    assert got.samplers == ("dry", "penalties", "temperature", "smoothing", "mirostat")
+    assert got.unused == ("KoboldCpp does not apply top_k 3, since mirostat 2 replaces the other samplers",)
+
+
+# Samplers that depend on the text
+
+
+def test_mirostat_of_a_program_that_keeps_its_samplers(read_json: Any) -> None:
+    """text-generation-webui's sampler_hijack.py has mirostat among the other samplers. So has tsoft for an unknown
+    program, which it says."""
+    fields = {"temperature": 1, "top_k": 3, "mirostat_mode": 2, "mirostat_tau": 4, "mirostat_eta": 0.2}
+    values = (("tau", 1.0), ("top_k", 3.0), ("mirostat_tau", 4.0), ("mirostat_eta", 0.2))
+    got = read_json({**fields, "dynamic_temperature": False})
+    assert (got.values, got.unused) == (values, ())
+    got = read_json(fields)
+    other = "llama.cpp applies no other sampler but the temperature with it"
+    assert (got.values, got.unused) == (
+        values,
+        (f"tsoft applies mirostat 2 together with the other samplers; {other}",),
     )
-    assert dict(got.values) == {"tau": 0.5, "smoothing_factor": 0.1}
-    assert got.unused[0] == "KoboldCpp does not apply top_k 3, since mirostat 2 replaces the other samplers"
-    assert [sentence.split()[0] for sentence in got.unused[1:]] == ["rep_pen", "mirostat"]
+    # exllamav2 has only version 2.
+    assert read_json({"mirostat": True, "mirostat_tau": 4}).values == (("mirostat_tau", 4.0),)
+    assert read_json({"mirostat": False, "mirostat_tau": 4, "top_k": 3}).values == (("top_k", 3.0),)
+
+
+def test_mirostat_of_lm_studio(read_json: Any) -> None:
+    mirostat = {"version": 2, "learningRate": 0.2, "targetEntropy": 4}
+    field = {"key": "llm.prediction.llama.mirostatSampling", "value": mirostat}
+    got = read_json({"operation": {"fields": [field, {"key": "llm.prediction.temperature", "value": 1}]}})
+    assert (got.values, got.unused) == ((("mirostat_tau", 4.0), ("mirostat_eta", 0.2), ("tau", 1.0)), ())
+
+
+def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -> None:
+    fields = {"dynamic_temperature": False, "dry_multiplier": 0.8, "repetition_penalty": 1.0}
+    got = read_json({**fields, "repetition_penalty_range": 512})
+    assert dict(got.values) == {"dry_multiplier": 0.8, "dry_penalty_last_n": 512}
+    assert got.name("dry_penalty_last_n") == "repetition_penalty_range"
+    # sampler_hijack.py: 0 is the whole text, also for the penalties.
+    got = read_json({**fields, "frequency_penalty": 0.5, "repetition_penalty_range": 0})
+    ranges = {"penalty_last_n": math.inf, "dry_penalty_last_n": math.inf}
+    assert (dict(got.values), got.unused) == ({"dry_multiplier": 0.8, "frequency_penalty": 0.5, **ranges}, ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "unused"),
+    [
+        # exllamav2 and TabbyAPI.
+        (
+            {"token_repetition_penalty": 1.2, "token_repetition_range": -1, "token_repetition_decay": 9},
+            {"repetition_penalty": 1.2, "penalty_last_n": math.inf},
+            [f"token_repetition_decay 9 {ALIKE}"],
+        ),
+        ({"token_presence_penalty": 1, "penalty_range": 9}, {"presence_penalty": 1, "penalty_last_n": 9}, []),
+        ({"dry_multiplier": 1, "dry_range": 7}, {"dry_multiplier": 1, "dry_penalty_last_n": 7}, []),
+        # Some programs have 0 for no token, others for all of them.
+        (
+            {"rep_pen": 2, "rep_pen_range": 0},
+            {},
+            ["rep_pen_range 0 is taken as no token; some programs take it as all"],
+        ),
+        (
+            {"rep_pen": 2, "repetition_penalty_range": 0},
+            {"repetition_penalty": 2, "penalty_last_n": math.inf},
+            ["repetition_penalty_range 0 is taken as all tokens; some programs take it as no token"],
+        ),
+        ({"rep_pen": 1, "rep_pen_range": 0, "rep_pen_slope": 0.5, "penalize_nl": False}, {}, []),
+        ({"repeat_penalty": 2, "repeat_last_n": 0}, {}, []),
+        # The same number under two names.
+        (
+            {"rep_pen": 2, "repetition_penalty": "2.0", "repeat_last_n": 9},
+            {"repetition_penalty": 2, "penalty_last_n": 9},
+            [],
+        ),
+        # KoboldCpp.
+        (
+            {"max_context_length": 9, "dry_multiplier": 1, "dry_penalty_last_n": 0, "frequency_penalty": 0.5},
+            {"dry_multiplier": 1, "dry_penalty_last_n": math.inf},
+            ["KoboldCpp does not know frequency_penalty 0.5"],
+        ),
+        ({"max_context_length": 9, "rep_pen": 2, "rep_pen_slope": 3}, {"repetition_penalty": 2}, []),
+        # Before 2025, llama.cpp and Ollama could exempt line breaks.
+        (
+            {"num_ctx": 9, "repeat_penalty": 1.5, "penalize_newline": False},
+            {"repetition_penalty": 1.5, "penalty_last_n": 64},
+            ["penalize_newline false is not applied, since tsoft penalizes line breaks, too"],
+        ),
+        # mlx-lm's server.py: 20 tokens by default, and 0 is the whole text.
+        (
+            {"frequency_context_size": 30, "repetition_penalty": 0.0, "frequency_penalty": 1},
+            {"frequency_penalty": 1, "penalty_last_n": 30},
+            [],
+        ),
+        (
+            {"repetition_context_size": 0, "repetition_penalty": 2},
+            {"repetition_penalty": 2, "penalty_last_n": math.inf},
+            [],
+        ),
+        (
+            {"presence_context_size": 5, "repetition_penalty": 2},
+            {"repetition_penalty": 2, "penalty_last_n": 20},
+            [],
+        ),
+        ({"presence_context_size": 5, "repetition_penalty": 0, "presence_penalty": 0}, {}, []),
+    ],
+)
+def test_penalties_and_dry(read_json: Any, fields: Any, values: dict[str, float], unused: list[str]) -> None:
+    got = read_json({"temperature": 0.5, "top_k": 3, "top_p": 0.9, **fields})
+    assert dict(got.values) == {"tau": 0.5, "top_k": 3, "top_p": 0.9, **values}
+    assert len(got.unused) == len(unused)
+    assert all(sentence.startswith(start) for sentence, start in zip(got.unused, unused, strict=True))
+
+
+def test_context_sizes_that_differ(read_json: Any) -> None:
+    fields = {"repetition_penalty": 2, "presence_penalty": 1, "presence_context_size": 5}
+    problem = "repetition_context_size 20 and presence_context_size 5 differ"
+    assert failure(read_json, fields).startswith(problem)
+    assert read_json({**fields, "repetition_context_size": 5}).origin.engine == "mlx-lm"
+
+
+def test_penalties_that_a_list_has_one_by_one(read_json: Any) -> None:
+    """text-generation-webui has a step for each penalty; tsoft has one for all of them."""
+    fields = {"temperature": 0.5, "top_p": 0.5, "repetition_penalty": 1.5, "presence_penalty": 1}
+    own = ["repetition_penalty", "presence_penalty", "frequency_penalty"]
+    got = read_json({**fields, "sampler_priority": ["temperature", *own, "top_p"]})
+    assert (got.samplers or ())[-3:] == ("temperature", "penalties", "top_p")
+    assert got.unused == ()
+    # Top-k has no effect, so its place does not matter. The frequency penalty has none, either.
+    got = read_json(
+        {**fields, "sampler_priority": ["frequency_penalty", "temperature", own[0], "top_k", own[1], "top_p"]}
+    )
+    assert (got.samplers or ())[-4:] == ("temperature", "penalties", "top_k", "top_p")
+    assert got.unused == ()
+    step = "tsoft applies {} in one step, the repetition penalty first, where sampler_priority lists {}"
+    for listed in ((own[0], "temperature", own[1], "top_p"), (own[1], own[0], "temperature", "top_p")):
+        got = read_json({**fields, "sampler_priority": listed})
+        assert (got.samplers or ())[-3:] == ("penalties", "temperature", "top_p")
+        both = [name for name in listed if name in own]
+        assert got.unused == (step.format(" and ".join(both), both[0]),)
+
+
+def test_greedy_decoding_keeps_the_penalties(read_json: Any) -> None:
+    penalties = {"repetition_penalty": 1.5, "repetition_decay": 3, "dry_multiplier": 1, "dry_sequence_breakers": ["a"]}
+    got = read_json({"do_sample": False, "top_k": 3, "temperature": 0.5, "mirostat": 2, "mirostat_tau": 3, **penalties})
+    assert dict(got.values) == {"tau": 0, "repetition_penalty": 1.5, "dry_multiplier": 1}
+    assert got.breakers == ("a",)
+    assert got.unused == (
+        "do_sample is not true, so the program takes the most probable token and ignores top_k 3, temperature 0.5 and"
+        " mirostat_tau 3",
+        f"repetition_decay 3 {ALIKE}",
+    )
+    # Text Generation Inference samples if a sampler has an effect; a penalty is none.
+    got = read_json({"inputs": "x", "parameters": {"repetition_penalty": 1.5}})
+    assert got.values == (("tau", 0.0), ("repetition_penalty", 1.5))
+
+
+# Each field with numbers that have no effect in any program, and others.
+SAMPLING_FIELDS: dict[str, tuple[list[Any], list[Any]]] = {
+    "repeat_penalty": ([1], [0.9, 1.2]),
+    "presence_penalty": ([0], [-1, 0.5]),
+    "frequencyPenalty": ([0.0], [0.5]),
+    "repeat_last_n": ([64, -1], []),
+    "dry_multiplier": ([0], [0.8]),
+    "dry_base": ([1.75], []),
+    "dry_sequence_breakers": ([["a"], '"a"'], []),
+    "mirostat": ([0, False], [1, 2]),
+    "mirostat_tau": ([5], []),
+    "adaptive_target": ([-1], [0.4]),
+    "adaptive_decay": ([0.9], []),
+    "encoder_repetition_penalty": ([1], [1.2]),
+    "no_repeat_ngram_size": ([0], [3]),
+    "penalty_alpha": ([0], [0.6]),
+}
+# A file of each of several programs.
+MARKS: list[dict[str, Any]] = [
+    *({}, {"prompt": "x"}, {"n_predict": 1}, {"samplers": ["temperature"]}, {"samplers": "edkt"}, {"num_ctx": 9}),
+    *({"guided_regex": "a"}, {"no_stop_trim": True}, {"eos_token_id": 2, "do_sample": True}, {"max_context_length": 9}),
+    *(
+        {"eos_token_id": 2},
+        {"presence_context_size": 20},
+        {"sampler_order": [6, 5]},
+        {"temp": 1, "temperature_last": False},
+    ),
+    *({"dynamic_temperature": False}, {"sampler_priority": ["temperature", "dry"]}, {"candidateCount": 1}),
+]
+
+
+@pytest.mark.parametrize("marks", MARKS)
+def test_every_field_is_applied_or_named_or_has_no_effect(tmp_path: Path, marks: dict[str, Any]) -> None:
+    idle = {field: values[0] for field, (values, _) in SAMPLING_FIELDS.items()}
+    effective = [(field, value) for field, (_, values) in SAMPLING_FIELDS.items() for value in values]
+    cases = [dict([pair]) for pair in effective]
+    cases += [dict(effective), {**dict(effective), "mirostat": 0}, {**idle, **dict(effective[:1])}]
+    for fields in cases:
+        (tmp_path / "settings.json").write_text(json.dumps({"temperature": 1, **marks, **fields}))
+        got = read(str(tmp_path / "settings.json"))
+        applied = {got.name(parameter) for parameter, _ in got.values}
+        applied |= {"mirostat"} if "mirostat_tau" in applied else set()
+        for pair in fields.items():
+            is_named = any(pair[0] in sentence for sentence in got.unused)
+            assert is_named or pair[0] in applied or pair not in effective, (fields, got)
+
+
+@pytest.mark.parametrize("field", [field for field, (_, effective) in SAMPLING_FIELDS.items() if effective])
+def test_a_field_without_effect_is_not_named(read_json: Any, field: str) -> None:
+    for value in SAMPLING_FIELDS[field][0]:
+        got = read_json({"temperature": 1, field: value})
+        assert (got.values, got.unused) == ((("tau", 1.0),), ())

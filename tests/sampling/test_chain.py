@@ -735,8 +735,14 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no number": (["--top-k", "many"], "--top-k: expected a "),
     "a sampler": (["--samplers", "top_kk"], "--samplers: unknown sampler 'top_kk'; did you mean 'top_k'? choose from "),
     "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
-    "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
-    "dry": (["--samplers", "top_k,dry"], "--samplers: dry depends on the preceding text"),
+    "penalties": (
+        ["--samplers", "penalties", "--presence-penalty", "1"],
+        "--presence-penalty depends on the tokens before the distribution; pass --history FILE",
+    ),
+    "dry": (
+        ["--samplers", "top_k,dry", "--dry-multiplier", "1"],
+        "--dry-multiplier depends on the tokens before the distribution; pass --history FILE",
+    ),
     "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
     "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from soft_cap, "),
     "a knob not listed": (
@@ -950,6 +956,16 @@ def test_steps_in_json(capfd: Capture) -> None:
     removed_by = [next((i for i, p in enumerate(stages) if p[c] == 0), None) for c in range(len(Z))]
     assert record["removed_by"] == removed_by
     assert [i is None for i in removed_by] == [prob > 0 for prob in record["probs"]]
+
+
+def test_steps_in_json_with_a_state_and_without_a_limit(capfd: Capture, tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a\n")
+    options = ("--presence-penalty", "1", "--history", str(tmp_path / "history"), "--mirostat-tau", "1")
+    [record] = records(printed(capfd, "compute", "a=2", "b=1", *options, "--explain", "-f", "jsonl"))
+    penalties, _, mirostat = (step["parameters"] for step in record["steps"])
+    # Infinities are strings in JSON. The state is unknown before the first draw.
+    assert penalties["penalty_last_n"] == "inf"
+    assert mirostat["mirostat_mu"] is None
 
 
 def test_steps_in_bits(capfd: Capture) -> None:

@@ -749,6 +749,8 @@ def test_only_the_table_names_the_samplers() -> None:
         "input/settings/sampler_orders.py",
         "input/settings/sampling_fields.py",
         "input/settings/settings_reader.py",
+        "input/settings/settings_search.py",
+        "input/settings/text_numbers.py",
         "explorer/slider_ranges.py",
         "options/chains.py",
         "options/models.py",

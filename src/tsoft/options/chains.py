@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
@@ -34,32 +36,37 @@ def planned(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, text: TextSource | None
 ) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...], tuple[bytes, ...], TokenNames | None]":
     """Return the fields of the plan. Typed options override the settings file."""
-    settings = _settings(samplers.settings)
     typed = {name: float(value) for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
+    settings = _settings(samplers.settings, typed)
     values = dict(settings.values if settings else ()) | typed
     _check_companions(typed, values)
     biases = _biases(parameters, settings)
     like = [name.lower() for name in split_names(samplers.like)]
     engines = _engines(like)
     typed_names = set(typed) | ({TAU.name} if taus else set())
-    if settings:
-        # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
-        _note_settings(settings, typed_names | ({TAU.name} if taus is not None else set()))
-        if not engines:
-            _note_rules(settings, has_order=samplers.samplers is not None)
     on = [
         sampler
         for sampler in SAMPLERS.values()
         if sampler.parameters[0] is TAU or (sampler.parameters[0] is BIAS and biases) or _is_on(sampler, values)
     ]
-    breakers = _breakers(samplers.dry_sequence_breaker, on)
+    breakers = _breakers(samplers.dry_sequence_breaker, on, settings)
     history = text.read(breakers) if text else None
-    if text and history is None:
-        on = _without_history(on, typed_names, settings, text.fix)
-    elif text and not any(sampler.needs_history for sampler in on):
+    ignored = _need_history(on, typed_names, text.fix) if text and history is None else []
+    on = [sampler for sampler in on if sampler not in ignored]
+    values = {name: values[name] for name in values if not any(PARAMETERS[name] in one.parameters for one in ignored)}
+    if text and history and not any(sampler.needs_history for sampler in on):
         text.refuse()
+    if settings:
+        # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
+        overridden = typed_names | ({TAU.name} if taus is not None else set())
+        has_breakers = SAMPLERS["dry"] in on and samplers.dry_sequence_breaker is None
+        _note_settings(settings, overridden, ignored, has_breakers=has_breakers)
+        if ignored and text:
+            _note_ignored(settings, ignored, text.fix)
+        if not engines:
+            _note_rules(settings, has_order=samplers.samplers is not None)
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
@@ -68,8 +75,8 @@ def planned(
     return taus, chains, biases, breakers, history
 
 
-def _breakers(typed: list[str] | None, on: list[Sampler]) -> tuple[bytes, ...]:
-    """Return the sequence breakers of DRY."""
+def _breakers(typed: list[str] | None, on: list[Sampler], settings: "Settings | None") -> tuple[bytes, ...]:
+    """Return the sequence breakers of DRY. Typed ones override those of the settings file."""
     from tsoft.input.fields import unescape
     from tsoft.sampling.history import SEQUENCE_BREAKERS
 
@@ -77,30 +84,35 @@ def _breakers(typed: list[str] | None, on: list[Sampler]) -> tuple[bytes, ...]:
         raise UsageError("--dry-sequence-breaker has no effect without --dry-multiplier; add --dry-multiplier")
     if typed == ["none"]:
         return ()
-    breakers = SEQUENCE_BREAKERS if typed is None else tuple(map(unescape, typed))
-    if "" in breakers or "none" in breakers:
+    if typed and not {"", "none"}.isdisjoint(typed):
         raise UsageError("--dry-sequence-breaker: pass a text that is not empty, or none alone")
+    in_file = settings.breakers if settings else None
+    breakers = tuple(map(unescape, typed)) if typed else SEQUENCE_BREAKERS if in_file is None else in_file
     return tuple(breaker.encode(errors="replace") for breaker in breakers)
 
 
-def _without_history(on: list[Sampler], typed: set[str], settings: "Settings | None", fix: str) -> list[Sampler]:
-    """Return the samplers without those that need the tokens before the distribution, which the user has not passed.
+def _need_history(on: list[Sampler], typed: set[str], fix: str) -> list[Sampler]:
+    """Return the samplers that need the tokens before the distribution, which the user has not passed.
 
     Raise UsageError for one that was typed.
     """
-    for sampler in on:
-        for parameter in sampler.parameters if sampler.needs_history else ():
-            if parameter.name in typed:
-                raise UsageError(f"{parameter.option} depends on the tokens before the distribution; {fix}")
-        if sampler.needs_history and settings:
-            in_file = dict(settings.values)
-            names = joined([settings.name(one.name) for one in sampler.switch_parameters if one.name in in_file])
-            problem = f"tsoft ignores {names}, since the tokens before the distribution are unknown"
-            note(f"{settings.origin.file}: {problem}; {fix}")
-    return [sampler for sampler in on if not sampler.needs_history]
+    found = [sampler for sampler in on if sampler.needs_history]
+    for parameter in (parameter for sampler in found for parameter in sampler.parameters):
+        if parameter.name in typed:
+            raise UsageError(f"{parameter.option} depends on the tokens before the distribution; {fix}")
+    return found
 
 
-def _settings(file: str | None) -> "Settings | None":
+def _note_ignored(settings: "Settings", ignored: list[Sampler], fix: str) -> None:
+    """Print a note on the settings in the file that need the tokens before the distribution."""
+    parameters = {parameter.name for sampler in ignored for parameter in sampler.parameters}
+    fields = _in_words(settings, [name for name, _ in settings.values if name in parameters - {*settings.defaults}])
+    problem = f"tsoft ignores {joined(fields)}, since the tokens before the distribution are unknown"
+    note(f"{settings.origin.file}: {problem}; {fix}")
+
+
+def _settings(file: str | None, typed: dict[str, float]) -> "Settings | None":
+    """Return the settings in a file. Those that are idle without a typed option apply with it."""
     if file is None:
         return None
     if not file:
@@ -108,9 +120,19 @@ def _settings(file: str | None) -> "Settings | None":
     from tsoft.input.settings.settings_reader import read
 
     settings = read(file)
+    switched = {companion for name in typed for companion in _companions(name)}
+    found = [(name, value) for name, value in settings.idle if name in switched]
+    settings = replace(settings, values=(*settings.values, *found))
     for name, value in settings.values:
         _check(PARAMETERS[name], value, f"{settings.origin.where}: {settings.name(name)}", InputError)
     return settings
+
+
+def _companions(name: str) -> list[str]:
+    """Return the parameters that apply if a parameter switches their sampler on."""
+    sampler = next(sampler for sampler in SAMPLERS.values() if PARAMETERS[name] in sampler.parameters)
+    is_switch = PARAMETERS[name] in sampler.switch_parameters
+    return [parameter.name for parameter in sampler.parameters[sampler.switches :]] if is_switch else []
 
 
 def _check(parameter: SamplerParameter, value: float, where: str, error: Error) -> None:
@@ -234,11 +256,23 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
     return f"no {' and no '.join(missing)}" if missing else None
 
 
-def _note_settings(settings: "Settings", typed: set[str]) -> None:
-    """Print notes on the settings that tsoft takes from the file, and on those that it ignores."""
+def _in_words(settings: "Settings", names: list[str]) -> list[str]:
+    """Return some parameters of the file with their numbers, by the file's names. Two may have the same field."""
+    values = dict(settings.values)
+    numbers = {name: "all" if values[name] == inf else f"{values[name]:g}" for name in names}
+    return list(dict.fromkeys(f"{settings.name(name)} {number}" for name, number in numbers.items()))
+
+
+def _note_settings(settings: "Settings", typed: set[str], ignored: list[Sampler], *, has_breakers: bool) -> None:
+    """Print notes on the settings that tsoft takes from the file, and on those that it cannot apply. The samplers in
+    `ignored` are not applied. With `has_breakers`, the file's sequence breakers are."""
     # The sentences in `hidden` describe the defaults.
-    omitted = {*typed, *settings.defaults}
-    parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in omitted]
+    omitted = {*typed, *settings.defaults, *(parameter.name for sampler in ignored for parameter in sampler.parameters)}
+    parts = _in_words(settings, [name for name, _ in settings.values if name not in omitted])
+    if has_breakers and settings.breakers is not None:
+        from tsoft.input.settings.field_values import shown
+
+        parts.append(f"dry_sequence_breakers {shown(list(settings.breakers))}")
     count = len(settings.biases)
     parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
     origin = settings.origin

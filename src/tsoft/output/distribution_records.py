@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -282,9 +283,12 @@ def _step_fields(stage: "Stage | PartialStage", block: Block, content: Content) 
 
 
 def _setting(value: Any, parameter: "SamplerParameter") -> Any:
-    """Return a parameter's value: a number, true or false for a flag, or [index, bias] for each biased class."""
+    """Return a parameter's value: a number, true or false for a flag, [index, bias] for each biased class, or None for
+    a state before a draw."""
+    if value is None:
+        return None
     if parameter.is_flag:
         return bool(value)
     if isinstance(value, tuple):
         return [[index, float(bias)] for index, bias in value]
-    return int(value) if parameter.whole else float(value)
+    return int(value) if parameter.whole and value < inf else float(value)

@@ -14,7 +14,7 @@ from tsoft.charts.view import ClassSelection, Screen, View
 from tsoft.core.block import class_names
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
-from tsoft.features.bandit.simulation import Exploration, History
+from tsoft.features.bandit.simulation import Exploration, RunAverages
 
 # The narrowest of several charts side by side, and the gap between two, in columns.
 _NARROWEST, _GAP = 36, 3
@@ -99,7 +99,7 @@ def _table(explorations: Sequence[Exploration], view: View) -> str:
     return text_tables(list(zip(names, *columns, strict=True)), view.screen)
 
 
-def _tau_range(history: History) -> str:
+def _tau_range(history: RunAverages) -> str:
     ends = [tau_text(float(tau)).removeprefix("τ = ") for tau in history.taus[[0, -1]]]
     return ends[0] if ends[0] == ends[1] else " → ".join(ends)
 

@@ -17,7 +17,7 @@ from tsoft.options.seeds import Seed
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
     from tsoft.core.softmax import Array
-    from tsoft.features.bandit.simulation import BanditStep, Exploration, History, Rewards
+    from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards, RunAverages
     from tsoft.input.arguments import TypedNumbers
 
 # The square of a sum of larger numbers could overflow.
@@ -150,7 +150,9 @@ def _explorations(
         yield Exploration(schedule.schedule, seed, means, typed.labels, _history(means, schedule, rewards, runs, seed))
 
 
-def _history(means: "Array", schedule: "TemperatureSchedule", rewards: "Rewards", runs: int, seed: int) -> "History":
+def _history(
+    means: "Array", schedule: "TemperatureSchedule", rewards: "Rewards", runs: int, seed: int
+) -> "RunAverages":
     """Return the averages over the runs, with a progress bar if they take long."""
     from functools import reduce
 

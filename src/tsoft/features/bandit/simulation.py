@@ -106,7 +106,7 @@ def draw_arms(probs: Array, uniform: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class RunAverages:
     """The averages over `runs` runs.
 
     `taus` are the temperatures, `regret` the mean regret up to each step, `regret_se` its standard error, which is
@@ -122,7 +122,7 @@ class History:
     probs: Array
 
 
-def history(steps: Iterable[BanditStep], means: Array) -> History:
+def history(steps: Iterable[BanditStep], means: Array) -> RunAverages:
     """Return the averages over the runs at each step.
 
     >>> outcome = history(play(np.array([0.0, 1.0]), np.full(4, np.inf), 1, bernoulli, np.random.default_rng(1)),
@@ -139,16 +139,16 @@ def history(steps: Iterable[BanditStep], means: Array) -> History:
         # numpy sums contiguous numbers pairwise, which is more accurate.
         probs.append(np.ascontiguousarray(step.probs.T).mean(1))
     taus, regret, regret_se, best_share = np.array(rows).T
-    return History(runs, taus, regret, regret_se, best_share, np.array(probs))
+    return RunAverages(runs, taus, regret, regret_se, best_share, np.array(probs))
 
 
-def combined(first: History, second: History) -> History:
+def combined(first: RunAverages, second: RunAverages) -> RunAverages:
     """Return the averages over the runs of both histories (Chan, Golub & LeVeque 1979, "Updating formulae and a
     pairwise algorithm for computing sample variances", eq. 2.1).
 
     >>> ones = np.ones(1)
     >>> one, other = (
-    ...     History(2, ones, np.array([mean]), ones / 2, ones, np.ones((1, 1))) for mean in (0.0, 1.0)
+    ...     RunAverages(2, ones, np.array([mean]), ones / 2, ones, np.ones((1, 1))) for mean in (0.0, 1.0)
     ... )
     >>> both = combined(one, other)
     >>> both.runs, both.regret.tolist(), both.regret_se.round(4).tolist()
@@ -162,7 +162,7 @@ def combined(first: History, second: History) -> History:
 
     squares = sum(np.nan_to_num(each.regret_se) ** 2 * each.runs * (each.runs - 1) for each in (first, second))
     squares += (second.regret - first.regret) ** 2 * first.runs * share
-    return History(
+    return RunAverages(
         runs,
         first.taus,
         mean(first.regret, second.regret),
@@ -180,7 +180,7 @@ class Exploration:
     seed: int
     means: Array
     labels: tuple[str, ...] | None
-    history: History
+    history: RunAverages
 
     @property
     def uniform_regret(self) -> float:

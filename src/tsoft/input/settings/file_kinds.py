@@ -2,17 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
-from tsoft.input.settings.sampling_fields import GGUF_ORDER, PARAMETER_NAMES, names
+from tsoft.input.settings.sampling_fields import CONTEXT_SIZES, GGUF_ORDER, PARAMETER_NAMES, names
 from tsoft.input.settings.settings_search import Place
 
 # The parameters of engines.
-LLAMA_CPP_PARAMETERS = names(
-    "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
+_PENALTIES = names("repetition_penalty presence_penalty frequency_penalty")
+_TEXT_SAMPLERS = names(
+    "penalty_last_n dry_multiplier dry_base dry_allowed_length dry_penalty_last_n mirostat_tau mirostat_eta "
+    "adaptive_target adaptive_decay"
 )
-_KOBOLD_PARAMETERS = LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor", "smoothing_curve"}
-_VLLM_PARAMETERS = names("tau top_k top_p min_p")
-_TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff")
+LLAMA_CPP_PARAMETERS = (
+    names(
+        "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
+    )
+    | _PENALTIES
+    | _TEXT_SAMPLERS
+)
+_KOBOLD_PARAMETERS = (LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor", "smoothing_curve"}) - {"frequency_penalty"}
+_VLLM_PARAMETERS = names("tau top_k top_p min_p") | _PENALTIES
+_TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff repetition_penalty")
+_MLX_LM_PARAMETERS = names("tau top_k top_p min_p xtc_probability xtc_threshold penalty_last_n") | _PENALTIES
 _LLAMA_CPP_DEFAULTS = {
     "tau": 0.8,
     "top_k": 40.0,
@@ -20,6 +31,9 @@ _LLAMA_CPP_DEFAULTS = {
     "min_p": 0.05,
     "dynatemp_exponent": 1.0,
     "xtc_threshold": 0.1,
+    "penalty_last_n": 64.0,
+    # In older versions, the whole context.
+    "dry_penalty_last_n": 64.0,
 }
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 
@@ -29,7 +43,7 @@ class ProgramRules:
     """What the program of a kind of file does. `defaults` are the numbers that it applies if the file does not set
     them; `unless` completes a sentence about them with an exception. `order` is the field with the order of its
     samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
-    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff."""
+    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff. `zeros` are numbers that 0 stands for."""
 
     parameters: frozenset[str] = frozenset(PARAMETER_NAMES)
     defaults: Mapping[str, float] = field(default_factory=dict)
@@ -38,6 +52,7 @@ class ProgramRules:
     mirostat_keeps: tuple[str, ...] = ()
     reads_do_sample: bool = True
     cutoff_unit: float = 1.0
+    zeros: Mapping[str, float] = field(default_factory=lambda: {"adaptive_target": -1.0})
 
 
 @dataclass(frozen=True)
@@ -70,13 +85,15 @@ def _llama_cpp(
     order: str = "samplers",
 ) -> FileKind:
     """Return a kind of file for llama.cpp or a program that contains it."""
-    rules = ProgramRules(LLAMA_CPP_PARAMETERS, defaults or {}, unless, order, ("temperature",), reads_do_sample=False)
+    rules = ProgramRules(
+        LLAMA_CPP_PARAMETERS, defaults or {}, unless, order, ("temperature",), reads_do_sample=False, zeros={}
+    )
     return FileKind(title, _marks(marks), program, "llama.cpp", rules)
 
 
 def _ollama(title: str, marks: str, exception: str) -> FileKind:
     """Return a kind of file for Ollama, which runs GGUF models with llama.cpp, and with other defaults."""
-    defaults = {"tau": 0.8, "top_k": 40.0, "top_p": 0.9}
+    defaults = {"tau": 0.8, "top_k": 40.0, "top_p": 0.9, "penalty_last_n": 64.0}
     return _llama_cpp(title, marks, defaults, f", unless {exception}", program="Ollama")
 
 
@@ -105,7 +122,7 @@ VLLM = FileKind(
     "vllm",
     ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
 )
-_SILLY_TAVERN = FileKind(
+SILLY_TAVERN = FileKind(
     "a SillyTavern preset",
     _marks(
         "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
@@ -114,7 +131,7 @@ _SILLY_TAVERN = FileKind(
     "SillyTavern",
     rules=ProgramRules(cutoff_unit=1e-4),
 )
-_TEXT_GENERATION_WEBUI = FileKind(
+TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui settings",
     _marks(
         "dynamic_temperature dynatemp_low dynatemp_high sampler_priority encoder_repetition_penalty custom_token_bans "
@@ -123,6 +140,20 @@ _TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui",
     rules=ProgramRules(order="sampler_priority", cutoff_unit=1e-4),
 )
+MLX_LM = FileKind(
+    "an mlx-lm request",
+    _marks(" ".join(CONTEXT_SIZES.values())),
+    "mlx-lm",
+    "mlx-lm",
+    ProgramRules(
+        _MLX_LM_PARAMETERS,
+        {"tau": 0.0, "penalty_last_n": 20.0},
+        ", unless the server was started with other defaults",
+        reads_do_sample=False,
+        zeros={"repetition_penalty": 1.0},
+    ),
+)
+REQUEST = FileKind("a request", _marks("prompt messages input inputs"))
 # The first kind that matches counts.
 _KINDS = (
     _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
@@ -161,7 +192,8 @@ _KINDS = (
         ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
     ),
     VLLM,
-    _SILLY_TAVERN,
+    MLX_LM,
+    SILLY_TAVERN,
     FileKind(
         "KoboldAI settings",
         _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
@@ -169,8 +201,9 @@ _KINDS = (
         rules=ProgramRules(
             _KOBOLD_PARAMETERS,
             order="sampler_order",
-            mirostat_keeps=("temperature", "smoothing"),
+            mirostat_keeps=("dry", "penalties", "temperature", "smoothing"),
             reads_do_sample=False,
+            zeros={"adaptive_target": -1.0, "dry_penalty_last_n": inf},
         ),
     ),
     _llama_cpp(
@@ -180,8 +213,8 @@ _KINDS = (
         _LLAMA_CPP_DEFAULTS,
         _SERVER,
     ),
-    _TEXT_GENERATION_WEBUI,
-    FileKind("a request", _marks("prompt messages input inputs")),
+    TEXT_GENERATION_WEBUI,
+    REQUEST,
 )
 BARE = FileKind("settings")
 # Files without settings, by a field that identifies them: what they are, and the fix.

@@ -1,11 +1,11 @@
 """The numbers of the sampling parameters in an object of settings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, number
 from tsoft.input.settings.file_kinds import FileKind
+from tsoft.input.settings.file_numbers import Numbers
 from tsoft.input.settings.sampling_fields import (
     DYNAMIC_RANGES,
     DYNAMIC_SWITCHES,
@@ -15,6 +15,7 @@ from tsoft.input.settings.sampling_fields import (
     without_prefix,
 )
 from tsoft.input.settings.settings_search import Place
+from tsoft.input.settings.text_numbers import with_text_samplers
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The number at which each parameter is off.
@@ -23,19 +24,9 @@ _OFF = {parameter.name: parameter.off or 0.0 for sampler in SAMPLERS.values() fo
 _LARGE_CUTOFF = 0.01
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """The parameters that a file sets, including those that are off, with the field of each, and sentences about how
-    the numbers follow from the fields."""
-
-    values: Mapping[str, float]
-    fields: Mapping[str, str]
-    sentences: tuple[str, ...] = ()
-
-
 def numbers_of(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if fields contradict each other."""
-    numbers = _scaled(kind, _dynamic(place, _plain(place)))
+    numbers = with_text_samplers(kind, place, _scaled(kind, _dynamic(place, _plain(place))))
     if kind.rules.mirostat_keeps and numbers.values.get(TAU.name, 0.0) < 0:
         # llama.cpp and KoboldCpp take a negative temperature as greedy.
         return replace(numbers, values={**numbers.values, TAU.name: 0.0})
@@ -130,7 +121,7 @@ def _with_range(place: Place, numbers: Numbers, limits: _TemperatureRange) -> Nu
         )
     values = {**numbers.values, TAU.name: tau, "dynatemp_range": width}
     fields = {**numbers.fields, TAU.name: "temperature", "dynatemp_range": "dynatemp_range"}
-    return Numbers(values, fields, (*numbers.sentences, *sentences))
+    return replace(numbers, values=values, fields=fields, sentences=(*numbers.sentences, *sentences))
 
 
 def _scaled(kind: FileKind, numbers: Numbers) -> Numbers:

@@ -7,15 +7,12 @@ from typing import Any
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, shown, type_of
 from tsoft.input.settings.file_kinds import FileKind
-from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, GGUF_ORDER, ORDER_FIELDS, names
+from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, GGUF_ORDER, ORDER_FIELDS, PENALTIES_OFF, names
 from tsoft.input.settings.settings_search import Place
 from tsoft.sampling.sampler_table import SAMPLERS
 
-# Samplers that need more than the logits, by the names in the files.
-NEED_TEXT = names(
-    "penalties dry infill adaptive_p mirostat rep_pen repetition_penalty presence_penalty frequency_penalty "
-    "encoder_repetition_penalty no_repeat_ngram repeat_penalty penalty_alpha"
-)
+# Samplers that tsoft does not have, by the names in the files.
+_NOT_AVAILABLE = names("infill encoder_repetition_penalty no_repeat_ngram penalty_alpha")
 # llama.cpp's samplers by their letters. Only versions before 2025 have tfs.
 _LETTERS = {
     "e": "penalties",
@@ -43,8 +40,10 @@ _NAMES = {
     "dynamic_temperature": "temperature",
     "nsigma": "top_n_sigma",
     "top_nsigma": "top_n_sigma",
+    "rep_pen": "repetition_penalty",
+    "repeat_penalty": "repetition_penalty",
 }
-# KoboldAI's samplers by their numbers. KoboldCpp applies min-p after top-p, and XTC after all of them.
+# KoboldAI's samplers by their numbers. KoboldCpp applies min-p after top-p, DRY first, and XTC and adaptive-p last.
 _NUMBERS: dict[int, tuple[str, ...]] = {
     0: ("top_k",),
     1: ("top_a",),
@@ -52,34 +51,39 @@ _NUMBERS: dict[int, tuple[str, ...]] = {
     3: ("tfs",),
     4: ("typ_p",),
     5: ("temperature", "smoothing", "top_n_sigma"),
-    6: ("rep_pen",),
+    6: ("penalties",),
 }
-_LAST_NUMBERED = ("xtc",)
+# The samplers of text-generation-webui, in tsoft's order. The penalties are three of them.
+_STEPS = (*PENALTIES_OFF, *(name for name in SAMPLERS if name not in ("logit_bias", "penalties")))
+_FIRST_NUMBERED = ("dry",)
+_LAST_NUMBERED = ("xtc", "adaptive_p")
 
 
 @dataclass(frozen=True)
 class SamplerOrder:
-    """Samplers in the order that a field lists, including those that need more than the logits; None if the file lists
-    no order. `unknown` are the names of samplers that do not exist, and `unlisted` the samplers that apply although the
-    field does not list them."""
+    """Samplers in the order that a field lists, including those that tsoft does not have; None if the file lists no
+    order. `unknown` are the names of samplers that do not exist, and `unlisted` the samplers that apply although the
+    field does not list them. `sentence`, if any, says that tsoft applies the samplers in another order."""
 
     field: str = ""
     samplers: tuple[str, ...] | None = None
     unknown: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    sentence: str = ""
 
     @property
     def applicable(self) -> tuple[str, ...] | None:
-        """The samplers that need only the logits."""
+        """The samplers that tsoft has."""
         return None if self.samplers is None else tuple(name for name in self.samplers if name in SAMPLERS)
 
 
 def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[SamplerOrder, list[str]]:
-    """Return the order that applies to the `active` samplers, and sentences about fields with other orders.
+    """Return the order that applies, and sentences about it and about fields with other orders. `active` are the
+    samplers and the parameters that have an effect.
 
     If the kind of file does not determine the field that counts, and the fields do not agree, no order applies.
     """
-    orders = [read(place) for read in _READERS]
+    orders = [_in_steps(read(place), active) for read in _READERS]
     # Only llama.cpp applies no sampler if its list is empty. SillyTavern has empty lists for other programs.
     orders = [order for order in orders if order.samplers or (order.samplers == () and order.field == kind.rules.order)]
     chosen = next(
@@ -95,6 +99,7 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
         return SamplerOrder(), [f"{fields} {problem}; pass --samplers with the order"]
     else:
         sentences = []
+    sentences += [chosen.sentence] if chosen.sentence else []
     samplers = [name for name in chosen.samplers or () if name in active]
     if repeated := sorted({name for name in samplers if samplers.count(name) > 1}):
         problem = f"{chosen.field} lists {joined(repeated)} more than once"
@@ -105,6 +110,30 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
         )
         sentences.append(f"{problem}, and some of its versions last")
     return chosen, sentences
+
+
+def _in_steps(order: SamplerOrder, active: Collection[str]) -> SamplerOrder:
+    """Return the order with one step for the penalties, which some programs list one by one. It is where the first of
+    those that have an effect is."""
+    samplers = order.samplers or ()
+    penalties = [name for name in samplers if name in PENALTIES_OFF]
+    if not penalties:
+        return order
+    found = [name for name in samplers if name in active]
+    effective = [name for name in found if name in PENALTIES_OFF]
+    first = samplers.index((effective or penalties)[0])
+    merged = [
+        "penalties" if i == first else name
+        for i, name in enumerate(samplers)
+        if i == first or name not in PENALTIES_OFF
+    ]
+    start = found.index(effective[0]) if effective else 0
+    is_together = found[start : start + len(effective)] == effective
+    if is_together and "repetition_penalty" not in effective[1:]:
+        return replace(order, samplers=tuple(merged))
+    step = f"tsoft applies {joined(list(dict.fromkeys(effective)))} in one step, the repetition penalty first"
+    sentence = f"{step}, where {order.field} lists {effective[0]}"
+    return replace(order, samplers=tuple(merged), sentence=sentence)
 
 
 def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
@@ -125,7 +154,7 @@ def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
             raise InputError(f"{place.where}: {field}: expected an array of names or a string of letters, got an array")
         canonical = name.replace("-", "_").lower()
         canonical = _NAMES.get(canonical, canonical)
-        if canonical in SAMPLERS or canonical in NEED_TEXT:
+        if canonical in SAMPLERS or canonical in PENALTIES_OFF or canonical in _NOT_AVAILABLE:
             samplers.append(canonical)
         else:
             unknown.append(shown(name))
@@ -133,7 +162,8 @@ def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
 
 
 def _samplers(place: Place) -> SamplerOrder:
-    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters."""
+    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters. It applies
+    adaptive-p last."""
     value = place.get("samplers")
     if isinstance(value, str) and ";" not in value:
         letters = value.strip()
@@ -142,13 +172,17 @@ def _samplers(place: Place) -> SamplerOrder:
             raise InputError(f"{place.where}: samplers: {problem}")
         value = [_LETTERS[letter] for letter in letters]
     listed = _listed(place, "samplers", value)
-    return SamplerOrder() if listed is None else _named(place, "samplers", listed)
+    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed))
+
+
+def _with_adaptive_p_last(order: SamplerOrder) -> SamplerOrder:
+    return replace(order, samplers=tuple(sorted(order.samplers or (), key=lambda name: name == "adaptive_p")))
 
 
 def _sequence(place: Place) -> SamplerOrder:
     """Return the order in GGUF metadata, with llama.cpp's names."""
     listed = _listed(place, GGUF_ORDER, place.fields.get(GGUF_ORDER))
-    return SamplerOrder() if listed is None else _named(place, GGUF_ORDER, listed)
+    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, GGUF_ORDER, listed))
 
 
 def _sampler_order(place: Place) -> SamplerOrder:
@@ -166,7 +200,7 @@ def _sampler_order(place: Place) -> SamplerOrder:
         if type(index) is not int or index not in _NUMBERS:
             raise InputError(f"{place.where}: sampler_order: expected numbers from 0 to 6, got {shown(number)}")
         samplers += _NUMBERS[index]
-    return SamplerOrder("sampler_order", (*samplers, *_LAST_NUMBERED))
+    return SamplerOrder("sampler_order", (*_FIRST_NUMBERED, *samplers, *_LAST_NUMBERED))
 
 
 def _sampler_priority(place: Place) -> SamplerOrder:
@@ -184,7 +218,7 @@ def _sampler_priority(place: Place) -> SamplerOrder:
     other = "temperature" if switched and "dynamic_temperature" in (value or ()) else "dynamic_temperature"
     order = _named(place, "sampler_priority", [name for name in value or () if name != other])
     listed = order.samplers or ()
-    unlisted = tuple(name for name in SAMPLERS if name not in listed and name != "logit_bias")
+    unlisted = tuple(name for name in _STEPS if name not in listed)
     samplers = (*unlisted, *listed)
     if last:
         final = ("temperature", "smoothing")

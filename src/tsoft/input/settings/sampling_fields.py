@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 # The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes.
@@ -33,8 +34,8 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Each parameter and its names, as `canonical` writes them.
-PARAMETER_NAMES = {
+# Each parameter that needs only the logits, and its names, as `canonical` writes them.
+_LOGIT_PARAMETERS = {
     "tau": "temperature temp",
     "dynatemp_range": "dynatemp_range",
     "dynatemp_exponent": "dynatemp_exponent",
@@ -53,8 +54,44 @@ PARAMETER_NAMES = {
     "xtc_probability": "xtc_probability",
     "xtc_threshold": "xtc_threshold",
 }
+# Each parameter of the samplers that depend on the text, and its names.
+_TEXT_PARAMETERS = {
+    "repetition_penalty": "repetition_penalty repeat_penalty penalty_repeat rep_pen token_repetition_penalty",
+    "presence_penalty": "presence_penalty presence_pen penalty_present repetition_penalty_presence "
+    "token_presence_penalty",
+    "frequency_penalty": "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency token_frequency_penalty",
+    "penalty_last_n": "penalty_last_n repeat_last_n rep_pen_range repetition_penalty_range repetition_range "
+    "penalty_range token_repetition_range repetition_context_size",
+    "dry_multiplier": "dry_multiplier",
+    "dry_base": "dry_base",
+    "dry_allowed_length": "dry_allowed_length",
+    "dry_penalty_last_n": "dry_penalty_last_n dry_range",
+    "mirostat_tau": "mirostat_tau mirostat_ent",
+    "mirostat_eta": "mirostat_eta mirostat_lr",
+    "adaptive_target": "adaptive_target",
+    "adaptive_decay": "adaptive_decay",
+}
+PARAMETER_NAMES = _LOGIT_PARAMETERS | _TEXT_PARAMETERS
 # The parameter that each field sets.
 PARAMETERS = {field: parameter for parameter, fields in PARAMETER_NAMES.items() for field in fields.split()}
+# The fields of the parameters that need only the logits: an object with one of them has settings.
+LOGIT_FIELDS = names(" ".join(_LOGIT_PARAMETERS.values()))
+# The numbers of penalties that have no effect. The other parameters that depend on the text go with one of these, with
+# the adaptive target, or with the version of mirostat.
+PENALTIES_OFF = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+# Fields with the version of mirostat; 0 is none.
+MIROSTAT_FIELDS = ("mirostat", "mirostat_mode", "mirostat_sampling")
+BREAKER_FIELD = "dry_sequence_breakers"
+# Fields of mlx-lm with the number of tokens that a penalty considers.
+CONTEXT_SIZES = {
+    "repetition_penalty": "repetition_context_size",
+    "presence_penalty": "presence_context_size",
+    "frequency_penalty": "frequency_context_size",
+}
+# Fields that change what a penalty does to older tokens, or to line breaks.
+SLOPES = ("rep_pen_slope", "repetition_penalty_slope")
+DECAYS = ("rep_pen_decay", "repetition_decay", "token_repetition_decay")
+NEWLINE_SWITCHES = ("penalize_nl", "penalize_newline")
 # Parameters that are off at 0 or below, each with the parameter that has no effect without it.
 OFF_AT_ZERO: dict[str, str | None] = {
     "top_k": None,
@@ -67,7 +104,15 @@ OFF_AT_ZERO: dict[str, str | None] = {
     "xtc_probability": "xtc_threshold",
 }
 # The numbers at which the other parameters have no effect, so no sentence needs to mention them.
-NEUTRAL = {"tau": 1.0, "top_p": 1.0, "typical_p": 1.0, "tfs": 1.0, "min_p": 0.0}
+NEUTRAL = {
+    "tau": 1.0,
+    "top_p": 1.0,
+    "typical_p": 1.0,
+    "tfs": 1.0,
+    "min_p": 0.0,
+    "penalty_last_n": inf,
+    "dry_penalty_last_n": inf,
+}
 
 # Fields that switch a dynamic temperature on, and its lowest and highest temperature.
 DYNAMIC_SWITCHES = ("dynatemp", "dynamic_temperature")
@@ -77,7 +122,14 @@ GGUF_ORDER = "general.sampling.sequence"
 # Fields whose readers are in other modules.
 BIAS_FIELDS = names("logit_bias suppress_tokens")
 ORDER_FIELDS = names("samplers sampler_order sampler_priority")
-_SWITCHES = {"do_sample", "temperature_last", "min_keep", *DYNAMIC_SWITCHES, *sum(DYNAMIC_RANGES, ())}
+_SWITCHES = {
+    *("do_sample", "temperature_last", "min_keep"),
+    *DYNAMIC_SWITCHES,
+    *sum(DYNAMIC_RANGES, ()),
+    *MIROSTAT_FIELDS,
+}
+# Fields that have no effect without another one.
+_COMPANIONS_OF_TEXT = {BREAKER_FIELD, *CONTEXT_SIZES.values(), *SLOPES, *DECAYS, *NEWLINE_SWITCHES}
 
 # The ends of sentences that start with a field.
 DEPENDS_ON_TEXT = "is not applied, since it depends on the text so far"
@@ -118,30 +170,8 @@ def _unused(
 
 
 UNUSED = (
-    _unused(
-        "repeat_penalty repetition_penalty rep_pen penalty_repeat encoder_repetition_penalty encoder_rep_pen",
-        (1.0,),
-        DEPENDS_ON_TEXT,
-        "repeat_last_n penalty_last_n rep_pen_range rep_pen_slope rep_pen_decay rep_pen_size repetition_penalty_range "
-        "repetition_penalty_slope repetition_decay penalize_nl penalize_newline",
-    ),
-    _unused(
-        "presence_penalty presence_pen penalty_present repetition_penalty_presence "
-        "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency",
-        (0.0,),
-        DEPENDS_ON_TEXT,
-    ),
-    _unused(
-        "dry_multiplier",
-        (0.0,),
-        DEPENDS_ON_TEXT,
-        "dry_base dry_allowed_length dry_penalty_last_n dry_range dry_sequence_breakers",
-    ),
-    _unused(
-        "mirostat mirostat_mode mirostat_sampling", (0.0,), DEPENDS_ON_TEXT, "mirostat_tau mirostat_eta mirostat_lr"
-    ),
+    _unused("encoder_repetition_penalty encoder_rep_pen", (1.0,), DEPENDS_ON_TEXT),
     _unused("no_repeat_ngram_size encoder_no_repeat_ngram_size penalty_alpha", (0.0,), DEPENDS_ON_TEXT),
-    _unused("adaptive_target", (0.0, -1.0, -0.01), DEPENDS_ON_TEXT, "adaptive_decay"),
     _unused("min_length min_new_tokens min_tokens", (0.0,), _DEPENDS_ON_POSITION),
     _unused(
         "num_beams beam_width", (1.0,), _SEARCHES, "length_penalty early_stopping num_beam_groups diversity_penalty"
@@ -172,7 +202,7 @@ UNUSED = (
     _unused("dola_layers", (), "is not applied, since it needs the logits of other layers"),
 )
 _UNUSED_FIELDS = {field for row in UNUSED for field in row.fields}
-_COMPANIONS = frozenset().union(*(row.companions for row in UNUSED))
+_COMPANIONS = frozenset(_COMPANIONS_OF_TEXT).union(*(row.companions for row in UNUSED))
 # Fields with similar names that do not change the distribution.
 _NO_SAMPLING = names(
     "top_logprobs top_logprobs_num top_n_tokens sampler_seed sampling_seed output_logits return_logits logits_all "
@@ -190,7 +220,7 @@ _SAMPLING_WORDS = re.compile(
 def is_setting(field: str) -> bool:
     """Whether a field, as `canonical` writes it, changes the distribution, or says how.
 
-    >>> is_setting("temp"), is_setting("rep_pen"), is_setting("rep_pen_range")
+    >>> is_setting("temp"), is_setting("rep_pen"), is_setting("rep_pen_slope")
     (True, True, False)
     """
     return field in PARAMETERS or field in _SWITCHES or field in BIAS_FIELDS | ORDER_FIELDS or field in _UNUSED_FIELDS

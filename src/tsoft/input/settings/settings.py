@@ -24,7 +24,8 @@ class Settings:
     """The settings in a file, without parameters that are off. Their ranges are not checked."""
 
     origin: SettingsSource
-    # The parameters and their numbers, in the file's order, then the engine's defaults.
+    # The parameters and their numbers, in the file's order, then the engine's defaults. A range of all tokens is inf,
+    # since an engine may have another default.
     values: tuple[tuple[str, float], ...]
     # Each parameter that the file sets, and the field that sets it.
     fields: tuple[tuple[str, str], ...] = ()
@@ -32,7 +33,11 @@ class Settings:
     defaults: tuple[str, ...] = ()
     # Each token's id or text, and the bias added to its logit; -inf bans the token.
     biases: tuple[tuple[int | str, float], ...] = ()
-    # The samplers in the file's order, without those that need more than the logits.
+    # Parameters of samplers that are off in the file. They apply if the command line switches the sampler on.
+    idle: tuple[tuple[str, float], ...] = ()
+    # The texts at which DRY ends a repeated sequence.
+    breakers: tuple[str, ...] | None = None
+    # The samplers in the file's order, without those that tsoft does not have.
     samplers: tuple[str, ...] | None = None
     # Sentences about settings that tsoft cannot apply, or that the engine would not apply.
     unused: tuple[str, ...] = ()

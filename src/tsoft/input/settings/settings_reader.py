@@ -4,27 +4,38 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from tsoft.errors import InputError, joined
-from tsoft.input.settings.field_values import boolean, described, number, number_or_none
-from tsoft.input.settings.file_kinds import BARE, GENERATION_CONFIG, NO_SETTINGS, TGI_REQUEST, VLLM, FileKind, kind_of
-from tsoft.input.settings.parameter_numbers import Numbers, numbers_of
-from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
-from tsoft.input.settings.sampling_fields import (
-    BANS_END,
-    DEPENDS_ON_TEXT,
-    GGUF_ORDER,
-    NEUTRAL,
-    NOT_AVAILABLE,
-    OFF_AT_ZERO,
+from tsoft.input.settings.field_values import boolean, described, number
+from tsoft.input.settings.file_kinds import (
+    BARE,
+    GENERATION_CONFIG,
+    NO_SETTINGS,
+    TEXT_GENERATION_WEBUI,
+    TGI_REQUEST,
+    VLLM,
+    FileKind,
+    kind_of,
 )
+from tsoft.input.settings.file_numbers import Numbers
+from tsoft.input.settings.parameter_numbers import numbers_of
+from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
+from tsoft.input.settings.sampling_fields import BANS_END, NEUTRAL, NOT_AVAILABLE, OFF_AT_ZERO, PENALTIES_OFF
+from tsoft.input.settings.sequence_breakers import sequence_breakers
 from tsoft.input.settings.settings import Settings, SettingsSource
 from tsoft.input.settings.settings_formats import load
 from tsoft.input.settings.settings_search import Place, places, settings_place
+from tsoft.input.settings.text_numbers import lone_companions, mirostat_version
 from tsoft.input.settings.token_biases import biases
 from tsoft.input.settings.unused_fields import fields_elsewhere, unused_fields
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The sampler of each parameter.
 _SAMPLER_OF = {parameter.name: sampler.name for sampler in SAMPLERS.values() for parameter in sampler.parameters}
+# The parameters of the samplers that also apply if the program takes the most probable token.
+_WHEN_GREEDY = frozenset(
+    parameter.name for sampler in SAMPLERS.values() if sampler.needs_history for parameter in sampler.parameters
+)
+# The parameters of the samplers that apply last, without an order that lists them.
+_ADAPTIVE = frozenset(("adaptive_target", "adaptive_decay"))
 
 
 def read(name: str) -> Settings:
@@ -60,28 +71,32 @@ def read(name: str) -> Settings:
 
 def _settings(kind: FileKind, place: Place) -> Settings:
     numbers = numbers_of(kind, place)
-    active = {_SAMPLER_OF[parameter] for parameter in _effective(numbers.values)}
+    effective = _effective(numbers.values)
+    active = {_SAMPLER_OF[parameter] for parameter in effective} | (effective.keys() & PENALTIES_OFF.keys())
     order, sentences = order_of(kind, place, active)
     settings = _applied(kind, place, numbers, order)
-    settings = replace(settings, unused=(*numbers.sentences, *sentences, *settings.unused))
-    return _greedy(kind, place, numbers, settings)
+    unused = (*numbers.sentences, *numbers.about_text, *sentences, *settings.unused)
+    return _greedy(kind, place, numbers, replace(settings, unused=unused))
 
 
 def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -> Settings:
     """Return the settings that the program applies, with its defaults, and sentences about the others."""
     applied, samplers, reason = _applied_parameters(kind, place, order)
+    values = _without_off(_only(numbers.values, applied))
     defaults = {
         name: value for name, value in kind.rules.defaults.items() if name in applied and name not in numbers.values
     }
-    values = _without_off({**_only(numbers.values, applied), **defaults})
     # A default has no effect if the parameter that needs it is off.
+    for name in lone_companions({**values, **defaults}):
+        defaults.pop(name, None)
+    values = _without_off({**values, **defaults})
     for parameter, partner in OFF_AT_ZERO.items():
         if partner in defaults and parameter not in values:
             values.pop(partner, None)
     hidden = described(_only(values, defaults))
     effective = _effective(numbers.values)
-    unknown = described(_only(effective, effective.keys() - kind.rules.parameters))
-    ignored = described(_only(effective, kind.rules.parameters - applied))
+    unknown = _described(_only(effective, effective.keys() - kind.rules.parameters), numbers)
+    ignored = _described(_only(effective, kind.rules.parameters - applied), numbers)
     unused = [f"{kind.program} does not know {unknown}"] if unknown else []
     unused += [f"{kind.program} does not apply {ignored}, since {reason}"] if ignored else []
     sentences = (f"{kind.program} applies {hidden}, which the file does not set{kind.rules.unless}",) if hidden else ()
@@ -91,10 +106,19 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
         tuple(numbers.fields.items()),
         tuple(parameter for parameter in values if parameter in defaults),
         tuple(biases(place)),
+        tuple(_only(numbers.idle, applied).items()),
+        sequence_breakers(place),
         samplers,
-        (*_unused_samplers(kind, place, order), *unused, *unused_fields(place, _idle(kind, place, numbers, order))),
+        (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers))),
         sentences or _model_defaults(kind, place),
     )
+
+
+def _described(parameters: Mapping[str, float], numbers: Numbers) -> str:
+    """Return parameters and their numbers as a list in words, with the file's names of those that depend on the text,
+    which differ from program to program."""
+    names = {name: numbers.fields.get(name, name) if name in _WHEN_GREEDY else name for name in parameters}
+    return described({names[name]: value for name, value in parameters.items()})
 
 
 def _applied_parameters(
@@ -102,13 +126,16 @@ def _applied_parameters(
 ) -> tuple[frozenset[str], tuple[str, ...] | None, str]:
     """Return the parameters that the program applies, its samplers in order, and why it does not apply the others."""
     rules = kind.rules
-    if version := _mirostat(kind, place):
+    version = mirostat_version(place) if rules.mirostat_keeps else 0
+    if version:
+        kept = (*rules.mirostat_keeps, *["mirostat"] * (version == 2))
         # The plain temperature remains, without a range.
-        kept = frozenset(
-            name for name in ("tau", "smoothing_factor", "smoothing_curve") if _SAMPLER_OF[name] in rules.mirostat_keeps
-        )
-        return kept, rules.mirostat_keeps, f"mirostat {version:g} replaces the other samplers"
+        parameters = frozenset(name for name in rules.parameters if _SAMPLER_OF[name] in kept)
+        reason = f"mirostat {version} replaces the other samplers"
+        return parameters - {"dynatemp_range", "dynatemp_exponent"}, kept, reason
     samplers = order.applicable
+    if samplers is None and kind.engine == "llama.cpp":
+        return rules.parameters - _ADAPTIVE, samplers, "its default order does not list adaptive_p"
     # Only the file's samplers apply. Without a program, the caller names the parameters that have no sampler.
     if samplers is None or order.field != rules.order or order.field == "sampler_priority":
         return rules.parameters, samplers, ""
@@ -116,54 +143,36 @@ def _applied_parameters(
     return applied, samplers, "it applies only the file's samplers"
 
 
-def _mirostat(kind: FileKind, place: Place) -> float:
-    """Return the version of mirostat that replaces the other samplers; 0 without one."""
-    version = place.get("mirostat")
-    if version is None or not kind.rules.mirostat_keeps:
-        return 0.0
-    return max(0.0, number(version, f"{place.where}: mirostat"))
-
-
-def _unused_samplers(kind: FileKind, place: Place, order: SamplerOrder) -> list[str]:
-    """Return sentences about names of samplers that do not exist, and about samplers that need more than the logits."""
+def _guesses(kind: FileKind, place: Place, order: SamplerOrder, effective: Mapping[str, float]) -> list[str]:
+    """Return sentences about names of samplers that do not exist, about samplers that tsoft does not have, and about
+    the samplers next to mirostat if the program is unknown."""
     sentences = []
     if order.unknown:
         program = kind.program or "tsoft"
         sentences.append(f"{program} has no sampler called {' or '.join(order.unknown)}, so it skips the name")
     if "infill" in (order.samplers or ()):
         sentences.append(f"the sampler infill {BANS_END}")
-    target = place.get("adaptive_target")
-    if kind.engine == "llama.cpp" and target is not None and "adaptive_p" in (order.samplers or ()):
-        level = number(target, f"{place.where}: adaptive_target")
-        sentences += [f"adaptive_target {level:g} {DEPENDS_ON_TEXT}"] if level >= 0 else []
     least = place.get("min_keep")
     if least is not None and (count := number(least, f"{place.where}: min_keep")) > 1:
         sentences.append(f"min_keep {count:g} {NOT_AVAILABLE}")
+    others = {_SAMPLER_OF[name] for name in effective} - {"temperature", "mirostat"}
+    if "mirostat_tau" in effective and others and not kind.rules.mirostat_keeps and kind is not TEXT_GENERATION_WEBUI:
+        other = "llama.cpp applies no other sampler but the temperature with it"
+        sentences.append(f"tsoft applies mirostat 2 together with the other samplers; {other}")
     return sentences
 
 
-def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -> frozenset[str]:
+def _idle(numbers: Numbers) -> frozenset[str]:
     """Return the fields that have no effect because of another field, whatever their numbers."""
-    idle: set[str] = set()
-    listed = order.samplers if order.field in ("samplers", GGUF_ORDER) else None
-    if kind.engine == "llama.cpp" and _mirostat(kind, place):
-        listed = ()
-    missing = [name for name in ("penalties", "dry") if listed is not None and name not in listed]
-    if number_or_none(place.get("repeat_last_n")) == 0 or "penalties" in missing:
-        idle |= {"repeat_penalty", "penalty_repeat", "presence_penalty", "frequency_penalty"}
-    if number_or_none(place.get("dry_penalty_last_n")) == 0 or "dry" in missing:
-        idle |= {"dry_multiplier"}
-    if kind.engine == "llama.cpp" and order.samplers is not None:
-        # Without the sampler adaptive_p it has no effect; `_unused_samplers` names it otherwise.
-        idle |= {"adaptive_target"}
-    return frozenset(idle)
+    return frozenset(() if numbers.values.get("smoothing_factor", 0.0) > 0 else ("smoothing_curve",))
 
 
 def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     """Return a sentence about the settings that a server takes from the model because the request does not set them."""
     if kind is not VLLM or not {"model", "messages", "prompt"} & (place.names | place.around):
         return ()
-    missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if place.get(field) is None]
+    fields = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+    missing = [field for field in fields if place.get(field) is None]
     return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()
 
 
@@ -175,6 +184,8 @@ def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) 
         sentences = [f"{kind.program} does not know do_sample"] * (samples is False)
         return replace(settings, unused=(*sentences, *settings.unused))
     effective = _effective(numbers.values)
+    penalties = _only(effective, _WHEN_GREEDY)
+    effective = _only(effective, effective.keys() - _WHEN_GREEDY)
     if samples or (samples is None and kind not in (GENERATION_CONFIG, TGI_REQUEST)):
         return settings
     if kind is TGI_REQUEST and effective:
@@ -183,8 +194,12 @@ def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) 
     owner = kind.program or "the program"
     greedy = f"do_sample is not true, so {owner} takes the most probable token"
     ignored = described(effective)
-    unused = (f"{greedy} and ignores {ignored}" if ignored else greedy, *unused_fields(place))
-    return replace(settings, values=((TAU.name, 0.0),), defaults=(), samplers=None, unused=unused, hidden=())
+    unknown = _described(_only(penalties, penalties.keys() - kind.rules.parameters), numbers)
+    sentences = [f"{greedy} and ignores {ignored}" if ignored else greedy]
+    sentences += [f"{owner} does not know {unknown}"] if unknown else []
+    values = {TAU.name: 0.0, **_only(dict(settings.values), _WHEN_GREEDY)}
+    unused = (*sentences, *numbers.about_text, *unused_fields(place))
+    return replace(settings, values=tuple(values.items()), defaults=(), samplers=None, unused=unused, hidden=())
 
 
 def _only(parameters: Mapping[str, float], names: Container[str]) -> dict[str, float]:
@@ -204,6 +219,9 @@ def _without_off(parameters: Mapping[str, float]) -> dict[str, float]:
 
 def _effective(parameters: Mapping[str, float]) -> dict[str, float]:
     """Return the parameters that have an effect."""
+    lone = lone_companions(parameters)
     return {
-        parameter: value for parameter, value in _without_off(parameters).items() if NEUTRAL.get(parameter) != value
+        parameter: value
+        for parameter, value in _without_off(parameters).items()
+        if NEUTRAL.get(parameter) != value and parameter not in lone
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import type_of, unique
-from tsoft.input.settings.sampling_fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
+from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, PREFIX, canonical, is_setting, names, without_prefix
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -59,7 +59,7 @@ class Place:
     def sets_parameters(self) -> bool:
         # In a deeper object, an object in place of a number describes a parameter.
         return any(
-            (canonical(name) in PARAMETERS or canonical(name) == "do_sample")
+            (canonical(name) in LOGIT_FIELDS or canonical(name) == "do_sample")
             and not (self.path and isinstance(value, dict))
             for name, value in self.fields.items()
         )
@@ -98,13 +98,13 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
     extra = value.get("extra_body")
     if extra is not None and not isinstance(extra, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
-    body = {name: _unchecked(item) for name, item in value.items() if item is not None and name != "extra_body"}
+    pairs = [pair for name, item in value.items() if name != "extra_body" for pair in _expanded(name, item)]
+    body = unique(pairs, file)
     for name, item in (extra or {}).items():
         if name in body and body[name] != item:
             both = f"{name} and extra_body.{name} differ"
             raise InputError(f"{file}: {both}; remove one of them")
-        if item is not None:
-            body[name] = _unchecked(item)
+        body.update(_expanded(name, item))
     if isinstance(shown_by_ollama := body.get("parameters"), str) and (lines := _lines(file, shown_by_ollama)):
         body["parameters"] = lines
     return body
@@ -114,7 +114,7 @@ def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any]
     """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
     if not value or not all(isinstance(item, dict) and item.keys() >= {"key", "value"} for item in value):
         return None
-    pairs = [(str(item["key"]), _unchecked(item["value"])) for item in value if item["value"] is not None]
+    pairs = [pair for item in value for pair in _expanded(str(item["key"]), item["value"])]
     return unique(pairs, f"{file}: {'.'.join(path)}")
 
 
@@ -126,14 +126,21 @@ def _lines(file: str, text: str) -> dict[str, str] | None:
     return unique(((name, value) for name, value in lines if name != "stop"), f"{file}: parameters")
 
 
-def _unchecked(value: Any) -> Any:
-    """Return the number of a field of LM Studio with a check box, and the version of its mirostat. If the box is not
-    checked, return false."""
+def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
+    """Return a field with its value; nothing for null.
+
+    LM Studio has objects in place of some numbers. One with a check box becomes its number, or false if the box is not
+    checked; that of mirostat becomes three fields.
+
+    >>> _expanded("mirostatSampling", {"version": 2, "targetEntropy": 5, "learningRate": 0.1})
+    [('mirostatSampling', 2), ('mirostat_tau', 5), ('mirostat_eta', 0.1)]
+    """
     if isinstance(value, dict) and value.keys() == {"checked", "value"} and isinstance(value["checked"], bool):
-        return value["value"] if value["checked"] else False
+        value = value["value"] if value["checked"] else False
     if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
-        return value["version"]
-    return value
+        fields = ((name, "version"), ("mirostat_tau", "targetEntropy"), ("mirostat_eta", "learningRate"))
+        return [(field, value[key]) for field, key in fields if value.get(key) is not None]
+    return [] if value is None else [(name, value)]
 
 
 def settings_place(found: list[Place]) -> Place | None:

@@ -16,6 +16,7 @@ from tsoft.input.settings.sampling_fields import (
     without_prefix,
 )
 from tsoft.input.settings.settings_search import Place
+from tsoft.input.settings.text_numbers import has_effect
 
 
 def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -50,7 +51,8 @@ def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
             is_unused = any(field in row.fields for row in UNUSED)
             # An object may have the name of a setting.
             is_object = isinstance(value, dict) and field not in BIAS_FIELDS
-            if is_setting(field) and not is_unused and not is_object and value not in ("", [], {}, False):
+            is_idle = value in ("", [], {}, False) or not has_effect(field, value)
+            if is_setting(field) and not is_unused and not is_object and not is_idle:
                 yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
 
 
