@@ -31,20 +31,23 @@ def allowed(parameter: SamplerParameter, value: float) -> bool:
 def values(draw: st.DrawFn, parameter: SamplerParameter) -> float:
     """Return allowed values, including some far outside of the slider's range."""
     if parameter.whole:
-        return float(draw(st.integers(int(parameter.low), 10**9)))
-    high = 1e300 if parameter.high == inf else parameter.high
+        number = st.integers(int(parameter.low), 10**9)
+        return float(draw(number if parameter.off is None else number | st.just(parameter.off)))
+    low, high = max(parameter.low, -1e300), min(parameter.high, 1e300)
     ends = [parameter.high] if parameter is TAU or parameter.high < inf else []
-    value = draw(st.floats(parameter.low, high, exclude_min=parameter.exclusive_low) | st.sampled_from([high, *ends]))
+    value = draw(st.floats(low, high, exclude_min=parameter.exclusive_low) | st.sampled_from([high, *ends]))
     slider = slider_range(parameter)
     return draw(st.sampled_from([value, slider.low, slider.high])) if allowed(parameter, slider.low) else value
 
 
 @st.composite
-def states(draw: st.DrawFn) -> SamplerState:
-    """Return states that a user can reach."""
+def states(draw: st.DrawFn, *, has_history: bool = False) -> SamplerState:
+    """Return states that a user can reach, with the samplers that need a history if there is one."""
     state = SamplerState.from_chain(None, draw(st.sampled_from([0.0, 0.3, 1.0, 2.5, inf, 1e-320, 1e300])))
+    samplers = [sampler for sampler in SAMPLERS.values() if has_history or not sampler.needs_history]
+    parameters = [parameter for sampler in samplers for parameter in sampler.parameters if parameter is not BIAS]
     for _ in range(draw(st.integers(0, 8))):
-        parameter = draw(st.sampled_from(PARAMETERS))
+        parameter = draw(st.sampled_from(parameters))
         action = draw(st.sampled_from(["toggle", "value", "value", "move", "engine"]))
         if action == "toggle":
             state = state.toggled(parameter if state.setting(parameter) else first_parameter(parameter))

@@ -1183,8 +1183,13 @@ def test_selecting_an_engine(tmp_path: Path) -> None:
 
 def test_every_sampler_has_a_slider(tmp_path: Path) -> None:
     parameters = [
-        sampler.parameters[0] for sampler in SAMPLERS.values() if sampler.name not in ("logit_bias", "temperature")
+        switch
+        for sampler in SAMPLERS.values()
+        if sampler.name not in ("logit_bias", "temperature")
+        for switch in sampler.switch_parameters
     ]
+    history = tmp_path / "history.txt"
+    history.write_text("A\nB\n")
 
     async def drive(page: Page) -> None:
         [record] = computed(page, tmp_path)
@@ -1192,16 +1197,17 @@ def test_every_sampler_has_a_slider(tmp_path: Path) -> None:
         for parameter in parameters:
             value = "on" if parameter.is_flag else f"{slider_range(parameter).initial:g}"
             assert re.search(rf"{parameter.name} +{value}( |$)", page.text("#sliders"), re.MULTILINE)
-        # All samplers in the list are on.
+        # All samplers in the list are on, except the range of the dynamic temperature.
         await page.press("a")
         assert len(re.findall(r"^│ \w+ +on ", page.text("#box"), re.MULTILINE)) == len(parameters)
         await page.press("home", "down", "down", "enter")
+        assert page.option(parameters[1].option) == "1.1"
         assert page.option(parameters[2].option) is None
 
     options = [parameter.option for parameter in parameters if parameter.is_flag]
     for parameter in parameters:
         options += [] if parameter.is_flag else [parameter.option, f"{slider_range(parameter).initial:g}"]
-    assert explore(drive, *FOUR, *options, size=(160, 70)) == 0
+    assert explore(drive, *FOUR, *options, "--history", str(history), size=(160, 130)) == 0
 
 
 def test_a_sampler_without_a_number_is_only_switched() -> None:

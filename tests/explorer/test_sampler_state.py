@@ -4,11 +4,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,8 +21,12 @@ from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
+from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
+
+# The tokens before the distribution, which repeat.
+TOKENS = [4, 0, 1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("module", ["sampler_state", "snapshot", "explorer_rows", "draw_counts", "live_text"])
@@ -40,26 +44,29 @@ def effect(state: SamplerState) -> Any:
     return state.tau, chain_steps(state.chain())
 
 
-def computed(options: Sequence[str], logits: Sequence[float] = Z.tolist()) -> tuple[int, list[float] | None]:
-    """Return the exit code of `tsoft compute`, and the probabilities that it writes."""
+def computed(state: SamplerState) -> tuple[int, list[float] | None]:
+    """Return the exit code of `tsoft compute` with the options of a state, and the probabilities that it writes."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "out.json"
-        status = cli.run(["compute", *map(str, logits), *options, "-o", str(file)])
+        file, history = Path(folder) / "out.json", Path(folder) / "history.txt"
+        history.write_text("".join(f"{token}\n" for token in TOKENS))
+        tokens = ["--history", str(history)] if state.needs_history else []
+        status = cli.run(["compute", *map(str, Z), *state.options, *tokens, "-o", str(file)])
         return status, json.loads(file.read_bytes())[0]["probs"] if file.exists() else None
 
 
 def shown(state: SamplerState) -> tuple[int, list[float] | None]:
     """Return the same for a snapshot."""
     try:
-        return 0, Snapshot(ROW, state.tau, state.chain()).probs.tolist()
-    except AllRemovedError:
+        chain = state.chain()
+        return 0, Snapshot(ROW, state.tau, chain and chain.with_history(History(np.array(TOKENS)))).probs.tolist()
+    except ChainError:
         return 1, None
 
 
 @many
-@given(states())
+@given(states(has_history=True))
 def test_tsoft_compute_with_the_options_has_the_same_probabilities(state: SamplerState) -> None:
-    assert computed(state.options) == shown(state)
+    assert computed(state) == shown(state)
 
 
 def every_sampler(*, first_only: bool = True) -> SamplerState:
@@ -85,7 +92,7 @@ def test_every_engine_takes_every_sampler_that_it_has(engine: Engine | None) -> 
         for sampler in (engine.samplers if engine else SAMPLERS.values())
         if sampler.parameters[0] is not BIAS
     }
-    assert computed(state.options) == shown(state)
+    assert computed(state) == shown(state)
     # The order can be changed if the engine allows it.
     first = state.effective[0].sampler.parameters[0]
     moved = state.moved(first, 99)
@@ -104,12 +111,12 @@ def test_every_parameter_has_a_slider_once_it_is_on(parameter: SamplerParameter)
 def test_the_switches_are_those_of_the_samplers_that_the_engine_has() -> None:
     state = SamplerState.from_chain(None, 1.0)
     names = [parameter.name for parameter in state.switches]
-    firsts = [sampler.parameters[0].name for sampler in SAMPLERS.values()]
-    assert set(names) == {*firsts, "dynatemp_range"} - {"tau", "logit_bias"}
+    switches = [switch.name for sampler in SAMPLERS.values() for switch in sampler.switch_parameters]
+    assert set(names) == {*switches, "dynatemp_range"} - {"tau", "logit_bias"}
     assert names.index("dynatemp_range") == names.index("top_n_sigma") - 1
     for engine in ENGINES.values():
-        switches = state.with_engine(engine).switches
-        assert [parameter.name for parameter in switches] == [name for name in names if engine.has(name)]
+        parameters = state.with_engine(engine).switches
+        assert [parameter.name for parameter in parameters] == [name for name in names if engine.has(name)]
 
 
 @some
@@ -128,6 +135,41 @@ def test_a_sampler_that_is_toggled_twice_has_the_same_effect(state: SamplerState
         assert once == state
     elif state.supports(parameter):
         assert effect(once) != effect(state)
+
+
+def test_each_penalty_is_a_switch_and_keeps_the_others() -> None:
+    repetition, presence, _, last_n = SAMPLERS["penalties"].parameters
+    off = SamplerState.from_chain(None, 1.0)
+    state = off.toggled(presence)
+    assert state.options[2:] == ["--presence-penalty", "0.5"]
+    state = state.with_value(repetition, 1.3).with_value(last_n, 64.0)
+    assert state.options[2:] == ["--repetition-penalty", "1.3", "--presence-penalty", "0.5", "--penalty-last-n", "64"]
+    state = state.toggled(presence)
+    assert state.options[2:] == ["--repetition-penalty", "1.3", "--penalty-last-n", "64"]
+    assert last_n in state.visible_parameters
+    # The only switch, and the parameter that modifies it, switch the sampler off and on again with its values.
+    for parameter in (repetition, last_n):
+        switched_off = state.toggled(parameter)
+        assert (switched_off.chain(), switched_off.effective) == (None, off.effective)
+        assert last_n not in switched_off.visible_parameters
+        assert switched_off.toggled(parameter) == state
+
+
+def test_all_parameters_of_a_sampler_that_is_on_have_sliders() -> None:
+    base = SAMPLERS["dry"].parameters[1]
+    state = SamplerState.from_chain(None, 1.0).toggled(SAMPLERS["dry"].parameters[0])
+    # The base has no effect at its default, and the parameters after it do not depend on it.
+    assert not state.effective[0].has_effect(base)
+    assert set(SAMPLERS["dry"].parameters) <= set(state.visible_parameters)
+
+
+def test_a_state_that_is_not_set_is_that_before_the_first_token() -> None:
+    target, _, mu = SAMPLERS["mirostat"].parameters
+    state = SamplerState.from_chain(None, 1.0).toggled(target).with_value(target, 3.0)
+    assert state.value(mu) == 6
+    assert "--mirostat-mu" not in state.options
+    assert state.with_value(mu, 4.0).with_value(target, 1.0).value(mu) == 4
+    assert state.with_value(mu, 4.0).with_value(mu, None) == state
 
 
 def test_a_sampler_that_is_on_without_an_effect_is_toggled_on() -> None:

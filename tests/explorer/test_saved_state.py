@@ -21,6 +21,7 @@ from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.saved_state import SavedState, UnsavableError, open_state, read_state
+from tsoft.sampling import sampler_table as table
 from tsoft.sampling.engines import ENGINES
 
 BLOCKS = (
@@ -55,6 +56,24 @@ def test_probabilities_stay_without_raw_logits(quantity: str) -> None:
     read = read_state(replace(SAVED, blocks=blocks).text().encode(), "f.tsoft")
     assert [block.origin.quantity for block in read.blocks] == [quantity, "energy"]
     assert read.blocks[0].quantity_without_constant
+
+
+def test_a_state_of_a_sampler_reads_back_set_or_not() -> None:
+    target, _, mu = table.SAMPLERS["mirostat"].parameters
+    unset = SAMPLERS.toggled(target)
+    for samplers in (unset, unset.with_value(mu, 3.5)):
+        state = replace(STATE, samplers=samplers)
+        assert read_state(replace(SAVED, state=state).text().encode(), "f").state == state
+
+
+def test_a_state_whose_samplers_depend_on_the_text_cannot_be_saved() -> None:
+    samplers = SAMPLERS.toggled(table.SAMPLERS["dry"].parameters[0])
+    for state in (replace(STATE, samplers=samplers), replace(STATE, mark=replace(STATE.picture, samplers=samplers))):
+        with pytest.raises(UnsavableError, match="does not contain the tokens before the distribution"):
+            replace(SAVED, state=state).text()
+    # Without an effect, they are not saved, and nothing else is lost.
+    off = samplers.toggled(table.SAMPLERS["dry"].parameters[0])
+    assert read_state(replace(SAVED, state=replace(STATE, samplers=off)).text().encode(), "f").state == STATE
 
 
 def test_two_engines_read_back() -> None:

@@ -12,6 +12,8 @@ from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
 every_parameter = pytest.mark.parametrize(
     "parameter", [each for each in PARAMETERS if not each.is_flag], ids=lambda parameter: parameter.name
 )
@@ -76,15 +78,18 @@ def test_a_position_has_the_nearest_value_of_few_digits(parameter: SamplerParame
     """Computed again from the ends of the range. Whole numbers are rounded twice."""
     low, high = slider_range(parameter).low, slider_range(parameter).high
     value = SliderScale(parameter).value_at(fraction)
-    if low > 0:
+    is_log = slider_range(parameter).is_log
+    if is_log:
         exact = low ** (1 - fraction) * high**fraction
         unit = max(10 ** (np.floor(log10(exact) + 1e-12) - 1), 1.0 if parameter.whole else 0.0)
     else:
-        exact, unit = low + fraction * (high - low), (high - low) / 100
+        # A hundredth of the range, rounded up to a step that divides 1 or 10.
+        exact, unit = low + fraction * (high - low), min(u for u in STEPS if u >= (high - low) / 100 - 1e-9)
+        assert value / unit == pytest.approx(round(value / unit))
     if parameter.exclusive_low and value == SliderScale(parameter).first:
         return
     assert abs(value - exact) <= unit * (0.55 if parameter.whole else 0.5 + 1e-9)
-    assert value == pytest.approx(float(f"{value:.{2 if low > 0 and not parameter.whole else 4}g}"), rel=1e-11)
+    assert value == pytest.approx(float(f"{value:.{2 if is_log and not parameter.whole else 4}g}"), rel=1e-11)
 
 
 def test_the_ends_of_the_temperature_s_slider_are_the_limits() -> None:

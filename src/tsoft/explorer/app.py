@@ -55,12 +55,14 @@ from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
-from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves, temperature_curves
+from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves, temperature_curves, unknown_curves
 from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
-from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.history import History
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
 # Seconds to wait before computing the curves: the next key may change them again.
@@ -70,6 +72,14 @@ CURVE_COUNT = 5
 
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
+
+# The parameters of the samplers that depend on the tokens before a distribution.
+TEXT_PARAMETERS = {
+    parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters if sampler.needs_history
+}
+
+# The way out if no command can show a row.
+EXPORT_NUMBERS = "Press x to export the numbers."
 
 # The maximum number of columns of a message that contains the name of a file.
 MAX_MESSAGE = 400
@@ -84,7 +94,8 @@ class ExplorerInput:
 
     The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes.
     `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
-    logits. `generator` makes the draws. `bits` selects entropies in bits.
+    logits. `generator` makes the draws. `bits` selects entropies in bits. `history` is None if the tokens
+    before the rows are unknown.
     """
 
     rows: ExplorerRows
@@ -93,6 +104,25 @@ class ExplorerInput:
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
+    history: "KnownHistory | None" = None
+
+
+@dataclass(frozen=True)
+class KnownHistory:
+    """The tokens before the rows. `before` returns those before a block's distribution.
+
+    `arguments` are the command-line arguments for them, None if no command can read them. `breaker_arguments` are those
+    for the sequence breakers of DRY.
+    """
+
+    before: Callable[[Block], History]
+    arguments: tuple[str, ...] | None
+    breaker_arguments: tuple[str, ...] = ()
+
+    def arguments_for(self, samplers: SamplerState) -> tuple[str, ...]:
+        """Return the arguments that have an effect with some samplers."""
+        names = [setting.sampler.name for setting in samplers.effective if setting.sampler.needs_history]
+        return ((self.arguments or ()) if names else ()) + (self.breaker_arguments if "dry" in names else ())
 
 
 class Explorer(App[None]):
@@ -133,6 +163,8 @@ class Explorer(App[None]):
         self._row, self._bias_problem = self._row_in(self.state.picture)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
+        # The samplers with their states at the row.
+        self._row_samplers = self.samplers
         # The marked picture, and its snapshot.
         self._marked_picture: Picture | None = None
         self._marked: Snapshot | None = None
@@ -259,8 +291,13 @@ class Explorer(App[None]):
 
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
-        self._panel.show(self.samplers, self.state.compared)
         self.snapshot, self._problem = self._after_samplers(self._row, self.samplers)
+        samplers = self.samplers.with_states(self.snapshot.chain) if self.snapshot else self.samplers
+        if samplers.with_value(TAU, 1.0) != self._row_samplers.with_value(TAU, 1.0):
+            # The temperature may have changed the states.
+            curves = True
+        self._row_samplers = samplers
+        self._panel.show(samplers, self.state.compared)
         self._comparison = self._compare()
         self.engine_comparison, self._engine_problem = self._compare_engines()
         self._update_head()
@@ -280,13 +317,28 @@ class Explorer(App[None]):
             self._explain(self._explained)
         self.after_update()
 
-    @staticmethod
-    def _after_samplers(row: ExplorerRow, samplers: SamplerState) -> tuple[Snapshot | None, str]:
-        """Return a row after some samplers, and an error message if they remove every class."""
+    def _after_samplers(self, row: ExplorerRow, samplers: SamplerState) -> tuple[Snapshot | None, str]:
+        """Return a row after some samplers, and an error message if they cannot be applied."""
         try:
-            return Snapshot(row, samplers.tau, samplers.chain(row.biases)), ""
-        except ChainError as error:
+            return Snapshot(row, samplers.tau, self.chain(row.number, row.block, row.biases, samplers)), ""
+        except (ChainError, UsageError) as error:
             return None, str(error)
+
+    def chain(self, number: int, block: Block, biases: LogitBiases, samplers: SamplerState) -> Chain | None:
+        """Return the chain of some samplers for a row, with its biases and the tokens before it.
+
+        Raise UsageError if the block has no class for one of the tokens.
+        """
+        chain = samplers.chain(biases)
+        if chain and chain.needs_history:
+            assert self._input.history
+            chain = chain.with_history(self._input.history.before(block))
+        return chain
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the tokens before a row are known."""
+        return self._input.history is not None
 
     def _compare_engines(self) -> tuple[EngineComparison | None, str]:
         """Return the comparison of the snapshot with the second engine, if there is one, and an error message."""
@@ -355,8 +407,8 @@ class Explorer(App[None]):
             block = self._block(number)
             biases, _ = self._biases(block, samplers)
             try:
-                return likelihood(block, samplers.tau, samplers.chain(biases))
-            except ChainError:
+                return likelihood(block, samplers.tau, self.chain(number, block, biases, samplers))
+            except (ChainError, UsageError):
                 return 0.0
 
         self._strip.show(self._row.number, row_likelihood)
@@ -382,9 +434,14 @@ class Explorer(App[None]):
     @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
         worker = get_current_worker()
-        row, chain, indices = self._row, self.samplers.chain(self._row.biases), self._curve_indices
+        row, snapshot, indices = self._row, self.snapshot, self._curve_indices
         time.sleep(CURVE_DELAY)
-        curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
+        try:
+            chain = snapshot.chain if snapshot else self.chain(row.number, row.block, row.biases, self.samplers)
+            curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
+        except (ChainError, UsageError):
+            # The chain is unknown at every temperature.
+            curves = unknown_curves(indices)
         if curves is not None:
             self.post_message(self.CurvesComputed(row, curves))
 
@@ -642,8 +699,16 @@ class Explorer(App[None]):
         self._show_history(self._history.redone())
 
     def action_add(self) -> None:
-        effective = {parameter for setting in self.samplers.effective for parameter in setting.visible_parameters}
-        parameters = {parameter.name: parameter for parameter in self.samplers.switches}
+        effective = {
+            parameter
+            for setting in self.samplers.effective
+            for parameter in filter(setting.has_effect, setting.visible_parameters)
+        }
+        parameters = {
+            parameter.name: parameter
+            for parameter in self.samplers.switches
+            if self.has_history or parameter not in TEXT_PARAMETERS
+        }
         options = [
             (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
             for name, parameter in parameters.items()
@@ -730,12 +795,23 @@ class Explorer(App[None]):
             if biases is None or not self.samplers.biases_come_first:
                 return ""
             row = replace(row, biases=biases)
-        return command_line(self.samplers, row, arguments, self.state.compared, bits=self._input.bits)
+        history = self._input.history.arguments_for(self.samplers) if self._input.history else ()
+        return command_line(self.samplers, row, arguments, self.state.compared, history=history, bits=self._input.bits)
 
-    def action_copy(self) -> None:
+    @property
+    def command_obstacle(self) -> str:
+        """Why the options of no command have the same effect as the samplers; empty if those of one have."""
         compared = self.state.compared
         if compared and (obstacle := comparison_obstacle(self.samplers, compared)):
-            self.notify(f"No command can compare these two engines, because {obstacle}. Press l to follow one engine.")
+            return f"No command can compare these two engines, because {obstacle}. Press l to follow one engine."
+        history = self._input.history
+        if self.samplers.needs_history and (history is None or history.arguments is None):
+            return f"No command can pass the tokens before the row to the penalties and DRY. {EXPORT_NUMBERS}"
+        return ""
+
+    def action_copy(self) -> None:
+        if obstacle := self.command_obstacle:
+            self.notify(obstacle)
             return
         line = self.command_line
         if not line:
@@ -758,6 +834,7 @@ class Explorer(App[None]):
         self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)
 
     def _saved_state(self) -> SavedState:
+        """Return the state to save. Raise UnsavableError if a file cannot contain it."""
         rows, state = self._input.rows, self.state
         blocks = tuple(map(rows.block, range(len(rows))))
         # Biases that are off are a part of the state, too.

@@ -21,11 +21,13 @@ def command_line(
     arguments: Sequence[str] | None,
     compared: Engine | None = None,
     *,
+    history: Sequence[str] = (),
     bits: bool = False,
 ) -> str:
     """Return the command with these arguments for the input; if they are None, with the row's logits.
 
     The logits come first, unless a label starts with a hyphen. The command compares the engine with the `compared` one.
+    `history` are the arguments for the tokens before the distribution.
 
     >>> import numpy as np
     >>> from tsoft.core.block import Block, class_names
@@ -37,7 +39,7 @@ def command_line(
     words = _logit_arguments(row) if arguments is None else [*rows, *arguments]
     # Options cannot follow --.
     end = words.index("--") if "--" in words else len(words)
-    return _line("tsoft", "compute", *words[:end], *_options(state, row, compared, bits), *words[end:])
+    return _line("tsoft", "compute", *words[:end], *history, *_options(state, row, compared, bits), *words[end:])
 
 
 def edit_biases(original: Array, row: ExplorerRow) -> LogitBiases | None:

@@ -50,6 +50,11 @@ class ExplorerState:
         return replace(self, samplers=self.samplers.with_engine(engine), compared=other)
 
     @property
+    def all_samplers(self) -> list[SamplerState]:
+        """The samplers of the distribution and of the mark."""
+        return [self.samplers, *([self.mark.samplers] if self.mark else [])]
+
+    @property
     def picture(self) -> Picture:
         return Picture(self.number, self.edit(self.number), self.samplers)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from tsoft.core.block import Block
 from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.errors import UsageError
-from tsoft.explorer.live_text import TextStep
+from tsoft.explorer.live_text import TextStep, WrittenText
 from tsoft.explorer.token_likelihood import UNKNOWN, product, token_likelihood
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.step import ChainError
@@ -14,11 +13,11 @@ from tsoft.sampling.step import ChainError
 class LikelihoodCache:
     """The likelihood of texts at one temperature after some samplers.
 
-    `distributions` returns the distributions of a block with these. It raises ChainError if a sampler removes every
-    class, and UsageError if the block lacks a class that has a bias. The likelihood is unknown then.
+    `distributions` returns the distributions of a row of a text with these. It raises ChainError or UsageError if the
+    samplers cannot be applied to it. The likelihood is unknown then.
     """
 
-    def __init__(self, distributions: Callable[[Block], Distributions]):
+    def __init__(self, distributions: Callable[[WrittenText, int], Distributions]):
         self._distributions = distributions
         self._known: dict[TextStep, Likelihood] = {}
 
@@ -33,9 +32,8 @@ class LikelihoodCache:
         return [step for step in steps if step not in self._known]
 
     def compute(self, step: TextStep) -> None:
-        next_, index = step
         try:
-            self._known[step] = token_likelihood(self._distributions(next_.block), index)
+            self._known[step] = token_likelihood(self._distributions(step.text, step.number), step.index)
         except (ChainError, UsageError):
             self._known[step] = UNKNOWN
 

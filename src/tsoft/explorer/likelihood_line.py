@@ -9,7 +9,6 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from tsoft.core.block import Block
 from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.explorer.likelihood_cache import LikelihoodCache
 from tsoft.explorer.live_text import TextStep, WrittenText
@@ -44,11 +43,11 @@ class LikelihoodLine(Static):
         texts: Sequence[WrittenText],
         samplers: SamplerState,
         settings: str,
-        distributions: Callable[[Block], Distributions],
+        distributions: Callable[[WrittenText, int], Distributions],
     ) -> None:
         """Show the likelihood of the first of some texts, and compute those of the others.
 
-        `settings` describes the samplers. `distributions` returns the distributions of a block with them, as for
+        `settings` describes the samplers. `distributions` returns the distributions of a row with them, as for
         LikelihoodCache.
         """
         self._text, self._settings = texts[0], settings
@@ -57,7 +56,7 @@ class LikelihoodLine(Static):
         steps = [step for text in texts for step in text.steps]
         self._likelihoods.limit(steps)
         missing = self._likelihoods.missing(steps)
-        if sum(next_.block.logits.size for next_, _ in missing) <= MAX_PROBS:
+        if sum(step.next_.block.logits.size for step in missing) <= MAX_PROBS:
             for step in missing:
                 self._likelihoods.compute(step)
         else:

@@ -1,12 +1,10 @@
 """The explorer of a language model: draw or choose the next token, and watch the distribution after it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ClassVar
 
-import numpy as np
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,8 +14,8 @@ from tsoft.charts.style import tau_text
 from tsoft.core.block import Block
 from tsoft.core.draw import draws
 from tsoft.core.sequence_likelihood import Likelihood
-from tsoft.errors import TsoftError, UsageError, visible
-from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
+from tsoft.errors import TsoftError, visible
+from tsoft.explorer.app import CANNOT_DRAW, EXPORT_NUMBERS, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_state import ChangeHistory
@@ -28,16 +26,23 @@ from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText, WrittenText
 from tsoft.explorer.model_requests import Answer, ModelRequests
 from tsoft.explorer.row_strip import RowStrip
-from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.sampler_state import LogitBiases, SamplerState
+from tsoft.explorer.saved_state import SavedState, UnsavableError
+from tsoft.explorer.slider_scale import value_text
+from tsoft.explorer.text_chains import TextChains
 from tsoft.explorer.tree_screen import TreeScreen, TreeStart
+from tsoft.models.text_history import TextHistory
 from tsoft.models.tokens import NextDistribution, Tokens
-from tsoft.sampling.apply_chains import compute_distributions
-from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.history import DEFAULT_BREAKERS, History
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
 # The maximum number of kept texts.
 MAX_KEPT = 20
+# The maximum number of different samplers whose states are kept: those on the screen, of the second engine, of the mark
+# and of waiting draws.
+MAX_CHAINS = 4
 # The notice if no token can follow.
 TEXT_HAS_ENDED = "The text has ended. Backspace removes the end; p goes back."
 # After this many seconds without an answer, the head shows that the model is working.
@@ -65,7 +70,7 @@ class LiveExplorer(Explorer):
         tokens: Tokens
         answer: Answer
 
-    def __init__(self, explorer_input: ExplorerInput, live: LiveText):
+    def __init__(self, explorer_input: ExplorerInput, live: LiveText, breakers: Sequence[bytes] = DEFAULT_BREAKERS):
         self._live = live
         self._waiting: deque[SamplerState] = deque()
         # Whether one key press has requested several draws.
@@ -73,6 +78,9 @@ class LiveExplorer(Explorer):
         # The tokens after which the model has not returned the distribution yet.
         self._requested: Tokens | None = None
         self._requests = ModelRequests(live.model)
+        # The chains of the samplers that were used last.
+        self._known_chains: list[TextChains] = []
+        self._text_history = TextHistory(live.model, live.prompt_length, breakers)
         # With a generator for the text alone, the draws that add no token do not change the text.
         [self._generator] = explorer_input.generator.spawn(1)
         self._likelihood_line = LikelihoodLine()
@@ -93,6 +101,41 @@ class LiveExplorer(Explorer):
         """The tokens of the whole text."""
         return self._live.tokens
 
+    # The chains of samplers.
+
+    @property
+    def has_history(self) -> bool:
+        return True
+
+    def chain(self, number: int, block: Block, biases: LogitBiases, samplers: SamplerState) -> Chain | None:
+        """Return the chain for a row, with the tokens of the text before it, and with the states after their draws."""
+        return self._chains(samplers).chain(self._live.continuation, number)
+
+    def _chains(self, samplers: SamplerState) -> TextChains:
+        """Return the chains of some samplers, from a cache."""
+        known = next((chains for chains in self._known_chains if chains.samplers == samplers), None)
+        if known is None:
+            known = TextChains(samplers, self._tokens_before, lambda block: self._biases(block, samplers))
+        others = [chains for chains in self._known_chains if chains is not known]
+        self._known_chains = [known, *others][:MAX_CHAINS]
+        return known
+
+    def _tokens_before(self, text: WrittenText, number: int) -> History:
+        tokens = self._live.all_tokens(text)[: self._live.prompt_length + number]
+        return self._text_history.before(text.nexts[number], tokens)
+
+    @property
+    def _chain_words(self) -> list[str]:
+        """The states of the samplers at the row, and whether the samplers ignore the prompt."""
+        words = []
+        if self.samplers.needs_history and not self._live.model.has_prompt_tokens:
+            words.append("the server does not return the tokens of the prompt, so penalties and DRY ignore it")
+        for setting in self._row_samplers.effective if self.snapshot and self._row.number else ():
+            if parameter := setting.sampler.state_parameter:
+                first, now = (value_text(state.value(parameter)) for state in (self.samplers, self._row_samplers))
+                words.append(f"{parameter.name} {now}, {first} before the first token")
+        return words
+
     # Updates of the widgets.
 
     def _row_strip(self) -> RowStrip:
@@ -110,7 +153,7 @@ class LiveExplorer(Explorer):
             words.append("model working" + f", {waiting} draw{'s' * (waiting > 1)} waiting" * bool(waiting))
         if self._live.has_ended:
             words.append("the text has ended")
-        return [*words, self._live.model.name]
+        return [*words, *self._chain_words, self._live.model.name]
 
     def _update_text(self) -> None:
         self._update_head()
@@ -131,21 +174,9 @@ class LiveExplorer(Explorer):
     def on_likelihood_line_computed(self) -> None:
         self.after_update()
 
-    def _distributions(self, samplers: SamplerState, block: Block) -> Distributions:
-        """Return the distributions of a block with some samplers.
-
-        Raise UsageError if the block lacks a class that has a bias, and ChainError if a sampler removes every class.
-        """
-        biases, problem = self._biases(block, samplers)
-        if problem:
-            raise UsageError(problem)
-        distributions = compute_distributions(block, np.array([samplers.tau]), samplers.chain(biases))
-        _ = distributions.kept
-        return distributions
-
     def _update_likelihood(self) -> None:
         texts, samplers = (self._live.continuation, *self._live.kept), self.samplers
-        self._likelihood_line.show(texts, samplers, self._settings_words, partial(self._distributions, samplers))
+        self._likelihood_line.show(texts, samplers, self._settings_words, self._chains(samplers).distributions)
 
     @property
     def _settings_words(self) -> str:
@@ -165,10 +196,10 @@ class LiveExplorer(Explorer):
         self._update_head()
         follows = self._live.is_waiting and self._is_last_row
         count = len(self._live.written) if follows else self._row.number
-        samplers = self.samplers
+        chains = self._chains(self.samplers)
 
-        def next_tokens(next_: NextDistribution) -> NextTokens:
-            return NextTokens(next_, self._distributions(samplers, next_.block))
+        def next_tokens(text: WrittenText) -> NextTokens:
+            return NextTokens(text.nexts[-1], chains.distributions(text, len(text.tokens)))
 
         start = TreeStart(self._live.continuation.first(count), self._settings_words, next_tokens)
         self.push_screen(TreeScreen(start, self._live, self._requests), self._show_written)
@@ -405,7 +436,22 @@ class LiveExplorer(Explorer):
         if model is None:
             return super().command_line
         text = self._live.text(self._row.number)
-        return piped_command_line(self.samplers, self._row, model, text, compared, bits=self._input.bits)
+        return piped_command_line(self._row_samplers, self._row, model, text, compared, bits=self._input.bits)
+
+    @property
+    def command_obstacle(self) -> str:
+        if self.samplers.has_state and self.snapshot is None:
+            return f"The state of the samplers is unknown here, so no command can show this row. {EXPORT_NUMBERS}"
+        states = [self.samplers.with_states(snapshot.chain) for snapshot in self.snapshots]
+        if any(other != states[0] for other in states[1:]):
+            return f"No command can pass two engines different states of a sampler. {EXPORT_NUMBERS}"
+        return super().command_obstacle
+
+    def _saved_state(self) -> SavedState:
+        if any(samplers.has_state for samplers in self.state.all_samplers):
+            problem = "a saved state does not contain how the tokens of the text change the samplers"
+            raise UnsavableError(f"{problem}; switch mirostat and adaptive_p off, or save the numbers as .json")
+        return super()._saved_state()
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:

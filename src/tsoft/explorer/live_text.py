@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tsoft.errors import visible
 from tsoft.explorer.explorer_rows import ExplorerRows
@@ -13,10 +13,6 @@ from tsoft.models.tokens import NextDistribution, Tokens
 MAX_TOKENS = 4000
 # Shown for a token that is a part of a character, but not its last part.
 PARTIAL_CHARACTER = "·"
-
-
-# The distribution before a token, and the index of the token's class.
-TextStep = tuple[NextDistribution, int]
 
 
 @dataclass(frozen=True)
@@ -58,8 +54,9 @@ class WrittenText:
     nexts: tuple[NextDistribution, ...]
 
     @property
-    def steps(self) -> list[TextStep]:
-        return [(next_, token.index) for next_, token in zip(self.nexts, self.tokens, strict=False)]
+    def steps(self) -> list["TextStep"]:
+        pairs = zip(self.nexts, self.tokens, strict=False)
+        return [TextStep(next_, token.index, self, number) for number, (next_, token) in enumerate(pairs)]
 
     def first(self, count: int) -> "WrittenText":
         """Return the first `count` tokens and the distribution after them."""
@@ -70,6 +67,16 @@ class WrittenText:
         pairs = zip(self.tokens, other.tokens, strict=False)
         differing = (i for i, (token, other_token) in enumerate(pairs) if token.token != other_token.token)
         return next(differing, min(len(self.tokens), len(other.tokens)))
+
+
+@dataclass(frozen=True)
+class TextStep:
+    """The token with this `number` of a text: the class at `index` of the distribution before it."""
+
+    next_: NextDistribution
+    index: int
+    text: WrittenText = field(compare=False)
+    number: int = field(compare=False)
 
 
 class LiveText:
@@ -102,6 +109,11 @@ class LiveText:
     def all_tokens(self, written: WrittenText) -> Tokens:
         """Return the tokens of the prompt and of a text after it."""
         return (*self._prompt_tokens, *(token.token for token in written.tokens))
+
+    @property
+    def prompt_length(self) -> int:
+        """The number of tokens of the prompt."""
+        return len(self._prompt_tokens)
 
     @property
     def has_ended(self) -> bool:

@@ -1,5 +1,7 @@
 """The panel of the samplers' parameters: sliders, and a field to type a value into."""
 
+from math import inf
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -7,10 +9,14 @@ from textual.widgets import Input, Static
 
 from tsoft.errors import shortened, visible
 from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.slider_scale import ALL
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.sampler_table import TAU, SamplerParameter
+from tsoft.sampling.sampler_table import SAMPLERS, TAU, SamplerParameter
+
+# A word that resets a state to the one before the first token.
+_DEFAULT = "default"
 
 
 class ParameterPanel(Vertical):
@@ -53,8 +59,9 @@ class ParameterPanel(Vertical):
         message.stop()
         if self._edited is None:
             return
-        value = _parsed(self._edited, message.value)
-        if value is None:
+        try:
+            value = _parsed(self._edited, message.value)
+        except ValueError:
             self.add_class("-wrong")
             text = shortened(visible(message.value.strip()), 12)
             problem = f"{text} is not" if text else "type"
@@ -82,16 +89,25 @@ class ParameterPanel(Vertical):
 
 
 def _range(parameter: SamplerParameter) -> str:
-    return "a number from 0 to inf" if parameter is TAU else parameter.range
+    if parameter is TAU:
+        return "a number from 0 to inf"
+    if parameter.off == inf:
+        return f"{parameter.range}, or {ALL}"
+    return parameter.range + f", or {_DEFAULT}" * _is_state(parameter)
+
+
+def _is_state(parameter: SamplerParameter) -> bool:
+    return any(parameter is sampler.state_parameter for sampler in SAMPLERS.values())
 
 
 def _parsed(parameter: SamplerParameter, text: str) -> float | None:
-    """Return a typed value of a parameter, or None if it is not an allowed number. τ may be infinite."""
+    """Return a typed value of a parameter. Raise ValueError if it is not an allowed number. τ may be infinite."""
     from tsoft.input import fields
 
-    try:
-        value = fields.number(text.strip().replace("∞", "inf")) + 0.0
-    except ValueError:
+    word = text.strip().replace("∞", "inf")
+    if word == _DEFAULT and _is_state(parameter):
         return None
-    is_allowed = value >= 0 if parameter is TAU else parameter.allows(value)
-    return value if is_allowed else None
+    value = inf if word == ALL and parameter.off == inf else fields.number(word) + 0.0
+    if not (value >= 0 if parameter is TAU else parameter.allows(value)):
+        raise ValueError
+    return value

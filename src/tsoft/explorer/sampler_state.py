@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from tsoft.explorer.slider_ranges import COMMON_SAMPLERS, slider_range
 from tsoft.sampling.chain import Chain, chain_of
@@ -17,43 +16,52 @@ TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameter
 
 @dataclass(frozen=True)
 class SamplerSetting:
-    """A sampler, the values of its parameters by name, and whether it is on. The biases have no adjustable value."""
+    """A sampler, the values of its parameters by name, and whether it is on. The biases have no adjustable value. The
+    value None of a state is that before the first token."""
 
     sampler: Sampler
-    values: Mapping[str, float]
+    values: Mapping[str, float | None]
     on: bool = False
 
     @classmethod
     def default(cls, sampler: Sampler) -> "SamplerSetting":
-        """Return a sampler that is off, with the initial values of its sliders.
+        """Return a sampler that is off. The temperature is on.
 
-        The temperature is on. Its other parameters have no effect initially.
+        A parameter that switches the sampler on alone has the initial value of its slider. The others have no effect.
         """
-        is_temperature = sampler.parameters[0] is TAU
-        values = {
-            parameter.name: float(parameter.off or 0)
-            if is_temperature and parameter is not TAU
-            else slider_range(parameter).initial
-            for parameter in sampler.parameters
-            if parameter is not BIAS
-        }
-        return cls(sampler, values, on=is_temperature)
+        [first, *others] = sampler.parameters
+        is_only_switch = sampler.switch_parameters == (first,)
+        values = {} if first is BIAS else {first.name: slider_range(first).initial if is_only_switch else first.off}
+        values |= {parameter.name: parameter.off for parameter in others}
+        return cls(sampler, values, on=first is TAU)
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
         """The parameters that have a slider.
 
-        A parameter that modifies another one has a slider while the other one is on. The range of the dynamic
-        temperature always has one; its exponent has one while the range has an effect.
+        These are the ones that switch the sampler on, and while it is on, those that have an effect with the present
+        values. The range of the dynamic temperature has a slider while it has an effect.
         """
-        first, *_ = self.sampler.parameters
-        pairs = pairwise(self.sampler.parameters) if self.on else ()
-        visible = (second for before, second in pairs if self.has_effect(second if before is TAU else before))
-        return [first, *visible]
+        switches = self.sampler.switch_parameters
+        return [parameter for parameter in self.sampler.parameters if parameter in switches or self._is_used(parameter)]
+
+    def _is_used(self, companion: SamplerParameter) -> bool:
+        needed = self.sampler.needed_by(companion) or (companion,)
+        return self.on and any(map(self.has_effect, needed))
 
     def has_effect(self, parameter: SamplerParameter) -> bool:
         """Return whether the value of a parameter changes anything."""
         return parameter is BIAS or self.values[parameter.name] != parameter.off
+
+    def value(self, parameter: SamplerParameter) -> float:
+        """Return the value of a parameter. That of a state is the one before the first token."""
+        value = self.values[parameter.name]
+        if parameter is self.sampler.state_parameter:
+            first = self.values[self.sampler.parameters[0].name]
+            assert first is not None
+            return self.sampler.initial(first, value)
+        assert value is not None
+        return value
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,15 @@ class SamplerState:
         samplers = [SAMPLERS[name] for name in dict.fromkeys([*steps, *COMMON_SAMPLERS])]
         state = cls(tuple(map(SamplerSetting.default, samplers)), chain.engine if chain else None)
         for name, step in steps.items():
-            values = {parameter.name: float(value) for parameter, value in step.settings if parameter is not BIAS}
+            values = {
+                parameter.name: None if value is None else float(value)
+                for parameter, value in step.settings
+                if parameter is not BIAS
+            }
             state = state._updated(name, values, on=True)
         return state._updated(TEMPERATURE.name, {TAU.name: tau}, on=True)._ordered(tuple(steps))
 
-    def _updated(self, name: str, values: Mapping[str, float], *, on: bool) -> "SamplerState":
+    def _updated(self, name: str, values: Mapping[str, float | None], *, on: bool) -> "SamplerState":
         """Return the state with some of a sampler's values changed, and the sampler on or off."""
         settings = tuple(
             replace(setting, values={**setting.values, **values}, on=on) if setting.sampler.name == name else setting
@@ -107,7 +119,7 @@ class SamplerState:
     def value(self, parameter: SamplerParameter) -> float:
         setting = self.setting(parameter)
         assert setting
-        return setting.values[parameter.name]
+        return setting.value(parameter)
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
@@ -123,14 +135,13 @@ class SamplerState:
     def switches(self) -> list[SamplerParameter]:
         """The parameters that switch something on or off, for all samplers that the engine has.
 
-        These are the first parameter of each sampler, and the range of the dynamic temperature.
+        These are the parameters that switch a sampler on, and the range of the dynamic temperature.
         """
-        samplers = [sampler for sampler in SAMPLERS.values() if not sampler.needs_history]
-        pairs = [pair for sampler in samplers for pair in pairwise((TAU, *sampler.parameters))]
         return [
             parameter
-            for before, parameter in pairs
-            if before is TAU and parameter not in (TAU, BIAS) and self.supports(parameter)
+            for sampler in SAMPLERS.values()
+            for parameter in sampler.parameters
+            if parameter not in (TAU, BIAS) and _is_switch(sampler, parameter) and self.supports(parameter)
         ]
 
     def supports(self, parameter: SamplerParameter) -> bool:
@@ -143,21 +154,33 @@ class SamplerState:
 
         A parameter that modifies another one of them is not listed.
         """
-        active = [
-            setting for setting in self.settings if setting.on and setting.has_effect(setting.sampler.parameters[0])
-        ]
-        missing = (
-            [parameter for parameter in setting.visible_parameters if not self.supports(parameter)]
-            for setting in active
-        )
-        return [parameter for parameters in missing for parameter in parameters[:1]]
+        unsupported = []
+        for setting in self.settings:
+            if setting.on and any(map(setting.has_effect, setting.sampler.switch_parameters)):
+                set_ones = filter(setting.has_effect, setting.visible_parameters)
+                missing = [parameter for parameter in set_ones if not self.supports(parameter)]
+                switches = [parameter for parameter in missing if parameter in setting.sampler.switch_parameters]
+                unsupported += switches or missing[:1]
+        return unsupported
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether a sampler with an effect depends on the tokens before the distribution."""
+        return any(setting.sampler.needs_history for setting in self.effective)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether draws change a sampler with an effect."""
+        return any(setting.sampler.state for setting in self.effective)
 
     def has_effect(self, setting: SamplerSetting) -> bool:
-        first = setting.sampler.parameters[0]
-        return setting.on and self.supports(first) and setting.has_effect(first)
+        return setting.on and any(
+            self.supports(switch) and setting.has_effect(switch) for switch in setting.sampler.switch_parameters
+        )
 
-    def with_value(self, parameter: SamplerParameter, value: float) -> "SamplerState":
-        """Return the state with a parameter set to a value, which switches its sampler on."""
+    def with_value(self, parameter: SamplerParameter, value: float | None) -> "SamplerState":
+        """Return the state with a parameter set to a value, which switches its sampler on. None stands for the state
+        before the first token."""
         setting = self.setting(parameter)
         assert setting
         return self._updated(setting.sampler.name, {parameter.name: value}, on=True)
@@ -172,13 +195,18 @@ class SamplerState:
         setting = self.setting(parameter)
         if setting is None:
             return self._added(parameter)
-        before = dict(pairwise(reversed(setting.sampler.parameters))).get(parameter)
+        if not _is_switch(setting.sampler, parameter):
+            # The parameter modifies others, which are switched with it.
+            needed = setting.sampler.needed_by(parameter)
+            if needed == setting.sampler.switch_parameters and any(map(setting.has_effect, needed)):
+                return self._updated(setting.sampler.name, {}, on=not setting.on)
+            return self.toggled(needed[0])
         initial = slider_range(parameter).initial
-        if before is TAU:
-            return self.with_value(parameter, float(parameter.off or 0) if setting.has_effect(parameter) else initial)
-        if before is not None:
-            # The parameter modifies another one, which switches both.
-            return self.toggled(before)
+        is_on = setting.on and setting.has_effect(parameter)
+        others = [switch for switch in setting.sampler.switch_parameters if switch is not parameter]
+        if setting.on and any(map(setting.has_effect, others)):
+            # The sampler stays on.
+            return self.with_value(parameter, parameter.off if is_on else initial)
         # A sampler with a value that has no effect counts as off.
         values = {} if setting.has_effect(parameter) else {parameter.name: initial}
         return self._updated(setting.sampler.name, values, on=bool(values) or not setting.on)
@@ -186,9 +214,11 @@ class SamplerState:
     def _added(self, parameter: SamplerParameter) -> "SamplerState":
         """Return the state with a parameter's sampler added and switched on."""
         sampler = next(sampler for sampler in SAMPLERS.values() if parameter in sampler.parameters)
+        switch = parameter if _is_switch(sampler, parameter) else sampler.parameters[0]
+        values = {} if switch is BIAS else {switch.name: slider_range(switch).initial}
         order = tuple(setting.sampler.name for setting in self.settings)
         state = replace(self, settings=(*self.settings, SamplerSetting.default(sampler)))
-        return state._ordered(order)._updated(sampler.name, {}, on=True)
+        return state._ordered(order)._updated(sampler.name, values, on=True)
 
     @property
     def biases_come_first(self) -> bool:
@@ -219,8 +249,18 @@ class SamplerState:
         values = {name: value for setting in self.effective for name, value in setting.values.items()}
         if self.engine is None and all(setting.visible_parameters == [TAU] for setting in self.effective):
             return None
-        order = tuple(setting.sampler for setting in self.settings if self.supports(setting.sampler.parameters[0]))
+        order = tuple(
+            setting.sampler for setting in self.settings if any(map(self.supports, setting.sampler.switch_parameters))
+        )
         return chain_of(self.engine, order, [setting.sampler for setting in self.effective], values).biased(biases)
+
+    def with_states(self, chain: Chain | None) -> "SamplerState":
+        """Return the same samplers with the states of their chain."""
+        state = self
+        for step in chain.steps if chain else ():
+            if parameter := step.sampler.state_parameter:
+                state = state._updated(step.sampler.name, {parameter.name: step.values[-1]}, on=True)
+        return state
 
     @property
     def options(self) -> list[str]:
@@ -228,8 +268,8 @@ class SamplerState:
         words = ["--tau", exact_text(self.tau)]
         for setting in self.effective:
             for parameter in setting.visible_parameters:
-                if parameter not in (TAU, BIAS) and self.supports(parameter):
-                    value = [] if parameter.is_flag else [exact_text(setting.values[parameter.name])]
+                if parameter not in (TAU, BIAS) and self.supports(parameter) and setting.has_effect(parameter):
+                    value = [] if parameter.is_flag else [exact_text(setting.value(parameter))]
                     words += [parameter.option, *value]
         if self.engine:
             words += ["--like", self.engine.name]
@@ -237,6 +277,11 @@ class SamplerState:
         if order != [setting.sampler.name for setting in self._ordered().effective]:
             words += ["--samplers", ";".join(order)]
         return words
+
+
+def _is_switch(sampler: Sampler, parameter: SamplerParameter) -> bool:
+    """Return whether a parameter switches something on or off: the sampler, or the dynamic temperature."""
+    return parameter in sampler.switch_parameters or not sampler.needed_by(parameter)
 
 
 def exact_text(value: float) -> str:

@@ -45,6 +45,9 @@ class SavedState:
         """Return the text of the file. Raise UnsavableError."""
         if any(block.partial is not None for block in self.blocks):
             raise UnsavableError("a saved state cannot contain an API response; save the numbers as .json")
+        if any(samplers.needs_history for samplers in self.state.all_samplers):
+            problem = "a saved state does not contain the tokens before the distribution"
+            raise UnsavableError(f"{problem}; switch the penalties and DRY off, or save the numbers as .json")
         if sum(block.logits.size for block in self.blocks) > MAX_LOGITS:
             raise UnsavableError(f"a saved state contains at most {MAX_LOGITS} logits; save the numbers as .json")
         data = {
@@ -227,9 +230,12 @@ def _samplers_data(samplers: SamplerState) -> dict[str, Any]:
             {
                 "sampler": setting.sampler.name,
                 "on": setting.on,
-                "values": {name: number_value(value) for name, value in setting.values.items()},
+                "values": {
+                    name: None if value is None else number_value(value) for name, value in setting.values.items()
+                },
             }
             for setting in samplers.settings
+            if not setting.sampler.needs_history
         ],
     }
 
@@ -255,10 +261,13 @@ def _read_engine(name: CheckedJson) -> Engine | None:
 
 def _read_setting(setting: CheckedJson) -> SamplerSetting:
     name, on, values = setting.fields("sampler", "on", "values")
-    sampler = SAMPLERS[name.choice(tuple(SAMPLERS))]
+    sampler = SAMPLERS[name.choice([sampler.name for sampler in SAMPLERS.values() if not sampler.needs_history])]
     parameters = [parameter for parameter in sampler.parameters if parameter is not BIAS]
-    read = {}
+    read: dict[str, float | None] = {}
     for parameter, value in zip(parameters, values.fields(*(p.name for p in parameters)), strict=True):
+        if parameter is sampler.state_parameter and value.value is None:
+            read[parameter.name] = None
+            continue
         number = value.number()
         if not (number >= 0 if parameter is TAU else parameter.allows(number)):
             value.refuse(f"expected {'a number from 0 to inf' if parameter is TAU else parameter.range}")

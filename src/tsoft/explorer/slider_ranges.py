@@ -10,18 +10,32 @@ from tsoft.sampling.sampler_table import SamplerParameter
 class SliderRange:
     """A slider from `low` to `high`.
 
-    The scale is logarithmic if `low` is above 0. A parameter that is switched on starts at `initial`.
+    The scale is logarithmic if `low` is above 0, unless it is `linear`. A parameter that is switched on starts at
+    `initial`.
     """
 
     low: float = 0.0
     high: float = 1.0
     initial: float = 1.0
+    linear: bool = False
+
+    @property
+    def is_log(self) -> bool:
+        return self.low > 0 and not self.linear
 
 
 # Keys are parameter names.
 SLIDER_RANGES = {
     "tau": SliderRange(0.01, 100),
     "soft_cap": SliderRange(1, 1000, initial=30),
+    "repetition_penalty": SliderRange(0.5, 1.5, initial=1.1, linear=True),
+    "presence_penalty": SliderRange(-2, 2, initial=0.5),
+    "frequency_penalty": SliderRange(-2, 2, initial=0.5),
+    "penalty_last_n": SliderRange(1, 10000, initial=inf),
+    "dry_multiplier": SliderRange(high=5, initial=0.8),
+    "dry_base": SliderRange(1, 6, initial=1.75, linear=True),
+    "dry_allowed_length": SliderRange(1, 100, initial=2),
+    "dry_penalty_last_n": SliderRange(1, 10000, initial=inf),
     "smoothing_factor": SliderRange(0.01, 10, initial=0.2),
     "smoothing_curve": SliderRange(0.1, 10),
     "edt_theta": SliderRange(0.01, 10, initial=0.1),
@@ -39,6 +53,12 @@ SLIDER_RANGES = {
     "top_a": SliderRange(initial=0.2),
     "xtc_probability": SliderRange(initial=0.5),
     "xtc_threshold": SliderRange(initial=0.1),
+    "mirostat_tau": SliderRange(0.1, 10, initial=5),
+    "mirostat_eta": SliderRange(initial=0.1),
+    "mirostat_mu": SliderRange(high=20, initial=10),
+    "adaptive_target": SliderRange(initial=0.5),
+    "adaptive_decay": SliderRange(high=0.99, initial=0.9),
+    "adaptive_mean": SliderRange(initial=0.5),
 }
 # The samplers that have sliders from the start.
 COMMON_SAMPLERS = ("temperature", "top_k", "top_p", "min_p")

@@ -6,6 +6,8 @@ from math import ceil, floor, inf, log10
 from tsoft.explorer.slider_ranges import SliderRange, slider_range
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
+# The value ∞ of a number of tokens, as shown and typed.
+ALL = "all"
 # A value counts as a multiple of a step if it is this close, as a fraction of the step.
 _TOLERANCE = 1e-6
 
@@ -14,8 +16,8 @@ _TOLERANCE = 1e-6
 class SliderScale:
     """The scale of a parameter's slider.
 
-    It is logarithmic if its range starts above 0. If the lowest allowed value is outside the range, it is the first
-    position of the slider. For the temperature the first position is 0 and the last one ∞.
+    If the lowest allowed value is finite and outside the range, it is the first position of the slider. The last one is
+    ∞ for the temperature, and for a parameter that has no effect at ∞.
     """
 
     parameter: SamplerParameter
@@ -26,24 +28,27 @@ class SliderScale:
 
     @property
     def is_log(self) -> bool:
-        return self._range.low > 0
+        return self._range.is_log
 
     @property
     def first(self) -> float:
         """The value at the left end."""
-        if not self.parameter.exclusive_low:
+        if not self.parameter.exclusive_low and self.parameter.low > -inf:
             return float(self.parameter.low)
-        return self._range.low if self.is_log else self._step
+        return self._range.low if self._range.low or not self.parameter.exclusive_low else self._step
 
     @property
     def last(self) -> float:
-        """The value at the right end. It is ∞ only for the temperature."""
-        return inf if self.parameter is TAU else self._range.high
+        """The value at the right end."""
+        return inf if self.parameter is TAU or self.parameter.off == inf else self._range.high
 
     @property
     def _step(self) -> float:
-        """The step of a linear scale: a hundredth of the range."""
-        return (self._range.high - self._range.low) / 100
+        """The step of a linear scale: a hundredth of the range, rounded up to 1, 2 or 5 units of a digit."""
+        hundredth = (self._range.high - self._range.low) / 100
+        power = 10.0 ** floor(log10(hundredth) + _TOLERANCE)
+        digit = next(digit for digit in (1, 2, 5, 10) if digit * power >= hundredth * (1 - _TOLERANCE))
+        return float(f"{digit * power:.12g}")
 
     def fraction(self, value: float) -> float:
         """Return the position of a value, from 0 at the left end to 1 at the right end.
@@ -74,7 +79,8 @@ class SliderScale:
         if self.is_log:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
             return float(f"{round(value) if self.parameter.whole else value:.2g}")
-        return max(float(f"{round(fraction * 100) * self._step:.12g}"), self.first)
+        steps = round((low + fraction * (high - low)) / self._step)
+        return min(max(float(f"{steps * self._step:.12g}"), low, self.first), high)
 
     def stepped(self, value: float, by: int, *, coarse: bool = False) -> float:
         """Return the value `by` steps to the right, or to the left if `by` is negative.
@@ -112,10 +118,11 @@ class SliderScale:
         return float(10.0 ** ((floor(decade + _TOLERANCE) if up else ceil(decade - _TOLERANCE) - 1) - 1))
 
 
-def value_text(value: float) -> str:
+def value_text(value: float, parameter: SamplerParameter = TAU) -> str:
     """Return a parameter's value as shown.
 
     >>> value_text(inf), value_text(40.0), value_text(0.123456789)
     ('∞', '40', '0.12346')
     """
-    return "∞" if value == inf else f"{value:.5g}"
+    infinity = "∞" if parameter is TAU else ALL
+    return infinity if value == inf else f"{value:.5g}"

@@ -27,10 +27,10 @@ class Sliders(ScrollView, can_focus=True):
 
     @dataclass
     class ValueChanged(Message):
-        """The user set a parameter to a value. Values of one drag have the same `run`."""
+        """The user set a parameter to a value; None resets a state. Values of one drag have the same `run`."""
 
         parameter: SamplerParameter
-        value: float
+        value: float | None
         run: Hashable = None
 
     @dataclass
@@ -100,8 +100,8 @@ class Sliders(ScrollView, can_focus=True):
             return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GRAY)]
         if parameter is BIAS or parameter.is_flag:
             return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GRAY)]
-        value = setting.values[parameter.name]
-        text = value_text(value) if is_on else "off"
+        value = setting.value(parameter)
+        text = value_text(value, parameter) if is_on else "off"
         segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GRAY))
         return [*segments, *_slider(parameter, value, slider_width, is_on)]
 
@@ -187,7 +187,7 @@ def _title(state: SamplerState, parameter: SamplerParameter) -> str:
         return "τ"
     setting = state.setting(parameter)
     assert setting
-    return "  " * (parameter is not setting.sampler.parameters[0]) + parameter.name
+    return "  " * (parameter not in setting.sampler.switch_parameters) + parameter.name
 
 
 def _slider(parameter: SamplerParameter, value: float, width: int, is_on: bool) -> list[Segment]:

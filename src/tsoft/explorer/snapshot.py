@@ -115,6 +115,12 @@ class TemperatureCurves:
     probs: Array
 
 
+def unknown_curves(indices: Sequence[int]) -> TemperatureCurves:
+    """Return the curves of a row whose chain cannot be applied at any temperature."""
+    unknown = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
+    return TemperatureCurves(tuple(indices), unknown, np.full((len(CURVE_TAUS), len(indices)), nan))
+
+
 def temperature_curves(
     row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_canceled: Callable[[], bool]
 ) -> TemperatureCurves | None:
@@ -122,8 +128,7 @@ def temperature_curves(
 
     `is_canceled` is called before each temperature.
     """
-    measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
-    probs = np.full((len(CURVE_TAUS), len(indices)), nan)
+    curves = unknown_curves(indices)
     for t, tau in enumerate(CURVE_TAUS.tolist()):
         if is_canceled():
             return None
@@ -131,6 +136,6 @@ def temperature_curves(
             snapshot = Snapshot(row, tau, chain)
         except ChainError:
             continue
-        measures[t] = snapshot.measures
-        probs[t] = snapshot.probs[list(indices)]
-    return TemperatureCurves(tuple(indices), measures, probs)
+        curves.measures[t] = snapshot.measures
+        curves.probs[t] = snapshot.probs[list(indices)]
+    return curves

@@ -6,6 +6,7 @@ from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.partial_explanation import PartialStage
 from tsoft.sampling.sampler_table import TAU
+from tsoft.sampling.step import Step
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,25 @@ def _effect(stage: Stage) -> StepEffect:
     before, kept = stage.before.kept_count, stage.after.kept_count
     # A step that cuts nothing needs no sum over all classes.
     cut_prob = stage.cut if kept < before or stage.step.sampler.by_chance else 0.0
-    return StepEffect(str(stage.step), kept, before - kept, cut_prob)
+    return StepEffect(_name(stage.step), kept, before - kept, cut_prob)
 
 
 def _partial_effect(stage: PartialStage) -> StepEffect:
     undecided = int(stage.undecided.sum())
     kept, cut = int(stage.kept.sum()) - undecided, int(stage.is_removed.sum())
-    return StepEffect(str(stage.step), kept, cut, None, undecided, stage.may_have_unlisted)
+    return StepEffect(_name(stage.step), kept, cut, None, undecided, stage.may_have_unlisted)
+
+
+def _name(step: Step) -> str:
+    """Return a step as a text with short names of the parameters, because the chart is narrow.
+
+    >>> from tsoft.sampling.sampler_table import SAMPLERS
+    >>> _name(Step(SAMPLERS["mirostat"], (5.0, 0.1, 4.125))), _name(Step(SAMPLERS["penalties"], (1.2, 0.0, 0.0, 64)))
+    ('mirostat 5 mu 4.125', 'penalties repetition 1.2 last_n 64')
+    """
+    name, *words = str(step).split(" ")
+    prefix = name.partition("_")[0] + "_"
+    return " ".join([name, *(w.removeprefix(prefix).removeprefix("penalty_").removesuffix("_penalty") for w in words)])
 
 
 def has_samplers(snapshot: Snapshot) -> bool:

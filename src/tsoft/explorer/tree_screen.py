@@ -28,13 +28,13 @@ _HINTS = ("Enter choose", "→ open", "← close", "k keep", "b kept", "Esc back
 class TreeStart:
     """What a tree starts from: the text at its root, and the settings on the screen, in words.
 
-    `next_tokens` returns the tokens that can follow with these settings. It raises a ChainError if samplers remove all
-    of them, and a UsageError if a token that has a bias is missing.
+    `next_tokens` returns the tokens that can follow a text with these settings, from the last of its distributions. It
+    raises a ChainError if samplers remove all of them, and a UsageError if a token that has a bias is missing.
     """
 
     text: WrittenText
     settings: str
-    next_tokens: Callable[[NextDistribution], NextTokens]
+    next_tokens: Callable[[WrittenText], NextTokens]
 
 
 class TreeScreen(ModalScreen[WrittenText | None]):
@@ -139,11 +139,16 @@ class TreeScreen(ModalScreen[WrittenText | None]):
     def _learn(self, path: Path, next_: NextDistribution) -> None:
         current = self._line
         try:
-            next_tokens = self._start.next_tokens(next_)
+            next_tokens = self._start.next_tokens(self._text_before(path, next_))
         except (TsoftError, ChainError) as error:
             self._fail(path, str(error), "no token can follow")
             return
         self._set_tree(self._tree.with_next(path, next_tokens), current)
+
+    def _text_before(self, path: Path, next_: NextDistribution) -> WrittenText:
+        """Return the text with a branch, and the distribution after it."""
+        text = self._with_branch(path) if path else self._start.text
+        return WrittenText(text.tokens, (*text.nexts[: len(text.tokens)], next_))
 
     def _fail(self, path: Path, problem: str, title: str) -> None:
         """Close a branch, and show why nothing follows it."""

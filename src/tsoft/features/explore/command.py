@@ -14,11 +14,13 @@ from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
+from tsoft.sampling.history import DEFAULT_BREAKERS
 
 if TYPE_CHECKING:
-    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.explorer.explorer_state import ExplorerState
+    from tsoft.options.history_options import TokenNames
     from tsoft.options.plan import Plan
 
 
@@ -63,6 +65,7 @@ def explore(
     start: StartOptions,
     parameters: ParameterOptions,
     rules: EngineOptions,
+    history: HistoryOptions,
     model: ModelOptions,
 ) -> None:
     """Change the temperature in an app, and watch the distribution.
@@ -86,7 +89,7 @@ def explore(
     from tsoft.explorer import terminal
 
     terminal.check("explore", "use tsoft compute to print a table, or tsoft sweep for a table over τ")
-    app = _explorer(input, bounds, start, parameters, rules, model)
+    app = _explorer(input, bounds, start, parameters, rules, history, model)
     terminal.read_keys()
     if code := terminal.run(app):
         raise typer.Exit(code)
@@ -98,6 +101,7 @@ def _explorer(
     start: StartOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
+    history: HistoryOptions,
     model: ModelOptions,
 ) -> "Explorer":
     """Return the app. Before the app opens, all input is read, and a model has returned its first distribution."""
@@ -110,18 +114,23 @@ def _explorer(
     if file := _saved_file(input):
         settings = dataclasses.replace(start, seed=None, bits=False)
         others = dataclasses.replace(input, logits=None, file=None)
-        words = [word for bundle in (settings, parameters, rules, others, bounds, model) for word in as_typed(bundle)]
+        bundles = (settings, parameters, rules, history, others, bounds, model)
+        words = [word for bundle in bundles for word in as_typed(bundle)]
         if words:
             raise UsageError(f"{words[0]} has no effect on a saved state; change the setting in the app")
         return _saved_explorer(file, start)
-    text = TextSource(HistoryOptions(), input, None, fix="pass it to compute, sweep, sample or generate")
-    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau], text=text)
+    has_tokens = history.history is not None or start.prompt is not None
+    text = TextSource(history, input, None)
+    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau], text=None if has_tokens else text)
+    breakers = DEFAULT_BREAKERS if rules.dry_sequence_breaker is None else plan.breakers
     state = _initial_state(plan)
     generator = np.random.default_rng(chosen_seed(start.seed))
-    _check_model(input, bounds, start, model)
+    _check_model(input, bounds, start, history, model)
     if start.prompt is None:
+        tokens = text.read(breakers)
         rows, arguments = _rows(input, bounds, plan.taus)
-        return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
+        data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits)
+        return Explorer(data if tokens is None else _with_history(data, tokens, history, rules))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import open_model, read_prompt
@@ -130,7 +139,23 @@ def _explorer(
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     arguments = tuple(as_typed(model))
-    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
+    data = ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits)
+    return LiveExplorer(data, live, breakers)
+
+
+def _with_history(
+    data: "ExplorerInput", tokens: "TokenNames", history: HistoryOptions, rules: SamplerOptions
+) -> "ExplorerInput":
+    """Return the input with the tokens before the distributions. Raise UsageError if the first row lacks one."""
+    from tsoft.explorer.app import KnownHistory
+    from tsoft.options.biases import remembered
+
+    tokens.history(data.rows.block(0))
+    breakers = dataclasses.replace(SamplerOptions(), dry_sequence_breaker=rules.dry_sequence_breaker)
+    # A command cannot read stdin again.
+    arguments = None if history.history == "-" else tuple(as_typed(history))
+    known = KnownHistory(remembered(tokens.history), arguments, tuple(as_typed(breakers)))
+    return dataclasses.replace(data, history=known)
 
 
 def _initial_state(plan: "Plan") -> "ExplorerState":
@@ -176,8 +201,12 @@ def _saved_explorer(file: str, start: StartOptions) -> "Explorer":
     )
 
 
-def _check_model(input: LogitsOptions, bounds: BoundsOptions, start: StartOptions, model: ModelOptions) -> None:
-    """Raise UsageError for logits together with a prompt, and for model options without a prompt."""
+def _check_model(
+    input: LogitsOptions, bounds: BoundsOptions, start: StartOptions, history: HistoryOptions, model: ModelOptions
+) -> None:
+    """Raise UsageError for logits or tokens together with a prompt, and for model options without a prompt."""
+    if start.prompt is not None and (words := as_typed(history)):
+        raise UsageError(f"--prompt and {words[0]} are mutually exclusive, since the text is known; remove one of them")
     words = as_typed(model) if start.prompt is None else [*as_typed(bounds), *as_typed(input)]
     if start.prompt is None and words:
         raise UsageError(f"{words[0]} has no effect without a language model; pass --prompt TEXT, too")
