@@ -279,6 +279,18 @@ class SamplerState:
         return words
 
 
+def short_name(sampler: Sampler, parameter: str) -> str:
+    """Return the name of a parameter that is not the only switch of its sampler, without what the sampler's name says.
+
+    >>> [short_name(SAMPLERS["penalties"], name) for name in ("repetition_penalty", "penalty_last_n")]
+    ['repetition', 'last_n']
+    >>> short_name(SAMPLERS["mirostat"], "mirostat_mu"), short_name(SAMPLERS["dry"], "dry_penalty_last_n")
+    ('mu', 'last_n')
+    """
+    prefix = sampler.name.partition("_")[0] + "_"
+    return parameter.removeprefix(prefix).removeprefix("penalty_").removesuffix("_penalty")
+
+
 def _is_switch(sampler: Sampler, parameter: SamplerParameter) -> bool:
     """Return whether a parameter switches something on or off: the sampler, or the dynamic temperature."""
     return parameter in sampler.switch_parameters or not sampler.needed_by(parameter)

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tsoft.errors import shortened
 from tsoft.explorer.paint import BOLD, GRAY, PLAIN, color, strip, tau_style
-from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.sampler_state import SamplerState, short_name
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 
@@ -90,7 +90,9 @@ class Sliders(ScrollView, can_focus=True):
         title_width, slider_width = self._columns(state, width)
         is_current = parameter is self.current
         current_style = Style(reverse=True) if self.has_focus else BOLD
-        title = shortened(_title(state, parameter), title_width)
+        title = _title(state, parameter)
+        if len(title) > title_width:
+            title = shortened(_title(state, parameter, is_short=True), title_width)
         segments = [
             Segment("› " if is_current else "  ", PLAIN),
             Segment(title, current_style if is_current else PLAIN if is_on else GRAY),
@@ -181,13 +183,17 @@ class Sliders(ScrollView, can_focus=True):
             self.post_message(self.Stepped(self.current, by, event.shift or event.ctrl))
 
 
-def _title(state: SamplerState, parameter: SamplerParameter) -> str:
+def _title(state: SamplerState, parameter: SamplerParameter, *, is_short: bool = False) -> str:
     """Return the name of a parameter, indented if the parameter modifies another one."""
     if parameter is TAU:
         return "τ"
     setting = state.setting(parameter)
     assert setting
-    return "  " * (parameter not in setting.sampler.switch_parameters) + parameter.name
+    sampler = setting.sampler
+    name = parameter.name
+    if is_short and sampler.switch_parameters != (parameter,):
+        name = short_name(sampler, name)
+    return "  " * (parameter not in sampler.switch_parameters) + name
 
 
 def _slider(parameter: SamplerParameter, value: float, width: int, is_on: bool) -> list[Segment]:

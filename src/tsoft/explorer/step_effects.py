@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tsoft.explorer.sampler_state import short_name
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.partial_explanation import PartialStage
@@ -68,8 +69,7 @@ def _name(step: Step) -> str:
     ('mirostat 5 mu 4.125', 'penalties repetition 1.2 last_n 64')
     """
     name, *words = str(step).split(" ")
-    prefix = name.partition("_")[0] + "_"
-    return " ".join([name, *(w.removeprefix(prefix).removeprefix("penalty_").removesuffix("_penalty") for w in words)])
+    return " ".join([name, *(short_name(step.sampler, word) for word in words)])
 
 
 def has_samplers(snapshot: Snapshot) -> bool:
