@@ -200,7 +200,7 @@ MIROSTAT = ("--mirostat-tau", "1.5", "--mirostat-eta", "0.5", "--seed", "2")
 
 def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> None:
     async def drive(page: Page) -> None:
-        await page.press(*["s"] * 5)
+        await page.press("s", "s", "s")
         text = [THE, *tokens(page)]
         rows = mirostat_rows(model, text, 1.5, 0.5)
         await check_rows(page, rows, first="3")
@@ -221,7 +221,7 @@ def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> No
 
 def test_mirostat_s_limit_is_set_before_the_first_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
-        await page.press("s", "s", "s")
+        await page.press("s", "s")
         await slider(page, "mirostat_mu")
         await page.press("enter", "2", "enter")
         text = [THE, *tokens(page)]
@@ -323,6 +323,8 @@ def test_the_command_and_the_export_have_the_state_of_the_row(
     async def drive(page: Page) -> None:
         await page.press("s", "s", "s", "p", "c")
         z.extend(model.table[tokens(page)[1]].tolist())
+        mu, _ = mirostat_rows(model, [THE, *tokens(page)[:2]], 1.5, 0.5)[-1]
+        assert f"--mirostat-mu {mu:.5}" in page.app.command_line
         expected.extend(probs(page).tolist())
         await page.press("x", "ctrl+u")
         await page.paste("a.tsoft")

@@ -16,8 +16,8 @@ from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.token_likelihood import measures_line
 from tsoft.sampling.distributions import Distributions
 
-# The maximum number of probabilities to compute before the next key. A thread computes more of them.
-MAX_PROBS = 1 << 17
+# The maximum number of probabilities to compute before the next key, and of tokens. A thread computes more of them.
+MAX_PROBS, MAX_STEPS = 1 << 17, 256
 # Seconds to wait before the thread computes: the next key may change the settings again.
 DELAY = 0.06
 
@@ -56,7 +56,8 @@ class LikelihoodLine(Static):
         steps = [step for text in texts for step in text.steps]
         self._likelihoods.limit(steps)
         missing = self._likelihoods.missing(steps)
-        if sum(step.next_.block.logits.size for step in missing) <= MAX_PROBS:
+        probs = sum(step.text.nexts[step.number].block.logits.size for step in missing)
+        if probs <= MAX_PROBS and len(missing) <= MAX_STEPS:
             for step in missing:
                 self._likelihoods.compute(step)
         else:

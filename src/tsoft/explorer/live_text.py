@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tsoft.errors import visible
 from tsoft.explorer.explorer_rows import ExplorerRows
@@ -13,6 +13,9 @@ from tsoft.models.tokens import NextDistribution, Tokens
 MAX_TOKENS = 4000
 # Shown for a token that is a part of a character, but not its last part.
 PARTIAL_CHARACTER = "·"
+
+# The distribution before a token, and the index of the token's class. Both together determine the text up to the token.
+TextChoice = tuple[NextDistribution, int]
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ class WrittenText:
 
     @property
     def steps(self) -> list["TextStep"]:
-        pairs = zip(self.nexts, self.tokens, strict=False)
-        return [TextStep(next_, token.index, self, number) for number, (next_, token) in enumerate(pairs)]
+        return [TextStep(self, number) for number in range(len(self.tokens))]
 
     def first(self, count: int) -> "WrittenText":
         """Return the first `count` tokens and the distribution after them."""
@@ -69,14 +71,16 @@ class WrittenText:
         return next(differing, min(len(self.tokens), len(other.tokens)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextStep:
-    """The token with this `number` of a text: the class at `index` of the distribution before it."""
+    """The token with this `number` of a text, from 0."""
 
-    next_: NextDistribution
-    index: int
-    text: WrittenText = field(compare=False)
-    number: int = field(compare=False)
+    text: WrittenText
+    number: int
+
+    @property
+    def choice(self) -> TextChoice:
+        return self.text.nexts[self.number], self.text.tokens[self.number].index
 
 
 class LiveText:

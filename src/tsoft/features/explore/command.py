@@ -122,7 +122,7 @@ def _explorer(
     has_tokens = history.history is not None or start.prompt is not None
     text = TextSource(history, input, None)
     plan = make_plan(rules, parameters, None if start.tau is None else [start.tau], text=None if has_tokens else text)
-    breakers = DEFAULT_BREAKERS if rules.dry_sequence_breaker is None else plan.breakers
+    breakers = plan.breakers if plan.has_chain else DEFAULT_BREAKERS
     state = _initial_state(plan)
     generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, bounds, start, history, model)
