@@ -310,7 +310,7 @@ class Explorer(App[None]):
             self._table.clear()
             self._draw_panel.show(self._row, self._counts, self.samplers.tau)
         if curves:
-            self._compute_curves()
+            self._start_curves()
         self._update_strip()
         # The explained mark may mean something else now.
         if self._explained:
@@ -431,17 +431,24 @@ class Explorer(App[None]):
 
     # The curves over all temperatures. A thread computes them.
 
-    @work(thread=True, exclusive=True, group="curves")
-    def _compute_curves(self) -> None:
-        worker = get_current_worker()
+    def _start_curves(self) -> None:
         row, snapshot, indices = self._row, self.snapshot, self._curve_indices
-        time.sleep(CURVE_DELAY)
         try:
             chain = snapshot.chain if snapshot else self.chain(row.number, row.block, row.biases, self.samplers)
-            curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
         except (ChainError, UsageError):
             # The chain is unknown at every temperature.
-            curves = unknown_curves(indices)
+            self._compute_curves(row, lambda _: unknown_curves(indices))
+            return
+        self._compute_curves(row, lambda is_canceled: temperature_curves(row, chain, indices, is_canceled))
+
+    # Without a description, Textual writes one with all labels and logits, which takes long.
+    @work(thread=True, exclusive=True, group="curves", description="curves")
+    def _compute_curves(
+        self, row: ExplorerRow, compute: Callable[[Callable[[], bool]], TemperatureCurves | None]
+    ) -> None:
+        worker = get_current_worker()
+        time.sleep(CURVE_DELAY)
+        curves = compute(lambda: worker.is_cancelled)
         if curves is not None:
             self.post_message(self.CurvesComputed(row, curves))
 
@@ -467,7 +474,7 @@ class Explorer(App[None]):
 
     def on_class_table_class_selected(self) -> None:
         if self._curves is None or set(self._curve_indices) != set(self._curves.indices):
-            self._compute_curves()
+            self._start_curves()
         self._update_classes()
 
     def _step(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
