@@ -11,13 +11,13 @@ from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import SAMPLERS
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
 
 
 def snapshot_of(state: SamplerState) -> Snapshot:
     try:
         return Snapshot(ROW, state.tau, state.chain())
-    except AllRemovedError:
+    except ChainError:
         assume(False)
         raise
 
@@ -63,7 +63,7 @@ def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -
     for t, tau in enumerate(CURVE_TAUS.tolist()):
         try:
             snapshot = Snapshot(ROW, tau, chain)
-        except AllRemovedError:
+        except ChainError:
             assert np.isnan(curves.measures[t]).all()
             assert np.isnan(curves.probs[t]).all()
         else:
@@ -82,7 +82,7 @@ def test_a_chain_may_remove_every_class() -> None:
     """mlx-lm's top-p keeps the classes beyond 1 - p of the sum. For a small p, no class remains."""
     state = SamplerState.from_chain(None, 1.0).with_value(SAMPLERS["top_p"].parameters[0], 1e-17)
     chain = state.with_engine(ENGINES["mlx-lm"]).chain()
-    with pytest.raises(AllRemovedError, match=r"^row 0: top_p 1e-17 of mlx-lm removes every class$"):
+    with pytest.raises(ChainError, match=r"^row 0: top_p 1e-17 of mlx-lm removes every class$"):
         Snapshot(ROW, 1.0, chain)
     curves = temperature_curves(ROW, chain, (0,), lambda: False)
     assert curves

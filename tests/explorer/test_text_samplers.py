@@ -55,6 +55,12 @@ async def slider(page: Page, name: str) -> None:
     await page.settled()
 
 
+async def switch(page: Page, name: str) -> None:
+    """Switch a sampler on or off in the list, which has all of them."""
+    names = [parameter.name for parameter in page.app.samplers.switches]
+    await page.press("a", "home", *["down"] * names.index(name), "enter")
+
+
 # Penalties and DRY.
 
 
@@ -90,9 +96,8 @@ def test_each_row_is_penalized_by_the_tokens_before_it(model: Markov) -> None:
 
 def test_penalties_are_switched_on_in_the_list(model: Markov) -> None:
     async def drive(page: Page) -> None:
-        await page.press("s", "s", "a")
-        assert all(name in page.text("#box") for name in ("repetition_penalty", "presence_penalty", "dry_multiplier"))
-        await page.press("home", "down", "enter")
+        await page.press("s", "s")
+        await switch(page, "presence_penalty")
         text = [THE, *tokens(page)]
         z = model.table[text[-1]].copy()
         z[list(set(text))] -= 0.5
@@ -370,10 +375,12 @@ FOUR = ("A=3", "B=2", "C=1", "D=0")
 
 def test_without_a_text_mirostat_is_a_filter_that_draws_do_not_change(capfd: Capture) -> None:
     async def drive(page: Page) -> None:
+        names = [parameter.name for parameter in page.app.samplers.switches]
         await page.press("a")
         assert "penalty" not in page.text("#box").replace("penalties", "")
         assert "dry_multiplier" not in page.text("#box")
-        await page.press("end", "up", "enter")
+        mirostat = [name for name in names if "pen" not in name and "dry" not in name].index("mirostat_tau")
+        await page.press("home", *["down"] * mirostat, "enter")
         assert page.option("--mirostat-tau") == "5"
         assert "mirostat_mu       10 " in page.text("#sliders")
         await slider(page, "mirostat_mu")
@@ -398,13 +405,14 @@ def test_history_of_a_file(tmp_path: Path, capfd: Capture) -> None:
 
     async def drive(page: Page) -> None:
         assert_allclose(probs(page), softmax([3 - 2 * 0.5, 2 - 0.5, 1, 0]))
-        await page.press("a", "home", "enter")
+        await switch(page, "repetition_penalty")
         expected = softmax(penalized(np.array([3.0, 2, 1, 0]), [0, 1, 0], 1.1, 0.5))
         assert_allclose(probs(page), expected)
         assert cli.run([*shlex.split(page.app.command_line)[1:], "-o", str(out)]) == 0
         assert json.loads(out.read_bytes())[0]["probs"] == probs(page).tolist()
         # Without a penalty, compute refuses the tokens.
-        await page.press("a", "home", "enter", "a", "home", "down", "down", "enter")
+        await switch(page, "repetition_penalty")
+        await switch(page, "frequency_penalty")
         assert page.option("--history") is None
         assert_allclose(probs(page), softmax([3, 2, 1, 0]))
 
