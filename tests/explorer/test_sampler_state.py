@@ -141,7 +141,7 @@ def test_each_penalty_is_a_switch_and_keeps_the_others() -> None:
     repetition, presence, _, last_n = SAMPLERS["penalties"].parameters
     off = SamplerState.from_chain(None, 1.0)
     state = off.toggled(presence)
-    assert state.options[2:] == ["--presence-penalty", "0.5"]
+    assert state.options[2:] == ["--presence-penalty", "0.5", "--penalty-last-n", "inf"]
     state = state.with_value(repetition, 1.3).with_value(last_n, 64.0)
     assert state.options[2:] == ["--repetition-penalty", "1.3", "--presence-penalty", "0.5", "--penalty-last-n", "64"]
     state = state.toggled(presence)

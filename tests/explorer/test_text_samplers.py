@@ -420,6 +420,25 @@ def test_history_of_a_file(tmp_path: Path, capfd: Capture) -> None:
     assert explore(drive, *FOUR, *options, size=WIDE) == 0
 
 
+def test_the_command_has_the_sequence_breakers(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.txt"
+    file.write_text("A\nB\nC\nA\nB\n")
+    commands: list[list[str]] = []
+
+    async def drive(page: Page) -> None:
+        commands.append(shlex.split(page.app.command_line))
+
+    options = ("--history", str(file), "--dry-multiplier", "1")
+    for more in (
+        (),
+        ("--dry-sequence-breaker", "none"),
+        ("--dry-sequence-breaker", "B\\n", "--dry-sequence-breaker", "A"),
+    ):
+        assert explore(drive, *FOUR, *options, *more) == 0
+        words = commands.pop()
+        assert [words[i + 1] for i, word in enumerate(words) if word == "--dry-sequence-breaker"] == list(more[1::2])
+
+
 def test_a_sampler_that_needs_raw_logits_cannot_follow_the_temperature(tmp_path: Path) -> None:
     file = tmp_path / "tokens.txt"
     file.write_text("A\n")

@@ -268,7 +268,10 @@ class SamplerState:
         words = ["--tau", exact_text(self.tau)]
         for setting in self.effective:
             for parameter in setting.visible_parameters:
-                if parameter not in (TAU, BIAS) and self.supports(parameter) and setting.has_effect(parameter):
+                switches, state = setting.sampler.switch_parameters, setting.sampler.state_parameter
+                if parameter in (*switches, state) and not setting.has_effect(parameter):
+                    continue
+                if parameter not in (TAU, BIAS) and self.supports(parameter):
                     value = [] if parameter.is_flag else [exact_text(setting.value(parameter))]
                     words += [parameter.option, *value]
         if self.engine:

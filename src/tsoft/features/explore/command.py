@@ -130,7 +130,7 @@ def _explorer(
         tokens = text.read(breakers)
         rows, arguments = _rows(input, bounds, plan.taus)
         data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits)
-        return Explorer(data if tokens is None else _with_history(data, tokens, history, rules))
+        return Explorer(data if tokens is None else _with_history(data, tokens, history))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import open_model, read_prompt
@@ -143,18 +143,18 @@ def _explorer(
     return LiveExplorer(data, live, breakers)
 
 
-def _with_history(
-    data: "ExplorerInput", tokens: "TokenNames", history: HistoryOptions, rules: SamplerOptions
-) -> "ExplorerInput":
+def _with_history(data: "ExplorerInput", tokens: "TokenNames", history: HistoryOptions) -> "ExplorerInput":
     """Return the input with the tokens before the distributions. Raise UsageError if the first row lacks one."""
     from tsoft.explorer.app import KnownHistory
+    from tsoft.input.fields import escape
     from tsoft.options.biases import remembered
 
     tokens.history(data.rows.block(0))
-    breakers = dataclasses.replace(SamplerOptions(), dry_sequence_breaker=rules.dry_sequence_breaker)
+    breakers = None if tokens.breakers == DEFAULT_BREAKERS else [escape(text.decode()) for text in tokens.breakers]
     # A command cannot read stdin again.
     arguments = None if history.history == "-" else tuple(as_typed(history))
-    known = KnownHistory(remembered(tokens.history), arguments, tuple(as_typed(breakers)))
+    option = dataclasses.replace(SamplerOptions(), dry_sequence_breaker=["none"] if breakers == [] else breakers)
+    known = KnownHistory(remembered(tokens.history), arguments, tuple(as_typed(option)))
     return dataclasses.replace(data, history=known)
 
 
