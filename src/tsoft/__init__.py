@@ -26,6 +26,7 @@ Measures
 Temperatures
     solve            the temperature at which a measure reaches a target
     fit_temperature  the temperature that calibrates a classifier
+    estimate_temperature  at which temperature classes were drawn
     reliability      how well calibrated a classifier is
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
@@ -58,6 +59,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
+    from tsoft.core.draw_temperature import estimate_temperature
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
@@ -86,6 +88,7 @@ __all__ = [
     "LogitsError",
     "entropy",
     "epsilon_cutoff",
+    "estimate_temperature",
     "eta_cutoff",
     "fit_temperature",
     "log_softmax",
@@ -119,6 +122,7 @@ __all__ = [
 # The modules of the names that are not samplers.
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
+    "core.draw_temperature": ("estimate_temperature",),
     "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),
