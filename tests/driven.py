@@ -1,7 +1,6 @@
 """Drive the explorer with keys and the mouse, without a terminal."""
 
 import asyncio
-import itertools
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Hashable
@@ -11,10 +10,13 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
+from textual._compositor import Compositor
+from textual._context import visible_screen_stack
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widget import Widget
 
 from tsoft import cli
@@ -37,8 +39,7 @@ class Page:
     @property
     def _is_busy(self) -> bool:
         """Whether a message is waiting to be handled."""
-        screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
-        return any(pump.message_queue_size for pump in [self.app, *itertools.chain(*screens)])
+        return any(pump.message_queue_size for pump in [self.app, *self.app._registry])
 
     async def _handled(self) -> None:
         """Wait until every message is handled and every model has answered."""
@@ -127,8 +128,12 @@ class Page:
     def lines(self, widget: str | None = None) -> list[str]:
         """Return the lines of the screen or of a widget."""
         region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
-        strips = self.app.screen._compositor.render_strips()
-        return [strip.crop(region.x, region.right).text for strip in strips[region.y : region.bottom]]
+        return [strip.crop(region.x, region.right).text for strip in self.strips()[region.y : region.bottom]]
+
+    def strips(self) -> list[Strip]:
+        """Render the screen, with the screens behind it."""
+        visible_screen_stack.set(self.app._background_screens)
+        return self.app.screen._compositor.render_strips()
 
     def text(self, widget: str | None = None) -> str:
         return "\n".join(line.rstrip() for line in self.lines(widget))
@@ -143,7 +148,7 @@ class Page:
 
     def style(self, x: int, y: int) -> Style:
         """Return the style of a character on the screen."""
-        strip = self.app.screen._compositor.render_strips()[y].crop(x, x + 1)
+        strip = self.strips()[y].crop(x, x + 1)
         return next(iter(strip)).style or Style()
 
     def option(self, name: str) -> str | None:
@@ -173,6 +178,17 @@ def parse_rules_once(sheet: Stylesheet, *arguments: Any, **keywords: Any) -> lis
 
 RULES: dict[Hashable, list[RuleSet]] = {}
 
+render_update = Compositor.render_update
+
+
+def render_when_read(compositor: Compositor, full: bool = False, **keywords: Any) -> object:
+    """Render nothing when the screen changes, because without a terminal Textual would throw it away. A test that
+    reads the screen, and an export of it, render it then."""
+    if full:
+        return render_update(compositor, full, **keywords)
+    compositor._dirty_regions.clear()
+    return None
+
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
     """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
@@ -188,6 +204,9 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
                 page = Page(pilot)
                 await page.settled()
                 await drive(page)
+                if explorer.is_running and explorer.failure is None:
+                    # Each test at least renders the screen at its end.
+                    page.lines()
 
         asyncio.run(asyncio.wait_for(run_and_drive(), 60))
 
@@ -196,6 +215,7 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
         patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
+        patch.setattr(Compositor, "render_update", render_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)

@@ -141,9 +141,9 @@ def test_files_are_up_to_date(shell: str) -> None:
 @pytest.mark.parametrize(
     ("line", "arguments"),
     [
-        ("co", ["compute"]),
+        ("compu", ["compute"]),
         # The word is between two blanks.
-        (f" -h{CURSOR_LEFT * 3}co", ["compute", "-h"]),
+        (f" -h{CURSOR_LEFT * 3}compu", ["compute", "-h"]),
         ("compute --ta", ["compute", "--tau"]),
         # The completion is not the file table.txt.
         ("compute --format ta", ["compute", "--format", "table"]),
@@ -169,6 +169,7 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         (
             "",
             {
+                "compare",
                 "compute",
                 "sweep",
                 "solve",

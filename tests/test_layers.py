@@ -1,10 +1,9 @@
 """The layers of the package: imports point down only, and never in a circle."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
-
-import pytest
 
 import tsoft
 
@@ -41,10 +40,16 @@ def module(path: Path) -> str:
 MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return all nodes of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> set[str]:
     """Return the names, within tsoft, of the modules that a file imports anywhere, including for type checking."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tsoft":
             base = node.module.removeprefix("tsoft").removeprefix(".")
             for alias in node.names:
@@ -57,9 +62,8 @@ def imports(path: Path) -> set[str]:
 
 def packages(path: Path) -> set[str]:
     """Return the names of the top-level packages that a file imports."""
-    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     names: set[str] = set()
-    for node in tree:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -67,17 +71,22 @@ def packages(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name])
-def test_imports_point_down(name: str) -> None:
-    layer = name.split(".")[0]
+def wrong_imports(name: str) -> list[str]:
+    """Return the imports of a module that do not point down, and those of forbidden packages."""
+    layer, wrong = name.split(".")[0], []
     for imported in imports(MODULES[name]):
         target = imported.split(".")[0]
         if target != layer:
-            assert LEVEL[target] < LEVEL[layer], f"{name} imports {imported}"
+            wrong += [imported] if LEVEL[target] >= LEVEL[layer] else []
         elif layer == "features":
             feature, other = (part.split(".")[1:2] for part in (name, imported))
-            assert feature == other, f"{name} imports {imported} from another feature"
-    assert not packages(MODULES[name]) & FORBIDDEN.get(layer, set())
+            wrong += [imported] if feature != other else []
+    return wrong + sorted(packages(MODULES[name]) & FORBIDDEN.get(layer, set()))
+
+
+def test_imports_point_down() -> None:
+    """No feature imports another one, and some layers import only some packages."""
+    assert {name: wrong for name in MODULES if name and (wrong := wrong_imports(name))} == {}
 
 
 def test_imports_have_no_cycle() -> None:
@@ -111,7 +120,7 @@ def test_modules_and_classes_have_unique_names() -> None:
         stem = name.split(".")[-1]
         if name and not (name.startswith("features.") and stem in ("command", "result", "chart", "figure")):
             modules[stem].append(name)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 classes[node.name].append(name)
     shared = {stem: names for stem, names in modules.items() if len(names) > 1 and not is_package(names)}

@@ -61,9 +61,10 @@ def run(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> su
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def here(*arguments: str, stdin: str | bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `tsoft` as `run` does, but in this process, which is much faster."""
-    done = here_in_bytes(*arguments, stdin=stdin)
+def here(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run `tsoft` as `run` does, but in this process, which is much faster. Only changes of the look have an effect."""
+    with look(**changes) if changes else contextlib.nullcontext():
+        done = here_in_bytes(*arguments, stdin=stdin)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -84,6 +85,19 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
             file.seek(0)
         outputs = [file.read() for file in (stdout, stderr)]
     return subprocess.CompletedProcess(["tsoft", *arguments], status, *outputs)
+
+
+@contextlib.contextmanager
+def look(**changes: str) -> Iterator[None]:
+    """Give this process the environment for a run of tsoft, with these changes."""
+    original = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment(**changes))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(original)
 
 
 @contextlib.contextmanager
@@ -156,11 +170,9 @@ def status_on_terminal(
 
     thread = threading.Thread(target=read)
     thread.start()
-    original = dict(os.environ)
     try:
         with contextlib.ExitStack() as stack:
-            os.environ.clear()
-            os.environ.update(environment(**changes))
+            stack.enter_context(look(**changes))
             data = stdin.encode() if isinstance(stdin, str) else stdin
             stack.enter_context(redirected(1, terminal))
             stderr = terminal if notes else stack.enter_context(open(os.devnull, "wb")).fileno()
@@ -170,8 +182,6 @@ def status_on_terminal(
             sys.stdout.flush()
             sys.stderr.flush()
     finally:
-        os.environ.clear()
-        os.environ.update(original)
         os.close(terminal)
         thread.join()
         os.close(reader)
@@ -180,7 +190,7 @@ def status_on_terminal(
 
 def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> str:
     """Run `tsoft`, check that its exit code is 0 and its stderr empty, and return its stdout."""
-    done = run(*arguments, stdin=stdin, **changes) if changes else here(*arguments, stdin=stdin)
+    done = (here if changes.keys() <= {*LOOK} else run)(*arguments, stdin=stdin, **changes)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -31,6 +31,10 @@ Temperatures
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
 
+Two models
+    compare          how far two distributions differ, and the acceptance rates of speculative decoding
+    tokens_per_step  the expected tokens per step of speculative decoding
+
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
@@ -66,6 +70,7 @@ if TYPE_CHECKING:
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.calibrate.reliability import reliability
+    from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
         epsilon_cutoff,
@@ -86,6 +91,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LogitsError",
+    "compare",
     "entropy",
     "epsilon_cutoff",
     "estimate_temperature",
@@ -108,6 +114,7 @@ __all__ = [
     "tail_free",
     "temperature",
     "thermodynamics",
+    "tokens_per_step",
     "top",
     "top_a",
     "top_h",
@@ -129,6 +136,7 @@ _MODULES = {
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
+    "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
 }
 

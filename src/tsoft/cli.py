@@ -1,5 +1,6 @@
 """The Typer app: the list of commands, and how errors are reported."""
 
+import functools
 import importlib
 import inspect
 import itertools
@@ -21,6 +22,7 @@ from tsoft.output.encodings import adapt_standard_streams
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
 GROUPS = {
     "One distribution": ("compute", "sweep", "solve", "sample", "explore", "learn"),
+    "Two distributions": ("compare",),
     "Language models": ("next", "generate"),
     "Calibration and distillation": ("calibrate", "distill"),
     "Exploration and physics": ("anneal", "bandit"),
@@ -141,20 +143,28 @@ class Commands(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self:
             return default
-        function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
-        # Without a short help, Typer cuts the summary at 45 characters.
-        summary = inspect.cleandoc(function.__doc__).split("\n")[0]
-        single = typer.Typer(add_completion=False)
-        single.command(
-            name,
-            cls=LogitsCommand,
-            context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens},
-            short_help=summary,
-            rich_help_panel=COMMANDS[name],
-        )(function)
-        return typer.main.get_command(single)
+        return _command(name)
 
 
+@functools.cache
+def _command(name: str) -> Any:
+    """Return a command as Typer's parser. Typer takes several milliseconds to read its options, so it does that once
+    in a process, which may run many commands."""
+    function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
+    # Without a short help, Typer cuts the summary at 45 characters.
+    summary = inspect.cleandoc(function.__doc__).split("\n")[0]
+    single = typer.Typer(add_completion=False)
+    single.command(
+        name,
+        cls=LogitsCommand,
+        context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens},
+        short_help=summary,
+        rich_help_panel=COMMANDS[name],
+    )(function)
+    return typer.main.get_command(single)
+
+
+@functools.cache
 def group() -> TyperGroup:
     """Return the app with its commands."""
     commands = typer.main.get_command(app)

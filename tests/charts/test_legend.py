@@ -1,5 +1,6 @@
 """The legend: each measure and mark in an output has a line, once, at the end."""
 
+import functools
 import re
 import sys
 
@@ -123,6 +124,7 @@ def parts(text: str) -> tuple[str, list[str]]:
     return body, legend.splitlines()
 
 
+@functools.cache
 def shown(name: str, width: int) -> str:
     arguments, stdin = COMMANDS[name]
     return here_on_terminal(*arguments, stdin=stdin, width=width, notes=False, NO_COLOR="1")

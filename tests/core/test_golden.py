@@ -16,6 +16,7 @@ Below the normal range, a number has an absolute error in units of the smallest 
 one unit per class for a sum over classes, and for H one unit per class times |x| < 1000.
 """
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -266,7 +267,7 @@ def test_bounds_float32(case: tuple[Any, float]) -> None:
     check(*case)
 
 
-@settings(MANY_EXAMPLES, max_examples=60)
+@settings(MANY_EXAMPLES, max_examples=25)
 @given(rows_and_tau(np.float64, rows=6))
 def test_bounds_of_rows_of_different_magnitudes(case: tuple[Any, float]) -> None:
     check(*case)
@@ -299,15 +300,13 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
 
 
 @pytest.mark.parametrize("n", [8, 32, 33, 64, 127, 128, 500])
-@pytest.mark.parametrize("ties", [1, 2, 3])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("near", [0.0, -1e-15, -1e-4])
-def test_tail_below_the_rounding_of_a_second_class(n: int, ties: int, dtype: Any, near: float) -> None:
+def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     """The sum of the tail includes the second class at the top. A sum that added the small terms to it one by one
     would lose each of them.
     """
     u = np.finfo(dtype).epsneg / 2
-    for half in (1.0, 0.5):
+    for half, ties, near in itertools.product((1.0, 0.5), (1, 2, 3), (0.0, -1e-15, -1e-4)):
         z = np.full((2, n), np.log(0.99 * half * u), dtype)
         z[:, : ties + 1] = near
         z[:, 0] = 0

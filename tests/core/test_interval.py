@@ -144,7 +144,7 @@ def test_95_percent_intervals_contain_the_true_temperature_about_95_times_in_100
     for seed in range(100):
         rows = random_rows(100 + seed, 150, 4, tau=1.6)
         fit = fit_rows(once(rows))
-        for interval in (bootstrap(once(rows), fit, 200, np.random.default_rng(seed)), sandwich(fit)):
+        for interval in (bootstrap(once(rows), fit, 100, np.random.default_rng(seed)), sandwich(fit)):
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high
     assert min(inside.values()) > 85

@@ -149,7 +149,7 @@ def table(page: Page) -> dict[str, list[str]]:
 
 def struck(page: Page) -> list[str]:
     """Return the names that are struck through."""
-    strips = page.app.screen._compositor.render_strips()
+    strips = page.strips()
     return [segment.text for strip in strips for segment in strip if segment.style and segment.style.strike]
 
 

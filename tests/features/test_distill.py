@@ -17,10 +17,11 @@ from scipy.stats import entropy
 from tool import TESTS, here, here_on_terminal, in_terminal, out, run
 from tsoft.core.averages import average_measures
 from tsoft.core.block import Block
+from tsoft.core.divergence import divergence
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.distill.command import with_student
-from tsoft.features.distill.soft_targets import Distillation, divergence
+from tsoft.features.distill.soft_targets import Distillation
 from tsoft.input import targets_file
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.npy import PICKLED

@@ -121,6 +121,7 @@ VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy",
 VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T"}
 INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
+    "compare": [str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")],
     "anneal": [],
     "bandit": ["1", "0.5", "--steps", "2", "--runs", "2"],
 }

@@ -598,13 +598,16 @@ def test_only_the_table_names_the_samplers() -> None:
         "input/settings/settings_reader.py",
         "explorer/slider_ranges.py",
     }
-    count = 0
+    found = set()
     for file in SOURCES.rglob("*.py"):
-        if file.relative_to(SOURCES).as_posix() not in allowed:
-            words = [word.replace("-", "_") for word in identifiers(ast.parse(file.read_text(encoding="utf-8")))]
-            count += len(words)
-            assert not [word for word in words if named.search(word)], file
-    assert count > 1000
+        text = file.read_text(encoding="utf-8")
+        # Parsing takes long, and most files do not have the names even in their comments.
+        if named.search(text.replace("-", "_")):
+            words = [word.replace("-", "_") for word in identifiers(ast.parse(text))]
+            if any(map(named.search, words)):
+                found.add(file.relative_to(SOURCES).as_posix())
+    assert "sampling/sampler_table.py" in found
+    assert found <= allowed
 
 
 def identifiers(tree: ast.AST) -> list[str]:

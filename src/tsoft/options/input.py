@@ -29,12 +29,18 @@ _option = in_panel("Input")
 
 # Unneeded methods of a dataclass would slow down the start of every command.
 @dataclass(frozen=True, eq=False, repr=False)
-class SourceOptions:
-    """The file to read, its format, and the kind of its numbers."""
+class FileOption:
+    """The file to read."""
 
     file: Annotated[str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE; - is stdin.")] = (
         None
     )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReadingOptions:
+    """How to read a file: its format, and the kind of its numbers."""
+
     input_format: Annotated[
         InputFormat | None,
         _option(
@@ -97,6 +103,26 @@ class SourceOptions:
     logprobs: Annotated[bool, _option("--logprobs", help="The numbers are log-probabilities.")] = False
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class SourceOptions(ReadingOptions, FileOption):
+    """The file to read, its format, and the kind of its numbers."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ServerOptions:
+    """The temperature of an API response."""
+
+    applied_tau: Annotated[
+        float | None,
+        _option(
+            "--applied-tau",
+            metavar="τ",
+            show_default="1",
+            help="For an API response: the temperature that the server applied. tsoft undoes it.",
+        ),
+    ] = None
+
+
 def logits_argument(without: str) -> Any:
     """Return the argument for logits. `without` is a sentence about a command line without logits."""
     return typer.Argument(
@@ -107,19 +133,15 @@ def logits_argument(without: str) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LogitsOptions(SourceOptions):
-    """Logits from a file or from the arguments, and the temperature of an API response."""
+class TypedLogits:
+    """Logits that are arguments."""
 
     logits: Annotated[list[str] | None, logits_argument("Without logits, tsoft reads stdin.")] = None
-    applied_tau: Annotated[
-        float | None,
-        _option(
-            "--applied-tau",
-            metavar="τ",
-            show_default="1",
-            help="For an API response: the temperature that the server applied. tsoft undoes it.",
-        ),
-    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LogitsOptions(ServerOptions, TypedLogits, SourceOptions):
+    """Logits from a file or from the arguments, and the temperature of an API response."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

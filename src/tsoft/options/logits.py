@@ -43,6 +43,22 @@ def blocks(
     note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
     probability.
     """
+    read = read_blocks(options, taus, targets=targets, labels=labels, note=note)
+    if not ragged:
+        read = (part for block in read for part in block.split_by_width())
+    return checked(read, options, bounds, has_targets=targets is not None, note=note, unknown_rows=unknown_rows)
+
+
+def read_blocks(
+    options: LogitsOptions,
+    taus: list[str] | None,
+    *,
+    targets: "TargetSource | None" = None,
+    labels: "Labels | None" = None,
+    note: Callable[[str], None] = note,
+) -> Iterator[Block]:
+    """Return the blocks as they are read: those of an API response without the options for one. The parameters are
+    those of `blocks`."""
     quantity = _quantity(options)
     labels = labels or parsed_labels(options.labels)
     if options.logits:
@@ -70,12 +86,24 @@ def blocks(
         max_line = options.max_line or MAX_LINE
         reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns, max_line)
         read = _read(_file(options, taus), options.input_format, reading)
-    if not ragged:
-        read = (part for block in read for part in block.split_by_width())
-    read = apply_options(read, options, bounds, unknown_rows=unknown_rows)
-    if targets is None:
+    return read
+
+
+def checked(
+    read: Iterator[Block],
+    options: LogitsOptions,
+    bounds: ListedOptions | None,
+    *,
+    has_targets: bool,
+    note: Callable[[str], None],
+    unknown_rows: bool,
+) -> Iterator[Block]:
+    """Return the blocks with the options for an API response. Print notes on these, and on numbers that may be
+    probabilities. The parameters are those of `blocks`."""
+    read = apply_options(read, options, bounds, unknown_rows=unknown_rows, note=note)
+    if not has_targets:
         read = noting_probabilities(read, note)
-    return _check_sums(read, note, has_targets=targets is not None)
+    return _check_sums(read, note, has_targets=has_targets)
 
 
 def _once(note: Callable[[str], None]) -> Callable[[str], None]:

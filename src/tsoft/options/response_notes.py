@@ -1,6 +1,6 @@
 """The options for an API response, and notes on its limits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,12 @@ def apply_options(
     bounds: ListedOptions | None = None,
     *,
     unknown_rows: bool = False,
+    note: Callable[[str], None] = note,
 ) -> Iterator[Block]:
     """Yield the blocks, with --applied-tau and --vocab-size applied to those of an API response. Print notes on these.
 
     bounds: None for a command without these options. unknown_rows: whether to yield rows without any known probability,
-    whose logits mean nothing.
+    whose logits mean nothing. note: prints a note to the user.
     """
     tau, classes, hint = options.applied_tau, None, ""
     if isinstance(bounds, BoundsOptions):
@@ -50,13 +51,13 @@ def apply_options(
         blocks = (_with_options(block, tau, classes) for block in blocks)
     if listed_only:
         hint = "; with --listed-only, the listed tokens count as all tokens"
-    blocks = with_notes(blocks, hint)
+    blocks = with_notes(blocks, hint, note)
     if listed_only:
         blocks = map(_of_listed, blocks)
-    return blocks if unknown_rows else _without_unknown_rows(blocks)
+    return blocks if unknown_rows else _without_unknown_rows(blocks, note)
 
 
-def _without_unknown_rows(blocks: Iterator[Block]) -> Iterator[Block]:
+def _without_unknown_rows(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
     """Yield the blocks except the rows without any known probability. Print a note on the first of these.
 
     Raise InputError if no row remains.
@@ -123,7 +124,7 @@ def _with_options(block: Block, applied_tau: float | None, classes: int | None) 
     return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], partial=partial)
 
 
-def with_notes(blocks: Iterator[Block], hint: str = "") -> Iterator[Block]:
+def with_notes(blocks: Iterator[Block], hint: str = "", note: Callable[[str], None] = note) -> Iterator[Block]:
     """Yield the blocks. Print notes on those of an API response and, at the end, how much of the probability it lists.
 
     hint: the end of that note if the size of the vocabulary is unknown.

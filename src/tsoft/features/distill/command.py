@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT = ["1,2,4,8,16"]
 
-_SAME_ROWS = "both need the same rows"
-
 
 @dataclass(frozen=True)
 class TeacherTemperatures(TemperatureOptions):
@@ -226,6 +224,7 @@ def _with_targets(
     """Yield the pairs with these targets, if there are any, and without the rows to leave out."""
     from tsoft.input.class_lookup import IGNORED
     from tsoft.notes import note
+    from tsoft.options.paired_rows import kept_runs
 
     rows, ignored, differs = 0, 0, False
     for teacher, student in pairs:
@@ -239,24 +238,14 @@ def _with_targets(
                 note(difference)
             block = replace(block, targets=indices)
         rows += len(block.logits)
-        if block.targets is None or not (is_ignored := block.targets == IGNORED).any():
-            yield block, student
-            continue
-        ignored += int(is_ignored.sum())
-        for first, stop in _runs(~is_ignored):
+        if block.targets is not None:
+            ignored += int((block.targets == IGNORED).sum())
+        for first, stop in kept_runs(block.targets, len(block.logits)):
             yield block.part(first, stop), student and student.part(first, stop)
     if targets:
         targets.check_count(rows)
     if ignored:
         note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {options.ignored}")
-
-
-def _runs(kept: "Array") -> list[tuple[int, int]]:
-    """Return the first index and the end of each run of kept rows."""
-    import numpy as np
-
-    bounds = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]))).reshape(-1, 2)
-    return [(int(first), int(stop)) for first, stop in bounds]
 
 
 def with_student(
@@ -266,24 +255,11 @@ def with_student(
 
     Raise InputError if the two differ in their number of rows or in their classes.
     """
-    pending: Block | None = None
-    for block in teacher:
-        first = 0
-        while first < len(block.logits):
-            pending = pending or next(student, None)
-            if pending is None:
-                rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
-                raise InputError(f"{source}: the student has {rows}, but the teacher has more; {_SAME_ROWS}")
-            count = min(len(block.logits) - first, len(pending.logits))
-            teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
-            _check_classes(teacher_part, student_part)
-            yield teacher_part, student_part
-            pending = pending.part(count, len(pending.logits)) if count < len(pending.logits) else None
-            first += count
-    pending = pending or next(student, None)
-    if pending is not None:
-        rows = f"{pending.first_row} row{'s' * (pending.first_row != 1)}"
-        raise InputError(f"{source}: the teacher has {rows}, but the student has more; {_SAME_ROWS}")
+    from tsoft.options.paired_rows import paired_rows
+
+    for pair in paired_rows(teacher, student, source, ("the teacher", "the student")):
+        _check_classes(*pair)
+        yield pair
 
 
 def _check_classes(teacher: "Block", student: "Block") -> None:

@@ -6,33 +6,25 @@ in a Neural Network", section 2)
 
     KL(p || q) = sum_i p_i log(p_i / q_i)        dKL/dv_i = (q_i - p_i) / tau
 
-Both fall as 1 / tau^2, so they are multiplied by tau^2 before another loss is added. At high tau, p and q are
-nearly equal and both differences cancel. Therefore they are computed from the differences of the logits, centered
-by p:
-
-    d_i = (t_i - v_i) / tau - E_p[(t - v) / tau]        log(p_i / q_i) = d_i + KL
-
-It follows that KL = log E_p[exp(-d)] = log(1 + E_p[exp(-d) - 1 + d]), whose terms are not negative, and that
-q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf: half the variance of t - v, and
-the deviations of t - v from its mean, divided by n.
+Both fall as 1 / tau^2, so they are multiplied by tau^2 before another loss is added. Times tau^2, they have limits at
+tau = inf: half the variance of t - v, and the deviations of t - v from its mean, divided by n. `core.divergence`
+computes both without cancellation.
 """
 
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import factorial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.block import Block
+from tsoft.core.divergence import Divergence, divergence, kl_divergence, scaled_by
 from tsoft.core.labeled_rows import validate_examples
 from tsoft.core.measures import entropy, top
 from tsoft.core.softmax import (
-    BLOCK_SIZE,
     Array,
     Taus,
     log_softmax,
@@ -42,9 +34,6 @@ from tsoft.core.softmax import (
     validate_taus,
 )
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
-
-# The difference of larger numbers could overflow.
-MAX_DIFFERENCE = 1e307
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,189 +180,6 @@ def soft_targets(
 
 
 @dataclass(frozen=True, eq=False)
-class Divergence:
-    """KL(p || q) and the norm of its gradient by the student's logits: plain, and times tau^2."""
-
-    kl: Array
-    kl_tau2: Array
-    gradient: Array
-    gradient_tau2: Array
-
-
-def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
-    """Return KL(teacher || student) at a temperature, and the norm of its gradient.
-
-    teacher, student: logits, (rows, n); -inf masks a class. Each field of the result is (rows,).
-
-    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL is inf at
-    every temperature. At tau = 0, if the student's top classes include the teacher's, KL is the logarithm of the
-    ratio of their numbers, and 0 times tau^2; otherwise it is inf. At tau = inf, if both mask the same classes, KL is
-    0, and half the variance of the differences of the logits times tau^2.
-
-    Source: Hinton, Vinyals & Dean 2015, section 2 and eq. 2 to 4.
-
-    >>> teacher, student = np.array([[2.0, 1.0, 0.0]]), np.array([[1.0, 1.0, 0.0]])
-    >>> [divergence(teacher, student, tau).kl.round(4).tolist() for tau in (0, 1, 10)]
-    [[0.6931], [0.1196], [0.0012]]
-    >>> [divergence(teacher, student, tau).kl_tau2.round(4).tolist() for tau in (0, 1, 10, np.inf)]
-    [[0.0], [0.1196], [0.1151], [0.1111]]
-    """
-    return Divergence(*_by_rows(lambda pair: (*pair.kl, *pair.gradient), teacher, student, tau))
-
-
-def _by_rows(
-    function: Callable[[_DistributionPair], tuple[Array, ...]], teacher: Array, student: Array, tau: float
-) -> list[Array]:
-    """Return the results of a function for each row. It is called with pieces that fit in a core's cache."""
-    teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
-    step = max(1, BLOCK_SIZE // teacher.shape[1])
-    pieces = (slice(first, first + step) for first in range(0, len(teacher), step))
-    with np.errstate(all="ignore"):
-        results = [function(_DistributionPair(teacher[piece], student[piece], tau)) for piece in pieces]
-    return [np.concatenate(parts) for parts in zip(*results, strict=True)]
-
-
-@dataclass(frozen=True, eq=False)
-class _DistributionPair:
-    """The teacher's and the student's distribution of each row, and the terms of their divergence."""
-
-    teacher: Array
-    student: Array
-    tau: float
-
-    @cached_property
-    def p(self) -> Array:
-        return softmax(self.teacher, self.tau)
-
-    @cached_property
-    def q(self) -> Array:
-        return softmax(self.student, self.tau)
-
-    @cached_property
-    def masked(self) -> Array:
-        """Whether the teacher masks each class: (rows, n)."""
-        return np.isneginf(self.teacher)
-
-    @cached_property
-    def is_unreachable(self) -> Array:
-        """Whether the student masks a class that the teacher does not: (rows,)."""
-        return np.asarray((np.isneginf(self.student) & ~self.masked).any(-1))
-
-    @cached_property
-    def stray_prob(self) -> Array:
-        """The student's probability of the classes that the teacher masks: (rows,)."""
-        return np.asarray(np.where(self.masked, self.q, 0.0).sum(-1))
-
-    @cached_property
-    def scale(self) -> float:
-        """A factor that keeps the differences of the logits from overflow."""
-        finite = (abs(z[np.isfinite(z)]).max() for z in (self.teacher, self.student))
-        return 0.25 if max(finite) > MAX_DIFFERENCE else 1.0
-
-    @cached_property
-    def differences(self) -> Array:
-        """The differences of the logits, centered by p, times the scale: (rows, n)."""
-        teacher_top = self.teacher.argmax(-1)[:, np.newaxis]
-        (t, t_error), (v, v_error) = (
-            _exact_difference(z * self.scale, np.take_along_axis(z, teacher_top, -1) * self.scale)
-            for z in (self.teacher, self.student)
-        )
-        gaps = np.where(self.masked, 0.0, (t - v) + (t_error - v_error))
-        mean = (self.p * gaps).sum(-1, keepdims=True)
-        return np.where(self.masked, 0.0, gaps - mean)
-
-    @property
-    def top_gap(self) -> Array:
-        """The gaps between the student's top logit and its logits, averaged by p: (rows,). This is the limit of
-        tau KL as tau goes to 0."""
-        student = self.student * self.scale
-        gaps = np.where(self.p > 0, self.p * (student.max(-1, keepdims=True) - student), 0.0)
-        return np.asarray(gaps.sum(-1) / self.scale)
-
-    @cached_property
-    def kl(self) -> tuple[Array, Array]:
-        """KL and tau^2 KL.
-
-        If KL >= 1, the plain sum is accurate, since its negative terms sum to at least -1. Otherwise it only shows
-        how large the terms of the other formula are.
-        """
-        tau, d = self.tau, self.differences
-        x = d / tau / self.scale
-        plain = np.where(self.p > 0, self.p * (log_softmax(self.teacher, tau) - log_softmax(self.student, tau)), 0.0)
-        kl = plain.sum(-1)
-        is_near = self.masked | (abs(x) < 1)
-        is_similar = (kl < 1) & is_near.all(-1)
-        weights = self.p * _curvature(x)
-        # If p is 0, x may be infinite.
-        far_terms = self.q * np.exp(kl)[:, np.newaxis] + np.where(self.p > 0, self.p * (x - 1), 0.0)
-        excess = np.where(is_near, weights * x**2, far_terms).sum(-1)
-        stray_term = -np.log1p(-self.stray_prob)
-        kl = np.where((kl < 1) & (tau > 0), np.log1p(excess) + stray_term, kl)
-        # If KL overflows, tau KL does not.
-        by_tau = np.where(np.isinf(kl), self.top_gap, _scaled_by(tau, kl))
-        kl_tau2 = np.where(
-            is_similar,
-            (weights * (d / self.scale) ** 2).sum(-1) * _ratio_to_x(np.log1p, excess)
-            + _scaled_by(tau, _scaled_by(tau, stray_term)),
-            _scaled_by(tau, by_tau),
-        )
-        return np.where(self.is_unreachable, np.inf, kl), np.where(self.is_unreachable, np.inf, kl_tau2)
-
-    @property
-    def gradient(self) -> tuple[Array, Array]:
-        """The norm of (q - p) / tau, and the same times tau^2. Unless q and p are nearly equal, they are subtracted
-        directly."""
-        tau, d, (kl, _) = self.tau, self.differences, self.kl
-        x = d / tau / self.scale
-        exponent = -x - kl[:, np.newaxis]
-        is_near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
-        change = np.where(is_near, self.p * np.expm1(exponent), self.q - self.p)
-        by_tau = -d - self.scale * _scaled_by(tau, kl)[:, np.newaxis]
-        change_tau = np.where(
-            is_near, self.p * by_tau * _ratio_to_x(np.expm1, exponent), self.scale * _scaled_by(tau, change)
-        )
-        norm = _norm(change)
-        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.scale
-
-
-def _exact_difference(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a - b and its rounding error (Knuth 1997, "The Art of Computer Programming" 2, section 4.2.2, theorem B).
-
-    For a student that is very similar to the teacher, the rounding errors are the whole difference.
-    """
-    difference = a - b
-    minus_b = difference - a
-    return difference, (a - (difference - minus_b)) - (b + minus_b)
-
-
-def _curvature(x: Array) -> Array:
-    """Return (exp(-x) - 1 + x) / x^2, which is 1/2 at 0, for |x| < 1. Its series is exact to the last digit."""
-    total, minus = np.zeros_like(x), -x
-    for k in range(18, -1, -1):
-        total *= minus
-        total += 1 / factorial(k + 2)
-    return total
-
-
-def _ratio_to_x(function: np.ufunc, x: Array) -> Array:
-    """Return function(x) / x, which is 1 at 0."""
-    return np.where(x == 0, 1.0, function(x) / x)
-
-
-def _norm(x: Array) -> Array:
-    """Return the Euclidean norm of each row, without overflow."""
-    largest = abs(x).max(-1)
-    scale = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
-    return np.asarray(scale * np.sqrt(((x / scale[:, np.newaxis]) ** 2).sum(-1)))
-
-
-def _scaled_by(tau: float, x: Array) -> Array:
-    """Return tau x, with 0 times inf = 0."""
-    with np.errstate(invalid="ignore"):
-        return np.where((x == 0) | (tau == 0), 0.0, tau * x)
-
-
-@dataclass(frozen=True, eq=False)
 class Distillation:
     """A teacher's block at k temperatures: the soft targets, their information about the other classes, and a
     student's loss on them.
@@ -430,9 +236,7 @@ class Distillation:
         the main class is the teacher's top class, and if they are equally likely, as at tau = inf.
         """
         uniform = np.where(np.isneginf(self._rest), -np.inf, 0.0)
-        divergences = np.array(
-            [_by_rows(lambda pair: pair.kl, self._rest, uniform, tau)[0] for tau in self.taus.tolist()]
-        )
+        divergences = np.array([kl_divergence(self._rest, uniform, tau) for tau in self.taus.tolist()])
         return np.where(self._is_alone, np.nan, self.rest_prob * divergences)
 
     @property
@@ -462,7 +266,7 @@ class Distillation:
     @cached_property
     def loss(self) -> Array:
         """alpha CE + (1 - alpha) tau^2 KL (Hinton, Vinyals & Dean 2015, section 2)."""
-        return _scaled_by(self.alpha, self.cross_entropy) + _scaled_by(1 - self.alpha, self.kl_tau2)
+        return scaled_by(self.alpha, self.cross_entropy) + scaled_by(1 - self.alpha, self.kl_tau2)
 
     @cached_property
     def _is_rest(self) -> Array:
