@@ -26,7 +26,7 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _option(parameter: SamplerParameter) -> str:
-    return f"`{parameter.option} {parameter.metavar}`"
+    return f"`{f'{parameter.option} {parameter.metavar}'.rstrip()}`"
 
 
 def _values(parameter: SamplerParameter) -> str:
@@ -34,6 +34,8 @@ def _values(parameter: SamplerParameter) -> str:
         return "any number, or -inf"
     if parameter is TAU:
         return "0 to inf"
+    if parameter.is_flag:
+        return "none"
     kind = "whole, " if parameter.whole else ""
     low = f"above {parameter.low:g}" if parameter.exclusive_low else f"{parameter.low:g}"
     if parameter.high == inf:
@@ -44,7 +46,7 @@ def _values(parameter: SamplerParameter) -> str:
 def _default(sampler: Sampler, parameter: SamplerParameter) -> str:
     if parameter is TAU:
         return "1"
-    if parameter.off is None:
+    if parameter.off is None or parameter.is_flag:
         return "off"
     return f"{parameter.off:g}" + " (off)" * (parameter is sampler.parameters[0] or parameter.off == parameter.low)
 

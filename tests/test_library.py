@@ -32,7 +32,9 @@ SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References"
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
 
-# Each truncation sampler with the name of its argument, and the parameter of the table that has its range.
+# The samplers without a number.
+FLAGS = [sampler.name for sampler in SAMPLERS.values() if sampler.parameters[0].is_flag]
+# Each sampler of one number with the name of its argument, and the parameter of the table that has its range.
 TRUNCATIONS: dict[str, tuple[str, SamplerParameter]] = {
     "top_n_sigma": ("n", SAMPLERS["top_n_sigma"].parameters[0]),
     "top_h": ("alpha", SAMPLERS["top_h"].parameters[0]),
@@ -46,6 +48,8 @@ TRUNCATIONS: dict[str, tuple[str, SamplerParameter]] = {
     "top_a": ("a", SAMPLERS["top_a"].parameters[0]),
     "xtc": ("threshold", SAMPLERS["xtc"].parameters[1]),
     "smoothing": ("factor", SAMPLERS["smoothing"].parameters[0]),
+    "edt": ("theta", SAMPLERS["edt"].parameters[0]),
+    "soft_cap": ("cap", SAMPLERS["soft_cap"].parameters[0]),
 }
 
 
@@ -127,11 +131,12 @@ def test_a_name_imports_only_numpy() -> None:
 @pytest.mark.parametrize("name", TRUNCATIONS)
 def test_a_sampler_has_a_plain_signature(name: str) -> None:
     argument, _ = TRUNCATIONS[name]
-    assert list(inspect.signature(getattr(tsoft, name)).parameters) == ["z", argument]
+    others = ["curve"] if name == "smoothing" else []
+    assert list(inspect.signature(getattr(tsoft, name)).parameters) == ["z", argument, *others]
 
 
 def test_the_samplers_of_the_table_are_public() -> None:
-    covered = {*TRUNCATIONS, "temperature", "logit_bias"}
+    covered = {*TRUNCATIONS, *FLAGS, "temperature", "logit_bias"}
     assert covered == {sampler.function.__name__ for sampler in SAMPLERS.values()}
 
 
@@ -158,9 +163,9 @@ def test_invalid_arguments_of_top_p_and_top_k_are_errors() -> None:
         tsoft.top_k([2, 1], 2.5)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [*TRUNCATIONS, "temperature", "logit_bias", "top"])
+@pytest.mark.parametrize("name", [*TRUNCATIONS, *FLAGS, "temperature", "logit_bias", "top"])
 def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
-    arguments: dict[str, Any] = {"temperature": [0.5], "logit_bias": [{}], "top": []}
+    arguments: dict[str, Any] = {"temperature": [0.5], "logit_bias": [{}], "top": [], **{flag: [] for flag in FLAGS}}
     value = arguments.get(name, [1])
     for row, problem in [([nan, 1], "class 0: NaN"), ([1, inf], r"class 1: \+inf"), ([-inf, -inf], "every class")]:
         with pytest.raises(tsoft.LogitsError, match=f"row 1.*{problem}"):

@@ -22,6 +22,7 @@ Measures
     top              the index of the most probable class
     top_prob         the probability of the most probable class
     margin           the highest minus the second-highest probability
+    varentropy       the variance of the surprise -log(p)
 
 Temperatures
     solve            the temperature at which a measure reaches a target
@@ -38,10 +39,14 @@ Two models
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
-    smoothing        bend the logits (quadratic sampling)
+    smoothing        bend the logits (quadratic and cubic sampling)
+    soft_cap         squeeze the logits between two limits
+    edt              divide by a temperature that falls with the entropy
+    adaptive_temperature  multiply by a polynomial of the entropy
     top_k            keep the k most probable classes
     top_p            keep the most probable classes that together have the probability p
     min_p            keep classes at least p times as probable as the top one
+    p_less           keep classes above the sum of the squared probabilities
     typical          keep classes with a surprise near the entropy
     top_n_sigma      keep logits at most n standard deviations below the top
     top_h            keep the most probable classes up to a share of the entropy
@@ -64,7 +69,7 @@ if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
     from tsoft.core.draw_temperature import estimate_temperature
-    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
+    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
@@ -73,11 +78,15 @@ if TYPE_CHECKING:
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
+        adaptive_temperature,
+        edt,
         epsilon_cutoff,
         eta_cutoff,
         logit_bias,
         min_p,
+        p_less,
         smoothing,
+        soft_cap,
         tail_free,
         temperature,
         top_a,
@@ -91,7 +100,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LogitsError",
+    "adaptive_temperature",
     "compare",
+    "edt",
     "entropy",
     "epsilon_cutoff",
     "estimate_temperature",
@@ -102,12 +113,14 @@ __all__ = [
     "logit_bias",
     "margin",
     "min_p",
+    "p_less",
     "perplexity",
     "plot",
     "reliability",
     "sample",
     "sample_counts",
     "smoothing",
+    "soft_cap",
     "soft_targets",
     "softmax",
     "solve",
@@ -123,6 +136,7 @@ __all__ = [
     "top_p",
     "top_prob",
     "typical",
+    "varentropy",
     "xtc",
 ]
 
@@ -130,7 +144,7 @@ __all__ = [
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
     "core.draw_temperature": ("estimate_temperature",),
-    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob"),
+    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),

@@ -50,6 +50,7 @@ MARKS = {
     "perplexity": "^ perplexity|^perplexity",
     "top-prob": r"^ top-prob|^top-prob( \(|$)",
     "margin": "^ margin|^margin",
+    "varentropy": "^ varentropy|^varentropy",
     "log-sum-exp": "^ log-sum-exp|^log-sum-exp",
     "chosen": "^ chosen",
     "count": "expected +count",

@@ -347,6 +347,10 @@ CUTTING = {
     "tfs": 0.9,
     "top_a": 0.3,
     "xtc": 0.4,
+    "soft_cap": 1.5,
+    "edt": 0.4,
+    "adaptive_temperature": 1,
+    "p_less": 1,
 }
 
 

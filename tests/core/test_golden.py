@@ -61,6 +61,8 @@ class Exact:
     log_s: Decimal
     entropy: Decimal
     curvature: Decimal
+    varentropy: Decimal
+    varentropy_scale: Decimal
     margin: Decimal | None
 
 
@@ -83,6 +85,8 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
         log_s = Decimal(ones).ln() + log1p(tail / ones)
         p = [v / s for v in e]
         nonzero = [(q, -v) for q, v in zip(p, x, strict=True) if q]
+        mean = sum((q * v for q, v in nonzero), Decimal(0))
+        deviations = [(q, v, abs(v - mean)) for q, v in nonzero]
         second = sorted(x)[-2] if len(x) > 1 else None
         margin = None if second is None else -expm1(second) / s
         return Exact(
@@ -93,6 +97,9 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
             log_s=log_s,
             entropy=log_s + sum((q * v for q, v in nonzero), Decimal(0)),
             curvature=sum((q * v * v for q, v in nonzero), Decimal(0)),
+            varentropy=sum((q * d * d for q, _, d in deviations), Decimal(0)),
+            # The rounding of x changes a deviation by up to (x + mean) u, and a weight by the factor 1 + x u.
+            varentropy_scale=sum((q * d * (v + mean + d * (1 + v)) for q, v, d in deviations), Decimal(0)),
             margin=margin,
         )
 
@@ -122,7 +129,7 @@ def check(z: Any, tau: float) -> None:
     """Check that all results of the core for these rows at tau are within the bounds."""
     z = np.asarray(z)
     rows = z.reshape(-1, z.shape[-1])
-    names = ["softmax", "log_softmax", "log_sum_exp", "entropy", "perplexity", "top_prob", "margin"]
+    names = ["softmax", "log_softmax", "log_sum_exp", "entropy", "perplexity", "top_prob", "margin", "varentropy"]
     results = {name: getattr(tsoft, name)(rows, tau) for name in names}
     # A row and its results may repeat. Decimals are slow, so they are checked once.
     distinct = {(row.tobytes(), *(r[i].tobytes() for r in results.values())): i for i, row in enumerate(rows)}
@@ -154,6 +161,9 @@ def check_row(row: Any, tau: float, results: dict[str, Any]) -> None:
         within(results["perplexity"], h.exp(), h.exp() * (h_error + 4 * u), dtype, "perplexity")
         top = max(expected.p)
         within(results["top_prob"], top, 4 * (1 + h) * u * top, dtype, "top probability")
+        # A term may have underflowed before it is multiplied by x², at most about 745².
+        error = 8 * u * expected.varentropy_scale + 10**6 * n * least
+        within(results["varentropy"], expected.varentropy, error, dtype, "varentropy")
         if expected.margin is None:
             assert isnan(results["margin"])
         else:

@@ -17,7 +17,7 @@ from tsoft.core import measures, softmax
 from tsoft.sampling.sampler_table import SAMPLERS
 
 KEEP = [tsoft.softmax, tsoft.log_softmax]
-REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin]
+REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.varentropy]
 ALL = [*KEEP, *REDUCE]
 
 

@@ -15,7 +15,7 @@ from tsoft.core import softmax
 MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=100)
 U = 2.0**-53
 KEEP = [tsoft.softmax, tsoft.log_softmax]
-REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin]
+REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.varentropy]
 
 # Any row with at least one class that is not masked: masks, subnormals and the largest floats included.
 ANY = st.lists(st.floats(allow_nan=False, max_value=1.7976931348623157e308), min_size=1, max_size=40).filter(

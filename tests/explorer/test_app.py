@@ -140,14 +140,14 @@ async def moving(page: Page) -> None:
 
 @key("a")
 async def adding(page: Page) -> None:
-    await page.press("a", "down", "down", "enter")
+    await page.press("a", *["down"] * 5, "enter")
     assert page.option("--top-n-sigma") == "1"
     assert re.search("› top_n_\\S+ +1 ", page.text("#sliders"))
     await page.press("right")
     assert page.option("--top-n-sigma") == "1.1"
     await page.press("a", "escape")
     assert page.option("--top-n-sigma") == "1.1"
-    await page.press("a", "down", "down", "enter")
+    await page.press("a", *["down"] * 5, "enter")
     assert page.option("--top-n-sigma") is None
 
 
@@ -1190,15 +1190,40 @@ def test_every_sampler_has_a_slider(tmp_path: Path) -> None:
         [record] = computed(page, tmp_path)
         assert record["probs"] == probs(page)
         for parameter in parameters:
-            assert re.search(rf"{parameter.name} +{slider_range(parameter).initial:g} ", page.text("#sliders"))
-        # All samplers in the list are on. The range of the dynamic temperature is the second.
+            value = "on" if parameter.is_flag else f"{slider_range(parameter).initial:g}"
+            assert re.search(rf"{parameter.name} +{value}( |$)", page.text("#sliders"), re.MULTILINE)
+        # All samplers in the list are on.
         await page.press("a")
         assert len(re.findall(r"^│ \w+ +on ", page.text("#box"), re.MULTILINE)) == len(parameters)
         await page.press("home", "down", "down", "enter")
-        assert page.option(parameters[1].option) is None
+        assert page.option(parameters[2].option) is None
 
-    options = [word for parameter in parameters for word in (parameter.option, f"{slider_range(parameter).initial:g}")]
+    options = [parameter.option for parameter in parameters if parameter.is_flag]
+    for parameter in parameters:
+        options += [] if parameter.is_flag else [parameter.option, f"{slider_range(parameter).initial:g}"]
     assert explore(drive, *FOUR, *options, size=(160, 70)) == 0
+
+
+def test_a_sampler_without_a_number_is_only_switched() -> None:
+    async def drive(page: Page) -> None:
+        while "› p_less" not in page.text("#sliders"):
+            await page.press("shift+tab")
+        assert listed(page)["C"].startswith("(")
+        # Neither a key nor a typed number changes it.
+        await page.press("right", "left", "enter")
+        assert re.search(r"› p_less +on$", page.text("#sliders"))
+        await page.press("space")
+        assert re.search(r"› p_less +off$", page.text("#sliders"))
+        assert page.option("--p-less") is None
+
+    assert explore(drive, "A=3", "B=2.9", "C=1.5", "--p-less") == 0
+
+
+def test_head_reports_a_sampler_that_needs_raw_logits() -> None:
+    async def drive(page: Page) -> None:
+        assert "soft_cap 30 needs the raw logits, but probabilities determine them only up to a" in page.text("#head")
+
+    assert explore(drive, "A=0.5", "B=0.5", "--probs", "--soft-cap", "30") == 0
 
 
 def test_head_reports_a_chain_that_removes_every_class() -> None:

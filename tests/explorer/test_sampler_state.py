@@ -106,7 +106,7 @@ def test_the_switches_are_those_of_the_samplers_that_the_engine_has() -> None:
     names = [parameter.name for parameter in state.switches]
     firsts = [sampler.parameters[0].name for sampler in SAMPLERS.values()]
     assert set(names) == {*firsts, "dynatemp_range"} - {"tau", "logit_bias"}
-    assert names.index("dynatemp_range") == 1
+    assert names.index("dynatemp_range") == names.index("top_n_sigma") - 1
     for engine in ENGINES.values():
         switches = state.with_engine(engine).switches
         assert [parameter.name for parameter in switches] == [name for name in names if engine.has(name)]

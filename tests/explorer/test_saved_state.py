@@ -49,6 +49,14 @@ def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
         )
 
 
+@pytest.mark.parametrize("quantity", ["prob", "logprob"])
+def test_probabilities_stay_without_raw_logits(quantity: str) -> None:
+    blocks = (replace(BLOCKS[0], origin=Origin(quantity)), BLOCKS[1])
+    read = read_state(replace(SAVED, blocks=blocks).text().encode(), "f.tsoft")
+    assert [block.origin.quantity for block in read.blocks] == [quantity, "energy"]
+    assert read.blocks[0].quantity_without_constant
+
+
 def test_two_engines_read_back() -> None:
     state = STATE.like(ENGINES["llama.cpp"], ENGINES["vllm"])
     read = read_state(replace(SAVED, state=state).text().encode(), "f.tsoft")
@@ -110,7 +118,7 @@ SETTINGS = ("state", "samplers", "settings")
         (put(True, "rows", 0, "logits", 1), "f: rows, item 0, logits, item 1: expected a number"),
         (put(10**400, "rows", 0, "logits", 1), "f: rows, item 0, logits, item 1: the number is too large"),
         (put(["-inf"] * 3, "rows", 0, "logits"), "f: rows, item 0, logits: one class at least"),
-        (put("prob", "rows", 0, "quantity"), "f: rows, item 0, quantity: expected one of logit, energy"),
+        (put("odds", "rows", 0, "quantity"), "f: rows, item 0, quantity: expected one of logit, energy"),
         (put([[3, 1]], "rows", 0, "biases"), "f: rows, item 0, biases, item 0, item 0: expected a whole number from 0"),
         (put(2, "state", "row"), "f: state, row: expected a whole number from 0 to 1"),
         (put(1, "state", "input_order"), "f: state, input_order: expected true or false"),

@@ -285,6 +285,7 @@ def test_json_records() -> None:
         "top": "cat",
         "top_prob": probs[0],
         "margin": tsoft.margin([3, 1]),
+        "varentropy": tsoft.varentropy([3, 1]),
         "log_sum_exp": tsoft.log_sum_exp([3, 1]),
         "log_probs": tsoft.log_softmax([3, 1]).tolist(),
         "logits": [3, 1],

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import subprocess
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,11 @@ def test_rows_follow_each_other() -> None:
 def test_csv_and_json_carry_the_measures() -> None:
     printed = out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "csv")
     header, *lines = csv.reader(io.StringIO(printed))
-    assert header == ["row", "tau", "entropy", "perplexity", "top_prob", "margin", "log_sum_exp", "cat", "dog"]
+    names = ["entropy", "perplexity", "top_prob", "margin", "varentropy", "log_sum_exp"]
+    assert header == ["row", "tau", *names, "cat", "dog"]
     for line, tau in zip(lines, [0.5, 2], strict=True):
         z = [2, 1]
-        measures = [
-            f(z, tau) for f in (tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.log_sum_exp)
-        ]
+        measures = [getattr(tsoft, name)(z, tau) for name in names]
         assert list(map(float, line)) == [0, tau, *measures, *tsoft.softmax(z, tau)]
     records = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
     assert [record["entropy"] for record in records] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
@@ -70,6 +70,29 @@ def test_its_csv_is_read_back() -> None:
     [record] = [json.loads(line) for line in done.stdout.splitlines()]
     assert record["labels"] == ["cat", "dog"]
     assert record["probs"] == pytest.approx(tsoft.softmax([2, 1], 2), rel=1e-15)
+
+
+def test_a_csv_without_the_varentropy_is_read_back() -> None:
+    """tsoft wrote such files before it had this measure."""
+    text = "row,tau,entropy,perplexity,top_prob,margin,log_sum_exp,cat,dog\n0,2,0.69,2,0.5,0,1.4,0.5,0.5\n"
+    assert rows(here("compute", "--probs", "-f", "tsv", stdin=text).stdout) == [[0.5, 0.5]]
+
+
+def test_a_varentropy_in_bits_is_in_bits_squared() -> None:
+    typed = ("sweep", "2", "1", "0", "--tau", "0.5,2", "--measure", "varentropy")
+    nats, bits = rows(out(*typed)), rows(out(*typed, "--bits"))
+    assert [value for _, value in bits] == pytest.approx([value / log(2) ** 2 for _, value in nats], rel=1e-15)
+    assert "varentropy (bits²)" in in_terminal(f"tsoft {' '.join(typed)} --bits", NO_COLOR="1")
+
+
+@pytest.mark.parametrize("degeneracy", [[], ["--degeneracy", "1,3,2"]])
+def test_the_varentropy_of_energies_is_the_heat_capacity(degeneracy: list[str]) -> None:
+    typed = ("sweep", "--energies", "0", "1", "2.5", "--tau", "0,0.5,2,inf", *degeneracy, "-f", "json")
+    for record in json.loads(out(*typed)):
+        assert record["varentropy"] == record["heat_capacity"]
+        states = np.repeat([0, -1, -2.5], [1, 3, 2] if degeneracy else 1)
+        tau = float(record["tau"])
+        assert record["varentropy"] == pytest.approx(float(tsoft.varentropy(states, tau)), rel=1e-13)
 
 
 def test_a_thousand_temperatures_in_one_process() -> None:
@@ -193,7 +216,7 @@ def test_a_terminal_shows_curves_a_measure_and_a_table() -> None:
     assert "mean + sd" in in_terminal("printf '2 1\\n0 5\\n' | tsoft sweep --mean", NO_COLOR="1")
 
 
-@pytest.mark.parametrize("measure", ["entropy", "perplexity", "top-prob", "margin", "log-sum-exp"])
+@pytest.mark.parametrize("measure", ["entropy", "perplexity", "top-prob", "margin", "varentropy", "log-sum-exp"])
 def test_a_measure_alone_in_every_format(measure: str) -> None:
     name, taus = measure.replace("-", "_"), [0.5, 1, 2]
     wanted = [float(getattr(tsoft, name)(LOGITS, tau)) for tau in taus]

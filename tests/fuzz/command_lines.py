@@ -40,6 +40,8 @@ NARROW = {
     "--top-logprobs",
     "--dynatemp-exponent",
     "--xtc-threshold",
+    "--smoothing-curve",
+    "--soft-cap",
     "--units",
     "--degeneracy",
     "--chosen",

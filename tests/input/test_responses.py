@@ -803,7 +803,7 @@ def test_the_table() -> None:
         assert words in table
     # Three columns fit, so the second table starts with bounds.
     wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout
-    assert wide.split("row 1")[0].count("nats") == wide.split("row 1")[0].count("low–high") == 2
+    assert wide.split("row 1")[0].count("nats²") == wide.split("row 1")[0].count("low–high") == 2
     several = json.dumps({"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in range(2)]})
     table = here("compute", "-f", "table", "--rows", "4", "--chosen", stdin=several).stdout
     assert "row 3 '\\n' of choice 1\n" in table

@@ -601,7 +601,7 @@ def test_any_bytes_are_settings_or_an_input_error(tmp_path_factory: pytest.TempP
         *((field, 0) for field in ("presence_penalty", "frequency_penalty", "dry_multiplier", "no_repeat_ngram_size")),
         *((field, 0) for field in ("encoder_no_repeat_ngram_size", "mirostat_mode", "penalty_alpha", "min_length")),
         *((field, 0) for field in ("min_new_tokens", "min_tokens")),
-        *((field, 1) for field in ("guidance_scale", "smoothing_curve")),
+        ("guidance_scale", 1),
     ],
 )
 def test_a_number_that_cannot_be_applied_is_named_unless_it_is_neutral(

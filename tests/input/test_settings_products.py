@@ -180,6 +180,24 @@ def test_kobold_applies_its_numbered_samplers_in_order() -> None:
     assert "so the samplers follow the order of --samplers and tsoft's rules" in notes
 
 
+@pytest.mark.parametrize(
+    ("mark", "program"),
+    [
+        ({"truncation_length": 2048}, "text-generation-webui"),
+        ({"sampler_order": [6, 0, 1, 3, 4, 2, 5]}, "KoboldCpp"),
+        ({"rep_pen_decay": 0, "encoder_rep_pen": 1}, "SillyTavern"),
+    ],
+)
+def test_smoothing_with_a_curve(read_json: Any, mark: dict[str, Any], program: str) -> None:
+    fields = {"temperature": 1, "smoothing_factor": 0.3, "smoothing_curve": 2.5, **mark}
+    got = read_json(fields)
+    assert program.lower() in got.origin.kind.lower().replace("koboldai", "koboldcpp")
+    assert dict(got.values) == {"tau": 1, "smoothing_factor": 0.3, "smoothing_curve": 2.5}
+    assert not [sentence for sentence in got.unused if "smoothing" in sentence]
+    # The curve has no effect without the factor.
+    assert dict(read_json({**fields, "smoothing_factor": 0}).values) == {"tau": 1}
+
+
 def test_silly_tavern_applies_a_dynamic_temperature_last() -> None:
     got, _ = probabilities(FILES / "silly-tavern.json")
     # min_p 0.2 removes the last class at temperature 1. The temperature depends on the entropy of the rest.

@@ -112,7 +112,7 @@ def test_sweep_csv_has_the_thermodynamics_and_is_read_back() -> None:
     typed = ["a=0", "b=1.5", "--energies", "--degeneracy", "2,3", "--units", "kJ/mol", "--tau", "50,300"]
     printed = out("sweep", *typed, "-f", "csv")
     header, *lines = csv.reader(io.StringIO(printed))
-    measures = ["entropy", "perplexity", "top_prob", "margin", "log_sum_exp", *THERMODYNAMICS]
+    measures = ["entropy", "perplexity", "top_prob", "margin", "varentropy", "log_sum_exp", *THERMODYNAMICS]
     assert header == ["row", "tau", *measures, "a", "b"]
     written = records("sweep", *typed)
     for line, record in zip(lines, written, strict=True):

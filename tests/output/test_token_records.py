@@ -18,8 +18,8 @@ CHAT = str(DATA / "openai-chat.json")
 FIRST = json.loads((DATA / "openai-chat.json").read_bytes())["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
 P = [math.exp(alternative["logprob"]) for alternative in FIRST]
 COLUMNS = (
-    "row,tau,token,rank,prob,prob_low,prob_high,prob_listed,exact,entropy,perplexity,top_prob,margin,log_sum_exp,"
-    "entropy_listed,perplexity_listed"
+    "row,tau,token,rank,prob,prob_low,prob_high,prob_listed,exact,"
+    "entropy,perplexity,top_prob,margin,varentropy,log_sum_exp,entropy_listed,perplexity_listed"
 )
 
 

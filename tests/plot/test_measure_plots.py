@@ -27,12 +27,14 @@ MEASURES: dict[str, Callable[[float], float]] = {
     "perplexity": lambda tau: np.exp(scipy.stats.entropy(probs(tau))),
     "top_prob": lambda tau: probs(tau).max(),
     "margin": lambda tau: np.diff(np.sort(probs(tau)))[-1],
+    "varentropy": lambda tau: float(np.cov(np.log(probs(tau)), aweights=probs(tau), ddof=0)),
 }
 QUANTITIES = {
     "entropy": "entropy (nats)",
     "perplexity": "perplexity (classes)",
     "top_prob": "top-prob",
     "margin": "margin",
+    "varentropy": "varentropy (nats²)",
 }
 
 

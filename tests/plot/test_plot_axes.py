@@ -140,7 +140,10 @@ def test_axes_too_small_for_a_legend_have_none() -> None:
         (lambda ax: tsoft.plot.counts([2, 1], [1, np.nan], ax=ax), "counts must be whole numbers from 0"),
         (lambda ax: tsoft.plot.counts([2, 1], [0, 0], ax=ax), "must sum to at least 1 and at most"),
         (lambda ax: tsoft.plot.counts([2, 1], [1 << 62, 1 << 62], ax=ax), r"at most 2\*\*62, got 9.22337e\+18"),
-        (lambda ax: tsoft.plot.measures([2, 1], "size", ax=ax), "entropy, perplexity, top_prob, margin, got 'size'"),
+        (
+            lambda ax: tsoft.plot.measures([2, 1], "size", ax=ax),
+            "entropy, perplexity, top_prob, margin, varentropy, got 'size'",
+        ),
         (lambda ax: tsoft.plot.measures([2, 1], [], ax=ax), "one or more of entropy"),
         (lambda ax: tsoft.plot.measures([2, 1], ["entropy", "margin"], ax=ax), "have different units"),
         (lambda ax: tsoft.plot.solve([2, 1], ax), "exactly one"),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from test_imports import imported
-from tool import environment, out, peak, run
+from tool import TESTS, environment, out, peak, run
 from tsoft import cli
 from tsoft.errors import joined
 from tsoft.sampling.engines import ENGINES
@@ -25,6 +25,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 Capture = pytest.CaptureFixture[str]
 
+DATA = TESTS / "data"
 Z = np.array([3.0, 2.6, 1.5, 1.1, 0.2, -1.0])
 TYPED = [str(z) for z in Z]
 E31 = "\x1b[31m"
@@ -117,7 +118,7 @@ def restricted(p: Vector, classes: set[int]) -> Vector:
     return np.asarray(remaining / remaining.sum())
 
 
-TRUNCATIONS: dict[str, tuple[float, Callable[[Vector], set[int]]]] = {
+TRUNCATIONS: dict[str, tuple[float | None, Callable[[Vector], set[int]]]] = {
     "--top-k": (3, lambda p: top(p, 3)),
     "--top-p": (0.8, lambda p: nucleus(p, 0.8)),
     "--min-p": (0.3, lambda p: at_least(p, 0.3 * p.max())),
@@ -129,6 +130,7 @@ TRUNCATIONS: dict[str, tuple[float, Callable[[Vector], set[int]]]] = {
     "--tfs": (0.7, lambda p: tail_free(p, 0.7)),
     "--top-a": (0.7, lambda p: at_least(p, 0.7 * p.max() ** 2)),
     "--xtc-probability": (1, lambda p: exclude_top(p, 0.1)),
+    "--p-less": (None, lambda p: at_least(p, (p**2).sum())),
 }
 
 
@@ -142,7 +144,7 @@ def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
     distributions = [softmax(Z / tau) for tau in taus]
     expected = [restricted(p, rule(p)) for p in distributions]
     assert 0 < min(map(np.count_nonzero, expected)) < len(Z)
-    typed = (*TYPED, option, str(value), "--tau", "0.7,1.5,3")
+    typed = (*TYPED, option, *([] if value is None else [str(value)]), "--tau", "0.7,1.5,3")
     np.testing.assert_allclose(rows(printed(capfd, "compute", *typed)), expected, rtol=1e-12)
     swept = rows(printed(capfd, "sweep", *typed))
     assert [row[0] for row in swept] == taus
@@ -150,7 +152,7 @@ def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
 
 
 def test_every_truncation_sampler_has_a_test() -> None:
-    others = {"logit_bias", "smoothing", "temperature"}
+    others = {"logit_bias", "smoothing", "temperature", "soft_cap", "edt", "adaptive_temperature"}
     options = {sampler.parameters[0].option for sampler in SAMPLERS.values() if sampler.name not in others}
     assert set(TRUNCATIONS) == options
 
@@ -273,7 +275,8 @@ def test_a_chain_without_temperature(capfd: Capture) -> None:
 
 
 def test_a_sampler_that_is_off_is_not_a_step(capfd: Capture) -> None:
-    off = [(k.option, f"{k.off:g}") for s in SAMPLERS.values() for k in s.parameters[:1] if k.off is not None]
+    numbers = [k for s in SAMPLERS.values() for k in s.parameters[:1] if k.off is not None and not k.is_flag]
+    off = [(k.option, f"{k.off:g}") for k in numbers]
     assert len(off) >= 9
     assert printed(capfd, "compute", *TYPED, *(word for pair in off for word in pair)) == printed(
         capfd, "compute", *TYPED
@@ -733,7 +736,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
     "dry": (["--samplers", "top_k,dry"], "--samplers: dry depends on the preceding text"),
     "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
-    "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from logit_bias, "),
+    "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from soft_cap, "),
     "a knob not listed": (
         ["--samplers", "top_p", "--top-k", "2"],
         "--top-k has no effect, because --samplers does not list top_k",
@@ -747,6 +750,12 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "an engine": (["--like", "vlm"], "--like: unknown engine 'vlm'; did you mean 'vllm'? choose from transform"),
     "no engine": (["--like", ""], "--like: "),
     "a knob it lacks": (["--like", "vllm", "--tfs", "0.5"], "--like vllm: this engine has no --tfs"),
+    "a curve it lacks": (
+        ["--like", "exllamav2", "--smoothing-factor", "0.5", "--smoothing-curve", "2"],
+        "--like exllamav2: this engine has no --smoothing-curve",
+    ),
+    "a curve alone": (["--smoothing-curve", "2"], "--smoothing-curve has no effect without --smoothing-factor"),
+    "no cap": (["--soft-cap", "0"], "--soft-cap: expected a finite number above 0, got 0"),
     "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: expected a number from 0 to 1, got 2"),
     "a fixed order": (
         ["--like", "vllm", "--samplers", "temperature"],
@@ -778,6 +787,103 @@ def test_errors_in_the_options(capfd: Capture, name: str) -> None:
     status, text, messages = called(capfd, "compute", "a=2", "b=1", "b=0.5", "c=0", *typed)
     assert (status, text) == (2, "")
     assert messages.startswith(f"tsoft: error: {message}")
+
+
+# Samplers of raw logits
+
+OF_PROBABILITIES = "needs the raw logits, but probabilities determine them only up to a constant; remove soft_cap, or"
+OF_LOGPROBS = OF_PROBABILITIES.replace("probabilities", "log-probabilities")
+OF_RESPONSE = OF_PROBABILITIES.replace("probabilities", "the probabilities of an API response")
+
+
+@pytest.mark.parametrize(
+    ("typed", "stdin", "reason"),
+    [
+        (["--probs", "0.5", "0.5"], "", OF_PROBABILITIES),
+        (["--logprobs"], "-0.69 -0.69", OF_LOGPROBS),
+        ([], "label,prob\na,0.5\nb,0.5\n", OF_PROBABILITIES),
+        ([], '{"labels": ["a", "b"], "probs": [0.5, 0.5]}', OF_PROBABILITIES),
+        ([], '{"log_probs": [-0.69, -0.69]}', OF_LOGPROBS),
+        (["-i", str(DATA / "openai-chat.json")], "", OF_RESPONSE),
+        # Not even the whole vocabulary determines the constant.
+        (["-i", str(DATA / "openai-chat.json"), "--listed-only", "--top-k", "1"], "", OF_RESPONSE),
+    ],
+)
+@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
+def test_a_soft_cap_is_refused_without_raw_logits(command: str, typed: list[str], stdin: str, reason: str) -> None:
+    done = run(command, *typed, "--soft-cap", "30", stdin=stdin)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"soft_cap 30 {reason}" in done.stderr
+
+
+def test_a_soft_cap_is_refused_for_a_model_of_log_probabilities(capfd: Capture) -> None:
+    typed = ("generate", "the", "--ngram", str(DATA / "barn.txt"), "--soft-cap", "30", "-n", "2")
+    status, text, messages = called(capfd, *typed)
+    assert (status, text) == (2, "")
+    assert f"soft_cap 30 {OF_LOGPROBS}" in messages
+
+
+def test_a_soft_cap_is_refused_after_a_step_that_shifts_the_logits(capfd: Capture) -> None:
+    for shift in ("temperature", "edt", "adaptive_temperature"):
+        switch = {"edt": ("--edt-theta", "1"), "adaptive_temperature": ("--adaptive-temperature",)}.get(shift, ())
+        order = f"top_k;{shift};soft_cap" + ";temperature" * (shift != "temperature")
+        typed = ("compute", *TYPED, "--soft-cap", "2", "--top-k", "3", "--samplers", order, *switch)
+        status, _, messages = called(capfd, *typed)
+        assert status == 2
+        assert f"soft_cap 2 needs the raw logits, but {shift}, which precedes it, subtracts the" in messages
+        assert f"list soft_cap before {shift} in the order of the samplers" in messages
+    # These keep the logits as they are.
+    order = "top_k;smoothing;soft_cap;temperature"
+    typed = ("--soft-cap", "2", "--top-k", "3", "--smoothing-factor", "0.5", "--samplers", order)
+    [row] = rows(printed(capfd, "compute", *TYPED, *typed))
+    smooth = [max(Z) - 0.5 * (max(Z) - z) ** 2 for z in Z[:3]]
+    np.testing.assert_allclose(row[:3], softmax([2 * np.tanh(z / 2) for z in smooth]), rtol=1e-12)
+
+
+def test_a_soft_cap_of_logits_and_of_energies(capfd: Capture) -> None:
+    expected = softmax(2 * np.tanh(Z / 2) / 0.7)
+    [row] = rows(printed(capfd, "compute", *TYPED, "--soft-cap", "2", "--tau", "0.7"))
+    np.testing.assert_allclose(row, expected, rtol=1e-12)
+    energies = [str(-z) for z in Z]
+    [row] = rows(printed(capfd, "compute", "--energies", *energies, "--soft-cap", "2", "--tau", "0.7"))
+    np.testing.assert_allclose(row, expected, rtol=1e-12)
+
+
+def test_a_soft_cap_precedes_the_biases(capfd: Capture) -> None:
+    [row] = rows(printed(capfd, "compute", "3", "1", "--soft-cap", "2", "--logit-bias", "#1=5"))
+    np.testing.assert_allclose(row, softmax([2 * np.tanh(1.5), 2 * np.tanh(0.5) + 5]), rtol=1e-12)
+
+
+# Temperatures that depend on the entropy
+
+
+def test_edt_and_the_adaptive_temperature_multiply_with_tau(capfd: Capture) -> None:
+    """The entropy is that at temperature 1; the adaptive temperature follows EDT, so it sees the entropy after it."""
+    theta, taus = 0.4, [0.5, 1.0, 2.0]
+    factor = 0.8 ** (theta / entropy(softmax(Z)))
+    typed = ("compute", *TYPED, "--edt-theta", str(theta), "--tau", "0.5,1,2")
+    expected = [softmax(Z / (factor * tau)) for tau in taus]
+    np.testing.assert_allclose(rows(printed(capfd, *typed)), expected, rtol=1e-12)
+    beta = float(np.polyval([-0.037, 0.481, -2.3, 4.917, -1.791], entropy(softmax(Z / factor))))
+    assert beta > 1.1
+    expected = [softmax(Z * beta / (factor * tau)) for tau in taus]
+    np.testing.assert_allclose(rows(printed(capfd, *typed, "--adaptive-temperature")), expected, rtol=1e-12)
+
+
+def test_a_sampler_without_a_number_is_named_alone(capfd: Capture) -> None:
+    [record] = records(printed(capfd, "compute", *TYPED, "--p-less", "--explain", "-f", "jsonl"))
+    assert record["samplers"] == ["temperature 1", "p_less"]
+    assert record["steps"][1]["parameters"] == {"p_less": True}
+    p = softmax(Z)
+    assert record["steps"][1]["threshold"] == pytest.approx((p**2).sum(), rel=1e-12)
+
+
+def test_smoothing_with_a_curve(capfd: Capture) -> None:
+    d = Z.max() - Z
+    smooth = -0.4 * d**2 * ((3 - 2.5) + (2.5 - 1) * d) / 2
+    typed = ("--smoothing-factor", "0.4", "--smoothing-curve", "2.5", "--tau", "1.5")
+    [row] = rows(printed(capfd, "compute", *TYPED, *typed))
+    np.testing.assert_allclose(row, softmax(smooth / 1.5), rtol=1e-12)
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "table"])

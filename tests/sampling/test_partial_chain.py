@@ -1,5 +1,6 @@
 """Samplers on a partial distribution: the truth is inside the bounds, and exact results are right."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import pytest
 import tsoft
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.sampling.chain import Chain, chain_of
+from tsoft.sampling.chain import Chain, apply_step, chain_of
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.partial_chain import PartialMixture, mixtures
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -19,7 +20,10 @@ from tsoft.sampling.step import AllRemovedError, PartialDistributionError, Step
 Random = np.random.Generator
 # Random values of each sampler's parameters.
 VALUES: dict[str, Callable[[Random], tuple[float, ...]]] = {
-    "smoothing": lambda random: (random.uniform(0.05, 1),),
+    "smoothing": lambda random: (random.uniform(0.05, 1), float(random.choice([1.0, 1.0, random.uniform(0, 5)]))),
+    "edt": lambda random: (10 ** random.uniform(-2, 0.5),),
+    "adaptive_temperature": lambda random: (1.0,),
+    "p_less": lambda random: (1.0,),
     "top_k": lambda random: (int(random.integers(1, 12)),),
     "top_p": lambda random: (random.uniform(0.05, 0.99),),
     "min_p": lambda random: (random.uniform(0.01, 0.5),),
@@ -144,7 +148,10 @@ def test_the_truth_is_inside_the_bounds_and_exact_results_are_right() -> None:
 
 
 def steps(*named: tuple[str, float]) -> list[Step]:
-    return [Step(SAMPLERS[name], (value, *(0.0, 1.0) * (name == "temperature"))) for name, value in named]
+    return [
+        Step(SAMPLERS[name], (value, *(0.0, 1.0) * (name == "temperature"), *[1.0] * (name == "smoothing")))
+        for name, value in named
+    ]
 
 
 def after(partial: PartialDistribution, *named: tuple[str, float]) -> PartialMixture:
@@ -300,6 +307,46 @@ def test_dynamic_temperature_is_refused_unless_the_distribution_is_exact() -> No
     *_, mixture = mixtures(LISTED, [*steps(("top_k", 2)), dynamic])
     expected = tsoft.softmax(tsoft.temperature(np.log([0.4, 0.3]), 1.0, 0.5))
     np.testing.assert_allclose(tsoft.softmax(mixture.merged_logits)[:2], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "value"), [("edt", 0.5), ("adaptive_temperature", 1.0), ("smoothing", 0.5)])
+def test_a_function_of_every_logit_is_refused_unless_the_distribution_is_exact(name: str, value: float) -> None:
+    step = Step(SAMPLERS[name], (value, 2.0) if name == "smoothing" else (value,))
+    with pytest.raises(PartialDistributionError, match="needs every logit"):
+        list(mixtures(LISTED, [step]))
+    *_, mixture = mixtures(LISTED, [*steps(("top_k", 2)), step])
+    expected = tsoft.softmax(apply_step(step, np.log([0.4, 0.3])))
+    np.testing.assert_allclose(tsoft.softmax(mixture.merged_logits)[:2], expected, rtol=1e-12)
+
+
+def test_p_less_on_listed_classes() -> None:
+    """The squares sum to 0.26 and up to 0.1 · 0.2 for unlisted classes: between 0.26 and 0.28."""
+    mixture = after(LISTED, ("p_less", 1))
+    assert mixture.is_exact
+    np.testing.assert_array_equal(mixture.kept, [True, True, False])
+    # Here to 0.195 and up to 0.2 · 0.3, so to 0.195 to 0.255.
+    undecided = PartialDistribution(np.log([0.35, 0.25, 0.1]), 2, np.log(0.2))
+    mixture = after(undecided, ("p_less", 1))
+    np.testing.assert_array_equal(mixture.kept, [True, True, False])
+    np.testing.assert_array_equal(mixture.undecided, [False, True, False])
+
+
+@pytest.mark.parametrize(("name", "values"), [("edt", (0.5,)), ("adaptive_temperature", (1.0,)), ("smoothing", (2, 3))])
+@pytest.mark.parametrize("printed", [[-0.91, -1.23], [-0.11, -3.23], [-1.03, -1.24, -1.52, -2.81]])
+def test_a_rounded_response_has_an_interval_after_a_function_of_every_logit(
+    name: str, values: tuple[float, ...], printed: list[float]
+) -> None:
+    """The true log-probabilities are anywhere in the rounding of the printed ones. At the corners of that region the
+    distribution is farthest from that of the printed numbers."""
+    partial = PartialDistribution(np.array([*printed, -5.04]), 0, -5.04)
+    step, count = Step(SAMPLERS[name], values), len(printed)
+    *_, mixture = mixtures(partial, [*steps(("top_k", count)), step])
+    low, high = (bound[:count] for bound in mixture.log_bounds)
+    assert (np.exp(high) - np.exp(low) < 0.1).all()
+    for signs in itertools.product([-1, 0, 1], repeat=count):
+        truth = tsoft.log_softmax(apply_step(step, np.array(printed) + 0.00499 * np.array(signs)))
+        assert (low <= truth).all()
+        assert (truth <= high).all()
 
 
 def test_a_step_that_removes_every_listed_class_is_an_error() -> None:

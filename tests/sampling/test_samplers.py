@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from math import exp, fsum, inf, log, sqrt
+from math import exp, fsum, inf, log, sqrt, tanh
 from pathlib import Path
 from statistics import pstdev
 from typing import Any
@@ -42,6 +42,8 @@ CUTS: dict[str, Callable[[float], float]] = {
     "top_k": lambda u: 1 + int(20 * u),
     "top_p": lambda u: u,
     "min_p": lambda u: 1 - u,
+    # It has no number.
+    "p_less": lambda _: 1,
     "typ_p": lambda u: u,
     "epsilon_cutoff": lambda u: (1 - u) ** 3,
     "eta_cutoff": lambda u: (1 - u) ** 3,
@@ -66,12 +68,12 @@ TAUS = st.one_of(st.floats(0, inf), st.floats(-3, 3).map(lambda d: 10.0**d), st.
 
 def public_sampler(name: str) -> Callable[[Any, float], Any]:
     """Return the public function of the sampler, which has the name of the function in the table."""
-    function: Callable[[Any, float], Any] = getattr(tsoft, SAMPLERS[name].function.__name__)
-    return function
+    function: Callable[..., Any] = getattr(tsoft, SAMPLERS[name].function.__name__)
+    return (lambda z, _: function(z)) if SAMPLERS[name].parameters[0].is_flag else function
 
 
 def cutoff(name: str, z: Any, value: float) -> Cutoff:
-    decision = SAMPLERS[name].function(z, value)
+    decision = SAMPLERS[name].function(z, *[] if SAMPLERS[name].parameters[0].is_flag else [value])
     assert isinstance(decision, Cutoff)
     return decision
 
@@ -84,8 +86,21 @@ def kept(z: Any) -> list[int]:
     return [int(i) for i in np.flatnonzero(z > -inf)]
 
 
+# Samplers that remove no class by a rule.
+OTHERS: dict[str, Callable[[Any], Any]] = {
+    "temperature": lambda z: samplers.temperature(z, 0.7),
+    "dynamic": lambda z: samplers.temperature(z, 0.7, 0.5, 2.0),
+    "smoothing": lambda z: samplers.smoothing(z, 0.3),
+    "cubic": lambda z: samplers.smoothing(z, 0.3, 4.0),
+    "logit_bias": lambda z: samplers.logit_bias(z, ((1, 2.5), (3, -inf))),
+    "soft_cap": lambda z: samplers.soft_cap(z, 3.0),
+    "edt": lambda z: samplers.edt(z, 0.5),
+    "adaptive_temperature": samplers.adaptive_temperature,
+}
+
+
 def test_every_sampler_has_a_test() -> None:
-    assert set(SAMPLERS) == {*CUTS, "logit_bias", "smoothing", "temperature"}
+    assert set(SAMPLERS) == {*CUTS, *OTHERS} - {"dynamic", "cubic"}
 
 
 # Properties of every sampler that removes classes.
@@ -113,13 +128,19 @@ def test_at_a_tie_the_lower_index_is_kept(name: str, row: Row, u: float) -> None
         assert tied == sorted(tied, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["top_n_sigma", "min_p", "epsilon_cutoff", "eta_cutoff", "top_a"])
+@pytest.mark.parametrize("name", ["top_n_sigma", "min_p", "p_less", "epsilon_cutoff", "eta_cutoff", "top_a"])
 @FEW
 @given(TIED, SHARES)
 def test_a_threshold_treats_ties_alike(name: str, row: Row, u: float) -> None:
     is_kept = public_sampler(name)(row, CUTS[name](u)) > -inf
     for value in {*row} - {-inf}:
         assert len({*is_kept[np.equal(row, value)].tolist()}) == 1
+
+
+def test_p_less_keeps_equally_probable_classes() -> None:
+    """The sum of the squares is the probability of each class, but it is rounded."""
+    for n in range(1, 200):
+        assert np.isfinite(samplers.p_less(np.zeros(n))).all(), n
 
 
 def test_ties_at_the_top_stay_if_all_classes_are_below_the_threshold() -> None:
@@ -129,16 +150,10 @@ def test_ties_at_the_top_stay_if_all_classes_are_below_the_threshold() -> None:
         assert sampler(z, 1.0).tolist() == [-inf, 1.0, 1.0, -inf]
 
 
-@pytest.mark.parametrize("name", [*CUTS, "temperature", "dynamic", "smoothing", "logit_bias"])
+@pytest.mark.parametrize("name", [*CUTS, *OTHERS])
 def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
     """The other rows have no effect, in float64 and in float32."""
-    others: dict[str, Callable[[Any], Any]] = {
-        "temperature": lambda z: samplers.temperature(z, 0.7),
-        "dynamic": lambda z: samplers.temperature(z, 0.7, 0.5, 2.0),
-        "smoothing": lambda z: samplers.smoothing(z, 0.3),
-        "logit_bias": lambda z: samplers.logit_bias(z, ((1, 2.5), (3, -inf))),
-    }
-    functions = [others[name]] if name in others else [sampler_at(name, u) for u in (0.1, 0.5, 0.9)]
+    functions = [OTHERS[name]] if name in OTHERS else [sampler_at(name, u) for u in (0.1, 0.5, 0.9)]
     rng = np.random.default_rng(0)
     for n in (4, 40):
         z = rng.integers(-4, 5, (2, 3, 5, n)).astype(float)
@@ -252,6 +267,11 @@ def by_min_p(row: Row, p: float) -> tuple[set[int], float]:
     return at_least(probs, p * max(probs))
 
 
+def by_p_less(row: Row, _: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    return at_least(probs, fsum(p * p for p in probs))
+
+
 def by_typ_p(row: Row, mass: float) -> tuple[set[int], float]:
     probs = softmax(row)
     far = {i: abs(-log(probs[i]) - entropy(probs)) for i in falling(row)}
@@ -302,6 +322,7 @@ DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
     "top_k": by_top_k,
     "top_p": by_top_p,
     "min_p": by_min_p,
+    "p_less": by_p_less,
     "typ_p": by_typ_p,
     "epsilon_cutoff": by_epsilon_cutoff,
     "eta_cutoff": by_eta_cutoff,
@@ -330,6 +351,7 @@ def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> 
         ("top_p", 0.0, [0]),
         ("top_p", 1.0, [0, 1, 2, 3]),
         ("min_p", 1.0, [0, 1, 2, 3]),
+        ("p_less", 1.0, [0, 1, 2, 3]),
         ("typ_p", 0.5, [0, 1]),
         ("typ_p", np.nextafter(0.5, 1), [0, 1, 2]),
         ("epsilon_cutoff", 0.25, [0, 1, 2, 3]),
@@ -374,7 +396,9 @@ def test_an_option_at_its_off_value_changes_nothing(capsys: pytest.CaptureFixtur
     plain = ["compute", "3", "1", "-800", "-inf", "0.5"]
     assert run(plain) == 0
     expected = capsys.readouterr()
-    for parameter in (s.parameters[0] for s in SAMPLERS.values() if s.parameters[0].off is not None):
+    for parameter in (s.parameters[0] for s in SAMPLERS.values()):
+        if parameter.off is None or parameter.is_flag:
+            continue
         assert run([*plain, parameter.option, f"{parameter.off:g}"]) == 0
         assert capsys.readouterr() == expected, parameter.option
 
@@ -423,6 +447,130 @@ def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
 def test_smoothing_is_a_parabola(row: Row, factor: float) -> None:
     expected = [max(row) - factor * (max(row) - x) ** 2 if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.smoothing(row, factor), expected, rtol=1e-14, atol=1e-14)
+
+
+@MANY
+@given(PLAIN, st.floats(1e-3, 3), st.floats(0, 6))
+def test_smoothing_with_a_curve_is_a_cubic(row: Row, factor: float, curve: float) -> None:
+    """The two terms of text-generation-webui's `QuadraticSamplingLogitsWarper`, with x relative to the maximum."""
+    relative = [x - max(row) for x in row]
+    k, s = (3 - curve) / 2, (curve - 1) / 2
+    cubic = [-(k * factor * x**2) + s * factor * x**3 + max(row) if x > -inf else -inf for x in relative]
+    scale = max(1.0, factor * max(abs(x) ** 3 for x in relative if x > -inf))
+    np.testing.assert_allclose(samplers.smoothing(row, factor, curve), cubic, rtol=1e-13, atol=1e-13 * scale)
+
+
+def test_a_curve_above_3_lifts_classes_over_the_top_one() -> None:
+    """At 5 those less than (5 - 3) / (5 - 1) = 1/2 below it, and below 1 those far below it."""
+    top, near, far = samplers.smoothing([2.0, 1.75, 1.25], 1.0, 5.0)
+    assert near > top > far
+    assert samplers.smoothing([2.0, 1.5], 1.0, 5.0).tolist() == [2.0, 2.0]
+    # At 0, the distance is (3 - 0) / (1 - 0).
+    assert samplers.smoothing([2.0, -1.0, -2.0], 1.0, 0.0).tolist() == [2.0, 2.0, 10.0]
+
+
+@pytest.mark.parametrize("curve", [0.0, 0.5, 1.0, 2.0, 3.0, 1e300])
+def test_smoothing_of_the_largest_logits_is_finite(curve: float) -> None:
+    for dtype in (np.float32, np.float64):
+        last = np.finfo(dtype).max
+        row = np.array([last, 0.0, -last, -inf, 5.0], dtype)
+        for factor in (1e-300, 1.0, 1e300):
+            smooth = samplers.smoothing(row, factor, curve)
+            assert np.isfinite(smooth).tolist() == [True, True, True, False, True]
+
+
+# The soft cap.
+
+
+@MANY
+@given(st.one_of(PLAIN, TIED), st.floats(-3, 3).map(lambda d: 10.0**d))
+def test_a_soft_cap_is_a_hyperbolic_tangent(row: Row, cap: float) -> None:
+    expected = [cap * tanh(x / cap) if x > -inf else -inf for x in row]
+    np.testing.assert_allclose(samplers.soft_cap(row, cap), expected, rtol=1e-14)
+
+
+@MANY
+@given(ANY, st.floats(0, LAST, exclude_min=True))
+def test_a_soft_cap_of_any_size_keeps_the_order(row: Row, cap: float) -> None:
+    z = np.array(row)
+    capped = samplers.soft_cap(z, cap)
+    assert (np.isneginf(capped) == np.isneginf(z)).all()
+    unmasked_row = z > -inf
+    assert (abs(capped[unmasked_row]) <= min(cap, LAST)).all()
+    assert (abs(capped[unmasked_row]) <= abs(z[unmasked_row])).all()
+    assert (np.diff(capped[z.argsort(kind="stable")][(~unmasked_row).sum() :]) >= 0).all()
+    narrow = samplers.soft_cap(np.array([3.0, 3e38, -5e-45, -inf], np.float32), cap)
+    assert narrow.dtype == np.float32
+    assert np.isfinite(narrow).tolist() == [True, True, True, False]
+
+
+def test_a_soft_cap_far_above_the_logits_changes_nothing() -> None:
+    row = [5e-324, -1e-310, 1e-5, -3.0, 0.0, -inf]
+    assert samplers.soft_cap(row, 1e300).tolist() == row
+    assert samplers.soft_cap([1.0, 2.0], 5e-324).tolist() == [5e-324, 5e-324]
+
+
+# Temperatures that depend on the entropy.
+
+
+def adaptive(h: float) -> float:
+    """Return the temperature of the paper's `adaptive_temperature_softmax`."""
+    beta = ((-0.037 * h + 0.481) * h - 2.3) * h + 4.917
+    return 1 / max(beta * h - 1.791, 1.0) if h > 0.5 else 1.0
+
+
+@MANY
+@given(PLAIN, st.floats(0.01, 5))
+def test_edt_divides_by_a_temperature_of_the_entropy(row: Row, theta: float) -> None:
+    h = entropy(softmax(row))
+    tau = 0.8 ** (theta / h) if h > 0 else 0.0
+    assume(tau > 1e-3)
+    probs = tsoft.softmax(samplers.edt(row, theta))
+    np.testing.assert_allclose(probs, softmax([x / tau for x in row]), rtol=1e-9, atol=1e-300)
+
+
+@MANY
+@given(st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=300).filter(unmasked))
+def test_the_adaptive_temperature_is_a_polynomial_of_the_entropy(row: Row) -> None:
+    tau = adaptive(entropy(softmax(row)))
+    probs = tsoft.softmax(samplers.adaptive_temperature(row))
+    np.testing.assert_allclose(probs, softmax([x / tau for x in row]), rtol=1e-9, atol=1e-300)
+
+
+def test_the_adaptive_temperature_sharpens_only_between_two_entropies() -> None:
+    """The polynomial is 1 at 0.849 and at 5.945 nats, which are ln 2.34 and ln 381.7."""
+    for n, sharpens in [(1, False), (2, False), (3, True), (20, True), (381, True), (382, False), (5000, False)]:
+        row = np.zeros(n + 1)
+        # It has nearly the entropy of equal classes.
+        row[-1] = -20.0
+        assert (samplers.adaptive_temperature(row)[-1] < -20.0) == sharpens, n
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_edt_of_a_certain_distribution_is_greedy(dtype: type) -> None:
+    for row in ([3.0], [3.0, -inf], [3.0, -2000.0], [3.0, -40.0], [1e30, -1e30]):
+        assert samplers.edt(np.array(row, dtype), 5.0).tolist() == [0.0, *[-inf] * (len(row) - 1)]
+    # Of equal classes, no temperature is too low.
+    assert samplers.edt(np.array([2.0, 2.0, -inf], dtype), 1e300).tolist() == [0.0, 0.0, -inf]
+    last = np.finfo(dtype).max
+    for numbers in ([last, -last, last], [0.0, -1e-30, 0.0]):
+        z: Any = np.array(numbers, dtype)
+        for scaled in (samplers.edt(z, 0.1), samplers.adaptive_temperature(z)):
+            assert scaled.dtype == dtype
+            assert scaled[0] == scaled[2] == 0
+            assert scaled[1] < 0
+
+
+@pytest.mark.parametrize("name", [*CUTS, *OTHERS])
+def test_only_a_sampler_of_raw_logits_changes_with_a_constant(name: str) -> None:
+    sampler = SAMPLERS[{"dynamic": "temperature", "cubic": "smoothing"}.get(name, name)]
+    apply = OTHERS.get(name) or sampler_at(name, 0.5)
+    row = np.array([2.0, 1.75, 0.5, -1.0, -inf])
+    same = np.allclose(tsoft.softmax(apply(row)), tsoft.softmax(apply(row + 4)), rtol=1e-12)
+    assert same != sampler.needs_raw_logits
+    # The highest logit stays, unless the row says otherwise.
+    shifted = apply(row).max() != row.max()
+    assert bool(shifted) == (sampler.shifts_logits or name in ("cubic", "logit_bias", "soft_cap", "xtc"))
 
 
 # Temperature.

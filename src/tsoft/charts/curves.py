@@ -288,7 +288,8 @@ def chart_text(chart: Chart, view: View) -> str:
 def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:
     """Return a measure's name, with its unit if it has one."""
     energy = ensemble.units[0] if ensemble else ""
-    units = {"entropy": "bits" if view.bits else "nats", "free_energy": energy, "mean_energy": energy}
+    nats = "bits" if view.bits else "nats"
+    units = {"entropy": nats, "varentropy": f"{nats}²", "free_energy": energy, "mean_energy": energy}
     unit = units.get(measure, "")
     return measure.replace("_", "-") + (f" ({unit})" if unit else "")
 

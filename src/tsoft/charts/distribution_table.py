@@ -217,11 +217,15 @@ def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
     def text(value: float) -> str:
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
 
-    entropy = result.entropy[t, 0] / measure_unit("entropy", view.bits)
+    entropy, varentropy = (
+        getattr(result, name)[t, 0] / measure_unit(name, view.bits) for name in ("entropy", "varentropy")
+    )
+    unit = "bits" if view.bits else "nats"
     measures = {
-        "entropy": f"{text(entropy)} {'bits' if view.bits else 'nats'}",
+        "entropy": f"{text(entropy)} {unit}",
         "perplexity": text(result.perplexity[t, 0]),
         "margin": text(result.margin[t, 0]),
+        "varentropy": f"{text(varentropy)} {unit}²",
     }
     if result.chain is None:
         return measures

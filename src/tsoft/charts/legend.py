@@ -38,6 +38,7 @@ LINES = {
     "perplexity of states": "perplexity: exp of the entropy in nats, the effective number of states",
     "top-prob": "top-prob: the highest probability",
     "margin": "margin: the highest probability minus the second highest",
+    "varentropy": "varentropy: variance of −ln p; 0 for one certain class or equal probabilities",
     "single class": "–: undefined for a single class",
     "log-sum-exp": "log-sum-exp: ln Σ exp(z/τ), the logarithm of the denominator of softmax",
     "chosen": "chosen: the probability of the token that the server drew",

@@ -75,6 +75,14 @@ class Block:
         return self.origin.source or f"row {self.first_row}"
 
     @property
+    def quantity_without_constant(self) -> str | None:
+        """The quantity, in the plural, of a block whose logits are known only up to a constant; None if its numbers are
+        the logits of a model, or energies."""
+        if self.partial is not None:
+            return "the probabilities of an API response"
+        return {"prob": "probabilities", "logprob": "log-probabilities"}.get(self.origin.quantity)
+
+    @property
     def rows(self) -> range:
         return range(self.first_row, self.first_row + len(self.logits))
 

@@ -1,4 +1,4 @@
-"""Measures of a distribution at a temperature: entropy, perplexity, top class, margin.
+"""Measures of a distribution at a temperature: entropy, perplexity, top class, margin, varentropy.
 
 Each function takes logits and a temperature, not probabilities: the rounding of probabilities would
 lose the digits of a measure near its limit.
@@ -226,6 +226,58 @@ def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
     return over_rows(_margin, z, tau)
 
 
+def varentropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """Return the varentropy of the distribution at a temperature: the variance of the surprise, in nats squared.
+
+    The surprise of a class is ``-log(p)``, and its mean is the entropy H. The varentropy is
+    ``sum(p * (-log(p) - H) ** 2)``. It is 0 if the classes with any probability have the same one.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The varentropy of each row, in nats squared.
+        A scalar for a single row. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    Computed as the variance of ``x = (z - max(z)) / tau``, which differs from ``log(p)`` by a constant. No term
+    is negative, so nothing cancels. Divide by ``log(2) ** 2`` for bits squared.
+
+    With energies -z, x is -E / kT plus a constant, so the varentropy is the heat capacity in units of k:
+    ``C / k = (mean(E ** 2) - mean(E) ** 2) / kT ** 2``. It is also ``tau`` times the slope of the entropy.
+
+    References
+    ----------
+    .. [1] I. Kontoyiannis and S. Verdú, "Optimal Lossless Compression: Source Varentropy and Dispersion", IEEE
+       International Symposium on Information Theory, 2013.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.varentropy([2, 1, 0.5, 0.1], tau=[0, 1, float("inf")]).round(4)
+    array([0.    , 0.4886, 0.    ])
+    >>> tsoft.thermodynamics([-2, -1, -0.5, -0.1]).heat_capacity.round(4)
+    np.float64(0.4886)
+    """
+    return over_rows(_varentropy, z, tau)
+
+
 def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
     """Return half the sum of |p - q| along the last axis: the largest difference between two distributions
     in the probability of a set of classes. p, q: probabilities, (..., n). Source: Levin, Peres & Wilmer
@@ -244,6 +296,18 @@ def _entropy(block: ScaledRows, out: Array) -> None:
     parts = sums(block, exp, exp)
     total = parts.log - add_up(surprise, block.axis, surprise) / parts.total
     out[...] = total.squeeze(block.axis)
+
+
+def _varentropy(block: ScaledRows, out: Array) -> None:
+    exp = np.exp(block.x, out=block.scratch)
+    # As for the entropy.
+    x = np.maximum(block.x, -1e4, out=block.x)
+    terms = np.empty_like(x)
+    total = sums(block, exp, terms).total
+    mean = add_up(np.multiply(x, exp, out=terms), block.axis, terms) / total
+    deviation = np.subtract(x, mean, out=x)
+    squares = np.multiply(np.multiply(deviation, exp, out=terms), deviation, out=terms)
+    out[...] = (add_up(squares, block.axis, terms) / total).squeeze(block.axis)
 
 
 def _top_prob(block: ScaledRows, out: Array) -> None:
@@ -273,4 +337,4 @@ def _second_highest(block: ScaledRows) -> Array:
 
 
 # The names of the measures in records and headers.
-MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
+MEASURES = ("entropy", "perplexity", "top_prob", "margin", "varentropy", "log_sum_exp")

@@ -228,7 +228,8 @@ class SamplerState:
         for setting in self.effective:
             for parameter in setting.visible_parameters:
                 if parameter not in (TAU, BIAS) and self.supports(parameter):
-                    words += [parameter.option, exact_text(setting.values[parameter.name])]
+                    value = [] if parameter.is_flag else [exact_text(setting.values[parameter.name])]
+                    words += [parameter.option, *value]
         if self.engine:
             words += ["--like", self.engine.name]
         order = [setting.sampler.name for setting in self.effective]

@@ -97,7 +97,7 @@ def open_state(name: str) -> SavedState:
 
 def _row_data(block: Block, biases: LogitBiases) -> dict[str, Any]:
     return {
-        "quantity": "energy" if block.origin.quantity == "energy" else "logit",
+        "quantity": block.origin.quantity,
         "labels": None if block.labels is None else list(block.labels),
         "logits": list(map(number_value, block.logits[0].astype(np.float64).tolist())),
         "biases": [[index, number_value(bias)] for index, bias in biases],
@@ -110,7 +110,7 @@ def _read_row(row: CheckedJson, number: int) -> tuple[Block, LogitBiases]:
     if not any(value > -inf for value in values):
         logits.refuse("one class at least must not be masked")
     names = None if labels.value is None else tuple(label.text() for label in labels.items(len(values)))
-    origin = Origin(quantity.choice(("logit", "energy")), labels_vary=True)
+    origin = Origin(quantity.choice(("logit", "energy", "prob", "logprob")), labels_vary=True)
     pairs = _read_pairs(biases, len(values), is_bias=True)
     return Block(np.array([values], np.float64), names, number, origin), pairs
 

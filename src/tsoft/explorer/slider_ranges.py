@@ -21,7 +21,10 @@ class SliderRange:
 # Keys are parameter names.
 SLIDER_RANGES = {
     "tau": SliderRange(0.01, 100),
+    "soft_cap": SliderRange(1, 1000, initial=30),
     "smoothing_factor": SliderRange(0.01, 10, initial=0.2),
+    "smoothing_curve": SliderRange(0.1, 10),
+    "edt_theta": SliderRange(0.01, 10, initial=0.1),
     "dynatemp_range": SliderRange(0.01, 10, initial=0.5),
     "dynatemp_exponent": SliderRange(0.1, 10),
     "top_n_sigma": SliderRange(0.1, 10),

@@ -98,7 +98,7 @@ class Sliders(ScrollView, can_focus=True):
         ]
         if state.engine and not state.supports(parameter):
             return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GRAY)]
-        if parameter is BIAS:
+        if parameter is BIAS or parameter.is_flag:
             return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GRAY)]
         value = setting.values[parameter.name]
         text = value_text(value) if is_on else "off"
@@ -108,7 +108,8 @@ class Sliders(ScrollView, can_focus=True):
     @property
     def is_settable(self) -> bool:
         """Whether the current parameter has an adjustable value."""
-        return self.current is not BIAS and self._state is not None and self._state.supports(self.current)
+        is_number = self.current is not BIAS and not self.current.is_flag
+        return is_number and self._state is not None and self._state.supports(self.current)
 
     def move(self, by: int) -> bool:
         """Select the parameter `by` lines below the current one. Return False if that line does not exist."""

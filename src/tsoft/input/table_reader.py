@@ -369,6 +369,7 @@ def written_columns(names: list[str], first: list[str], options: ReadOptions) ->
     return written - ({names.index(TARGET)} if options.targets and TARGET in names else set())
 
 
+_FIRST_MEASURES = tuple(name for name in MEASURES if name != "varentropy")
 # The columns that tsoft writes between the keys and the classes. If two start alike, the longer one is first.
 WRITTEN_MEASURES = (
     (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES, *TARGET_MEASURES),
@@ -376,4 +377,7 @@ WRITTEN_MEASURES = (
     (TARGET, *TEACHER_MEASURES),
     (*MEASURES, *THERMODYNAMICS),
     MEASURES,
+    # Without the varentropy, as tsoft wrote them before it had this measure.
+    (*_FIRST_MEASURES, *THERMODYNAMICS),
+    _FIRST_MEASURES,
 )

@@ -34,7 +34,7 @@ def planned(
 ) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...]]":
     """Return the temperatures, the chains and the biases. Typed options override the settings file."""
     settings = _settings(samplers.settings)
-    typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
+    typed = {name: float(value) for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
     values = dict(settings.values if settings else ()) | typed

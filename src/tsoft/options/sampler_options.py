@@ -14,11 +14,11 @@ _FIELDS = [
     (
         parameter.name,
         Annotated[
-            list[str] | None if parameter is BIAS else float | None,
+            list[str] | None if parameter is BIAS else bool | None if parameter.is_flag else float | None,
             _option(
                 parameter.option,
-                metavar=parameter.metavar,
-                parser=share if parameter.high == 1 else None,
+                metavar=parameter.metavar or None,
+                parser=share if parameter.high == 1 and not parameter.is_flag else None,
                 help=parameter.help,
                 # The first parameter turns its sampler on, so only the others have a default to show.
                 show_default=f"{parameter.off:g}" if place else True,

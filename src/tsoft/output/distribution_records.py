@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
     from tsoft.sampling.partial_distributions import PartialDistributions
     from tsoft.sampling.partial_explanation import PartialStage
+    from tsoft.sampling.sampler_table import SamplerParameter
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,7 @@ def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> di
 def _step_fields(stage: "Stage | PartialStage", block: Block, content: Content) -> dict[str, Any]:
     fields = {
         "sampler": stage.step.sampler.name,
-        "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
+        "parameters": {parameter.name: _setting(value, parameter) for parameter, value in stage.step.settings},
     }
     if block.partial is not None:
         stage = cast("PartialStage", stage)
@@ -280,8 +281,10 @@ def _step_fields(stage: "Stage | PartialStage", block: Block, content: Content) 
     }
 
 
-def _setting(value: Any, whole: bool) -> Any:
-    """Return a parameter's value: a number, or [index, bias] for each biased class."""
+def _setting(value: Any, parameter: "SamplerParameter") -> Any:
+    """Return a parameter's value: a number, true or false for a flag, or [index, bias] for each biased class."""
+    if parameter.is_flag:
+        return bool(value)
     if isinstance(value, tuple):
         return [[index, float(bias)] for index, bias in value]
-    return int(value) if whole else float(value)
+    return int(value) if parameter.whole else float(value)

@@ -21,12 +21,12 @@ _BLOCKS = {
     "░": ":",
 }
 _SIGNS = {
-    **dict(zip("αβπσΣτ", ("alpha", "beta", "pi", "sigma", "Sum", "tau"), strict=True)),
+    **dict(zip("αβθπσΣτ", ("alpha", "beta", "theta", "pi", "sigma", "Sum", "tau"), strict=True)),
     **dict(zip("←→↑↓", ("<-", "->", "^", "v"), strict=True)),
     **dict(zip("≤≥≈≠∞√−±×·", ("<=", ">=", "~", "!=", "inf", "sqrt", "-", "+-", "x", "*"), strict=True)),
     **dict(zip("…–—‖›‹•●○", ("...", "-", "--", "||", ">", "<", "*", "*", "o"), strict=True)),
     **dict(zip("¼÷▸▾✓", ("1/4", "/", ">", "v", "*"), strict=True)),
-    **dict(zip("‘’“”₁₂\N{NO-BREAK SPACE}", "''\"\"12 ", strict=True)),
+    **dict(zip("‘’“”₀₁₂\N{NO-BREAK SPACE}", "''\"\"012 ", strict=True)),
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 # A power, another character that an encoding may lack, or blanks between two columns.

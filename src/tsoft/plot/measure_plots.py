@@ -24,6 +24,7 @@ QUANTITIES = {
     "perplexity": "perplexity (classes)",
     "top_prob": "probability",
     "margin": "probability",
+    "varentropy": "varentropy (nats²)",
 }
 # The curve of a solution reaches temperatures this many times colder and hotter than the solutions.
 REACH, POINTS = 30.0, 121
@@ -44,8 +45,8 @@ def measures(
     logits : array_like, shape (n,)
         Logits; -inf masks a class.
     names : str or sequence of str, default "entropy"
-        The measures: "entropy" in nats, "perplexity" in classes, "top_prob" or "margin". The last two are both
-        probabilities, and can share axes.
+        The measures: "entropy" in nats, "perplexity" in classes, "varentropy" in nats squared, "top_prob" or "margin".
+        The last two are both probabilities, and can share axes.
     taus : float or array_like of float, optional
         The temperatures, above 0 and finite. By default 101 temperatures from 0.1 to 10.
     ax : matplotlib.axes.Axes, optional
@@ -68,7 +69,7 @@ def measures(
 
     See Also
     --------
-    tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin : The measures as numbers.
+    tsoft.entropy, tsoft.perplexity, tsoft.varentropy, tsoft.top_prob, tsoft.margin : The measures as numbers.
 
     Examples
     --------

@@ -15,7 +15,12 @@ PIECE_SIZE = 1 << 21
 
 
 def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
-    """Return the distributions of a block: with thermodynamics if it has an ensemble, with bounds if it is partial."""
+    """Return the distributions of a block: with thermodynamics if it has an ensemble, with bounds if it is partial.
+
+    Raise RawLogitsError if the chain needs the raw logits, and the block has only their differences.
+    """
+    if chain is not None:
+        chain.require_raw_logits(block)
     if block.partial is not None:
         from tsoft.sampling.partial_distributions import PartialDistributions
 

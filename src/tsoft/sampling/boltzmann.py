@@ -21,7 +21,7 @@ from tsoft.sampling.distributions import Distributions
 @dataclass(frozen=True, eq=False)
 class BoltzmannDistributions(Distributions):
     """The distributions of a block with an ensemble, at temperatures in kelvin or as kT. Probabilities, the
-    highest one and the margin are those of levels; the entropy is that of states."""
+    highest one and the margin are those of levels; the entropy and the varentropy are those of states."""
 
     measure_names = (*MEASURES, *THERMODYNAMICS)
 
@@ -64,6 +64,11 @@ class BoltzmannDistributions(Distributions):
     @cached_property
     def entropy(self) -> Array:
         return self.thermodynamics.entropy
+
+    @property
+    def varentropy(self) -> Array:
+        """The heat capacity, since -ln p of a state is E/kT plus a constant."""
+        return self.heat_capacity
 
     @cached_property
     def log_sum_exp(self) -> Array:

@@ -6,10 +6,11 @@ from functools import cached_property, reduce
 
 import numpy as np
 
+from tsoft.core.block import Block
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
-from tsoft.sampling.step import AllRemovedError, Step
+from tsoft.sampling.step import AllRemovedError, RawLogitsError, Step
 
 # Rows with more classes than this pass through a chain one by one, so that removed classes cost nothing in the
 # steps that follow.
@@ -92,7 +93,7 @@ def apply_step(step: Step, z: Array) -> Array:
     >>> apply_step(Step(SAMPLERS["top_k"], (1,)), np.array([2.0, 1.0]))
     array([  2., -inf])
     """
-    result = step.sampler.function(z, *step.values[step.sampler.by_chance :])
+    result = step.sampler.function(z, *step.arguments)
     return np.asarray(result.apply(z) if step.sampler.has_cutoff else result)
 
 
@@ -119,6 +120,26 @@ class Chain:
         """Return the same chain with biases, pairs (index, bias), in its bias step."""
         steps = (replace(step, values=(biases,)) if step.sampler.parameters[0] is BIAS else step for step in self.steps)
         return replace(self, steps=tuple(steps))
+
+    def require_raw_logits(self, block: Block) -> None:
+        """Raise RawLogitsError if a step needs the raw logits, and the block or the steps before it do not have them.
+
+        >>> from tsoft.core.block import Origin
+        >>> chain = Chain((Step(SAMPLERS["soft_cap"], (30,)),))
+        >>> chain.require_raw_logits(Block(np.zeros((1, 2)), origin=Origin("prob")))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        tsoft.sampling.step.RawLogitsError: row 0: soft_cap 30 needs the raw logits, but probabilities determine ...
+        """
+        for i, step in enumerate(self.steps):
+            if not step.sampler.needs_raw_logits:
+                continue
+            row, name = block.first_row, step.sampler.name
+            if quantity := block.quantity_without_constant:
+                reason = f"{quantity} determine them only up to a constant"
+                raise RawLogitsError(row, step, reason, f"remove {name}, or pass the model's logits")
+            if shift := next((before.sampler.name for before in self.steps[:i] if before.sampler.shifts_logits), None):
+                fix = f"list {name} before {shift} in the order of the samplers"
+                raise RawLogitsError(row, step, f"{shift}, which precedes it, subtracts the highest logit", fix)
 
     @property
     def has_temperature(self) -> bool:

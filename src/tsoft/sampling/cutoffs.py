@@ -4,8 +4,8 @@ Each function takes logits, a float array (..., n) with -inf for a masked class,
 returns a `Cutoff`: the score that is compared with a threshold, so that the decision can be explained as
 well as applied. The arithmetic is in the dtype of the logits. Probabilities are those of the unmasked
 classes, which sum to 1. A rule that would keep no class keeps the most probable one. A rule that compares
-each class with a threshold (top_n_sigma, min_p, epsilon_cutoff, eta_cutoff, top_a) treats classes that tie
-alike, and the others keep those with the lowest indices.
+each class with a threshold (top_n_sigma, min_p, p_less, epsilon_cutoff, eta_cutoff, top_a) treats classes that
+tie alike, and the others keep those with the lowest indices.
 
 `samplers` has the public function for each of these, with its explanation and its source.
 """
@@ -155,6 +155,18 @@ def min_p(z: Array, p: float) -> Cutoff:
     """
     probs = softmax(z)
     return Cutoff(probs, p * probs.max(-1, keepdims=True), score_name="probability")
+
+
+def p_less(z: Array) -> Cutoff:
+    """Keep the classes with a probability of at least the sum of the squared probabilities.
+
+    >>> p_less(np.log([0.4, 0.35, 0.25])).kept
+    array([ True,  True, False])
+    """
+    probs = softmax(z)
+    # Rounding may take the sum above the highest probability, if all classes are equally probable.
+    threshold = np.minimum((probs**2).sum(-1, keepdims=True), probs.max(-1, keepdims=True))
+    return Cutoff(probs, threshold, score_name="probability")
 
 
 def typical(z: Array, p: float) -> Cutoff:

@@ -170,6 +170,10 @@ class Distributions:
         return measures.margin(*self._tempered)
 
     @cached_property
+    def varentropy(self) -> Array:
+        return measures.varentropy(*self._tempered)
+
+    @cached_property
     def log_sum_exp(self) -> Array:
         """The logarithm of the partition function over all classes, including those that a chain removes."""
         return log_sum_exp(self.block.logits, self.taus)
@@ -199,9 +203,11 @@ def ranked_classes(results: "Sequence[Distributions]", row: int) -> tuple[Array,
 
 
 def measure_unit(measure: str, bits: bool) -> float:
-    """Return the unit in which a measure is shown: ln 2 nats for an entropy in bits, else 1.
+    """Return the unit in which a measure is shown: ln 2 nats for an entropy in bits, its square for a varentropy,
+    else 1.
 
-    >>> round(measure_unit("entropy", bits=True), 4), measure_unit("margin", bits=True)
-    (0.6931, 1.0)
+    >>> [round(measure_unit(measure, bits=True), 4) for measure in ("entropy", "varentropy", "margin")]
+    [0.6931, 0.4805, 1.0]
     """
-    return float(np.log(2)) if measure == "entropy" and bits else 1.0
+    powers = {"entropy": 1, "varentropy": 2}
+    return float(np.log(2) ** powers.get(measure, 0)) if bits else 1.0

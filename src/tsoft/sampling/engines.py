@@ -7,7 +7,7 @@ cites the source and its version.
 
 from dataclasses import dataclass, replace
 
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, Sampler
 from tsoft.sampling.step import Step
 
 
@@ -49,14 +49,19 @@ class Engine:
 GREEDY = Sampler("greedy", "engine_cutoffs.greedy", ())
 
 
+# Samplers of which most engines have only the first parameter.
+_PLAIN = ("temperature", "smoothing")
+
+
 def _samplers(*names: str, **functions: str) -> tuple[Sampler, ...]:
     """Return the named samplers of the table, after the biases. `functions` are the paths of the functions that
-    replace those in the table, by the sampler's name. Only llama.cpp's temperature may be dynamic."""
+    replace those in the table, by the sampler's name. Only llama.cpp's temperature may be dynamic, and no engine here
+    has a curve in its smoothing."""
     return tuple(
         replace(
             SAMPLERS[name],
             path=functions.get(name, SAMPLERS[name].path),
-            parameters=(TAU,) if name == "temperature" and name not in functions else SAMPLERS[name].parameters,
+            parameters=SAMPLERS[name].parameters[: 1 if name in _PLAIN and name not in functions else None],
         )
         for name in ("logit_bias", *names)
     )

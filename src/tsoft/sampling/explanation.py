@@ -116,7 +116,7 @@ def step_cutoff(step: Step, z: Array) -> Cutoff | None:
     """Return the cutoff of a step for logits; None if its sampler has none."""
     if not step.sampler.has_cutoff:
         return None
-    cutoff: Cutoff = step.sampler.function(z, *step.values[step.sampler.by_chance :])
+    cutoff: Cutoff = step.sampler.function(z, *step.arguments)
     return cutoff
 
 

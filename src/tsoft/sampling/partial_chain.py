@@ -6,12 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
+from tsoft.core.measures import entropy
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling import partial_cutoffs
 from tsoft.sampling.chain import apply_step
 from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.partial_row import PartialRow
+from tsoft.sampling.samplers import adaptive_beta, edt_factor
 from tsoft.sampling.step import AllRemovedError, PartialDistributionError, Step
 from tsoft.sampling.three_valued import Decision, Range
 
@@ -27,6 +29,7 @@ CUTOFFS: dict[str, Callable[..., Decision]] = {
     "top_p_fitting": partial_cutoffs.top_p_fitting,
     "min_p": partial_cutoffs.min_p,
     "min_p_of_logits": partial_cutoffs.min_p,
+    "p_less": partial_cutoffs.p_less,
     "epsilon_cutoff": partial_cutoffs.epsilon_cutoff,
     "top_a": partial_cutoffs.top_a,
     "xtc": partial_cutoffs.xtc,
@@ -117,7 +120,7 @@ def mixtures(partial: PartialDistribution, steps: Sequence[Step]) -> Iterator[Pa
 
 def _apply(step: Step, row: PartialRow) -> PartialRow:
     """Return a row after a step that is applied with certainty."""
-    sampler, values = step.sampler, step.values[step.sampler.by_chance :]
+    sampler, values = step.sampler, step.arguments
     function = sampler.path.rpartition(".")[2]
     if cutoff := CUTOFFS.get(function):
         return row.keeping(cutoff(row.ranks(), *values))
@@ -128,19 +131,61 @@ def _apply(step: Step, row: PartialRow) -> PartialRow:
         if not dynatemp_range:
             is_first_only = function == "temperature_or_top" and tau == 0.0
             return (row.keeping(partial_cutoffs.greedy(row.ranks())) if is_first_only else row).divided(tau)
-    if function == "smoothing" and (smoothed := row.smoothed(*values)):
+    if function == "smoothing" and (smoothed := _smoothed(row, *values)):
         return smoothed
     if not row.is_exact:
         raise PartialDistributionError(0, f"{step} needs every logit, but the response lists only some of them")
+    if function in _TEMPERATURES:
+        return _divided_by_entropy(step, row)
     return _apply_to_whole(step, row)
+
+
+def _smoothed(row: PartialRow, factor: float, curve: float = 1.0) -> PartialRow | None:
+    return row.smoothed(factor) if curve == 1.0 or factor == 0.0 else row.bent(factor, curve)
+
+
+def _adaptive_range(entropy: float, error: float) -> Range:
+    """Return the adaptive temperature for an entropy with an error. The polynomial's slope is below 2.6 where it is
+    above 1."""
+    beta, change = adaptive_beta(np.array(entropy)), 2.6 * error
+    return Range(1.0 / (beta + change), 1.0 / np.maximum(beta - change, 1.0))
+
+
+def _edt_range(entropy: float, error: float, theta: float) -> Range:
+    low, high = edt_factor(np.array([max(entropy - error, 0.0), entropy + error]), theta)
+    return Range(low, high)
+
+
+# The range of the temperature for an entropy with an error, for each function that derives it from the entropy.
+_TEMPERATURES: dict[str, Callable[..., Range]] = {"adaptive_temperature": _adaptive_range, "edt": _edt_range}
+
+
+def _divided_by_entropy(step: Step, row: PartialRow) -> PartialRow:
+    """Return a row of which all remaining classes are listed at a temperature that its entropy determines."""
+    possible = row.is_possible
+    error = _difference_error(row)
+    with np.errstate(divide="ignore"):
+        taus = _TEMPERATURES[step.sampler.path.rpartition(".")[2]](
+            float(entropy(row.z)), error * (1.0 + np.log(possible.sum())), *step.arguments
+        )
+    if taus.high == 0.0:
+        return row.divided(0.0)
+    if taus.low == 0.0:
+        raise PartialDistributionError(0, f"{step} depends on the rounding of the response's log-probabilities")
+    return row.divided_between(apply_step(step, row.z), taus)
+
+
+def _difference_error(row: PartialRow) -> float:
+    """Return the error of a difference of two logits: twice that of a logit. It changes the entropy of n classes by at
+    most 1 + ln n times as much."""
+    possible = row.is_possible
+    return 2.0 * float((row.logit.high[possible] - row.z[possible]).max())
 
 
 def _apply_to_whole(step: Step, row: PartialRow) -> PartialRow:
     """Return a row of which all remaining classes are listed after a step."""
     z = apply_step(step, row.z)
-    # A difference of logits is known up to twice their error.
-    possible = row.is_possible
-    error = 2.0 * float((row.logit.high[possible] - row.z[possible]).max())
+    possible, error = row.is_possible, _difference_error(row)
     if cutoff := step_cutoff(step, row.z):
         is_kept, is_removed = z > -np.inf, possible & np.isneginf(z)
         separation = cutoff.score[is_kept].min() - cutoff.score[is_removed].max(initial=-np.inf)

@@ -25,7 +25,8 @@ class KnownRanks:
     `present` is whether the class remains; all else is for the case that it does. `rank` counts from 1; an unlisted
     class follows the listed alternatives that tie with it. `strict_rank` is 1 plus the number of more probable classes.
     `above` is the probability of the classes before this one. `gap` is the logit minus the highest one, and `log_top`
-    the logarithm of the highest probability.
+    the logarithm of the highest probability. `log_excess` is the logarithm of the probability divided by the sum of all
+    squared probabilities.
     """
 
     present: Decision
@@ -36,6 +37,7 @@ class KnownRanks:
     log_prob: Range
     gap: Range
     log_top: Range
+    log_excess: Range
 
 
 def greedy(classes: KnownRanks) -> Decision:
@@ -73,6 +75,11 @@ def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
 
 def min_p(classes: KnownRanks, p: float) -> Decision:
     return classes.gap >= _log(p)
+
+
+def p_less(classes: KnownRanks) -> Decision:
+    """The highest probability is at least the sum of the squares."""
+    return (classes.log_excess >= 0.0) | (classes.gap >= -EQUAL_GAP)
 
 
 def epsilon_cutoff(classes: KnownRanks, epsilon: float) -> Decision:

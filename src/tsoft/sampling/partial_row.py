@@ -162,6 +162,29 @@ class PartialRow:
         is_certain = is_possible & (unlisted is None and is_possible.sum() == 1)
         return replace(self, z=z, logit=Range(z, z), is_certain=is_certain, unlisted=unlisted)
 
+    def bent(self, factor: float, curve: float) -> "PartialRow | None":
+        """Return the row after smoothing with a cubic term; None unless all remaining classes are known."""
+        if not self.is_exact:
+            return None
+        gaps = self._maximum - self.logit
+        low, high = np.maximum(gaps.low, 0.0), np.maximum(gaps.high, 0.0)
+        square, cube = factor * (3.0 - curve) / 2.0, factor * (curve - 1.0) / 2.0
+        # The change of a logit is at most that of the distance times the steepest slope.
+        steepest = 2.0 * abs(square) * high + 3.0 * abs(cube) * high**2
+        gap = float(self.z.max()) - self.z
+        z = np.clip(-(square + cube * gap) * gap**2, LOWEST, HIGHEST)
+        errors = np.nan_to_num(np.where(self.is_possible, steepest * (high - low), 0.0), nan=0.0)
+        z, lowest, highest = (np.where(self.is_possible, x, -inf) for x in (z, z - errors, z + errors))
+        return replace(self, z=z, logit=Range(lowest, highest))
+
+    def divided_between(self, z: Array, taus: Range) -> "PartialRow":
+        """Return the row, whose classes are all listed, at a temperature above 0 that is known up to an interval.
+        `z` are its new logits without regard to rounding, (k,)."""
+        gaps = self._maximum - self.logit
+        low, high = -np.maximum(gaps.high, 0.0) / taus.low, -np.maximum(gaps.low, 0.0) / taus.high
+        low, high = (np.where(self.is_possible, np.clip(x, LOWEST, HIGHEST), -inf) for x in (low, high))
+        return replace(self, z=z, logit=Range(np.minimum(low, z), np.maximum(high, z)))
+
     def smoothed(self, factor: float) -> "PartialRow | None":
         """Return the row after quadratic smoothing; None if the highest logit is undecided."""
         highest = self._maximum
@@ -201,6 +224,7 @@ class PartialRow:
             log_prob=self._log_prob,
             gap=Range(np.where(rank.high == 1, 0.0, gap.low), np.minimum(gap.high, 0.0)),
             log_top=Range(maximum.low - total.high, np.minimum(maximum.high - total.low, 0.0)),
+            log_excess=self._log_excess,
         )
 
     @cached_property
@@ -239,6 +263,19 @@ class PartialRow:
         smallest[-1] = max(total.low, np.logaddexp(self._log_listed.low, self.ceiling))
         high = np.where(logit.high > -inf, np.minimum(logit.high - smallest, 0.0), -inf)
         return Range(np.minimum(logit.low - total.high, high), high)
+
+    @property
+    def _log_excess(self) -> Range:
+        """The logarithm of p_i / Σ p², which is that of exp(logit_i) · Σ exp(logit) / Σ exp(2·logit), of each class for
+        the case that it remains: (k + 1,)."""
+        unlisted = self._log_unlisted
+        # An unlisted class has at most the weight of the ceiling, and they may all have next to none.
+        of_unlisted = unlisted.high + self.ceiling if self.unlisted else -inf
+        squares = Range(
+            np.logaddexp.reduce(2.0 * self.logit.low[self.is_certain], initial=-inf) - SUM_ERROR,
+            np.logaddexp(np.logaddexp.reduce(2.0 * self.logit.high), of_unlisted) + SUM_ERROR,
+        )
+        return self._with_unlisted + self._log_total - squares
 
     @cached_property
     def _precedes_unlisted(self) -> Array:

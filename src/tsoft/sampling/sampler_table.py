@@ -17,7 +17,8 @@ from typing import Any
 @dataclass(frozen=True, eq=False, repr=False)
 class SamplerParameter:
     """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no
-    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer."""
+    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer. The option of a
+    flag takes no value: the parameter only switches its sampler on (1) or off (0)."""
 
     name: str
     metavar: str
@@ -27,6 +28,7 @@ class SamplerParameter:
     off: float | None = None
     exclusive_low: bool = False
     whole: bool = False
+    is_flag: bool = False
 
     @property
     def option(self) -> str:
@@ -50,10 +52,13 @@ class Sampler:
     """A row of the table.
 
     The first of the `parameters` turns the sampler on; the others are `off` unless set. With `by_chance`, the
-    first is the probability with which the sampler is applied, and is not passed to the function. The `name` is
-    llama.cpp's if llama.cpp has the sampler; the first parameter's name and the `aliases` are accepted, too.
-    `path` names the function within `tsoft.sampling`: a function in a module of cutoffs returns a `Cutoff`, any
-    other returns logits.
+    first is the probability with which the sampler is applied, and is not passed to the function; nor is a flag.
+    The `name` is llama.cpp's if llama.cpp has the sampler; the first parameter's name and the `aliases` are
+    accepted, too. `path` names the function within `tsoft.sampling`: a function in a module of cutoffs returns a
+    `Cutoff`, any other returns logits.
+
+    A sampler that `needs_raw_logits` has another result if a constant is added to all logits, so it is refused where
+    that constant is unknown. One that `shifts_logits` subtracts the highest logit, after which it is unknown.
     """
 
     name: str
@@ -61,6 +66,8 @@ class Sampler:
     parameters: tuple[SamplerParameter, ...]
     by_chance: bool = False
     aliases: tuple[str, ...] = ()
+    needs_raw_logits: bool = False
+    shifts_logits: bool = False
 
     @property
     def has_cutoff(self) -> bool:
@@ -77,6 +84,12 @@ class Sampler:
 
 _P = SamplerParameter
 
+
+def _flag(name: str, help: str) -> SamplerParameter:
+    """Return the parameter of a sampler that has no number to set."""
+    return SamplerParameter(name, "", help, 0, 1, 0, whole=True, is_flag=True)
+
+
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
 BIAS = _P(
     "logit_bias",
@@ -90,6 +103,22 @@ BIAS = _P(
 SAMPLERS = {
     sampler.name: sampler
     for sampler in (
+        # A model has its cap in its last layer, before any sampler.
+        Sampler(
+            "soft_cap",
+            "samplers.soft_cap",
+            (
+                _P(
+                    "soft_cap",
+                    "C",
+                    "Soft cap: replace each logit by C·tanh(logit / C), which is between -C and C.",
+                    0,
+                    inf,
+                    exclusive_low=True,
+                ),
+            ),
+            needs_raw_logits=True,
+        ),
         Sampler("logit_bias", "samplers.logit_bias", (BIAS,)),
         Sampler(
             "smoothing",
@@ -103,7 +132,42 @@ SAMPLERS = {
                     inf,
                     0,
                 ),
+                _P(
+                    "smoothing_curve",
+                    "X",
+                    "With --smoothing-factor: replace each logit by max - F·d²·((3 - X) + (X - 1)·d) / 2, with"
+                    " d = max - logit.",
+                    0,
+                    inf,
+                    1,
+                ),
             ),
+        ),
+        Sampler(
+            "edt",
+            "samplers.edt",
+            (
+                _P(
+                    "edt_theta",
+                    "θ",
+                    "EDT: multiply the temperature by 0.8^(θ / entropy), so that certain distributions get a low one.",
+                    0,
+                    inf,
+                    0,
+                ),
+            ),
+            shifts_logits=True,
+        ),
+        Sampler(
+            "adaptive_temperature",
+            "samplers.adaptive_temperature",
+            (
+                _flag(
+                    "adaptive_temperature",
+                    "Adaptive temperature: sharpen a distribution of medium entropy, by a polynomial of the entropy.",
+                ),
+            ),
+            shifts_logits=True,
         ),
         Sampler(
             "temperature",
@@ -128,6 +192,7 @@ SAMPLERS = {
                 ),
             ),
             aliases=("temp",),
+            shifts_logits=True,
         ),
         Sampler(
             "top_n_sigma",
@@ -171,6 +236,11 @@ SAMPLERS = {
             "min_p",
             "cutoffs.min_p",
             (_P("min_p", "P", "Keep classes that are at least P times as probable as the top one.", 0, 1, 0),),
+        ),
+        Sampler(
+            "p_less",
+            "cutoffs.p_less",
+            (_flag("p_less", "Keep classes with a probability of at least the sum of all squared probabilities."),),
         ),
         Sampler(
             "typ_p",

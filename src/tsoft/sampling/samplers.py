@@ -100,18 +100,23 @@ def temperature(z: ArrayLike, tau: Taus = 1.0, dynatemp_range: float = 0.0, dyna
 
 
 def _divided_by_tau(z: Array, tau: float, dynatemp_range: float, exponent: float) -> Array:
-    work = z.astype(working_dtype(z.dtype, tau), copy=False)
-    maximum = work.max(-1, keepdims=True)
     taus: Any = tau
     if dynatemp_range and tau < inf:
         unmasked = np.maximum((z > -inf).sum(-1, keepdims=True), 2)
         fraction = entropy(z)[..., np.newaxis] / np.log(unmasked)
         low, high = max(0.0, tau - dynatemp_range), min(tau + dynatemp_range, sys.float_info.max)
         taus = low + (high - low) * np.minimum(fraction, 1.0) ** exponent
+    return _divided(z, taus, working_dtype(z.dtype, tau))
+
+
+def _divided(z: Array, taus: Any, dtype: np.dtype[Any]) -> Array:
+    """Divide z, (..., n), by one temperature, or by one for each row, (..., 1), in the arithmetic of a dtype."""
+    work = z.astype(dtype, copy=False)
+    maximum = work.max(-1, keepdims=True)
     with np.errstate(all="ignore"):
         gaps = np.empty_like(work)
         scale = subtract_maximum(work, maximum, gaps) if z.size else None
-        if tau == inf:
+        if np.ndim(taus) == 0 and taus == inf:
             # Samplers that follow may depend on the order of the classes.
             span = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
             scaled = gaps / np.maximum(span, 1.0) * MAX_EQUAL_GAP
@@ -175,10 +180,11 @@ def logit_bias(z: ArrayLike, biases: Mapping[int, float] | Iterable[tuple[int, f
     return biased
 
 
-def smoothing(z: ArrayLike, factor: float) -> Array:
+def smoothing(z: ArrayLike, factor: float, curve: float = 1.0) -> Array:
     """Bend the logits: move those near the top closer to it and those far below further away.
 
-    Returns ``max(z) - factor * (max(z) - z) ** 2`` (quadratic sampling [1]_).
+    Returns ``max(z) - factor * d ** 2 * ((3 - curve) + (curve - 1) * d) / 2`` with ``d = max(z) - z``. With
+    the default curve, this is ``max(z) - factor * d ** 2`` (quadratic sampling [1]_).
 
     Parameters
     ----------
@@ -186,6 +192,8 @@ def smoothing(z: ArrayLike, factor: float) -> Array:
         Logits; -inf masks a class.
     factor : float
         The factor, at least 0; 0 changes nothing.
+    curve : float, default 1
+        The weight of the cubic term, at least 0; at 3 there is no quadratic term (see Notes).
 
     Returns
     -------
@@ -197,26 +205,210 @@ def smoothing(z: ArrayLike, factor: float) -> Array:
     LogitsError
         If a row contains NaN or +inf, or only masked classes.
     ValueError
-        If `factor` is out of range.
+        If `factor` or `curve` is out of range.
+
+    Notes
+    -----
+    With a curve [2]_ from 1 to 3 the order of the classes stays the same. Above 3, classes whose distance d is
+    below ``(curve - 3) / (curve - 1)`` become more probable than the top class. Below 1, those whose distance
+    is above ``(3 - curve) / (1 - curve)`` do.
 
     References
     ----------
     .. [1] kalomaze, "Quadratic sampling", text-generation-webui pull request 5403, 2024.
+    .. [2] kalomaze, "Cubic sampling", text-generation-webui pull request 5551, 2024.
 
     Examples
     --------
     >>> import tsoft
     >>> tsoft.smoothing([2.0, 1.5, 0.0], factor=1)
     array([ 2.  ,  1.75, -2.  ])
+    >>> tsoft.smoothing([2.0, 1.5, 0.0], factor=1, curve=3)
+    array([ 2.   ,  1.875, -6.   ])
     """
     z = validate_logits(z)
-    _check(SAMPLERS["smoothing"].parameters[0], "factor", factor)
+    factor_parameter, curve_parameter = SAMPLERS["smoothing"].parameters
+    _check(factor_parameter, "factor", factor)
+    _check(curve_parameter, "curve", curve)
     require_softmax(z)
     if factor == 0:
         return z
-    maximum = z.max(-1, keepdims=True)
+    # In float32, the factor could underflow or overflow.
+    work = z.astype(np.float64, copy=False)
+    maximum = work.max(-1, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
-        return _clamp(maximum - factor * (maximum - z) ** 2, z)
+        gaps = np.minimum(maximum - work, np.finfo(np.float64).max)
+        # At 1, the square is not multiplied, and so not rounded a second time.
+        bend = 1.0 if curve == 1 else (3.0 - curve) / 2.0 + (curve - 1.0) / 2.0 * gaps
+        # Above 3 the result may be higher than the highest logit, and it may overflow.
+        bent = np.minimum(maximum - factor * gaps**2 * bend, np.finfo(z.dtype).max)
+        return _clamp(bent, z).astype(z.dtype, copy=False)
+
+
+def edt(z: ArrayLike, theta: float) -> Array:
+    """Divide the logits by a temperature that falls with the entropy.
+
+    Returns ``(z - max(z)) / 0.8 ** (theta / H)`` with H the row's entropy in nats (entropy-based dynamic
+    temperature [1]_). The paper multiplies this by a base temperature, so apply `temperature`, too.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    theta : float
+        The strength, at least 0; 0 changes nothing.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `theta` is out of range.
+
+    Notes
+    -----
+    The factor ``0.8 ** (theta / H)`` is between 0, if one class has all the probability, and
+    ``0.8 ** (theta / log(n))``, if n classes are equally probable. At 0 all classes but those tied at the top
+    become -inf, as at temperature 0. The paper's equation has a logarithm without a base; public
+    implementations use nats.
+
+    References
+    ----------
+    .. [1] S. Zhang, Y. Bao and S. Huang, "EDT: Improving Large Language Models' Generation by Entropy-based
+       Dynamic Temperature Sampling", 2024.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> z = tsoft.edt([2, 1, 0.5, 0.1], theta=1)
+    >>> z.round(3)
+    array([ 0.   , -1.22 , -1.83 , -2.318])
+    >>> tsoft.softmax(tsoft.temperature(z, tau=0.7)).round(3)
+    array([0.778, 0.136, 0.057, 0.028])
+    """
+    z = validate_logits(z)
+    _check(SAMPLERS["edt"].parameters[0], "theta", theta)
+    require_softmax(z)
+    if theta == 0:
+        return z
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        return _divided(z, edt_factor(entropy(z)[..., np.newaxis], theta), np.dtype(np.float64))
+
+
+def edt_factor(entropies: Array, theta: float) -> Array:
+    """Return the temperature of EDT for entropies in nats: 0.8^(theta / entropy), 0 for an entropy of 0.
+
+    >>> edt_factor(np.array([0.5, 1.0]), 1.0).round(4)
+    array([0.64, 0.8 ])
+    """
+    return np.asarray(np.exp(np.log(0.8) * theta / np.asarray(entropies, np.float64)))
+
+
+def adaptive_temperature(z: ArrayLike) -> Array:
+    """Sharpen a distribution of medium entropy: multiply the logits by a polynomial of the entropy.
+
+    Returns ``beta * (z - max(z))``. With H the row's entropy in nats, ``beta`` is the larger of 1 and
+    ``-0.037 * H**4 + 0.481 * H**3 - 2.3 * H**2 + 4.917 * H - 1.791`` if H is above 0.5, and otherwise 1
+    (adaptive temperature [1]_).
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+
+    Notes
+    -----
+    The authors fitted the polynomial to attention heads. It is above 1 only for entropies between about 0.85
+    and 5.94 nats, so other distributions do not change.
+
+    References
+    ----------
+    .. [1] P. Veličković, C. Perivolaropoulos, F. Barbero and R. Pascanu, "Softmax is not Enough (for Sharp
+       Size Generalisation)", 2024, figure 5.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.adaptive_temperature([2, 1, 0.5, 0.1])).round(3)
+    array([0.708, 0.166, 0.08 , 0.045])
+    """
+    z = validate_logits(z)
+    require_softmax(z)
+    return _divided(z, 1.0 / adaptive_beta(entropy(z)[..., np.newaxis]), np.dtype(np.float64))
+
+
+def adaptive_beta(entropies: Array) -> Array:
+    """Return the inverse of the adaptive temperature for entropies in nats.
+
+    >>> adaptive_beta(np.array([0.5, 2.0, 9.0])).round(3)
+    array([1.   , 2.1  , 1.   ])
+    """
+    polynomial = np.polyval([-0.037, 0.481, -2.3, 4.917, -1.791], np.asarray(entropies, np.float64))
+    return np.asarray(np.where(entropies > 0.5, np.maximum(polynomial, 1.0), 1.0))
+
+
+def soft_cap(z: ArrayLike, cap: float) -> Array:
+    """Squeeze the logits between -cap and cap.
+
+    Returns ``cap * tanh(z / cap)``, which is nearly z for logits that are small compared to the cap.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits as the model returns them; -inf masks a class.
+    cap : float
+        The cap, above 0.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `cap` is out of range.
+
+    Notes
+    -----
+    A constant that is added to all logits changes the result. So log-probabilities, which differ from logits
+    by a constant, give another distribution than the logits do. Logits far above the cap become equal.
+
+    References
+    ----------
+    .. [1] Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.soft_cap([60, 30, 0, -1], cap=30).round(3)
+    array([28.921, 22.848,  0.   , -1.   ])
+    """
+    z = validate_logits(z)
+    _check(SAMPLERS["soft_cap"].parameters[0], "cap", cap)
+    require_softmax(z)
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = z.astype(np.float64, copy=False) / cap
+        # Below this, tanh(x) = x to the last bit, and the quotient may have lost digits to underflow.
+        capped = np.where(abs(ratios) < 1e-9, z, cap * np.tanh(ratios))
+    return np.asarray(np.where(z > -inf, capped, -inf), z.dtype)
 
 
 def top_n_sigma(z: ArrayLike, n: float) -> Array:
@@ -428,6 +620,44 @@ def min_p(z: ArrayLike, p: float) -> Array:
     array([0.667, 0.333, 0.   ])
     """
     return _truncate("min_p", z, "p", p)
+
+
+def p_less(z: ArrayLike) -> Array:
+    """Keep the classes that are at least as probable as two independent draws are to agree.
+
+    The threshold is the sum of the squared probabilities: the probability that two draws give the same class. It
+    is high if the distribution is certain, and low if it is not.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+
+    References
+    ----------
+    .. [1] R. Tan, S. Wu and P. Howard, "p-less Sampling: A Robust Hyperparameter-Free Approach for LLM
+       Decoding", 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.p_less(np.log([0.4, 0.35, 0.25]))).round(3)
+    array([0.533, 0.467, 0.   ])
+    """
+    z = validate_logits(z)
+    require_softmax(z)
+    return np.asarray(SAMPLERS["p_less"].function(z.astype(np.float64, copy=False)).apply(z))
 
 
 def typical(z: ArrayLike, p: float) -> Array:

@@ -19,6 +19,12 @@ class Step:
         parameters = self.sampler.parameters
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The values that the sampler's function takes."""
+        first_is_argument = not (self.sampler.by_chance or any(each.is_flag for each in self.sampler.parameters[:1]))
+        return self.values if first_is_argument else self.values[1:]
+
     def __str__(self) -> str:
         """Return the sampler and its values as text, without parameters after the first that are off.
 
@@ -28,6 +34,8 @@ class Step:
         """
         words = [self.sampler.name]
         for parameter, value in self.settings:
+            if parameter.is_flag:
+                continue
             if parameter is BIAS:
                 words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
             elif parameter is self.sampler.parameters[0]:
@@ -59,6 +67,13 @@ class AllRemovedError(ChainError):
     def __init__(self, row: int, step: str, classes: str = "class"):
         super().__init__(row, f"{step} removes every {classes}", "use a less strict setting")
         self.step = step
+
+
+class RawLogitsError(ChainError):
+    """A step needs the raw logits, but they are known only up to a constant."""
+
+    def __init__(self, row: int, step: Step, reason: str, fix: str):
+        super().__init__(row, f"{step} needs the raw logits, but {reason}", fix)
 
 
 class PartialDistributionError(ChainError):

@@ -35,6 +35,7 @@ Measure = Literal[
     "perplexity",
     "top-prob",
     "margin",
+    "varentropy",
     "log-sum-exp",
     "log-z",
     "free-energy",
@@ -91,8 +92,8 @@ class SweepOptions:
             metavar="MEASURE",
             show_default="entropy, on a terminal",
             help="Chart this measure below the curves or, in a pipe, print it instead of the probabilities: entropy,"
-            " perplexity, top-prob, margin or log-sum-exp; with --energies also log-z, free-energy, mean-energy or"
-            " heat-capacity.",
+            " perplexity, top-prob, margin, varentropy or log-sum-exp; with --energies also log-z, free-energy,"
+            " mean-energy or heat-capacity.",
         ),
         OnlyIn("table", "tsv", "csv", "json", "jsonl", *FIGURE_FORMATS),
     ] = None

@@ -10,7 +10,7 @@ from tsoft.input.settings.settings_search import Place
 LLAMA_CPP_PARAMETERS = names(
     "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
 )
-_KOBOLD_PARAMETERS = LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor"}
+_KOBOLD_PARAMETERS = LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor", "smoothing_curve"}
 _VLLM_PARAMETERS = names("tau top_k top_p min_p")
 _TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff")
 _LLAMA_CPP_DEFAULTS = {

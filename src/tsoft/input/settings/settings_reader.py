@@ -104,7 +104,9 @@ def _applied_parameters(
     rules = kind.rules
     if version := _mirostat(kind, place):
         # The plain temperature remains, without a range.
-        kept = frozenset(name for name in ("tau", "smoothing_factor") if _SAMPLER_OF[name] in rules.mirostat_keeps)
+        kept = frozenset(
+            name for name in ("tau", "smoothing_factor", "smoothing_curve") if _SAMPLER_OF[name] in rules.mirostat_keeps
+        )
         return kept, rules.mirostat_keeps, f"mirostat {version:g} replaces the other samplers"
     samplers = order.applicable
     # Only the file's samplers apply. Without a program, the caller names the parameters that have no sampler.
@@ -154,8 +156,6 @@ def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -
     if kind.engine == "llama.cpp" and order.samplers is not None:
         # Without the sampler adaptive_p it has no effect; `_unused_samplers` names it otherwise.
         idle |= {"adaptive_target"}
-    if numbers.values.get("smoothing_factor", 0.0) <= 0:
-        idle |= {"smoothing_curve"}
     return frozenset(idle)
 
 
