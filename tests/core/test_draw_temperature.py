@@ -1,5 +1,6 @@
 """The temperature at which classes were drawn, with and without hidden samplers."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -58,12 +59,13 @@ def test_nothing_is_known_without_draws_or_without_gaps(counts: list[list[int]])
 def test_intervals_contain_the_temperature_whatever_was_removed(tau: float, sampler: str) -> None:
     """With 200 experiments per case, a coverage of 95 % gives at least 180 hits with a probability of 0.999."""
     random = np.random.default_rng(11)
-    removed = {
+    samplers: dict[str, Callable[[Any], Any]] = {
         "none": lambda z: z,
         "top_k": lambda z: tsoft.top_k(z, 6),
         "top_p": lambda z: tsoft.top_p(z, 0.7),
         "min_p": lambda z: tsoft.min_p(z, 0.2),
-    }[sampler]
+    }
+    removed = samplers[sampler]
     hits = 0
     for _ in range(200):
         z = random.normal(0, 2, 40)
