@@ -27,6 +27,7 @@ Measures
 Temperatures
     solve            the temperature at which a measure reaches a target
     fit_temperature  the temperature that calibrates a classifier
+    estimate_temperature  at which temperature classes were drawn
     reliability      how well calibrated a classifier is
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
@@ -73,6 +74,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
+    from tsoft.core.draw_temperature import estimate_temperature
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
@@ -112,6 +114,7 @@ __all__ = [
     "edt",
     "entropy",
     "epsilon_cutoff",
+    "estimate_temperature",
     "eta_cutoff",
     "fit_temperature",
     "log_softmax",
@@ -151,6 +154,7 @@ __all__ = [
 # The modules of the names that are not samplers.
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
+    "core.draw_temperature": ("estimate_temperature",),
     "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),

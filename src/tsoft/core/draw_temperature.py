@@ -1,0 +1,154 @@
+"""The temperature at which classes were drawn, for Python users: the choice of the sets, and the estimate on arrays."""
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tsoft.core.draw_likelihood import likely_tau
+from tsoft.core.softmax import Array, require_softmax, validate_logits
+
+# Each row's sets are chosen by its first draws: this part of them.
+_CHOOSING = 3
+
+
+@dataclass(frozen=True)
+class EstimatedTemperature:
+    """The temperature at which classes were drawn. The result of `tsoft.estimate_temperature`.
+
+    Attributes
+    ----------
+    tau : float
+        The temperature with the highest likelihood: 0 if every draw that counts is the most probable class of its set,
+        and inf if they are no more probable than even draws.
+    tau_low, tau_high : float
+        The ends of the confidence interval. It is one-sided if `tau` is 0 or inf.
+    draws : int
+        The number of draws that count: those in their row's set, without the draws that chose the sets.
+    total : int
+        The number of all draws.
+    """
+
+    tau: float
+    tau_low: float
+    tau_high: float
+    draws: int
+    total: int
+
+
+def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95) -> EstimatedTemperature:
+    """Estimate the temperature at which classes were drawn from known logits.
+
+    The estimate is right also if samplers such as top-k, top-p or min-p removed some classes, which need not be known.
+    The first third of each row's draws chooses a set: the classes that occur among them, which no sampler removed. The
+    other draws that are in the set have the probabilities of the softmax over it, at the temperature in question [1]_.
+    Its likelihood [2]_ does not depend on the classes outside the set.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        The logits at temperature 1; -inf masks a class.
+    draws : array_like of int, shape (..., m)
+        The draws of each row, in the order in which they were drawn, as indices of classes, from 0.
+    level : float, default 0.95
+        The probability with which the interval contains the true temperature, between 0 and 1.
+
+    Returns
+    -------
+    EstimatedTemperature
+        ``tau``, the ends ``tau_low`` and ``tau_high`` of its interval, and the numbers of ``draws`` that count and in
+        ``total``.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If the draws do not match the rows, are not whole numbers, or include a masked class.
+    IndexError
+        If a draw is not a class.
+
+    See Also
+    --------
+    fit_temperature : The temperature that calibrates a classifier.
+
+    Notes
+    -----
+    The interval is that of the likelihood ratio. The estimate is wrong if the draws come from a mixture of several
+    distributions, as with XTC, or from logits that depend on the text, as with penalties.
+
+    References
+    ----------
+    .. [1] M. J. Wainwright and M. I. Jordan, "Graphical Models, Exponential Families, and Variational Inference", 2008,
+       proposition 3.1.
+    .. [2] E. B. Andersen, "Asymptotic Properties of Conditional Maximum-Likelihood Estimators", Journal of the Royal
+       Statistical Society B 32, 1970.
+
+    Examples
+    --------
+    A server draws at a temperature of 1.4 from the 40 most probable of 1000 classes:
+
+    >>> import numpy as np
+    >>> import tsoft
+    >>> z = np.random.default_rng(1).normal(0, 2, 1000)
+    >>> draws = tsoft.sample(tsoft.top_k(z, 40), tau=1.4, size=2000, rng=2)
+    >>> estimate = tsoft.estimate_temperature(z, draws)
+    >>> estimate.tau_low < 1.4 < estimate.tau_high
+    True
+
+    The temperature that fits all draws, without regard to the removed classes, is far too low:
+
+    >>> round(tsoft.fit_temperature(np.tile(z, (2000, 1)), draws).tau, 1)
+    0.9
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+    logits = validate_logits(z)
+    require_softmax(logits)
+    rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
+    indices = _validated(draws, logits).reshape(len(rows), -1)
+    choosing = indices.shape[-1] // _CHOOSING
+    gaps, counts = conditional_counts(rows, indices[:, :choosing], indices[:, choosing:])
+    interval = likely_tau(gaps, counts, level)
+    return EstimatedTemperature(interval.tau, interval.low, interval.high, int(counts.sum()), indices.size)
+
+
+def conditional_counts(rows: Array, choosing: Array, others: Array) -> tuple[Array, Array]:
+    """Return the sets that some draws choose, and how often the other draws are in them.
+
+    rows: (r, n) logits. choosing, others: (r, m) draws. The first result are the gaps of each set from its highest
+    logit, (r, s), inf beyond its end; the second one are the counts, (r, s).
+
+    >>> conditional_counts(np.array([[2.0, 1.0, 0.0]]), np.array([[1, 2]]), np.array([[0, 1, 1]]))
+    (array([[0., 1.]]), array([[2, 0]]))
+    """
+    sets = [np.unique(row) for row in choosing]
+    width = max(map(len, sets), default=0)
+    gaps, counts = np.full((len(rows), width), inf), np.zeros((len(rows), width), np.int64)
+    for r, members in enumerate(sets):
+        if len(members):
+            logits = rows[r, members]
+            gaps[r, : len(members)] = logits.max() - logits
+            counts[r, : len(members)] = (others[r][:, np.newaxis] == members).sum(0)
+    return gaps, counts
+
+
+def _validated(draws: ArrayLike, logits: Array) -> Array:
+    """Return the draws as an array of indices, with the axes of the logits' rows."""
+    indices = np.asarray(draws)
+    if indices.size and indices.dtype.kind not in "iu":
+        raise ValueError("draws must be whole numbers")
+    if indices.ndim == 0 or indices.shape[:-1] != logits.shape[:-1]:
+        shape = (*logits.shape[:-1], "m")
+        raise ValueError(f"draws must have the shape ({', '.join(map(str, shape))}), got {indices.shape}")
+    classes = logits.shape[-1]
+    if indices.size and not 0 <= indices.min() <= indices.max() < classes:
+        raise IndexError(f"a draw is not a class; the classes are 0 to {classes - 1}")
+    indices = indices.astype(np.int64)
+    if np.isneginf(np.take_along_axis(logits, indices, -1)).any():
+        raise ValueError("a draw is a masked class")
+    return indices
