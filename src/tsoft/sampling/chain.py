@@ -225,12 +225,13 @@ class Chain:
         tsoft.sampling.step.RawLogitsError: row 0: soft_cap 30 needs the raw logits, but probabilities determine ...
         """
         for i, step in enumerate(self.steps):
-            if not step.needs_raw_logits:
+            if not step.raw_settings:
                 continue
             row, name = block.first_row, step.sampler.name
             if quantity := block.quantity_without_constant:
                 reason = f"{quantity} determine them only up to a constant"
-                raise RawLogitsError(row, step, reason, f"remove {name}, or pass the model's logits")
+                names = " and ".join(parameter.name for parameter in step.raw_settings)
+                raise RawLogitsError(row, step, reason, f"remove {names}, or pass the model's logits")
             if shift := next((before.sampler.name for before in self.steps[:i] if before.sampler.shifts_logits), None):
                 fix = f"list {name} before {shift} in the order of the samplers"
                 raise RawLogitsError(row, step, f"{shift}, which precedes it, subtracts the highest logit", fix)

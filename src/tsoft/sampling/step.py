@@ -29,9 +29,9 @@ class Step:
         return (*history, *(self.values if first_is_argument else self.values[1:]))
 
     @property
-    def needs_raw_logits(self) -> bool:
-        """Whether the effect changes with a constant that is added to all logits."""
-        return any(parameter.needs_raw_logits and value != parameter.off for parameter, value in self.settings)
+    def raw_settings(self) -> list[SamplerParameter]:
+        """The parameters whose effect changes with a constant that is added to all logits."""
+        return [parameter for parameter, value in self.settings if parameter.needs_raw_logits and value != parameter.off]
 
     def __str__(self) -> str:
         """Return the sampler and its values as text, without parameters after the first that are off.
