@@ -31,7 +31,7 @@ class Step:
     @property
     def raw_settings(self) -> list[SamplerParameter]:
         """The parameters whose effect changes with a constant that is added to all logits."""
-        return [parameter for parameter, value in self.settings if parameter.needs_raw_logits and value != parameter.off]
+        return [each for each, value in self.settings if each.needs_raw_logits and value != each.off]
 
     def __str__(self) -> str:
         """Return the sampler and its values as text, without parameters after the first that are off.
