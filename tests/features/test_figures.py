@@ -18,6 +18,7 @@ from tool import here
 pytest.importorskip("matplotlib")
 
 BARN = str(Path(__file__).parent.parent / "data" / "barn.txt")
+RESPONSE = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
 LONG = "a_label_of_sixty_characters_that_goes_on_and_on_until_the_end"
 HOSTILE = ["$x^2$", "_under", "<b>&amp;", "\x1b[31m", "[red]m[/]"]
 ESCAPED = ["$x^2$", "_under", "<b>&amp;", "\\x1b[31m", "[red]m[/]"]
@@ -64,8 +65,7 @@ def test_solve_shows_each_row_once_and_keeps_its_exit_code() -> None:
 
 
 def test_solve_of_a_response_shows_the_bounds() -> None:
-    file = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
-    [chart], [record, *_] = written("solve", "-i", file, "--top-prob", "0.5", "--rows", "1", log=True)
+    [chart], [record, *_] = written("solve", "-i", RESPONSE, "--top-prob", "0.5", "--rows", "1", log=True)
     low, high = chart.curves
     assert at(low, record["tau_low"]) == pytest.approx(0.5, abs=0.01)
     assert at(high, record["tau_high"]) == pytest.approx(0.5, abs=0.01)
@@ -218,6 +218,14 @@ def test_a_mean_notes_the_temperatures_that_are_not_on_the_axis_once() -> None:
     assert not Path("y.svg").exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--heatmap",), ("--mean",)])
+def test_temperatures_of_energies_have_their_unit(options: tuple[str, ...]) -> None:
+    done = here("sweep", "--energies", "0", "0.025", "--units", "eV", "--tau", "100,300", *options, "-o", "x.svg")
+    assert done.returncode == 0, done.stderr
+    assert "τ (K)" in shown()
+    assert "τ" not in shown()
+
+
 CLASSES = [f"{label}={i}" for i, label in enumerate(HOSTILE)]
 
 
@@ -244,12 +252,16 @@ def test_labels_are_text(command: tuple[str, ...], labels: list[str]) -> None:
         ("sweep", f"{LONG}=1", "b=2", "--title", LONG),
         ("bandit", f"{LONG}=1", "b=2", "--schedule", "all", "--runs", "5", "--steps", "20"),
         ("generate", "the", "--ngram", BARN, "--tau", "0.5,1", "-n", "2", "--greedy"),
+        ("compute", "-i", "keys.csv", "--like", "transformers,llama.cpp", "--tau", "0.5,1"),
+        ("sweep", "-i", "keys.csv", "--top-k", "2"),
+        ("sweep", "-i", RESPONSE, "--heatmap", "--rows", "1"),
     ],
     ids=lambda command: command[0],
 )
 def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
     from matplotlib.image import imread
 
+    Path("keys.csv").write_text(f"id,cat,dog\n{LONG},2,1\na key of several rather long words,0,1\n")
     done = here(*command, "-o", "x.png", "--size", "3x2", "--dpi", "60")
     assert done.returncode == 0, done.stderr
     pixels = imread("x.png")

@@ -15,6 +15,7 @@ matplotlib = pytest.importorskip("matplotlib")
 
 from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
 from tsoft.figures.class_charts import Bars, draw_bars, draw_curves  # noqa: E402
+from tsoft.figures.overlays import draw_band  # noqa: E402
 
 LONG = "a label of exactly sixty characters, for a class of its own"
 
@@ -143,6 +144,15 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
         assert box.y0 >= -0.01
         assert box.x1 <= size[0] + 0.01
         assert box.y1 <= size[1] + 0.01
+
+
+def test_a_band_below_zero_is_inside_the_chart() -> None:
+    taus = np.array([0.5, 1, 2])
+    with canvas(Paper()) as page:
+        axes = page.figure.subplots()
+        draw_band(axes, taus, np.array([-3.0, -1, 0]), np.ones(3), page.theme)
+        draw_curves(axes, ["energy"], taus, np.array([[-1.0, 0, 0.5]]), page.theme, log=True)
+        assert axes.get_ylim()[0] <= -3
 
 
 def test_a_figure_that_is_too_small_is_an_error() -> None:

@@ -68,11 +68,6 @@ def _spaced(text: str) -> str:
     return "".join(character + _SECOND * (cell_len(character) - 1) for character in text)
 
 
-def drawable(taus: Array, *, log: bool) -> Array:
-    """Return a mask of the temperatures that an axis can show: no inf and, if it is logarithmic, not 0."""
-    return np.asarray(np.isfinite(taus) & (taus > 0 if log else taus >= 0))
-
-
 def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str = "τ") -> None:
     """Make the horizontal axis one of temperatures with readable ticks, and mark τ = 1."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -93,13 +88,25 @@ def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str =
 
 def set_quantity(axes: Any, text: str) -> None:
     """Label the vertical axis, in lines that fit beside it, smaller if necessary. No word is broken."""
-    font, text, height = axes.yaxis.label.get_fontsize(), visible(text), height_of(axes)
-    longest = max(map(len, text.split()), default=1)
-    axes.set_ylabel(wrapped(text, max(longest, int(height / (CHARACTER * font))), _LABEL_LINES))
-    axes.yaxis.label.set_fontsize(font * min(1, max(SMALLEST, height / (CHARACTER * font * longest))))
+    lines, size = quantity_lines(axes, text)
+    axes.set_ylabel(lines, fontsize=size)
     if len(text) == 1:
         # A letter, such as τ, is upright.
         axes.yaxis.label.set(rotation=0, ha="right", va="center")
+
+
+def quantity_lines(axes: Any, text: str) -> tuple[str, float]:
+    """Return the name of a quantity in lines that fit beside a chart, and the size of its font."""
+    font, text, height = axes.yaxis.label.get_fontsize(), visible(text), height_of(axes)
+    longest = max(map(len, text.split()), default=1)
+    size = font * min(1, max(SMALLEST, height / (CHARACTER * font * longest)))
+    return wrapped(text, max(longest, int(height / (CHARACTER * font))), _LABEL_LINES), size
+
+
+def set_row_name(axes: Any, text: str) -> None:
+    """Write the name of a row of charts beside its first chart, in lines that fit, shortened if necessary."""
+    room = height_of(axes) / (CHARACTER * axes.yaxis.label.get_fontsize())
+    axes.set_ylabel(wrapped(text, max(_SHORTEST, int(room)), _LABEL_LINES))
 
 
 def name_places(axes: Any, places: Array, names: Sequence[str]) -> float:

@@ -10,8 +10,10 @@ from tsoft.core.softmax import Array
 from tsoft.figures.axes import CHARACTER, LINE, height_of, name_curves, width_of
 from tsoft.figures.figure_theme import Theme
 
-# How much of what is behind a band shows.
+# The opacity of a band.
 _ALPHA = 0.2
+# The room above a target, relative to the height of the axis.
+_TOP = 0.05
 # The texts of marks are in a chart only if they take at most this part of its height.
 _HIGHEST_LINE = 0.4
 # The distance of such a text in points, and the width of what is to the left and right of the chart, in font sizes.
@@ -25,9 +27,12 @@ def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *
 
 
 def draw_target(axes: Any, value: float, name: str, theme: Theme) -> None:
-    """Draw the horizontal line of a target, with its name at the right."""
+    """Draw the horizontal line of a target, with its name at the right. The axis extends to a target that is above
+    it."""
     axes.axhline(value, color=theme.color(1), linewidth=1.2, linestyle="--")
-    axes.autoscale_view()
+    low, high = axes.get_ylim()
+    if value > high:
+        axes.set_ylim(top=value + _TOP * (value - low))
     name_curves(axes, [value], [name], [theme.color(1)])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import ClassSelection, View
-from tsoft.figures.axes import fitting_columns, fitting_names, label_once
+from tsoft.figures.axes import fitting_columns, fitting_names, label_once, set_row_name
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import Bars, draw_bars
 from tsoft.options.figure_rows import fitting_rows, heading
@@ -36,7 +36,7 @@ def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
         for ax, chart in zip(axes, _charts(results, selection), strict=False):
             draw_bars(ax, chart, page.theme)
         if has_headings:
-            axes[0].set_ylabel(heading(results[0].block))
+            set_row_name(axes[0], heading(results[0].block))
     label_once(grid)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsoft.charts.curves import measure_limits, measure_title
+from tsoft.charts.curves import measure_limits, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
 from tsoft.core.thermodynamics import Ensemble
@@ -17,15 +17,15 @@ from tsoft.sampling.distributions import measure_unit
 def draw(
     page: Canvas, averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None
 ) -> None:
-    taus = np.unique(drawn_taus(averages.taus, page.note, log=log))
+    taus = drawn_taus(averages.taus, page.note, log=log)
     average, unit = averages.by_measure[measure], measure_unit(measure, view.bits)
     places = np.array([np.flatnonzero(averages.taus == tau)[0] for tau in taus])
     mean, deviation = average.mean[places] / unit, average.deviation[places] / unit
     axes = page.figure.subplots()
     draw_band(axes, taus, mean - deviation, mean + deviation, page.theme)
     quantity = measure_title(measure, view, ensemble)
-    tau_name = f"τ ({ensemble.units[1]})" if ensemble and ensemble.units[1] else "τ"
-    draw_curves(axes, [measure], taus, mean[np.newaxis], page.theme, log=log, quantity=quantity, tau_name=tau_name)
+    style = {"log": log, "quantity": quantity, "tau_name": tau_title(ensemble)}
+    draw_curves(axes, [measure], taus, mean[np.newaxis], page.theme, **style)
     if limits := measure_limits(measure):
         axes.set_ylim(*limits)
     rows = f"{averages.rows} row{'s' * (averages.rows != 1)}"

@@ -171,8 +171,8 @@ def heatmap(
     LogitsError
         If the row contains NaN or +inf, or only masked classes.
     ValueError
-        If the logits are not one row, the number of labels is not that of the classes, or there are not at least two
-        temperatures, all of them above 0 and finite.
+        If the logits are not one row, the number of labels is not that of the classes, or a temperature is 0, inf or
+        out of range.
 
     Examples
     --------
@@ -191,8 +191,6 @@ def heatmap(
     """
     z, grid = one_row(logits), tau_grid(taus)
     names = names_of(labels, len(z))
-    if len(grid) < 2:
-        raise ValueError("taus must be two or more temperatures, because a single one has no width")
     with drawing(ax) as (axes, theme):
         from tsoft.figures.class_charts import draw_heatmap
 

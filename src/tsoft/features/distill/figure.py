@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, teacher_curves
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.figures.axes import NARROWEST_CURVES, fitting_columns, label_once, title_lines
+from tsoft.figures.axes import NARROWEST_CURVES, fitting_columns, label_once, set_row_name, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
@@ -36,7 +36,7 @@ def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
                 axes.set_ylim(*curves.limits)
             axes.set_title(title_lines(axes, curves.title))
         if has_headings:
-            line[0].set_ylabel(heading(each.block))
+            set_row_name(line[0], heading(each.block))
     label_once(grid)
 
 

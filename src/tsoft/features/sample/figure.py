@@ -9,7 +9,7 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import fitting_columns, label_once, title_lines
+from tsoft.figures.axes import fitting_columns, label_once, set_row_name, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.counts import Counts, draw_count_legend, draw_counts
 from tsoft.options.distribution_figure import bar_selection, rows_of_bars
@@ -36,7 +36,7 @@ def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
             draw_counts(ax, _counts(sample, selection), page.theme, name=_draws(sample))
             ax.set_title("\n".join(title_lines(ax, line) for line in _title(sample, view)))
         if has_headings:
-            axes[0].set_ylabel(heading(results[0].block))
+            set_row_name(axes[0], heading(results[0].block))
     label_once(grid)
 
 
