@@ -89,6 +89,12 @@ def test_sample_compares_counts_with_their_expectation() -> None:
     assert "count, 500 draws, seed 1" in shown()
 
 
+@pytest.mark.parametrize(("size", "draws"), [("1", "1 draw"), ("1234567", "1,234,567 draws")])
+def test_sample_names_the_exact_number_of_draws(size: str, draws: str) -> None:
+    assert here("sample", "2", "1", "-n", size, "--seed", "1", "-o", "x.svg").returncode == 0
+    assert f"count, {draws}, seed 1" in shown()
+
+
 def test_sample_draws_1000_for_a_figure_and_1_for_lines() -> None:
     _, [record] = written("sample", "2", "1")
     assert record["n"] == 1000
@@ -208,6 +214,17 @@ def test_a_mean_has_a_band_of_the_standard_deviation(command: tuple[str, ...], m
         assert at(curve, record["tau"]) == pytest.approx(mean, abs=2e-3)
         ends = band[np.isclose(band[:, 0], record["tau"], rtol=5e-3), 1]
         assert (ends.min(), ends.max()) == pytest.approx((mean - deviation, mean + deviation), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "command", [("sweep", "2", "1", "--tau", "1e-300,1e300"), ("anneal", "--from", "1e308", "--steps", "2")]
+)
+def test_axes_extend_to_the_limits_of_floats(command: tuple[str, ...]) -> None:
+    done = here(*command, "-o", "x.svg", "--size", "6x2")
+    assert (done.returncode, done.stderr) == (0, "")
+    ticks = [text for text in shown() if text.startswith("1e")]
+    # Two charts, or the factor of a linear axis.
+    assert ticks == (["1e-300", "1e+300"] * 2 if command[0] == "sweep" else ["1e308"])
 
 
 def test_a_mean_notes_the_temperatures_that_are_not_on_the_axis_once() -> None:

@@ -34,6 +34,8 @@ _KEY = 4
 SMALLEST = 0.75
 # The names of curves become even smaller than others. A line to a name is this wide, in points.
 _SMALLEST_AT_CURVE, _LEADER = 0.6, 18
+# A number on an axis with at most this many characters is short. The distance of longer ones, in characters.
+_SHORT_NUMBER, _BETWEEN = 5, 2
 # The average width of a character, relative to the size of the font.
 CHARACTER = 0.55
 
@@ -76,8 +78,14 @@ def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str =
     if log:
         axes.set_xscale("log")
         is_narrow = high / low < 30
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if is_narrow else (1,)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        font = axes.xaxis.label.get_fontsize()
+        longest = max(len(f"{end:.1g}") for end in (low, high))
+        count = max(2, int((width_of(axes) - _MARGIN * font) / (CHARACTER * font * (longest + _BETWEEN))))
+        # Numbers of more than a few characters would touch if there were as many as matplotlib chooses.
+        locator = LogLocator(subs=(1, 2, 5) if is_narrow else (1,), numticks=count if longest > _SHORT_NUMBER else None)
+        axes.xaxis.set_major_locator(locator)
+        # The smallest floats have too few digits to be powers of 10.
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     if low < high:
         axes.set_xlim(low, high)

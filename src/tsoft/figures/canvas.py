@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tsoft.errors import UsageError, visible
 from tsoft.figures.axes import LINE, title_height, wrapped
 from tsoft.figures.figure_theme import THEMES, Theme
@@ -65,7 +67,9 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
     from matplotlib.figure import Figure
 
     theme = THEMES[paper.theme]
-    with matplotlib.rc_context(theme.settings), warnings.catch_warnings():
+    # Close to the largest float, the ticks that matplotlib tries beyond the end of an axis overflow.
+    overflow = np.errstate(over="ignore")
+    with matplotlib.rc_context(theme.settings), warnings.catch_warnings(), overflow:
         warnings.filterwarnings("error", _NO_ROOM)
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:

@@ -266,17 +266,15 @@ def counts(
     names, drawn = names_of(labels, len(z)), _draws(counts, len(z))
     with drawing(ax) as (axes, theme):
         from tsoft.charts.style import prob_text, tau_text
-        from tsoft.figures.counts import Counts, draw_counts
+        from tsoft.figures.counts import Counts, draw_counts, draws_text
 
         probs, size = softmax(z, temperature), drawn.sum(dtype=np.float64)
         selection = most_probable(z, probs, MAX_CLASSES)
-        expected = size * selection.values(probs)
-        errors = np.sqrt(expected * np.maximum(1 - expected / size, 0))
-        values = Counts(selection.labels(names), selection.values(drawn), expected, errors)
+        values = Counts(selection.labels(names), selection.values(drawn), size * selection.values(probs))
         draw_counts(axes, values, theme, name="count")
         p_value = _p_value(drawn, probs)
         tested = "–" if p_value is None else prob_text(p_value)
-        fit_title(axes, f"{tau_text(temperature)}, {size:,.0f} draws\np-value {tested}")
+        fit_title(axes, f"{tau_text(temperature)}, {draws_text(int(size))}\np-value {tested}")
         add_legend(axes, *axes.get_legend_handles_labels())
         shorten_names(axes)
     return axes

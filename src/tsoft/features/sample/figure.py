@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from tsoft.charts.style import prob_text, tau_text
 from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
@@ -11,7 +9,7 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
 from tsoft.figures.axes import fitting_columns, label_once, set_row_name, title_lines
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.counts import Counts, draw_count_legend, draw_counts
+from tsoft.figures.counts import Counts, draw_count_legend, draw_counts, draws_text
 from tsoft.options.distribution_figure import bar_selection, rows_of_bars
 from tsoft.options.figure_rows import heading
 from tsoft.sampling.distributions import Distributions
@@ -41,7 +39,7 @@ def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
 
 
 def _draws(sample: Sample) -> str:
-    return f"count, {sample.size:g} draws, seed {sample.seed}"
+    return f"count, {draws_text(sample.size)}, seed {sample.seed}"
 
 
 def _title(sample: Sample, view: View) -> list[str]:
@@ -53,6 +51,4 @@ def _title(sample: Sample, view: View) -> list[str]:
 
 def _counts(sample: Sample, selection: ClassSelection) -> Counts:
     names = class_names(sample.labels, len(sample.probs), quoted=sample.tokens)
-    expected = selection.values(sample.expected)
-    errors = np.sqrt(expected * np.maximum(1 - expected / sample.size, 0))
-    return Counts(selection.labels(names), selection.values(sample.counts), expected, errors)
+    return Counts(selection.labels(names), selection.values(sample.counts), selection.values(sample.expected))
