@@ -354,6 +354,14 @@ def test_a_figure_shows_the_rows_for_which_it_has_room(command: tuple[str, ...])
     assert done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows; a larger --size shows more\n"
 
 
+def test_a_figure_of_very_many_rows_says_how_many_it_can_show() -> None:
+    done = here("compute", "--rows", "20000", "-o", "x.svg", "--size", "2x1", stdin="2 1\n" * 20000)
+    assert done.stderr == (
+        "tsoft: note: a figure shows at most 100 rows; the input has 20000\n"
+        "tsoft: note: the figure has room for 1 of 100 rows; a larger --size shows more\n"
+    )
+
+
 def test_temperatures_that_do_not_fit_are_fewer() -> None:
     done = here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "3.3x2.4")
     assert "the figure has room for 3 of 8 columns; a larger --size shows more" in done.stderr

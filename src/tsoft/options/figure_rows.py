@@ -10,6 +10,8 @@ from tsoft.figures.canvas import Canvas
 
 T = TypeVar("T")
 
+# No figure is high enough for more rows than these.
+MOST_ROWS = 100
 # The height of a chart of curves if there is room, and at least, in lines of text.
 HEIGHT, LEAST_HEIGHT = 7.0, 4.5
 
@@ -18,12 +20,14 @@ def first_of(batches: Iterable[tuple[int, Callable[[int], T]]], count: int, note
     """Return the first rows of batches, each a number of rows and a function that returns one of them by its index.
     `note` is called with the number of the other rows."""
     rows: list[T] = []
-    total = 0
+    total, most = 0, min(count, MOST_ROWS)
     for size, row in batches:
         total += size
-        rows += [row(index) for index in range(min(size, count - len(rows)))]
+        rows += [row(index) for index in range(min(size, most - len(rows)))]
     if total > count:
-        note(f"the figure shows {count} of {total} rows; --rows N shows more")
+        note(f"the figure shows {most} of {total} rows; --rows N shows more")
+    elif total > most:
+        note(f"a figure shows at most {most} rows; the input has {total}")
     return rows
 
 
