@@ -140,7 +140,7 @@ def test_distill_shows_the_loss_of_a_student() -> None:
 def test_a_narrow_figure_of_distill_omits_the_student() -> None:
     Path("student.txt").write_text("1 1 0\n")
     done = here("distill", "2", "1", "0", "--student", "student.txt", "-o", "x.svg", "--size", "3.3x2.4")
-    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts; a wider --size shows more\n"
+    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts side by side; a wider --size shows more\n"
     assert len(charts(Path("x.svg"), log=True)) == 2
 
 
@@ -364,7 +364,7 @@ def test_a_figure_of_very_many_rows_says_how_many_it_can_show() -> None:
 
 def test_temperatures_that_do_not_fit_are_fewer() -> None:
     done = here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "3.3x2.4")
-    assert "the figure has room for 3 of 8 columns; a larger --size shows more" in done.stderr
+    assert "the figure has room for 3 of 8 charts side by side; a wider --size shows more" in done.stderr
     assert [text for text in shown() if text.startswith("τ = ")] == ["τ = 1", "τ = 2", "τ = 3"]
     assert here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "10x2").stderr == ""
     assert len(charts(Path("x.svg"))) == 8

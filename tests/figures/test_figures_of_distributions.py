@@ -13,6 +13,7 @@ from tool import here, here_in_bytes
 
 matplotlib = pytest.importorskip("matplotlib")
 
+from tsoft.figures.axes import TauScale  # noqa: E402
 from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
 from tsoft.figures.class_charts import Bars, draw_bars, draw_curves  # noqa: E402
 from tsoft.figures.overlays import draw_band  # noqa: E402
@@ -137,7 +138,7 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
     with canvas(Paper(size, 50, theme, "A title")) as page:
         left, right = page.figure.subplots(1, 2)
         draw_bars(left, Bars(names, probs, probs, "τ = 1"), page.theme)
-        draw_curves(right, names, taus, probs[:, np.newaxis] * np.ones(9), page.theme, log=True)
+        draw_curves(right, names, TauScale(taus), probs[:, np.newaxis] * np.ones(9), page.theme)
         encoded(page, "png")
         box = page.figure.get_tightbbox()
         assert box.x0 >= -0.01
@@ -151,7 +152,7 @@ def test_a_band_below_zero_is_inside_the_chart() -> None:
     with canvas(Paper()) as page:
         axes = page.figure.subplots()
         draw_band(axes, taus, np.array([-3.0, -1, 0]), np.ones(3), page.theme)
-        draw_curves(axes, ["energy"], taus, np.array([[-1.0, 0, 0.5]]), page.theme, log=True)
+        draw_curves(axes, ["energy"], TauScale(taus), np.array([[-1.0, 0, 0.5]]), page.theme)
         assert axes.get_ylim()[0] <= -3
 
 

@@ -3,6 +3,7 @@ ends of curves."""
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,6 @@ _JOINED = "\u00a0=\u00a0"
 # The lines of text above and below each chart and those at the ends of a figure, and the part of its height that a
 # chart has at least.
 CHART_LINES, FIGURE_LINES, _HEIGHT_SHARE = 3, 2.5, 0.35
-# The widths of the narrowest charts of bars and of curves with names, in font sizes.
-NARROWEST_BARS, NARROWEST_CURVES = 7.5, 11
 # The width of the keys of a legend, in characters.
 _KEY = 4
 # Names become smaller by at most this factor.
@@ -70,12 +69,22 @@ def _spaced(text: str) -> str:
     return "".join(character + _SECOND * (cell_len(character) - 1) for character in text)
 
 
-def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str = "τ") -> None:
+@dataclass(frozen=True, eq=False)
+class TauScale:
+    """The temperatures of a chart, (k,), which are ascending and finite, and above 0 if the axis is logarithmic; and
+    the `name` of the axis."""
+
+    taus: Array
+    log: bool = True
+    name: str = "τ"
+
+
+def set_tau_axis(axes: Any, scale: TauScale, theme: Theme) -> None:
     """Make the horizontal axis one of temperatures with readable ticks, and mark τ = 1."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    low, high = float(taus.min()), float(taus.max())
-    if log:
+    low, high = float(scale.taus[0]), float(scale.taus[-1])
+    if scale.log:
         axes.set_xscale("log")
         is_narrow = high / low < 30
         font = axes.xaxis.label.get_fontsize()
@@ -89,7 +98,7 @@ def set_tau_axis(axes: Any, taus: Array, theme: Theme, *, log: bool, name: str =
         axes.xaxis.set_minor_formatter(NullFormatter())
     if low < high:
         axes.set_xlim(low, high)
-    axes.set_xlabel(name)
+    axes.set_xlabel(scale.name)
     if low < 1 < high:
         axes.axvline(1, color=theme.muted, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
 
@@ -131,11 +140,6 @@ def name_places(axes: Any, places: Array, names: Sequence[str]) -> float:
 def fitting_names(axes: Any) -> int:
     """Return how many names fit beside the vertical axis of a chart, at least two."""
     return max(2, int(height_of(axes) / (LINE * SMALLEST * (axes.yaxis.label.get_fontsize() - 1))))
-
-
-def fitting_columns(figure: Any, font: float, narrowest: float = NARROWEST_BARS) -> int:
-    """Return how many charts, each at least `narrowest` font sizes wide, fit side by side in a figure, at least one."""
-    return max(1, int(figure.get_figwidth() * 72 / (narrowest * font)))
 
 
 def draw_legend(axes: Any, handles: Sequence[Any], names: Sequence[str], title: str = "") -> None:

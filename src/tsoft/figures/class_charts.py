@@ -9,7 +9,15 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.figures.axes import name_curves, name_places, quantity_lines, set_quantity, set_tau_axis, title_lines
+from tsoft.figures.axes import (
+    TauScale,
+    name_curves,
+    name_places,
+    quantity_lines,
+    set_quantity,
+    set_tau_axis,
+    title_lines,
+)
 from tsoft.figures.figure_theme import Theme
 
 # The column of a heat map with a single temperature extends to this factor of it.
@@ -64,28 +72,25 @@ def prob_text(prob: float) -> str:
 def draw_curves(
     axes: Any,
     names: Sequence[str],
-    taus: Array,
+    scale: TauScale,
     values: Array,
     theme: Theme,
     *,
-    log: bool,
     quantity: str = "probability",
-    tau_name: str = "τ",
 ) -> None:
-    """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves.
-    The temperatures are ascending and finite, and above 0 with `log`."""
+    """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
     colors = [theme.color(i) for i in range(len(names))]
     for i, (name, curve) in enumerate(zip(names, values, strict=True)):
         # A single point has no line.
-        marker = "o" if len(taus) == 1 else None
+        marker = "o" if len(scale.taus) == 1 else None
         # Only a legend that a user of tsoft.plot adds shows this label.
         style = {"color": colors[i], "linestyle": theme.dash(i), "marker": marker}
-        axes.plot(taus, curve, label=visible(name), **style)
+        axes.plot(scale.taus, curve, label=visible(name), **style)
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     # A band around a curve may be lower than the curve.
     axes.set_ylim(bottom=min(0.0, float(axes.dataLim.y0)))
-    set_tau_axis(axes, taus, theme, log=log, name=tau_name)
+    set_tau_axis(axes, scale, theme)
     if len(names) > 1:
         dashes = list(map(theme.dash, range(len(names))))
         name_curves(axes, [float(curve[-1]) for curve in values], names, colors, dashes=dashes)
@@ -94,22 +99,19 @@ def draw_curves(
 def draw_heatmap(
     axes: Any,
     names: Sequence[str],
-    taus: Array,
+    scale: TauScale,
     probs: Array,
     theme: Theme,
     *,
-    log: bool,
     quantity: str = "probability",
-    tau_name: str = "τ",
 ) -> None:
-    """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus). The temperatures
-    are ascending and finite, and above 0 with `log`."""
+    """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
     # Viewers of SVG and PDF show gaps between cells without edges.
     style = {"cmap": "cividis", "vmin": 0, "vmax": 1, "edgecolors": "face", "linewidth": 0.8}
-    image = axes.pcolormesh(_edges(taus, log), np.arange(len(names) + 1), probs, **style)
+    image = axes.pcolormesh(_edges(scale), np.arange(len(names) + 1), probs, **style)
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
-    set_tau_axis(axes, taus, theme, log=log, name=tau_name)
+    set_tau_axis(axes, scale, theme)
     lines, size = quantity_lines(axes, quantity)
     colorbar = axes.get_figure().colorbar(image, ax=axes)
     colorbar.set_label(lines, fontsize=size)
@@ -117,13 +119,13 @@ def draw_heatmap(
     colorbar.ax.yaxis.set_label_position("left")
 
 
-def _edges(taus: Array, log: bool) -> Array:
+def _edges(scale: TauScale) -> Array:
     """Return the edges of the columns of a heat map: the middles between the temperatures, and the first and the last
     temperature. A single column extends around its temperature."""
-    if len(taus) == 1:
-        tau = float(taus[0])
+    if len(scale.taus) == 1:
+        tau = float(scale.taus[0])
         return np.array([tau / _WIDE, min(tau * _WIDE, float_info.max)])
-    places = np.log(taus) if log else taus
+    places = np.log(scale.taus) if scale.log else scale.taus
     middles = (places[:-1] + places[1:]) / 2
     edges = np.concatenate([places[:1], middles, places[-1:]])
-    return np.exp(edges) if log else edges
+    return np.exp(edges) if scale.log else edges

@@ -25,7 +25,8 @@ class Counts:
     @property
     def errors(self) -> Array:
         """The standard errors of the counts, (n,): the standard deviations of binomial distributions."""
-        return np.sqrt(self.expected * np.maximum(1 - self.expected / self.expected.sum(), 0))
+        shares = self.expected / self.expected.sum()
+        return np.asarray(np.sqrt(self.expected * np.maximum(1 - shares, 0)))
 
 
 def draws_text(size: int) -> str:

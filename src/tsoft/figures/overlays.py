@@ -1,6 +1,6 @@
 """What is drawn with a curve: a band, a target, a span and marks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ _TOP = 0.05
 _HIGHEST_LINE = 0.4
 # The distance of such a text in points, and the width of what is to the left and right of the chart, in font sizes.
 _OFFSET, _BESIDE_CHART = 6, 11
+# The text of a solution extends to about this factor of its temperature.
+_BESIDE = 1.5
 
 
 def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:
@@ -49,6 +51,16 @@ class Mark:
     value: float
     text: str
     falls: bool
+
+
+def solution_marks(
+    taus: Array, values: Array, solutions: Array, target: float, text: Callable[[float], str]
+) -> list[Mark]:
+    """Return the marks of the solutions at which a curve, whose `taus` and `values` are (k,), reaches a target, except
+    those outside the curve. `text` returns the text of a temperature."""
+    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])]
+    falls = np.interp(inside * _BESIDE, taus, values) < target
+    return [Mark(tau, target, text(tau), fall) for tau, fall in zip(inside.tolist(), falls.tolist(), strict=True)]
 
 
 def draw_marks(axes: Any, marks: Sequence[Mark], theme: Theme) -> None:

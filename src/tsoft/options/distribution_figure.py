@@ -7,10 +7,10 @@ import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import ClassSelection, View
-from tsoft.figures.axes import fitting_columns, fitting_names, label_once, set_row_name
+from tsoft.figures.axes import fitting_names, label_once, set_row_name
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import Bars, draw_bars
-from tsoft.options.figure_rows import fitting_rows, heading
+from tsoft.options.figure_rows import fitting_columns, fitting_rows, heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # A bar is this many lines of text high if there is room, and a chart has room for at least this many bars.
@@ -22,12 +22,7 @@ Row = Sequence[Distributions]
 def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
     """Draw the rows, each with the results of one or more chains, which have the same temperatures."""
     count = sum(len(result.taus) for result in rows[0])
-    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
-    if columns < count:
-        page.note(
-            f"the figure has room for {columns} of {count} columns; a larger --size shows more, and tsoft sweep "
-            "draws curves over τ"
-        )
+    columns = fitting_columns(page, count, hint=", and tsoft sweep draws curves over τ")
     has_headings = len(rows) > 1
     rows = rows_of_bars(page, rows, view)
     grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")

@@ -1,4 +1,4 @@
-"""The rows that a figure shows, and their headings."""
+"""The rows of charts that a figure has room for, the charts side by side in them, and their headings."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 # No figure is high enough for more rows than these.
 MOST_ROWS = 100
+# The widths of the narrowest charts of bars and of curves with names, in font sizes.
+NARROWEST_BARS, NARROWEST_CURVES = 7.5, 11
 # The height of a chart of curves if there is room, and at least, in lines of text.
 HEIGHT, LEAST_HEIGHT = 7.0, 4.5
 
@@ -40,6 +42,14 @@ def fitting_rows(page: Canvas, rows: Sequence[T], lines: float, least: float) ->
     if count < len(rows):
         page.note(f"the figure has room for {count} of {len(rows)} rows; a larger --size shows more")
     return rows[:count]
+
+
+def fitting_columns(page: Canvas, count: int, narrowest: float = NARROWEST_BARS, hint: str = "") -> int:
+    """Return how many of `count` charts, each at least `narrowest` font sizes wide, fit side by side, at least one."""
+    columns = max(1, min(count, int(page.figure.get_figwidth() * 72 / (narrowest * page.theme.font_size))))
+    if columns < count:
+        page.note(f"the figure has room for {columns} of {count} charts side by side; a wider --size shows more{hint}")
+    return columns
 
 
 def heading(block: Block) -> str:

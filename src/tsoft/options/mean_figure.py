@@ -6,7 +6,7 @@ from tsoft.charts.curves import measure_limits, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
 from tsoft.core.thermodynamics import Ensemble
-from tsoft.figures.axes import title_lines
+from tsoft.figures.axes import TauScale, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.overlays import draw_band
@@ -24,8 +24,8 @@ def draw(
     axes = page.figure.subplots()
     draw_band(axes, taus, mean - deviation, mean + deviation, page.theme)
     quantity = measure_title(measure, view, ensemble)
-    style = {"log": log, "quantity": quantity, "tau_name": tau_title(ensemble)}
-    draw_curves(axes, [measure], taus, mean[np.newaxis], page.theme, **style)
+    scale = TauScale(taus, log, tau_title(ensemble))
+    draw_curves(axes, [measure], scale, mean[np.newaxis], page.theme, quantity=quantity)
     if limits := measure_limits(measure):
         axes.set_ylim(*limits)
     rows = f"{averages.rows} row{'s' * (averages.rows != 1)}"

@@ -127,12 +127,13 @@ def curves(
     names = names_of(labels, len(z))
     with drawing(ax) as (axes, theme):
         from tsoft.charts.curves import MAX_CURVES
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_curves
 
         probs = softmax(z, grid)
         selection = most_probable(z, probs.max(0), MAX_CURVES)
         shown, first = selection.labels(names, "{} more"), len(axes.lines)
-        draw_curves(axes, shown, grid, selection.values(probs).T, theme, log=True)
+        draw_curves(axes, shown, TauScale(grid), selection.values(probs).T, theme)
         place_names(axes, shown, axes.lines[first : first + len(shown)])
     return axes
 
@@ -192,11 +193,12 @@ def heatmap(
     z, grid = one_row(logits), tau_grid(taus)
     names = names_of(labels, len(z))
     with drawing(ax) as (axes, theme):
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_heatmap
 
         probs = softmax(z, grid)
         selection = most_probable(z, probs.max(0), MAX_CLASSES)
-        draw_heatmap(axes, selection.labels(names), grid, selection.values(probs).T, theme, log=True)
+        draw_heatmap(axes, selection.labels(names), TauScale(grid), selection.values(probs).T, theme)
         shorten_names(axes)
     return axes
 

@@ -7,11 +7,11 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import fitting_columns, label_once, set_row_name, title_lines
+from tsoft.figures.axes import label_once, set_row_name, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.counts import Counts, draw_count_legend, draw_counts, draws_text
 from tsoft.options.distribution_figure import bar_selection, rows_of_bars
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import fitting_columns, heading
 from tsoft.sampling.distributions import Distributions
 
 # One sample of a row: at each temperature, after each chain.
@@ -20,9 +20,7 @@ RowSamples = tuple[Sequence[Distributions], Sequence[Sample]]
 
 def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
     count = max(len(samples) for _, samples in rows)
-    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
-    if columns < count:
-        page.note(f"the figure has room for {columns} of {count} samples of a row; a larger --size shows more")
+    columns = fitting_columns(page, count)
     has_headings = len(rows) > 1
     rows = rows[: len(rows_of_bars(page, [results for results, _ in rows], view))]
     grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")

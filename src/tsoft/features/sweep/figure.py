@@ -10,7 +10,7 @@ from tsoft.charts.curves import MAX_CURVES, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
-from tsoft.figures.axes import fitting_names, label_once, title_lines
+from tsoft.figures.axes import TauScale, fitting_names, label_once, title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves, draw_heatmap
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
@@ -34,11 +34,11 @@ def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, 
         # A response lists only a part of the tokens.
         part = "" if result.exact.all() else " among the listed tokens"
         draw_classes = draw_heatmap if picture.heatmap else draw_curves
-        axis = {"log": picture.is_log, "tau_name": tau_title(result.block.ensemble)}
-        draw_classes(left, names, taus, probs.T, page.theme, quantity=f"probability{part}", **axis)
+        scale = TauScale(taus, picture.is_log, tau_title(result.block.ensemble))
+        draw_classes(left, names, scale, probs.T, page.theme, quantity=f"probability{part}")
         values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)
         title = measure_title(measure, view, result.block.ensemble) + part
-        draw_curves(right, [measure], taus, values[np.newaxis], page.theme, quantity=title, **axis)
+        draw_curves(right, [measure], scale, values[np.newaxis], page.theme, quantity=title)
         if has_headings:
             engine = f", {result.engine}" if result.engine else ""
             left.set_title(title_lines(left, f"{heading(result.block)}{engine}"))
