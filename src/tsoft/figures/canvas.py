@@ -1,4 +1,4 @@
-"""A figure of a size and a theme, and its bytes in a format."""
+"""An empty figure to draw on, and the bytes of a figure in a format."""
 
 import io
 import logging
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from tsoft.errors import UsageError, visible
-from tsoft.figures.axes import LINE, title_height, wrapped
+from tsoft.figures.chart_room import LINE, title_height
 from tsoft.figures.figure_theme import THEMES, Theme
 from tsoft.figures.fonts import set_fonts
+from tsoft.figures.text_lines import wrapped
 
 # Without a date, the same figure has the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
@@ -61,7 +62,7 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
 
     Raise UsageError if the size is too small for the charts.
     """
-    # It logs the creation of its cache of fonts, and details of fonts.
+    # matplotlib logs that it creates its cache of fonts, and details of fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure

@@ -9,16 +9,10 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.figures.axes import (
-    TauScale,
-    name_curves,
-    name_places,
-    quantity_lines,
-    set_quantity,
-    set_tau_axis,
-    title_lines,
-)
+from tsoft.figures.axes import TauScale, name_places, set_quantity, set_tau_axis
+from tsoft.figures.curve_names import name_curves
 from tsoft.figures.figure_theme import Theme
+from tsoft.figures.text_lines import quantity_lines, title_lines
 
 # The column of a heat map with a single temperature extends to this factor of it.
 _WIDE = 1.5

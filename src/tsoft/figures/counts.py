@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import draw_legend, height_of, name_places
+from tsoft.figures.axes import name_places
+from tsoft.figures.chart_room import height_of
+from tsoft.figures.figure_legend import draw_legend
 from tsoft.figures.figure_theme import Theme
 
 # The name of the expected counts in a legend.

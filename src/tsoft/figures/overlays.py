@@ -1,4 +1,4 @@
-"""What is drawn with a curve: a band, a target, a span and marks."""
+"""Additions to a curve: a band, a target, a range of the axis, and marks with texts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import CHARACTER, LINE, height_of, name_curves, width_of
+from tsoft.figures.chart_room import CHARACTER, LINE, height_of, width_of
+from tsoft.figures.curve_names import name_curves
 from tsoft.figures.figure_theme import Theme
 
 # The opacity of a band.

@@ -1,4 +1,4 @@
-"""The figure of distributions: a line of bar charts for each row, one chart for each temperature and chain."""
+"""The figure of distributions: for each input row a row of bar charts, one for each temperature and chain."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,8 +7,10 @@ import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import ClassSelection, View
-from tsoft.figures.axes import fitting_names, label_once, set_row_name
+from tsoft.figures.axes import set_row_name
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
+from tsoft.figures.chart_room import fitting_names
 from tsoft.figures.class_charts import Bars, draw_bars
 from tsoft.options.figure_rows import fitting_columns, fitting_rows, heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
@@ -62,7 +64,7 @@ def _charts(results: Row, selection: ClassSelection) -> Iterator[Bars]:
     """Yield the charts of a row."""
     names = selection.labels(results[0].block.names)
     for result, styles in zip(results, column_styles(results), strict=True):
-        # An unknown probability is from 0 to 1.
+        # An unknown probability can be anything from 0 to 1.
         low, high = (np.nan_to_num(bound[:, 0], nan=limit) for bound, limit in zip(result.bounds, (0, 1), strict=True))
         for t, style in enumerate(styles):
             yield Bars(names, selection.values(low[t]), np.minimum(selection.values(high[t]), 1), style.header)

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from tsoft.core.block import Block
 from tsoft.errors import shortened, visible
-from tsoft.figures.axes import CHART_LINES, FIGURE_LINES, LINE, title_height
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_room import CHART_LINES, FIGURE_LINES, LINE, title_height
 
 T = TypeVar("T")
 

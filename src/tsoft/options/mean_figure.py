@@ -6,10 +6,11 @@ from tsoft.charts.curves import measure_limits, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
 from tsoft.core.thermodynamics import Ensemble
-from tsoft.figures.axes import TauScale, title_lines
+from tsoft.figures.axes import TauScale
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.overlays import draw_band
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import measure_unit
 

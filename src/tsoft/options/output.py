@@ -473,7 +473,7 @@ def write(
     from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.step import ChainError
 
-    # Before the file is opened: a wrong size is not the result's fault.
+    # A wrong --size is an error before the file exists.
     paper = figure.paper if format in FIGURE_FORMATS else None
     with open_output(output.file, encoding(format, output)) as out:
         try:

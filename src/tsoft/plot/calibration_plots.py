@@ -91,7 +91,7 @@ def reliability(
     with drawing(ax) as (axes, theme):
         from tsoft.features.calibrate.figure import reliability_bars, report_title
         from tsoft.figures.calibration_diagrams import MARKS, draw_reliability, inset_bin_counts
-        from tsoft.figures.chart_grid import marks
+        from tsoft.figures.figure_legend import marks
 
         bars = reliability_bars(report.equal_width)
         draw_reliability(axes, bars, theme)
@@ -150,7 +150,7 @@ def nll(logits: ArrayLike, targets: ArrayLike, ax: Axes | None = None) -> Axes:
         from tsoft.features.calibrate.figure import nll_title
         from tsoft.features.calibrate.nll_curve import FIGURE_POINTS, curve_taus
         from tsoft.figures.calibration_diagrams import MARKS, NllCurve, draw_nll
-        from tsoft.figures.chart_grid import marks
+        from tsoft.figures.figure_legend import marks
 
         grid = np.sort(curve_taus(fit.tau, summarize(lambda: [rows]), FIGURE_POINTS))
         values = score_rows(lambda: [rows], grid, 1).nll

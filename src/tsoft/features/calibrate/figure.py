@@ -8,7 +8,6 @@ from tsoft.charts.style import short_tau_text
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.chart import TOO_FAVORABLE
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.figures.axes import LINE, title_height
 from tsoft.figures.calibration_diagrams import (
     MARKS,
     NllCurve,
@@ -18,8 +17,10 @@ from tsoft.figures.calibration_diagrams import (
     draw_reliability,
 )
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.chart_grid import add_legend, shrink_titles
+from tsoft.figures.chart_grid import shrink_titles
+from tsoft.figures.chart_room import LINE, title_height
 from tsoft.figures.class_charts import prob_text
+from tsoft.figures.figure_legend import draw_mark_legend
 from tsoft.figures.figure_theme import Theme
 
 # The heights of a reliability diagram and of the counts below it, and the widths of two diagrams and of the NLL.
@@ -49,7 +50,7 @@ def draw(page: Canvas, calibration: Calibration) -> None:
         _draw_fit(page.figure.add_subplot(places[1]), calibration, page.theme)
     else:
         page.note("the figure has no room for the NLL over τ; a wider --size shows it")
-    add_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
+    draw_mark_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
     shrink_titles(page.figure)
 
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, teacher_curves
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.figures.axes import TauScale, label_once, set_row_name, title_lines
+from tsoft.figures.axes import TauScale, set_row_name
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
 from tsoft.figures.class_charts import draw_curves
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, NARROWEST_CURVES, fitting_columns, fitting_rows, heading
 
 # The measures of a student's loss that a chart has room for.

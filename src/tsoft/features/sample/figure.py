@@ -7,9 +7,11 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import label_once, set_row_name, title_lines
+from tsoft.figures.axes import set_row_name
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
 from tsoft.figures.counts import Counts, draw_count_legend, draw_counts, draws_text
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.distribution_figure import bar_selection, rows_of_bars
 from tsoft.options.figure_rows import fitting_columns, heading
 from tsoft.sampling.distributions import Distributions

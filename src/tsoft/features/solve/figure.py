@@ -12,11 +12,13 @@ from tsoft.core.block import Block
 from tsoft.features.solve.bounded_row import BoundedRow, SolveRow
 from tsoft.features.solve.chart import POINTS, REACH, measure_values
 from tsoft.features.solve.target import SolvedRow
-from tsoft.figures.axes import TauScale, label_once, set_quantity, set_tau_axis, title_lines
+from tsoft.figures.axes import TauScale, set_quantity, set_tau_axis
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.figure_theme import Theme
 from tsoft.figures.overlays import draw_band, draw_marks, draw_span, draw_target, solution_marks
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 from tsoft.sampling.apply_chains import compute_distributions
 

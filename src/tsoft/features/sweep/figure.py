@@ -10,9 +10,12 @@ from tsoft.charts.curves import MAX_CURVES, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
-from tsoft.figures.axes import TauScale, fitting_names, label_once, title_lines
+from tsoft.figures.axes import TauScale
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
+from tsoft.figures.chart_room import fitting_names
 from tsoft.figures.class_charts import draw_curves, draw_heatmap
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 from tsoft.options.figure_taus import drawn_taus
 from tsoft.sampling.distributions import Distributions, measure_unit
