@@ -156,8 +156,13 @@ def test_a_band_below_zero_is_inside_the_chart() -> None:
         assert axes.get_ylim()[0] <= -3
 
 
-def test_a_figure_that_is_too_small_is_an_error() -> None:
-    done = here("bandit", "1", "0", "--schedule", "all", "-f", "svg", "--size", "1x1", "--runs", "2", "--steps", "5")
+@pytest.mark.parametrize(
+    "command",
+    [("bandit", "1", "0", "--schedule", "all", "--runs", "2", "--steps", "5", "--seed", "1"), ("distill", "2", "1")],
+    ids=["no_room_for_charts", "title_cut_off"],
+)
+def test_a_figure_that_is_too_small_is_an_error(command: tuple[str, ...]) -> None:
+    done = here(*command, "-f", "svg", "--size", "1x1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 × 1 inches are too small for the figure; pass a larger --size" in done.stderr
 

@@ -21,6 +21,8 @@ _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"Creation
 # The start of matplotlib's warning.
 _NO_ROOM = "constrained_layout not applied"
 
+# A text may extend beyond the figure by this many points, because its ink is smaller than its extent.
+_SLACK = 1.5
 # The highest figure that grows, in inches.
 HIGHEST = 40.0
 # The average width of a bold character, relative to the size of the font, and the lines of a title.
@@ -81,17 +83,35 @@ def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterat
         except UserWarning as warning:
             if not str(warning).startswith(_NO_ROOM):
                 raise
-            width, height = paper.size
-            problem = f"{width:g} × {height:g} inches are too small for the figure"
-            raise UsageError(f"{problem}; pass a larger --size, or show less") from None
+            raise _too_small(figure) from None
+
+
+def _too_small(figure: Any) -> UsageError:
+    width, height = figure.get_size_inches()
+    problem = f"{width:g} × {height:g} inches are too small for the figure"
+    return UsageError(f"{problem}; pass a larger --size, or show less")
 
 
 def encoded(page: Canvas, format: str) -> bytes:
-    """Return the bytes of a figure in a format: svg, png or pdf."""
+    """Return the bytes of a figure in a format: svg, png or pdf. Raise UsageError if the figure would cut off a
+    text."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The note names the missing characters.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         set_fonts(page.figure, page.note)
+        if _cuts_off_text(page.figure):
+            raise _too_small(page.figure)
         page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
     return buffer.getvalue()
+
+
+def _cuts_off_text(figure: Any) -> bool:
+    """Return whether a title, the label of an axis or a text in a chart extends beyond the figure. The layout makes
+    room for all other texts."""
+    texts = list(figure.texts)
+    for axes in figure.axes:
+        texts += [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+    extents = [text.get_window_extent() for text in texts if text.get_text() and text.get_visible()]
+    box = figure.bbox.padded(_SLACK * figure.dpi / 72)
+    return not all(box.x0 <= e.x0 and e.x1 <= box.x1 and box.y0 <= e.y0 and e.y1 <= box.y1 for e in extents)
