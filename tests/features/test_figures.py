@@ -194,7 +194,7 @@ def test_generate_draws_the_cost_of_each_text() -> None:
         assert f"{name}: {record['sequence_perplexity']:.3g}" in shown()
 
 
-def test_generate_has_the_color_of_the_strategy_for_several_texts() -> None:
+def test_generate_draws_each_of_several_texts_and_names_their_mean() -> None:
     options = ("--tau", "0.5,1", "-n", "3", "--seed", "1", "--max-tokens", "12")
     [chart], records = written("generate", "the", "--ngram", BARN, *options)
     assert len(chart.curves) == len(records) == 6

@@ -14,9 +14,10 @@ from tool import here, here_in_bytes
 matplotlib = pytest.importorskip("matplotlib")
 
 from tsoft.figures.axes import TauScale  # noqa: E402
-from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
+from tsoft.figures.canvas import Paper, canvas, encoded  # noqa: E402
 from tsoft.figures.class_charts import Bars, draw_bars, draw_curves  # noqa: E402
 from tsoft.figures.overlays import draw_band  # noqa: E402
+from tsoft.figures.step_curves import draw_steps  # noqa: E402
 
 LONG = "a label of exactly sixty characters, for a class of its own"
 
@@ -99,14 +100,17 @@ def test_the_same_figure_has_the_same_bytes(format: str, tmp_path: Path) -> None
     for file in files:
         assert here("compute", "2", "1", "-o", str(file), "--title", "Two").returncode == 0
     assert files[0].read_bytes() == files[1].read_bytes()
+    # Two runs within a second would have the same date.
+    assert not re.search(b"CreationDate|dc:date", files[0].read_bytes())
 
 
 def test_a_png_has_the_size_and_the_resolution(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     assert here("compute", "2", "1", "-o", str(file), "--size", "5x3", "--dpi", "80").returncode == 0
-    header = file.read_bytes()[:60]
-    assert [int.from_bytes(header[i : i + 4]) for i in (16, 20)] == [400, 240]
-    assert b"pHYs" in file.read_bytes()
+    data = file.read_bytes()
+    # The width and the height in pixels, and the resolution in pixels per meter.
+    resolution = data.index(b"pHYs") + 4
+    assert [int.from_bytes(data[i : i + 4]) for i in (16, 20, resolution)] == [400, 240, round(80 / 0.0254)]
 
 
 def test_a_pdf_keeps_text_as_text(tmp_path: Path) -> None:
@@ -147,13 +151,16 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
         assert box.y1 <= size[1] + 0.01
 
 
-def test_a_band_below_zero_is_inside_the_chart() -> None:
-    taus = np.array([0.5, 1, 2])
+def test_bands_below_zero_are_inside_their_charts() -> None:
+    places, values = np.array([1, 2, 3]), np.array([[-1.0, 0, 0.5]])
     with canvas(Paper()) as page:
-        axes = page.figure.subplots()
-        draw_band(axes, taus, np.array([-3.0, -1, 0]), np.ones(3), page.theme)
-        draw_curves(axes, ["energy"], TauScale(taus), np.array([[-1.0, 0, 0.5]]), page.theme)
-        assert axes.get_ylim()[0] <= -3
+        above, below = page.figure.subplots(2, 1)
+        for axes in (above, below):
+            draw_band(axes, places, np.array([-3.0, -1, 0]), np.ones(3), page.theme)
+        draw_curves(above, ["energy"], TauScale(places), values, page.theme)
+        draw_steps(below, ["regret"], places, values, page.theme, quantity="regret")
+        assert above.get_ylim()[0] <= -3
+        assert below.get_ylim()[0] <= -3
 
 
 @pytest.mark.parametrize(
@@ -167,12 +174,14 @@ def test_a_figure_that_is_too_small_is_an_error(command: tuple[str, ...]) -> Non
     assert "1 × 1 inches are too small for the figure; pass a larger --size" in done.stderr
 
 
-def test_characters_that_no_font_has_are_named() -> None:
-    notes: list[str] = []
-    with canvas(Paper(), notes.append) as page:
-        page.figure.text(0.5, 0.5, "\U00012000 and A")
-        encoded(Canvas(page.figure, page.theme, notes.append), "png")
-    assert notes in ([], ["no font on this system has \U00012000 (U+12000); the figure shows boxes instead"])
+def test_characters_that_no_font_has_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import font_manager
+
+    fonts = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    missing = "no font on this system has \U00012000 (U+12000); the figure shows boxes instead"
+    svg("compute", "\U00012000=2", "b=1", notes=f"tsoft: note: {missing}\n")
 
 
 @pytest.fixture

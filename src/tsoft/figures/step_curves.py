@@ -40,7 +40,8 @@ def draw_steps(
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     if limits is None:
-        axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
+        # A band around a curve may be lower than the curve.
+        axes.set_ylim(bottom=min(0.0, float(axes.dataLim.y0)))
     else:
         axes.set_ylim(*limits)
     set_step_axis(axes, steps, step_name)
