@@ -298,6 +298,10 @@ def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
         (("next", "the", "--ngram", BARN, "--log"), "--log has no effect on svg"),
         (("next", "the", "--ngram", BARN, "--bits"), "--bits has no effect on a figure of next"),
         (("generate", "the", "--ngram", BARN, "--digits", "3"), "--digits has no effect on svg"),
+        (("solve", "2", "1", "--top-prob", "0.6", "--show", "1"), "--show has no effect on svg"),
+        (("distill", "2", "1", "--sort"), "--sort has no effect on svg"),
+        (("sweep", "2", "1", "--sort"), "--sort has no effect on svg"),
+        (("sweep", "2", "1", "--measure", "perplexity", "--bits"), "--bits has no effect on svg"),
     ],
     ids=lambda part: part[0] if isinstance(part, tuple) else "",
 )
@@ -351,14 +355,16 @@ def test_a_figure_shows_the_rows_for_which_it_has_room(command: tuple[str, ...])
     assert height() == 3
     count = sum("row " in text for text in shown())
     assert 1 <= count <= 2
-    assert done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows; a larger --size shows more\n"
+    assert (
+        done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows of charts; a larger --size shows more\n"
+    )
 
 
 def test_a_figure_of_very_many_rows_says_how_many_it_can_show() -> None:
     done = here("compute", "--rows", "20000", "-o", "x.svg", "--size", "2x1", stdin="2 1\n" * 20000)
     assert done.stderr == (
         "tsoft: note: a figure shows at most 100 rows; the input has 20000\n"
-        "tsoft: note: the figure has room for 1 of 100 rows; a larger --size shows more\n"
+        "tsoft: note: the figure has room for 1 of 100 rows of charts; a larger --size shows more\n"
     )
 
 

@@ -40,7 +40,7 @@ def fitting_rows(page: Canvas, rows: Sequence[T], lines: float, least: float) ->
     height = page.figure.get_figheight() * 72 / (LINE * page.theme.font_size) - title_height(page.figure)
     count = max(1, int((height - FIGURE_LINES) / (least + CHART_LINES)))
     if count < len(rows):
-        page.note(f"the figure has room for {count} of {len(rows)} rows; a larger --size shows more")
+        page.note(f"the figure has room for {count} of {len(rows)} rows of charts; a larger --size shows more")
     return rows[:count]
 
 

@@ -191,18 +191,17 @@ def show_option(default: str) -> Any:
     )
 
 
+_sort = _display(
+    "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
+)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassDisplayOptions:
     """The selection and the order of the classes in a table."""
 
     show: Annotated[int | None, show_option("20"), Displayed(*FIGURE_FORMATS)] = None
-    sort: Annotated[
-        bool,
-        _display(
-            "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
-        ),
-        Displayed(*FIGURE_FORMATS),
-    ] = False
+    sort: Annotated[bool, _sort, Displayed(*FIGURE_FORMATS)] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -215,12 +214,27 @@ class DisplayOptions(ClassDisplayOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class RowDisplayOptions(DisplayOptions):
+    """The same for a command whose figure shows no classes."""
+
+    show: Annotated[int | None, show_option("20"), Displayed()] = None
+    sort: Annotated[bool, _sort, Displayed()] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LongDisplayOptions(DisplayOptions):
     """The same for a command that also has --long."""
 
     show: Annotated[int | None, show_option("20 in a table, all with --long"), Displayed("long", *FIGURE_FORMATS)] = (
         None
     )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SweepDisplayOptions(LongDisplayOptions):
+    """The same for a command whose figure always shows the most probable classes first."""
+
+    sort: Annotated[bool, _sort, Displayed()] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,9 +17,9 @@ from tsoft.options.output import (
     DiagramOptions,
     Displayed,
     FigureOptions,
-    LongDisplayOptions,
     Mean,
     OnlyIn,
+    SweepDisplayOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
@@ -120,7 +120,7 @@ def sweep(
     output: ArrayOutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
-    display: LongDisplayOptions,
+    display: SweepDisplayOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
 ) -> None:
@@ -194,7 +194,7 @@ def sweep(
         charts,
         figure,
         sweeping,
-        measured=lambda f: measure or f in ("csv", *FIGURE_FORMATS),
+        measured=lambda f: measure in (None, "entropy") and (measure or f in ("csv", *FIGURE_FORMATS)),
     )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     kept = outputs.kept_for(forms, blocks)
