@@ -11,16 +11,16 @@ from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.overlays import draw_band
 from tsoft.figures.text_lines import title_lines
-from tsoft.options.figure_taus import drawn_taus
+from tsoft.options.figure_taus import drawn_places
 from tsoft.sampling.distributions import measure_unit
 
 
 def draw(
     page: Canvas, averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None
 ) -> None:
-    taus = drawn_taus(averages.taus, page.note, log=log)
+    places = drawn_places(averages.taus, page.note, log=log)
+    taus = averages.taus[places]
     average, unit = averages.by_measure[measure], measure_unit(measure, view.bits)
-    places = np.array([np.flatnonzero(averages.taus == tau)[0] for tau in taus])
     mean, deviation = average.mean[places] / unit, average.deviation[places] / unit
     axes = page.figure.subplots()
     draw_band(axes, taus, mean - deviation, mean + deviation, page.theme)

@@ -214,7 +214,7 @@ class DisplayOptions(ClassDisplayOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RowDisplayOptions(DisplayOptions):
+class TableDisplayOptions(DisplayOptions):
     """The same for a command whose figure shows no classes."""
 
     show: Annotated[int | None, show_option("20"), Displayed()] = None

@@ -17,7 +17,7 @@ from tsoft.figures.chart_room import fitting_names
 from tsoft.figures.class_charts import draw_curves, draw_heatmap
 from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
-from tsoft.options.figure_taus import drawn_taus
+from tsoft.options.figure_taus import drawn_places
 from tsoft.sampling.distributions import Distributions, measure_unit
 
 # The name of a class takes this many lines of text if there is room. A chart has room for at least this many names.
@@ -25,7 +25,7 @@ _NAME, _FEWEST = 0.85, 6
 
 
 def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, measure: str, view: View) -> None:
-    taus = drawn_taus(results[0].taus, page.note, log=picture.is_log)
+    taus = results[0].taus[drawn_places(results[0].taus, page.note, log=picture.is_log)]
     count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
     lines = min(count + 1, len(results[0].block.names))
     has_headings = len(results) > 1
