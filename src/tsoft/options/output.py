@@ -246,6 +246,10 @@ class ResponseDisplayOptions(LongDisplayOptions):
     ] = None
 
 
+def _title(help: str) -> Any:
+    return _figure("--title", metavar="TEXT", show_default=False, help=help)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class FigureOptions:
     """The look of a figure."""
@@ -260,15 +264,15 @@ class FigureOptions:
         ),
         OnlyIn(*FIGURE_FORMATS),
     ] = ""
-    dpi: Annotated[int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch."), OnlyIn("png")] = 150
+    dpi: Annotated[
+        int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch of a png."), OnlyIn("png")
+    ] = 150
     theme: Annotated[
         Literal["light", "dark", "paper"],
         _figure("--theme", metavar="THEME", help="Colors and text: light, dark, or paper, with smaller text."),
         OnlyIn(*FIGURE_FORMATS),
     ] = "light"
-    title: Annotated[
-        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS)
-    ] = ""
+    title: Annotated[str, _title("Title of the figure."), OnlyIn(*FIGURE_FORMATS)] = ""
 
     @cached_property
     def note(self) -> Callable[[str], None]:
@@ -296,9 +300,7 @@ class FigureOptions:
 class PageFigureOptions(FigureOptions):
     """The look of a figure or a page. A page follows the reader's preference for light or dark."""
 
-    title: Annotated[
-        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)
-    ] = ""
+    title: Annotated[str, _title("Title of the figure or the page."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)] = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
