@@ -7,7 +7,6 @@ implies the format table unless a format is chosen, and any other option without
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from functools import cache, cached_property
@@ -123,7 +122,9 @@ class OutputOptions:
             return [self]
         if self.format is not None:
             raise UsageError("--format has no effect with several files; their endings select the formats")
-        if repeated := [name for name, count in Counter(self.output).items() if count > 1]:
+        # The same file may have several names.
+        places = ["-" if name == "-" else os.path.abspath(name) for name in self.output]
+        if repeated := [name for i, name in enumerate(self.output) if places[i] in places[:i]]:
             raise UsageError(f"--output {repeated[0]} is repeated; pass each file once")
         return [replace(self, output=[name]) for name in self.output]
 
