@@ -18,6 +18,7 @@ from tool import here
 pytest.importorskip("matplotlib")
 
 BARN = str(Path(__file__).parent.parent / "data" / "barn.txt")
+RESPONSE = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
 LONG = "a_label_of_sixty_characters_that_goes_on_and_on_until_the_end"
 HOSTILE = ["$x^2$", "_under", "<b>&amp;", "\x1b[31m", "[red]m[/]"]
 ESCAPED = ["$x^2$", "_under", "<b>&amp;", "\\x1b[31m", "[red]m[/]"]
@@ -64,8 +65,7 @@ def test_solve_shows_each_row_once_and_keeps_its_exit_code() -> None:
 
 
 def test_solve_of_a_response_shows_the_bounds() -> None:
-    file = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
-    [chart], [record, *_] = written("solve", "-i", file, "--top-prob", "0.5", "--rows", "1", log=True)
+    [chart], [record, *_] = written("solve", "-i", RESPONSE, "--top-prob", "0.5", "--rows", "1", log=True)
     low, high = chart.curves
     assert at(low, record["tau_low"]) == pytest.approx(0.5, abs=0.01)
     assert at(high, record["tau_high"]) == pytest.approx(0.5, abs=0.01)
@@ -87,6 +87,12 @@ def test_sample_compares_counts_with_their_expectation() -> None:
         assert chart.bars == pytest.approx(record["counts"], abs=1)
         assert f"p-value {record['p_value']:.4f}" in shown()
     assert "count, 500 draws, seed 1" in shown()
+
+
+@pytest.mark.parametrize(("size", "draws"), [("1", "1 draw"), ("1234567", "1,234,567 draws")])
+def test_sample_names_the_exact_number_of_draws(size: str, draws: str) -> None:
+    assert here("sample", "2", "1", "-n", size, "--seed", "1", "-o", "x.svg").returncode == 0
+    assert f"count, {draws}, seed 1" in shown()
 
 
 def test_sample_draws_1000_for_a_figure_and_1_for_lines() -> None:
@@ -134,7 +140,7 @@ def test_distill_shows_the_loss_of_a_student() -> None:
 def test_a_narrow_figure_of_distill_omits_the_student() -> None:
     Path("student.txt").write_text("1 1 0\n")
     done = here("distill", "2", "1", "0", "--student", "student.txt", "-o", "x.svg", "--size", "3.3x2.4")
-    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts; a wider --size shows more\n"
+    assert done.stderr == "tsoft: note: the figure has room for 2 of 3 charts side by side; a wider --size shows more\n"
     assert len(charts(Path("x.svg"), log=True)) == 2
 
 
@@ -188,7 +194,7 @@ def test_generate_draws_the_cost_of_each_text() -> None:
         assert f"{name}: {record['sequence_perplexity']:.3g}" in shown()
 
 
-def test_generate_has_the_color_of_the_strategy_for_several_texts() -> None:
+def test_generate_draws_each_of_several_texts_and_names_their_mean() -> None:
     options = ("--tau", "0.5,1", "-n", "3", "--seed", "1", "--max-tokens", "12")
     [chart], records = written("generate", "the", "--ngram", BARN, *options)
     assert len(chart.curves) == len(records) == 6
@@ -210,12 +216,31 @@ def test_a_mean_has_a_band_of_the_standard_deviation(command: tuple[str, ...], m
         assert (ends.min(), ends.max()) == pytest.approx((mean - deviation, mean + deviation), abs=2e-3)
 
 
+@pytest.mark.parametrize(
+    "command", [("sweep", "2", "1", "--tau", "1e-300,1e300"), ("anneal", "--from", "1e308", "--steps", "2")]
+)
+def test_axes_extend_to_the_limits_of_floats(command: tuple[str, ...]) -> None:
+    done = here(*command, "-o", "x.svg", "--size", "6x2")
+    assert (done.returncode, done.stderr) == (0, "")
+    ticks = [text for text in shown() if text.startswith("1e")]
+    # Two charts, or the factor of a linear axis.
+    assert ticks == (["1e-300", "1e+300"] * 2 if command[0] == "sweep" else ["1e308"])
+
+
 def test_a_mean_notes_the_temperatures_that_are_not_on_the_axis_once() -> None:
     done = here("sweep", "--mean", "2", "1", "--tau", "0", "--tau", "1", "-o", "x.svg", "-o", "x.png")
     assert done.stderr.count("the figure's axis does not show τ = 0") == 1
     done = here("sweep", "--mean", "2", "1", "--tau", "0", "--tau", "inf", "-o", "y.svg")
     assert done.returncode == 2
     assert not Path("y.svg").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--heatmap",), ("--mean",)])
+def test_temperatures_of_energies_have_their_unit(options: tuple[str, ...]) -> None:
+    done = here("sweep", "--energies", "0", "0.025", "--units", "eV", "--tau", "100,300", *options, "-o", "x.svg")
+    assert done.returncode == 0, done.stderr
+    assert "τ (K)" in shown()
+    assert "τ" not in shown()
 
 
 CLASSES = [f"{label}={i}" for i, label in enumerate(HOSTILE)]
@@ -244,12 +269,16 @@ def test_labels_are_text(command: tuple[str, ...], labels: list[str]) -> None:
         ("sweep", f"{LONG}=1", "b=2", "--title", LONG),
         ("bandit", f"{LONG}=1", "b=2", "--schedule", "all", "--runs", "5", "--steps", "20"),
         ("generate", "the", "--ngram", BARN, "--tau", "0.5,1", "-n", "2", "--greedy"),
+        ("compute", "-i", "keys.csv", "--like", "transformers,llama.cpp", "--tau", "0.5,1"),
+        ("sweep", "-i", "keys.csv", "--top-k", "2"),
+        ("sweep", "-i", RESPONSE, "--heatmap", "--rows", "1"),
     ],
     ids=lambda command: command[0],
 )
 def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
     from matplotlib.image import imread
 
+    Path("keys.csv").write_text(f"id,cat,dog\n{LONG},2,1\na key of several rather long words,0,1\n")
     done = here(*command, "-o", "x.png", "--size", "3x2", "--dpi", "60")
     assert done.returncode == 0, done.stderr
     pixels = imread("x.png")
@@ -269,6 +298,10 @@ def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
         (("next", "the", "--ngram", BARN, "--log"), "--log has no effect on svg"),
         (("next", "the", "--ngram", BARN, "--bits"), "--bits has no effect on a figure of next"),
         (("generate", "the", "--ngram", BARN, "--digits", "3"), "--digits has no effect on svg"),
+        (("solve", "2", "1", "--top-prob", "0.6", "--show", "1"), "--show has no effect on svg"),
+        (("distill", "2", "1", "--sort"), "--sort has no effect on svg"),
+        (("sweep", "2", "1", "--sort"), "--sort has no effect on svg"),
+        (("sweep", "2", "1", "--measure", "perplexity", "--bits"), "--bits has no effect on svg"),
     ],
     ids=lambda part: part[0] if isinstance(part, tuple) else "",
 )
@@ -322,12 +355,22 @@ def test_a_figure_shows_the_rows_for_which_it_has_room(command: tuple[str, ...])
     assert height() == 3
     count = sum("row " in text for text in shown())
     assert 1 <= count <= 2
-    assert done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows; a larger --size shows more\n"
+    assert (
+        done.stderr == f"tsoft: note: the figure has room for {count} of 9 rows of charts; a larger --size shows more\n"
+    )
+
+
+def test_a_figure_of_very_many_rows_says_how_many_it_can_show() -> None:
+    done = here("compute", "--rows", "20000", "-o", "x.svg", "--size", "2x1", stdin="2 1\n" * 20000)
+    assert done.stderr == (
+        "tsoft: note: a figure shows at most 100 rows; the input has 20000\n"
+        "tsoft: note: the figure has room for 1 of 100 rows of charts; a larger --size shows more\n"
+    )
 
 
 def test_temperatures_that_do_not_fit_are_fewer() -> None:
     done = here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "3.3x2.4")
-    assert "the figure has room for 3 of 8 columns; a larger --size shows more" in done.stderr
+    assert "the figure has room for 3 of 8 charts side by side; a wider --size shows more" in done.stderr
     assert [text for text in shown() if text.startswith("τ = ")] == ["τ = 1", "τ = 2", "τ = 3"]
     assert here("compute", "2", "1", "--tau", "1:8:1", "-o", "x.svg", "--size", "10x2").stderr == ""
     assert len(charts(Path("x.svg"))) == 8

@@ -13,8 +13,11 @@ from tool import here, here_in_bytes
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from tsoft.figures.canvas import Canvas, Paper, canvas, encoded  # noqa: E402
+from tsoft.figures.axes import TauScale  # noqa: E402
+from tsoft.figures.canvas import Paper, canvas, encoded  # noqa: E402
 from tsoft.figures.class_charts import Bars, draw_bars, draw_curves  # noqa: E402
+from tsoft.figures.overlays import draw_band  # noqa: E402
+from tsoft.figures.step_curves import draw_steps  # noqa: E402
 
 LONG = "a label of exactly sixty characters, for a class of its own"
 
@@ -97,14 +100,17 @@ def test_the_same_figure_has_the_same_bytes(format: str, tmp_path: Path) -> None
     for file in files:
         assert here("compute", "2", "1", "-o", str(file), "--title", "Two").returncode == 0
     assert files[0].read_bytes() == files[1].read_bytes()
+    # Two runs within a second would have the same date.
+    assert not re.search(b"CreationDate|dc:date", files[0].read_bytes())
 
 
 def test_a_png_has_the_size_and_the_resolution(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     assert here("compute", "2", "1", "-o", str(file), "--size", "5x3", "--dpi", "80").returncode == 0
-    header = file.read_bytes()[:60]
-    assert [int.from_bytes(header[i : i + 4]) for i in (16, 20)] == [400, 240]
-    assert b"pHYs" in file.read_bytes()
+    data = file.read_bytes()
+    # The width and the height in pixels, and the resolution in pixels per meter.
+    resolution = data.index(b"pHYs") + 4
+    assert [int.from_bytes(data[i : i + 4]) for i in (16, 20, resolution)] == [400, 240, round(80 / 0.0254)]
 
 
 def test_a_pdf_keeps_text_as_text(tmp_path: Path) -> None:
@@ -136,7 +142,7 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
     with canvas(Paper(size, 50, theme, "A title")) as page:
         left, right = page.figure.subplots(1, 2)
         draw_bars(left, Bars(names, probs, probs, "τ = 1"), page.theme)
-        draw_curves(right, names, taus, probs[:, np.newaxis] * np.ones(9), page.theme, log=True)
+        draw_curves(right, names, TauScale(taus), probs[:, np.newaxis] * np.ones(9), page.theme)
         encoded(page, "png")
         box = page.figure.get_tightbbox()
         assert box.x0 >= -0.01
@@ -145,18 +151,37 @@ def test_no_text_is_outside_the_figure(size: tuple[float, float], theme: str) ->
         assert box.y1 <= size[1] + 0.01
 
 
-def test_a_figure_that_is_too_small_is_an_error() -> None:
-    done = here("bandit", "1", "0", "--schedule", "all", "-f", "svg", "--size", "1x1", "--runs", "2", "--steps", "5")
+def test_bands_below_zero_are_inside_their_charts() -> None:
+    places, values = np.array([1, 2, 3]), np.array([[-1.0, 0, 0.5]])
+    with canvas(Paper()) as page:
+        above, below = page.figure.subplots(2, 1)
+        for axes in (above, below):
+            draw_band(axes, places, np.array([-3.0, -1, 0]), np.ones(3), page.theme)
+        draw_curves(above, ["energy"], TauScale(places), values, page.theme)
+        draw_steps(below, ["regret"], places, values, page.theme, quantity="regret")
+        assert above.get_ylim()[0] <= -3
+        assert below.get_ylim()[0] <= -3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("bandit", "1", "0", "--schedule", "all", "--runs", "2", "--steps", "5", "--seed", "1"), ("distill", "2", "1")],
+    ids=["no_room_for_charts", "title_cut_off"],
+)
+def test_a_figure_that_is_too_small_is_an_error(command: tuple[str, ...]) -> None:
+    done = here(*command, "-f", "svg", "--size", "1x1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 × 1 inches are too small for the figure; pass a larger --size" in done.stderr
 
 
-def test_characters_that_no_font_has_are_named() -> None:
-    notes: list[str] = []
-    with canvas(Paper(), notes.append) as page:
-        page.figure.text(0.5, 0.5, "\U00012000 and A")
-        encoded(Canvas(page.figure, page.theme, notes.append), "png")
-    assert notes in ([], ["no font on this system has \U00012000 (U+12000); the figure shows boxes instead"])
+def test_characters_that_no_font_has_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import font_manager
+
+    fonts = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    missing = "no font on this system has \U00012000 (U+12000); the figure shows boxes instead"
+    svg("compute", "\U00012000=2", "b=1", notes=f"tsoft: note: {missing}\n")
 
 
 @pytest.fixture

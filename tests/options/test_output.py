@@ -197,6 +197,7 @@ def test_each_file_has_the_format_of_its_ending() -> None:
     [
         (["-o", "a.json", "-o", "b.csv", "-f", "csv"], "--format has no effect with several files"),
         (["-o", "a.json", "-o", "a.json"], "--output a.json is repeated"),
+        (["-o", "a.json", "-o", "./a.json"], "--output ./a.json is repeated"),
         (["-o", "a.json", "-o", "b.csv", "--title", "T"], "--title has no effect on json or csv; use --format svg"),
         (["-o", "a.svg", "--dpi", "100"], "--dpi has no effect on svg; use --format png"),
         (["-o", "a.svg", "--size", "4"], "--size 4: expected width and height from 1 to 40 inches, such as 6.4x4"),

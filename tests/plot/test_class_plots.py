@@ -76,6 +76,15 @@ def test_a_heatmap_has_the_probabilities_around_their_temperatures(axes: Any) ->
     assert (bar.get_ylabel(), *bar.get_ylim()) == ("probability", 0, 1)
 
 
+def test_a_heatmap_of_one_temperature_has_a_column_around_it(axes: Any) -> None:
+    tsoft.plot.heatmap(Z, 0.7, ax=axes)
+    [mesh] = axes.collections
+    np.testing.assert_allclose(mesh.get_array()[:, 0], probs(Z, 0.7), rtol=1e-14)
+    low, high = mesh.get_coordinates()[0, :, 0]
+    assert axes.get_xlim()[0] <= low < 0.7 < high <= axes.get_xlim()[1]
+    assert high / low > 1.5
+
+
 def test_a_heatmap_of_many_classes_has_a_row_for_the_rest(axes: Any) -> None:
     tsoft.plot.heatmap(MANY, TAUS, ax=axes)
     rows = axes.collections[0].get_array()

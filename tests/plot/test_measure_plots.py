@@ -84,5 +84,7 @@ def test_the_probability_of_a_class_may_have_two_solutions(axes: Any) -> None:
 
 def test_a_target_without_a_solution_has_the_reason_in_the_title(axes: Any) -> None:
     title = tsoft.plot.solve([2, 2, 0], axes, top_prob=0.9).get_title()
+    [target] = [line for line in axes.lines if set(line.get_ydata()) == {0.9}]
+    assert axes.get_ylim()[0] < target.get_ydata()[0] < axes.get_ylim()[1]
     assert title.splitlines()[0] == "top-prob = 0.9 at no τ"
     assert "2 classes are tied at the top" in title.replace("\n", " ")

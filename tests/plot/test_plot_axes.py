@@ -133,7 +133,7 @@ def test_axes_too_small_for_a_legend_have_none() -> None:
         (lambda ax: tsoft.plot.curves([2, 1], [0, 1], ax=ax), "taus must be one or more finite numbers above 0"),
         (lambda ax: tsoft.plot.curves([2, 1], [1, np.inf], ax=ax), "taus must be one or more finite numbers above 0"),
         (lambda ax: tsoft.plot.curves([2, 1], [], ax=ax), "taus must be one or more finite numbers above 0"),
-        (lambda ax: tsoft.plot.heatmap([2, 1], 1, ax=ax), "taus must be two or more temperatures"),
+        (lambda ax: tsoft.plot.heatmap([2, 1], 0, ax=ax), "taus must be one or more finite numbers above 0"),
         (lambda ax: tsoft.plot.counts([2, 1], [1, 2, 3], ax=ax), r"each of the 2 classes, got shape \(3,\)"),
         (lambda ax: tsoft.plot.counts([2, 1], [1, -2], ax=ax), "counts must be whole numbers from 0"),
         (lambda ax: tsoft.plot.counts([2, 1], [1, 0.5], ax=ax), "counts must be whole numbers from 0"),

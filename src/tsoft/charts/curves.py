@@ -294,6 +294,15 @@ def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) ->
     return measure.replace("_", "-") + (f" ({unit})" if unit else "")
 
 
+def tau_title(ensemble: Ensemble | None) -> str:
+    """Return the title of an axis of temperatures, with the unit that those of energies have.
+
+    >>> tau_title(None)
+    'τ'
+    """
+    return f"τ ({ensemble.units[1]})" if ensemble and ensemble.units[1] else "τ"
+
+
 def measure_limits(measure: str) -> tuple[float, float] | None:
     """Return the limits of the chart of a measure: 0 and 1 for probabilities, even if mean ± standard deviation
     exceeds them; None for other measures."""

@@ -69,6 +69,15 @@ def tau_text(tau: float, unit: str = "") -> str:
     return f"τ = {'∞' if tau == float('inf') else format(tau, '.6g')} {unit}".rstrip()
 
 
+def short_tau_text(tau: float) -> str:
+    """Return a temperature as text with at most four digits, for a title.
+
+    >>> short_tau_text(0.651741), short_tau_text(float("inf"))
+    ('τ = 0.6517', 'τ = ∞')
+    """
+    return tau_text(float(f"{tau:.4g}"))
+
+
 def prob_text(prob: float, digits: int | None = None) -> str:
     """Return a probability as a short text that always shows its magnitude, or with `digits` significant
     digits; a dash for NaN.

@@ -8,13 +8,16 @@ import numpy as np
 
 from tsoft.core.interval import wilson_interval
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import set_tau_axis
+from tsoft.figures.axes import TauScale, set_tau_axis
 from tsoft.figures.figure_theme import Theme
 
-# The names of the marks in a legend, each of them beside what it belongs to.
+# The names of the marks in a legend, in its order: an interval follows its mark.
 ACCURACY, INTERVAL, OVER, UNDER = "accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident"
 CALIBRATED, ROWS, FITTED, FITTED_INTERVAL = "calibrated", "rows per bin", "fitted τ", "its 95 % interval"
 MARKS = (ACCURACY, INTERVAL, OVER, UNDER, CALIBRATED, ROWS, FITTED, FITTED_INTERVAL)
+
+# The position of inset counts, below the accuracy 0, on the scale of the accuracy.
+_BOTTOM, _HEIGHT, _MARGIN = -0.25, 0.2, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +56,10 @@ def draw_reliability(axes: Any, bars: ReliabilityBars, theme: Theme) -> None:
     style = {"color": theme.foreground, "linewidth": min(1.1, 40 / len(bars.counts)), "zorder": 2.5}
     axes.vlines(confidence, low, high, label=INTERVAL, **style)
     gaps = confidence - accuracy
-    for i, (name, has_name) in enumerate([(OVER, gaps > 0), (UNDER, gaps < 0)], start=1):
-        if has_name.any():
-            places, widths, starts = left[has_name], width[has_name], accuracy[has_name]
-            axes.bar(places, gaps[has_name], widths, starts, align="edge", color=theme.color(i), label=name)
+    for i, (name, bins) in enumerate([(OVER, gaps > 0), (UNDER, gaps < 0)], start=1):
+        if bins.any():
+            style = {"align": "edge", "color": theme.color(i), "label": name}
+            axes.bar(left[bins], gaps[bins], width[bins], accuracy[bins], **style)
     axes.plot([0, 1], [0, 1], color=theme.foreground, linewidth=0.9, linestyle=(0, (4, 2)), label=CALIBRATED)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -67,13 +70,28 @@ def draw_reliability(axes: Any, bars: ReliabilityBars, theme: Theme) -> None:
     axes.set_ylabel("accuracy")
 
 
-def draw_counts(axes: Any, bars: ReliabilityBars, top: int, theme: Theme) -> None:
+def draw_bin_counts(axes: Any, bars: ReliabilityBars, top: int, theme: Theme) -> None:
     """Draw the number of rows in each bin, below a reliability diagram. `top` is the highest number on the axis."""
     widths = np.diff(bars.edges)
     axes.bar(bars.edges[:-1], bars.counts, widths, align="edge", color=theme.muted, label=ROWS)
     axes.set_ylim(0, top)
     axes.set_yticks([top], [str(top)], va="top")
     axes.set_xlabel("confidence")
+
+
+def inset_bin_counts(axes: Any, bars: ReliabilityBars, theme: Theme) -> Any:
+    """Draw the number of rows in each bin below the bars of a reliability diagram, with the same horizontal axis.
+    Return the axes of the counts, which are inside those of the diagram, so that they need no room beside them."""
+    inset = axes.inset_axes((0, _BOTTOM, 1, _HEIGHT), transform=axes.transData)
+    draw_bin_counts(inset, bars, int(bars.counts.max()), theme)
+    inset.set_xlim(0, 1)
+    inset.set_xlabel("")
+    inset.tick_params(labelbottom=False, bottom=False)
+    for side in ("top", "right"):
+        inset.spines[side].set_visible(False)
+    inset.patch.set_visible(False)
+    axes.set_ylim(bottom=_BOTTOM - _MARGIN)
+    return inset
 
 
 def draw_nll(axes: Any, curve: NllCurve, theme: Theme) -> None:
@@ -88,4 +106,4 @@ def draw_nll(axes: Any, curve: NllCurve, theme: Theme) -> None:
         axes.plot([curve.fitted], [least], "o", color=theme.foreground, label=FITTED)
     axes.grid(axis="y")
     axes.set_ylabel("NLL")
-    set_tau_axis(axes, curve.taus, theme, log=True)
+    set_tau_axis(axes, TauScale(curve.taus), theme)

@@ -1,27 +1,16 @@
-"""The titles and the legend of one or more charts."""
+"""The titles and the axes of the charts of a grid."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tsoft.figures.axes import draw_legend
-
-# Titles that are too long are made smaller at most so many times, each time by a little more than necessary.
+# Long titles are made smaller at most this many times, each time to this share of the size that would just fit.
 _PASSES, _MARGIN = 2, 0.96
 
 
-def marks(charts: Iterable[Any], names: Sequence[str]) -> tuple[list[Any], list[str]]:
-    """Return the marks with these names in the charts, each name once and in this order, for a legend."""
-    handles: dict[str, Any] = {}
-    for axes in charts:
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
-    shown = [name for name in names if name in handles]
-    return [handles[name] for name in shown], shown
-
-
-def add_legend(figure: Any, names: Sequence[str], remark: str = "") -> None:
-    """Explain the marks with these names once for all charts, below them and below a remark about the charts."""
-    draw_legend(figure.axes[0], *marks(figure.axes, names), title=remark)
+def label_once(grid: Any) -> None:
+    """Label the horizontal axis only in the last row of a grid of charts."""
+    for axes in grid[:-1].flat:
+        axes.set_xlabel("")
 
 
 def shrink_titles(figure: Any) -> None:

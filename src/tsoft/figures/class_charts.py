@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import float_info
 from typing import Any
 
 import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.figures.axes import drawable, name_curves, name_places, set_quantity, set_tau_axis
+from tsoft.figures.axes import TauScale, name_places, set_quantity, set_tau_axis
+from tsoft.figures.curve_names import name_curves
 from tsoft.figures.figure_theme import Theme
+from tsoft.figures.text_lines import quantity_lines, title_lines
+
+# The column of a heat map with a single temperature extends to this factor of it.
+_WIDE = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +45,7 @@ def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
     # To the right of 1 is room for the numbers beside the bars.
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1.01 else "")
     axes.set_xlabel("probability")
-    axes.set_title(bars.title)
+    axes.set_title(title_lines(axes, bars.title))
     # Charts side by side share their axis, so none may make it shorter.
     others = axes.get_shared_x_axes().get_siblings(axes)
     axes.set_xlim(0, 1.25 * max(bar.get_x() + bar.get_width() for other in others for bar in other.patches))
@@ -60,58 +66,60 @@ def prob_text(prob: float) -> str:
 def draw_curves(
     axes: Any,
     names: Sequence[str],
-    taus: Array,
+    scale: TauScale,
     values: Array,
     theme: Theme,
     *,
-    log: bool,
     quantity: str = "probability",
-    tau_name: str = "τ",
 ) -> None:
     """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
-    shown = drawable(taus, log=log)
     colors = [theme.color(i) for i in range(len(names))]
     for i, (name, curve) in enumerate(zip(names, values, strict=True)):
         # A single point has no line.
-        marker = "o" if shown.sum() == 1 else None
+        marker = "o" if len(scale.taus) == 1 else None
         # Only a legend that a user of tsoft.plot adds shows this label.
         style = {"color": colors[i], "linestyle": theme.dash(i), "marker": marker}
-        axes.plot(taus[shown], curve[shown], label=visible(name), **style)
+        axes.plot(scale.taus, curve, label=visible(name), **style)
     axes.grid(axis="y")
     set_quantity(axes, quantity)
-    axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
-    set_tau_axis(axes, taus[shown], theme, log=log, name=tau_name)
+    # A band around a curve may be lower than the curve.
+    axes.set_ylim(bottom=min(0.0, float(axes.dataLim.y0)))
+    set_tau_axis(axes, scale, theme)
     if len(names) > 1:
         dashes = list(map(theme.dash, range(len(names))))
-        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors, dashes=dashes)
+        name_curves(axes, [float(curve[-1]) for curve in values], names, colors, dashes=dashes)
 
 
 def draw_heatmap(
     axes: Any,
     names: Sequence[str],
-    taus: Array,
+    scale: TauScale,
     probs: Array,
     theme: Theme,
     *,
-    log: bool,
     quantity: str = "probability",
 ) -> None:
     """Draw the probabilities as colors: a row for each class. `probs` has the shape (names, taus)."""
-    shown = drawable(taus, log=log)
     # Viewers of SVG and PDF show gaps between cells without edges.
     style = {"cmap": "cividis", "vmin": 0, "vmax": 1, "edgecolors": "face", "linewidth": 0.8}
-    image = axes.pcolormesh(_edges(taus[shown], log), np.arange(len(names) + 1), probs[:, shown], **style)
+    image = axes.pcolormesh(_edges(scale), np.arange(len(names) + 1), probs, **style)
     axes.set_ylim(len(names), 0)
     name_places(axes, np.arange(len(names)) + 0.5, names)
-    set_tau_axis(axes, taus[shown], theme, log=log)
-    colorbar = axes.get_figure().colorbar(image, ax=axes, label=quantity)
+    set_tau_axis(axes, scale, theme)
+    lines, size = quantity_lines(axes, quantity)
+    colorbar = axes.get_figure().colorbar(image, ax=axes)
+    colorbar.set_label(lines, fontsize=size)
     # To the right of the bar, the label would be beside that of the next chart.
     colorbar.ax.yaxis.set_label_position("left")
 
 
-def _edges(taus: Array, log: bool) -> Array:
-    """Return the edges of the columns of a heat map: the middles between the temperatures."""
-    places = np.log(taus) if log else taus
+def _edges(scale: TauScale) -> Array:
+    """Return the edges of the columns of a heat map: the middles between the temperatures, and the first and the last
+    temperature. A single column extends around its temperature."""
+    if len(scale.taus) == 1:
+        tau = float(scale.taus[0])
+        return np.array([tau / _WIDE, min(tau * _WIDE, float_info.max)])
+    places = np.log(scale.taus) if scale.log else scale.taus
     middles = (places[:-1] + places[1:]) / 2
     edges = np.concatenate([places[:1], middles, places[-1:]])
-    return np.exp(edges) if log else edges
+    return np.exp(edges) if scale.log else edges

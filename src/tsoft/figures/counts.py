@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import draw_legend, height_of, name_places
+from tsoft.figures.axes import name_places
+from tsoft.figures.chart_room import height_of
+from tsoft.figures.figure_legend import draw_legend
 from tsoft.figures.figure_theme import Theme
 
 # The name of the expected counts in a legend.
@@ -16,13 +18,26 @@ EXPECTED = "expected ± 2 standard errors"
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """The names of classes with their counts, their expected counts, and the standard errors of the counts, (n,)
-    each."""
+    """The names of all classes, or of some and a rest, with their counts and their expected counts, (n,) each."""
 
     names: Sequence[str]
     counts: Array
     expected: Array
-    errors: Array
+
+    @property
+    def errors(self) -> Array:
+        """The standard errors of the counts, (n,): the standard deviations of binomial distributions."""
+        shares = self.expected / self.expected.sum()
+        return np.asarray(np.sqrt(self.expected * np.maximum(1 - shares, 0)))
+
+
+def draws_text(size: int) -> str:
+    """Return a number of draws as text.
+
+    >>> draws_text(1), draws_text(1234567)
+    ('1 draw', '1,234,567 draws')
+    """
+    return f"{size:,} draw{'s' * (size != 1)}"
 
 
 def draw_count_legend(axes: Any, theme: Theme, name: str) -> None:

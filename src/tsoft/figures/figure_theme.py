@@ -13,8 +13,8 @@ DASHES = ("-", "--", ":", "-.")
 
 @dataclass(frozen=True)
 class Theme:
-    """The colors of the background, of the text and lines, and of what is less important; the `colors` of curves; and
-    the size of the text in points."""
+    """The colors of the background, of text and lines (`foreground`), of secondary lines (`muted`), and of curves
+    (`colors`, in their order); and the size of the text in points."""
 
     background: str
     foreground: str
@@ -27,6 +27,7 @@ class Theme:
         return self.colors[i % len(self.colors)]
 
     def dash(self, i: int) -> str:
+        """The line style of curve i."""
         return DASHES[i // len(self.colors) % len(DASHES)]
 
     @property

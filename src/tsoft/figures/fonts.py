@@ -1,4 +1,4 @@
-"""The fonts that have the characters of a figure."""
+"""The fonts for the characters of a figure."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-# The font that matplotlib brings.
+# The font that comes with matplotlib.
 DEFAULT = "DejaVu Sans"
 # A message names at most this many characters.
 _NAMED = 5
@@ -71,7 +71,7 @@ def _add_new_fonts() -> None:
 
     known = {entry.fname for entry in _manager().ttflist}
     for path in sorted(set(findSystemFonts()) - known):
-        # A file that is no font that matplotlib can read raises one of several errors.
+        # For a file that is not a font, matplotlib raises one of several errors.
         with suppress(Exception):
             _manager().addfont(path)
 

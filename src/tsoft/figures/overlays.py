@@ -1,21 +1,26 @@
-"""What is drawn with a curve: a band, a target, a span and marks."""
+"""Additions to a curve: a band, a target, a range of the axis, and marks with texts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import CHARACTER, LINE, height_of, name_curves, width_of
+from tsoft.figures.chart_room import CHARACTER, LINE, height_of, width_of
+from tsoft.figures.curve_names import name_curves
 from tsoft.figures.figure_theme import Theme
 
-# How much of what is behind a band shows.
+# The opacity of a band.
 _ALPHA = 0.2
+# The room above a target, relative to the height of the axis.
+_TOP = 0.05
 # The texts of marks are in a chart only if they take at most this part of its height.
 _HIGHEST_LINE = 0.4
 # The distance of such a text in points, and the width of what is to the left and right of the chart, in font sizes.
 _OFFSET, _BESIDE_CHART = 6, 11
+# The text of a solution extends to about this factor of its temperature.
+_BESIDE = 1.5
 
 
 def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *, color: int = 0) -> None:
@@ -25,9 +30,12 @@ def draw_band(axes: Any, places: Array, low: Array, high: Array, theme: Theme, *
 
 
 def draw_target(axes: Any, value: float, name: str, theme: Theme) -> None:
-    """Draw the horizontal line of a target, with its name at the right."""
+    """Draw the horizontal line of a target, with its name at the right. The axis extends to a target that is above
+    it."""
     axes.axhline(value, color=theme.color(1), linewidth=1.2, linestyle="--")
-    axes.autoscale_view()
+    low, high = axes.get_ylim()
+    if value > high:
+        axes.set_ylim(top=value + _TOP * (value - low))
     name_curves(axes, [value], [name], [theme.color(1)])
 
 
@@ -44,6 +52,16 @@ class Mark:
     value: float
     text: str
     falls: bool
+
+
+def solution_marks(
+    taus: Array, values: Array, solutions: Array, target: float, text: Callable[[float], str]
+) -> list[Mark]:
+    """Return the marks of the solutions at which a curve, whose `taus` and `values` are (k,), reaches a target, except
+    those outside the curve. `text` returns the text of a temperature."""
+    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])]
+    falls = np.interp(inside * _BESIDE, taus, values) < target
+    return [Mark(tau, target, text(tau), fall) for tau, fall in zip(inside.tolist(), falls.tolist(), strict=True)]
 
 
 def draw_marks(axes: Any, marks: Sequence[Mark], theme: Theme) -> None:

@@ -1,4 +1,4 @@
-"""Curves over steps: of the same steps, or each with its number of steps."""
+"""Curves over steps: all over the same steps, or of different lengths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.figures.axes import draw_legend, fitting_names, name_curves, set_quantity, set_step_axis
+from tsoft.figures.axes import set_quantity, set_step_axis
+from tsoft.figures.chart_room import fitting_names
+from tsoft.figures.curve_names import name_curves
+from tsoft.figures.figure_legend import draw_legend
 from tsoft.figures.figure_theme import Theme
 
 # More curves than these are too many to follow each of them.
@@ -37,7 +40,8 @@ def draw_steps(
     axes.grid(axis="y")
     set_quantity(axes, quantity)
     if limits is None:
-        axes.set_ylim(bottom=min(0.0, float(np.nanmin(known, initial=0))))
+        # A band around a curve may be lower than the curve.
+        axes.set_ylim(bottom=min(0.0, float(axes.dataLim.y0)))
     else:
         axes.set_ylim(*limits)
     set_step_axis(axes, steps, step_name)
@@ -80,12 +84,13 @@ def draw_paths(axes: Any, paths: Sequence[Path], theme: Theme, *, quantity: str,
     colors = [theme.color(i) for i in range(len(paths))]
     end = {"marker": "o", "markersize": 3.5, "markevery": [-1], "clip_on": False}
     pale = {"alpha": 0.3, "linewidth": 0.6}
+    crowded = is_crowded(paths)
     for i, path in enumerate(paths):
         style = {"color": colors[i], "linestyle": theme.dash(i)}
         for curve in path.curves:
             known = [value if isfinite(value) else nan for value in curve]
-            axes.plot(known, **({"color": colors[i], **pale} if is_crowded(paths) else {**style, **end}))
-        if is_crowded(paths):
+            axes.plot(known, **({"color": colors[i], **pale} if crowded else {**style, **end}))
+        if crowded:
             axes.plot([0, fmean(len(curve) - 1 for curve in path.curves)], [0, path.end], **style, **end)
     axes.grid(axis="y")
     set_quantity(axes, quantity)

@@ -1,4 +1,4 @@
-"""The figure of distributions: a line of bar charts for each row, one chart for each temperature and chain."""
+"""The figure of distributions: for each input row a row of bar charts, one for each temperature and chain."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,10 +7,12 @@ import numpy as np
 
 from tsoft.charts.distribution_table import column_styles
 from tsoft.charts.view import ClassSelection, View
-from tsoft.figures.axes import fitting_columns, fitting_names, label_once
+from tsoft.figures.axes import set_row_name
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
+from tsoft.figures.chart_room import fitting_names
 from tsoft.figures.class_charts import Bars, draw_bars
-from tsoft.options.figure_rows import fitting_rows, heading
+from tsoft.options.figure_rows import fitting_columns, fitting_rows, heading
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # A bar is this many lines of text high if there is room, and a chart has room for at least this many bars.
@@ -22,12 +24,7 @@ Row = Sequence[Distributions]
 def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
     """Draw the rows, each with the results of one or more chains, which have the same temperatures."""
     count = sum(len(result.taus) for result in rows[0])
-    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
-    if columns < count:
-        page.note(
-            f"the figure has room for {columns} of {count} columns; a larger --size shows more, and tsoft sweep "
-            "draws curves over τ"
-        )
+    columns = fitting_columns(page, count, hint=", and tsoft sweep draws curves over τ")
     has_headings = len(rows) > 1
     rows = rows_of_bars(page, rows, view)
     grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")
@@ -36,7 +33,7 @@ def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
         for ax, chart in zip(axes, _charts(results, selection), strict=False):
             draw_bars(ax, chart, page.theme)
         if has_headings:
-            axes[0].set_ylabel(heading(results[0].block))
+            set_row_name(axes[0], heading(results[0].block))
     label_once(grid)
 
 
@@ -67,7 +64,7 @@ def _charts(results: Row, selection: ClassSelection) -> Iterator[Bars]:
     """Yield the charts of a row."""
     names = selection.labels(results[0].block.names)
     for result, styles in zip(results, column_styles(results), strict=True):
-        # An unknown probability is from 0 to 1.
+        # An unknown probability can be anything from 0 to 1.
         low, high = (np.nan_to_num(bound[:, 0], nan=limit) for bound, limit in zip(result.bounds, (0, 1), strict=True))
         for t, style in enumerate(styles):
             yield Bars(names, selection.values(low[t]), np.minimum(selection.values(high[t]), 1), style.header)

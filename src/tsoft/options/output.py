@@ -7,7 +7,6 @@ implies the format table unless a format is chosen, and any other option without
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from functools import cache, cached_property
@@ -123,7 +122,9 @@ class OutputOptions:
             return [self]
         if self.format is not None:
             raise UsageError("--format has no effect with several files; their endings select the formats")
-        if repeated := [name for name, count in Counter(self.output).items() if count > 1]:
+        # The same file may have several names.
+        places = ["-" if name == "-" else os.path.abspath(name) for name in self.output]
+        if repeated := [name for i, name in enumerate(self.output) if places[i] in places[:i]]:
             raise UsageError(f"--output {repeated[0]} is repeated; pass each file once")
         return [replace(self, output=[name]) for name in self.output]
 
@@ -191,18 +192,17 @@ def show_option(default: str) -> Any:
     )
 
 
+_sort = _display(
+    "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
+)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassDisplayOptions:
     """The selection and the order of the classes in a table."""
 
     show: Annotated[int | None, show_option("20"), Displayed(*FIGURE_FORMATS)] = None
-    sort: Annotated[
-        bool,
-        _display(
-            "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
-        ),
-        Displayed(*FIGURE_FORMATS),
-    ] = False
+    sort: Annotated[bool, _sort, Displayed(*FIGURE_FORMATS)] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -215,6 +215,14 @@ class DisplayOptions(ClassDisplayOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class TableDisplayOptions(DisplayOptions):
+    """The same for a command whose figure shows no classes."""
+
+    show: Annotated[int | None, show_option("20"), Displayed()] = None
+    sort: Annotated[bool, _sort, Displayed()] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LongDisplayOptions(DisplayOptions):
     """The same for a command that also has --long."""
 
@@ -224,12 +232,23 @@ class LongDisplayOptions(DisplayOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class SweepDisplayOptions(LongDisplayOptions):
+    """The same for a command whose figure always shows the most probable classes first."""
+
+    sort: Annotated[bool, _sort, Displayed()] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ResponseDisplayOptions(LongDisplayOptions):
     """The same for a command that also writes pages."""
 
     show: Annotated[
         int | None, show_option("20 in a table, all with --long"), Displayed("long", *FIGURE_FORMATS, PAGE_FORMAT)
     ] = None
+
+
+def _title(help: str) -> Any:
+    return _figure("--title", metavar="TEXT", show_default=False, help=help)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -246,15 +265,15 @@ class FigureOptions:
         ),
         OnlyIn(*FIGURE_FORMATS),
     ] = ""
-    dpi: Annotated[int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch."), OnlyIn("png")] = 150
+    dpi: Annotated[
+        int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch of a png."), OnlyIn("png")
+    ] = 150
     theme: Annotated[
         Literal["light", "dark", "paper"],
         _figure("--theme", metavar="THEME", help="Colors and text: light, dark, or paper, with smaller text."),
         OnlyIn(*FIGURE_FORMATS),
     ] = "light"
-    title: Annotated[
-        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS)
-    ] = ""
+    title: Annotated[str, _title("Title of the figure."), OnlyIn(*FIGURE_FORMATS)] = ""
 
     @cached_property
     def note(self) -> Callable[[str], None]:
@@ -282,9 +301,7 @@ class FigureOptions:
 class PageFigureOptions(FigureOptions):
     """The look of a figure or a page. A page follows the reader's preference for light or dark."""
 
-    title: Annotated[
-        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)
-    ] = ""
+    title: Annotated[str, _title("Title of the figure or the page."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)] = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -473,7 +490,7 @@ def write(
     from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.step import ChainError
 
-    # Before the file is opened: a wrong size is not the result's fault.
+    # A wrong --size is an error before the file exists.
     paper = figure.paper if format in FIGURE_FORMATS else None
     with open_output(output.file, encoding(format, output)) as out:
         try:

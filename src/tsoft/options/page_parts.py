@@ -1,4 +1,4 @@
-"""The parts that all pages of texts share: the colors with their legend, and how tokens and probabilities look."""
+"""The parts that all pages of texts share: the colors with their legend, the names of tokens, and probabilities."""
 
 from collections.abc import Iterable, Mapping
 

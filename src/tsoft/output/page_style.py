@@ -11,8 +11,11 @@ _LEVELS = (0, 95, 135, 175, 215, 255)
 
 @dataclass(frozen=True)
 class Scheme:
-    """The colors of the paper, the text, what is less important, and lines. A token's paper has this `share` of its
-    color, so little that the contrast to the text is at least 7, the highest level (AAA) of WCAG 2.2."""
+    """The colors of the background (`paper`), of text (`ink`), of secondary text (`muted`) and of lines (`line`).
+
+    The background of a token is a mix of the paper and this `share` of the token's color. The share is so small that
+    the contrast to the text is at least 7, the highest level (AAA) of WCAG 2.2.
+    """
 
     paper: Rgb
     ink: Rgb
@@ -21,7 +24,7 @@ class Scheme:
     share: float
 
     def tint(self, color: int) -> Rgb:
-        """The paper of a token with this color of the 256-color table."""
+        """Return the background of a token with this color of the 256-color table."""
         pairs = zip(self.paper, rgb(color), strict=True)
         red, green, blue = (round(paper + self.share * (hue - paper)) for paper, hue in pairs)
         return red, green, blue

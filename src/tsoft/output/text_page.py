@@ -18,7 +18,7 @@ _HINT = (
     "Click it to keep and scroll them.\n"
     "Tab and Shift+Tab move from token to token."
 )
-# A line break shows a sign, which is no part of the text.
+# A line break has a visible sign, which is not part of the text.
 _LINE_BREAK = "<i></i>\n"
 
 
@@ -34,8 +34,8 @@ class PageAlternative:
 @dataclass(frozen=True)
 class PageToken:
     """A token of a text: the `text` that it adds, and what its tooltip shows: its `name`, `details` such as its
-    probability and its rank, and its `alternatives` under a `heading`. `heat` is the number of its color, None for a
-    token without one."""
+    probability and its rank, and its `alternatives` under a `heading`. `heat` is the index of its color; a
+    token with None has no color."""
 
     text: str
     name: str

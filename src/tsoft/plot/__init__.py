@@ -2,7 +2,7 @@
 
 Each function draws onto the axes `ax`, by default onto those of a new figure of pyplot, which a notebook shows, and
 returns them. Colors and fonts are those of matplotlib's settings. Labels are text: a `$` does not start a formula.
-After an error, the axes have nothing half drawn.
+An error leaves the axes as they were.
 
     bars         the probabilities of the classes, as bars
     curves       the probabilities over the temperature

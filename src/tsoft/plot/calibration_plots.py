@@ -90,13 +90,12 @@ def reliability(
     report = measure_reliability(logits, targets, tau, bins=bins, resamples=resamples, rng=rng)
     with drawing(ax) as (axes, theme):
         from tsoft.features.calibrate.figure import reliability_bars, report_title
-        from tsoft.figures.bin_counts import draw_bin_counts
-        from tsoft.figures.calibration_diagrams import MARKS, draw_reliability
-        from tsoft.figures.chart_grid import marks
+        from tsoft.figures.calibration_diagrams import MARKS, draw_reliability, inset_bin_counts
+        from tsoft.figures.figure_legend import marks
 
         bars = reliability_bars(report.equal_width)
         draw_reliability(axes, bars, theme)
-        below = draw_bin_counts(axes, bars, theme)
+        below = inset_bin_counts(axes, bars, theme)
         fit_title(axes, report_title(report))
         handles, names = marks([axes, below], MARKS)
         add_legend(axes, handles, list(map(_short, names)))
@@ -148,10 +147,10 @@ def nll(logits: ArrayLike, targets: ArrayLike, ax: Axes | None = None) -> Axes:
     """
     fit, rows = fit_temperature(logits, targets), validate_examples(logits, targets)
     with drawing(ax) as (axes, theme):
-        from tsoft.features.calibrate.figure import fit_title as nll_title
+        from tsoft.features.calibrate.figure import nll_title
         from tsoft.features.calibrate.nll_curve import FIGURE_POINTS, curve_taus
         from tsoft.figures.calibration_diagrams import MARKS, NllCurve, draw_nll
-        from tsoft.figures.chart_grid import marks
+        from tsoft.figures.figure_legend import marks
 
         grid = np.sort(curve_taus(fit.tau, summarize(lambda: [rows]), FIGURE_POINTS))
         values = score_rows(lambda: [rows], grid, 1).nll

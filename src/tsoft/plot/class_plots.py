@@ -127,12 +127,13 @@ def curves(
     names = names_of(labels, len(z))
     with drawing(ax) as (axes, theme):
         from tsoft.charts.curves import MAX_CURVES
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_curves
 
         probs = softmax(z, grid)
         selection = most_probable(z, probs.max(0), MAX_CURVES)
         shown, first = selection.labels(names, "{} more"), len(axes.lines)
-        draw_curves(axes, shown, grid, selection.values(probs).T, theme, log=True)
+        draw_curves(axes, shown, TauScale(grid), selection.values(probs).T, theme)
         place_names(axes, shown, axes.lines[first : first + len(shown)])
     return axes
 
@@ -171,8 +172,8 @@ def heatmap(
     LogitsError
         If the row contains NaN or +inf, or only masked classes.
     ValueError
-        If the logits are not one row, the number of labels is not that of the classes, or there are not at least two
-        temperatures, all of them above 0 and finite.
+        If the logits are not one row, the number of labels is not that of the classes, or a temperature is 0, inf or
+        out of range.
 
     Examples
     --------
@@ -191,14 +192,13 @@ def heatmap(
     """
     z, grid = one_row(logits), tau_grid(taus)
     names = names_of(labels, len(z))
-    if len(grid) < 2:
-        raise ValueError("taus must be two or more temperatures, because a single one has no width")
     with drawing(ax) as (axes, theme):
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_heatmap
 
         probs = softmax(z, grid)
         selection = most_probable(z, probs.max(0), MAX_CLASSES)
-        draw_heatmap(axes, selection.labels(names), grid, selection.values(probs).T, theme, log=True)
+        draw_heatmap(axes, selection.labels(names), TauScale(grid), selection.values(probs).T, theme)
         shorten_names(axes)
     return axes
 
@@ -268,17 +268,15 @@ def counts(
     names, drawn = names_of(labels, len(z)), _draws(counts, len(z))
     with drawing(ax) as (axes, theme):
         from tsoft.charts.style import prob_text, tau_text
-        from tsoft.figures.counts import Counts, draw_counts
+        from tsoft.figures.counts import Counts, draw_counts, draws_text
 
         probs, size = softmax(z, temperature), drawn.sum(dtype=np.float64)
         selection = most_probable(z, probs, MAX_CLASSES)
-        expected = size * selection.values(probs)
-        errors = np.sqrt(expected * np.maximum(1 - expected / size, 0))
-        values = Counts(selection.labels(names), selection.values(drawn), expected, errors)
+        values = Counts(selection.labels(names), selection.values(drawn), size * selection.values(probs))
         draw_counts(axes, values, theme, name="count")
         p_value = _p_value(drawn, probs)
         tested = "–" if p_value is None else prob_text(p_value)
-        fit_title(axes, f"{tau_text(temperature)}, {size:,.0f} draws\np-value {tested}")
+        fit_title(axes, f"{tau_text(temperature)}, {draws_text(int(size))}\np-value {tested}")
         add_legend(axes, *axes.get_legend_handles_labels())
         shorten_names(axes)
     return axes

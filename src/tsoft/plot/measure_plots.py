@@ -26,10 +26,6 @@ QUANTITIES = {
     "margin": "probability",
     "varentropy": "varentropy (nats²)",
 }
-# The curve of a solution reaches temperatures this many times colder and hotter than the solutions.
-REACH, POINTS = 30.0, 121
-# The text of a solution extends to about this factor of its temperature.
-_BESIDE = 1.5
 
 
 def measures(
@@ -89,13 +85,14 @@ def measures(
         raise ValueError(f"{' and '.join(chosen)} have different units; draw each of them onto its own axes")
     values = np.stack([getattr(core, name)(z, grid) for name in chosen])
     with drawing(ax) as (axes, theme):
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_curves
 
         quantity, first = quantities.pop(), len(axes.lines)
         shown = [name.replace("_", "-") for name in chosen]
         if len(chosen) == 1 and quantity == "probability":
             quantity = shown[0]
-        draw_curves(axes, shown, grid, values, theme, log=True, quantity=quantity)
+        draw_curves(axes, shown, TauScale(grid), values, theme, quantity=quantity)
         place_names(axes, shown, axes.lines[first : first + len(shown)])
     return axes
 
@@ -170,34 +167,24 @@ def solve(
     taus = solutions.taus[~np.isnan(solutions.taus)]
     with drawing(ax) as (axes, theme):
         from tsoft.charts.curves import surrounding_taus
+        from tsoft.charts.style import short_tau_text
+        from tsoft.features.solve.chart import POINTS, REACH
+        from tsoft.figures.axes import TauScale
         from tsoft.figures.class_charts import draw_curves
-        from tsoft.figures.overlays import Mark, draw_marks, draw_target
+        from tsoft.figures.overlays import draw_marks, draw_target, solution_marks
 
         name = measure.replace("_", "-") if index is None else f"probability of class {index}"
         grid = surrounding_taus(taus, REACH, POINTS)
         values = softmax(z, grid)[:, index] if measure == "prob" else getattr(core, measure)(z, grid)
         quantity = QUANTITIES[measure] if measure in ("entropy", "perplexity") else name
-        draw_curves(axes, [name], grid, values[np.newaxis], theme, log=True, quantity=quantity)
-        inside = taus[(grid[0] <= taus) & (taus <= grid[-1])]
-        falls = np.interp(inside * _BESIDE, grid, values) < target
-        draw_marks(
-            axes,
-            [Mark(tau, target, _short(tau), bool(fall)) for tau, fall in zip(inside.tolist(), falls, strict=True)],
-            theme,
-        )
+        draw_curves(axes, [name], TauScale(grid), values[np.newaxis], theme, quantity=quantity)
+        draw_marks(axes, solution_marks(grid, values, taus, target, short_tau_text), theme)
         first = len(axes.lines)
         draw_target(axes, target, f"target {target:g}", theme)
         place_names(axes, [f"target {target:g}"], axes.lines[first:])
-        answer = " and ".join(map(_short, taus.tolist())) or f"no τ\n{solutions.reason}"
+        answer = " and ".join(map(short_tau_text, taus.tolist())) or f"no τ\n{solutions.reason}"
         fit_title(axes, f"{name} = {target:g} at {answer}")
     return axes
-
-
-def _short(tau: float) -> str:
-    """Return a temperature with as many digits as a title has room for."""
-    from tsoft.charts.style import tau_text
-
-    return tau_text(float(f"{tau:.4g}"))
 
 
 def _known(names: list[str]) -> list[str]:

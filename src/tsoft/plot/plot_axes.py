@@ -1,5 +1,5 @@
-"""The axes that tsoft.plot draws onto: given ones or new ones, which stay as they were if an error occurs, and the
-room in them for names and legends."""
+"""The axes that tsoft.plot draws onto, given or new, which an error leaves as they were; and the room in them for names
+and legends."""
 
 # Signatures in help() show the names of the types.
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from tsoft.errors import shortened
-from tsoft.figures.axes import wrapped
+from tsoft.figures.text_lines import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

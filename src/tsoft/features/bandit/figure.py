@@ -8,10 +8,10 @@ from tsoft.charts.curves import MAX_STEPS
 from tsoft.charts.style import evenly_spaced
 from tsoft.features.bandit.chart import smoothed
 from tsoft.features.bandit.simulation import Exploration
-from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.overlays import draw_band
 from tsoft.figures.step_curves import draw_step_legend, draw_steps
+from tsoft.figures.text_lines import title_lines
 
 
 def draw(page: Canvas, explorations: Sequence[Exploration]) -> None:

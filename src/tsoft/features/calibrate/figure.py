@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from math import isnan, nan
 from typing import Any
 
-from tsoft.charts.style import tau_text
+from tsoft.charts.style import short_tau_text
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.chart import TOO_FAVORABLE
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.figures.axes import LINE, title_height
-from tsoft.figures.calibration_diagrams import MARKS, NllCurve, ReliabilityBars, draw_counts, draw_nll, draw_reliability
+from tsoft.figures.calibration_diagrams import (
+    MARKS,
+    NllCurve,
+    ReliabilityBars,
+    draw_bin_counts,
+    draw_nll,
+    draw_reliability,
+)
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.chart_grid import add_legend, shrink_titles
+from tsoft.figures.chart_grid import shrink_titles
+from tsoft.figures.chart_room import LINE, title_height
 from tsoft.figures.class_charts import prob_text
+from tsoft.figures.figure_legend import draw_mark_legend
 from tsoft.figures.figure_theme import Theme
 
 # The heights of a reliability diagram and of the counts below it, and the widths of two diagrams and of the NLL.
@@ -42,7 +50,7 @@ def draw(page: Canvas, calibration: Calibration) -> None:
         _draw_fit(page.figure.add_subplot(places[1]), calibration, page.theme)
     else:
         page.note("the figure has no room for the NLL over τ; a wider --size shows it")
-    add_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
+    draw_mark_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
     shrink_titles(page.figure)
 
 
@@ -59,7 +67,7 @@ def _fitting_lines(page: Canvas, measured: Sequence[MeasuredRows]) -> Sequence[M
 def _draw_fit(axes: Any, calibration: Calibration, theme: Theme) -> None:
     curve = _nll_curve(calibration)
     draw_nll(axes, curve, theme)
-    axes.set_title(fit_title(curve))
+    axes.set_title(nll_title(curve))
     axes.set_ylabel(f"NLL, {calibration.measured[0].data} data")
 
 
@@ -72,21 +80,16 @@ def report_title(report: Report, after_tau: str = ": ", after_ece: str = ", ") -
     temperature and the ECE."""
     chance = report.equal_width.chance
     by_chance = f"{after_ece}by chance {prob_text(chance.mean)}" if chance.is_simulated else ""
-    return f"{_tau(report.tau)}{after_tau}NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
+    return f"{short_tau_text(report.tau)}{after_tau}NLL {report.nll:.3g}\nECE {prob_text(report.ece)}{by_chance}"
 
 
-def fit_title(curve: NllCurve) -> str:
+def nll_title(curve: NllCurve) -> str:
     """Return the fitted temperature and, in a second line, its interval."""
-    title = f"fitted {_tau(curve.fitted)}"
+    title = f"fitted {short_tau_text(curve.fitted)}"
     if isnan(curve.low):
         return title
-    low, high = (_tau(end).removeprefix("τ = ") for end in (curve.low, curve.high))
+    low, high = (short_tau_text(end).removeprefix("τ = ") for end in (curve.low, curve.high))
     return f"{title}\n95 %: {low} to {high}"
-
-
-def _tau(tau: float) -> str:
-    """Return a temperature with as many digits as fit into a title."""
-    return tau_text(float(f"{tau:.4g}"))
 
 
 def _draw_rows(
@@ -101,7 +104,7 @@ def _draw_rows(
         draw_reliability(diagram, bars, page.theme)
         diagram.set_title(f"{measured.data}, {report_title(report, *breaks)}")
         counts = page.figure.add_subplot(lower, sharex=diagram)
-        draw_counts(counts, bars, top, page.theme)
+        draw_bin_counts(counts, bars, top, page.theme)
         diagram.set_xlabel("")
         diagram.tick_params(labelbottom=False, labelleft=column == 0)
         counts.tick_params(labelbottom=is_last, labelleft=column == 0)

@@ -9,11 +9,12 @@ from tsoft.core.softmax import Array
 from tsoft.features.compare.chart import acceptance_curves
 from tsoft.features.compare.rows import ComparisonSettings
 from tsoft.features.compare.summary import ComparisonSummary
-from tsoft.figures.axes import title_lines
+from tsoft.figures.axes import TauScale
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.overlays import draw_band
-from tsoft.options.figure_taus import drawn_taus
+from tsoft.figures.text_lines import title_lines
+from tsoft.options.figure_taus import drawn_places
 
 _BINS = 20
 
@@ -22,12 +23,12 @@ def draw(page: Canvas, summary: ComparisonSummary, settings: ComparisonSettings)
     """Draw the acceptance rates over τ on the left. On the right, draw a histogram of the total variation over the rows
     at the temperature nearest to 1."""
     left, right = page.figure.subplots(1, 2, width_ratios=(3, 2))
-    taus = np.unique(drawn_taus(settings.taus, page.note, log=True))
-    places = np.array([np.flatnonzero(settings.taus == tau)[0] for tau in taus])
+    places = drawn_places(settings.taus, page.note, log=True)
+    taus = settings.taus[places]
     names, values = acceptance_curves(summary)
     if summary.is_partial:
         draw_band(left, taus, values[0, places], values[1, places], page.theme)
-    draw_curves(left, names, taus, values[:, places], page.theme, log=True, quantity="mean acceptance")
+    draw_curves(left, names, TauScale(taus), values[:, places], page.theme, quantity="mean acceptance")
     left.set_ylim(0, 1)
     nearest = int(places[abs(np.log(taus)).argmin()])
     _draw_histogram(right, summary.bounds["total_variation"][:, nearest], page, is_partial=summary.is_partial)

@@ -10,7 +10,7 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
 from tsoft.options.numbers import share
-from tsoft.options.output import DiagramOptions, DisplayOptions, FigureOptions, Mean, RecordOutputOptions
+from tsoft.options.output import DiagramOptions, FigureOptions, Mean, RecordOutputOptions, TableDisplayOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def distill(
     fields: TargetFieldOptions,
     temperatures: TeacherTemperatures,
     output: RecordOutputOptions,
-    display: DisplayOptions,
+    display: TableDisplayOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
 ) -> None:

@@ -7,10 +7,12 @@ import numpy as np
 
 from tsoft.features.distill.chart import MEASURE_NAMES, Curves, charted_taus, teacher_curves
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.figures.axes import NARROWEST_CURVES, fitting_columns, label_once, title_lines
+from tsoft.figures.axes import TauScale, set_row_name
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
 from tsoft.figures.class_charts import draw_curves
-from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
+from tsoft.figures.text_lines import title_lines
+from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, NARROWEST_CURVES, fitting_columns, fitting_rows, heading
 
 # The measures of a student's loss that a chart has room for.
 _LOSSES = ("kl", "kl_tau2", "loss")
@@ -21,9 +23,7 @@ def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
     has_headings = len(distillations) > 1
     distillations = fitting_rows(page, distillations, HEIGHT, LEAST_HEIGHT)
     charted = [teacher_curves(each) + _student_curves(each) for each in distillations]
-    columns = min(len(charted[0]), fitting_columns(page.figure, page.theme.font_size, NARROWEST_CURVES))
-    if columns < len(charted[0]):
-        page.note(f"the figure has room for {columns} of {len(charted[0])} charts; a wider --size shows more")
+    columns = fitting_columns(page, len(charted[0]), NARROWEST_CURVES)
     grid = page.figure.subplots(len(charted), columns, squeeze=False)
     for line, charts, each in zip(grid, charted, distillations, strict=True):
         taus = charted_taus(each)
@@ -31,12 +31,12 @@ def draw(page: Canvas, distillations: Sequence[Distillation]) -> None:
             page.note(f"row {each.block.first_row}: every other class is masked, so the figure shows no information")
         for axes, curves in zip(line, charts[:columns], strict=True):
             values = np.where(np.isfinite(curves.values), curves.values, np.nan)
-            draw_curves(axes, curves.names, taus, values, page.theme, log=True, quantity="")
+            draw_curves(axes, curves.names, TauScale(taus), values, page.theme, quantity="")
             if curves.limits:
                 axes.set_ylim(*curves.limits)
             axes.set_title(title_lines(axes, curves.title))
         if has_headings:
-            line[0].set_ylabel(heading(each.block))
+            set_row_name(line[0], heading(each.block))
     label_once(grid)
 
 

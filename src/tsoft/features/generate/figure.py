@@ -6,9 +6,9 @@ from itertools import accumulate
 from tsoft.charts.style import number_text
 from tsoft.features.generate.chart import heading
 from tsoft.features.generate.diversity import summary
-from tsoft.figures.axes import title_lines
 from tsoft.figures.canvas import Canvas
 from tsoft.figures.step_curves import Path, draw_paths, is_crowded
+from tsoft.figures.text_lines import title_lines
 from tsoft.models.decoding import Strategy
 
 

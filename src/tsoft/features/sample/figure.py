@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from tsoft.charts.style import prob_text, tau_text
 from tsoft.charts.view import ClassSelection, View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.features.sample.samples import Sample
-from tsoft.figures.axes import fitting_columns, label_once, title_lines
+from tsoft.figures.axes import set_row_name
 from tsoft.figures.canvas import Canvas
-from tsoft.figures.counts import Counts, draw_count_legend, draw_counts
+from tsoft.figures.chart_grid import label_once
+from tsoft.figures.counts import Counts, draw_count_legend, draw_counts, draws_text
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.distribution_figure import bar_selection, rows_of_bars
-from tsoft.options.figure_rows import heading
+from tsoft.options.figure_rows import fitting_columns, heading
 from tsoft.sampling.distributions import Distributions
 
 # One sample of a row: at each temperature, after each chain.
@@ -22,9 +22,7 @@ RowSamples = tuple[Sequence[Distributions], Sequence[Sample]]
 
 def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
     count = max(len(samples) for _, samples in rows)
-    columns = min(count, fitting_columns(page.figure, page.theme.font_size))
-    if columns < count:
-        page.note(f"the figure has room for {columns} of {count} samples of a row; a larger --size shows more")
+    columns = fitting_columns(page, count)
     has_headings = len(rows) > 1
     rows = rows[: len(rows_of_bars(page, [results for results, _ in rows], view))]
     grid = page.figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")
@@ -36,12 +34,12 @@ def draw(page: Canvas, rows: Sequence[RowSamples], view: View) -> None:
             draw_counts(ax, _counts(sample, selection), page.theme, name=_draws(sample))
             ax.set_title("\n".join(title_lines(ax, line) for line in _title(sample, view)))
         if has_headings:
-            axes[0].set_ylabel(heading(results[0].block))
+            set_row_name(axes[0], heading(results[0].block))
     label_once(grid)
 
 
 def _draws(sample: Sample) -> str:
-    return f"count, {sample.size:g} draws, seed {sample.seed}"
+    return f"count, {draws_text(sample.size)}, seed {sample.seed}"
 
 
 def _title(sample: Sample, view: View) -> list[str]:
@@ -53,6 +51,4 @@ def _title(sample: Sample, view: View) -> list[str]:
 
 def _counts(sample: Sample, selection: ClassSelection) -> Counts:
     names = class_names(sample.labels, len(sample.probs), quoted=sample.tokens)
-    expected = selection.values(sample.expected)
-    errors = np.sqrt(expected * np.maximum(1 - expected / sample.size, 0))
-    return Counts(selection.labels(names), selection.values(sample.counts), expected, errors)
+    return Counts(selection.labels(names), selection.values(sample.counts), selection.values(sample.expected))

@@ -9,7 +9,7 @@ from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.numbers import share
-from tsoft.options.output import BitsOptions, DisplayOptions, FigureOptions, RecordOutputOptions
+from tsoft.options.output import BitsOptions, FigureOptions, RecordOutputOptions, TableDisplayOptions
 
 if TYPE_CHECKING:
     from tsoft.features.solve.target import Target
@@ -63,7 +63,7 @@ def solve(
     targets: TargetOptions,
     output: RecordOutputOptions,
     bits: BitsOptions,
-    display: DisplayOptions,
+    display: TableDisplayOptions,
     figure: FigureOptions,
 ) -> None:
     """Find the temperature at which the distribution reaches a target.

@@ -12,16 +12,15 @@ from tsoft.core.block import Block
 from tsoft.features.solve.bounded_row import BoundedRow, SolveRow
 from tsoft.features.solve.chart import POINTS, REACH, measure_values
 from tsoft.features.solve.target import SolvedRow
-from tsoft.figures.axes import label_once, set_quantity, set_tau_axis, title_lines
+from tsoft.figures.axes import TauScale, set_quantity, set_tau_axis
 from tsoft.figures.canvas import Canvas
+from tsoft.figures.chart_grid import label_once
 from tsoft.figures.class_charts import draw_curves
 from tsoft.figures.figure_theme import Theme
-from tsoft.figures.overlays import Mark, draw_band, draw_marks, draw_span, draw_target
+from tsoft.figures.overlays import draw_band, draw_marks, draw_span, draw_target, solution_marks
+from tsoft.figures.text_lines import title_lines
 from tsoft.options.figure_rows import HEIGHT, LEAST_HEIGHT, fitting_rows, heading
 from tsoft.sampling.apply_chains import compute_distributions
-
-# The text of a solution extends to about this factor of its temperature.
-_BESIDE = 1.5
 
 
 def draw(page: Canvas, rows: Sequence[tuple[Block, SolveRow]], view: View) -> None:
@@ -48,13 +47,10 @@ def _draw_solutions(axes: Any, block: Block, row: SolvedRow, view: View, theme: 
     title = measure_title(target.measure, view) if target.measure != "prob" else "probability"
     if values is None:
         set_quantity(axes, title)
-        set_tau_axis(axes, taus, theme, log=True)
+        set_tau_axis(axes, TauScale(taus), theme)
         return row.reason or "no temperature"
-    draw_curves(axes, [target.name], taus, values[np.newaxis], theme, log=True, quantity=title)
-    inside = solutions[(taus[0] <= solutions) & (solutions <= taus[-1])]
-    falls = np.interp(inside * _BESIDE, taus, values) < target.value
-    marks = [Mark(tau, target.value, tau_text(tau), fall) for tau, fall in zip(inside.tolist(), falls, strict=True)]
-    draw_marks(axes, marks, theme)
+    draw_curves(axes, [target.name], TauScale(taus), values[np.newaxis], theme, quantity=title)
+    draw_marks(axes, solution_marks(taus, values, solutions, target.value, tau_text), theme)
     return ", ".join(map(tau_text, row.solution.taus)) or "no temperature"
 
 
@@ -64,7 +60,7 @@ def _draw_bounds(axes: Any, block: Block, row: BoundedRow, theme: Theme) -> str:
     taus = surrounding_taus(ends, REACH, POINTS)
     low, high = (bound[:, 0, row.index] for bound in compute_distributions(block, taus).bounds)
     for bound in (low, high):
-        draw_curves(axes, [row.target.name], taus, bound[np.newaxis], theme, log=True, quantity="probability")
+        draw_curves(axes, [row.target.name], TauScale(taus), bound[np.newaxis], theme, quantity="probability")
     draw_band(axes, taus, low, high, theme)
     if row.reason:
         return "no temperature"

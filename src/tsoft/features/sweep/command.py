@@ -17,9 +17,9 @@ from tsoft.options.output import (
     DiagramOptions,
     Displayed,
     FigureOptions,
-    LongDisplayOptions,
     Mean,
     OnlyIn,
+    SweepDisplayOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
@@ -120,7 +120,7 @@ def sweep(
     output: ArrayOutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
-    display: LongDisplayOptions,
+    display: SweepDisplayOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
 ) -> None:
@@ -147,6 +147,7 @@ def sweep(
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
+    from tsoft.sampling.distributions import measure_unit
 
     # A grid overrides a file's temperature, as --tau does.
     text = TextSource(history, input, temperatures.tau)
@@ -194,7 +195,9 @@ def sweep(
         charts,
         figure,
         sweeping,
-        measured=lambda f: measure or f in ("csv", *FIGURE_FORMATS),
+        measured=lambda f: (
+            (measure or f in ("csv", *FIGURE_FORMATS)) and measure_unit(measure or "entropy", bits=True) != 1
+        ),
     )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     kept = outputs.kept_for(forms, blocks)
