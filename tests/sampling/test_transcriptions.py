@@ -6,48 +6,15 @@ import numpy as np
 import pytest
 
 from sampling.transcriptions import (
-    exllamav2,
-    exllamav3,
     flashinfer,
-    koboldcpp,
     llama_cpp,
-    mlx_lm,
-    ollama,
     papers,
     sglang,
-    tabbyapi,
-    text_generation_webui,
-    transformers,
-    vllm,
 )
-from sampling.transcriptions.common import History, Path, Row, Settings, fill, kept, quadratic, softmax
+from sampling.transcriptions.common import History, Row, Settings, fill, kept, quadratic, softmax
+from sampling.transcriptions.paths import PATHS
 
 EMPTY = History()
-PATHS: dict[str, Path] = {
-    path.__name__: path
-    for path in (
-        transformers.transformers,
-        llama_cpp.llama_cpp,
-        llama_cpp.llama_cpp_mirostat_v2,
-        vllm.vllm_pytorch,
-        vllm.vllm_flashinfer,
-        vllm.vllm_triton,
-        vllm.vllm_triton_rule,
-        sglang.sglang_pytorch,
-        sglang.sglang_flashinfer,
-        mlx_lm.mlx_lm_0_32_2,
-        mlx_lm.mlx_lm_d78bf58,
-        exllamav2.exllamav2,
-        exllamav3.exllamav3_1_6_5,
-        exllamav3.exllamav3_1_4_1,
-        tabbyapi.tabbyapi,
-        ollama.ollama_gguf,
-        ollama.ollama_mlx,
-        koboldcpp.koboldcpp,
-        koboldcpp.koboldcpp_mirostat_v2,
-        text_generation_webui.text_generation_webui,
-    )
-}
 
 
 def logits(*probabilities: float) -> Row:
@@ -94,6 +61,13 @@ def test_top_p_class_that_crosses() -> None:
     names = "llama_cpp ollama_gguf ollama_mlx koboldcpp tabbyapi exllamav3_1_6_5 vllm_triton vllm_triton_rule"
     assert sets((0.5, 0.3, 0.2), names, top_p=0.6) == [[0, 1]] * 8
     assert kept(run("exllamav3_1_4_1", (0.5, 0.3, 0.2), top_p=0.6)) == [0]
+    assert sets((0.5, 0.3, 0.2), names, top_p=0.5) == [[0]] * 8
+
+
+def test_tail_free_sampling() -> None:
+    # Both second differences are 0.05, so that the first reaches half of their sum, and the second all of it.
+    found = sets((0.5, 0.3, 0.15, 0.05), "exllamav2 text_generation_webui koboldcpp", tfs=0.7)
+    assert found == [[0, 1], [0, 1], [0]]
 
 
 def test_exllamav2_top_p_keeps_a_later_class_that_fits() -> None:

@@ -25,8 +25,8 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     sys.path[:] = [str(here.parents[1]), *(p for p in sys.path if Path(p).resolve() != here)]
 
-from sampling.transcriptions import llama_cpp, mlx_lm, transformers  # noqa: E402
-from sampling.transcriptions.common import FLOAT, History, Row, Settings, kept, mixture, softmax  # noqa: E402
+from sampling.transcriptions import llama_cpp, mlx_lm, transformers
+from sampling.transcriptions.common import FLOAT, History, Row, Settings, kept, mixture, softmax
 
 Engine = Callable[[Row, Settings, History], Row]
 TOLERANCE = 1e-5
