@@ -8,6 +8,11 @@ tsoft's chains against something that does not share their code. A path is a fun
 with the probabilities in float32, one for each class, 0 for a class that the path removes. Arithmetic is float32
 unless the source computes in double. Sums run in the order that the source fixes; where a kernel leaves it open, they
 run in index order, so a cumulative sum within a rounding of its threshold decides nothing.
+
+`check.py` compares transformers, mlx-lm and llama.cpp with their transcriptions. Those of SGLang's and vLLM's PyTorch
+paths, vLLM's Triton kernels, exllamav2, exllamav3's single steps and text-generation-webui were compared with the
+engines' code as well, each on at least 800 random cases. FlashInfer, exllamav3's fused kernel, KoboldCpp and Ollama's
+MLX runner were read and not run.
 """
 
 from collections.abc import Callable

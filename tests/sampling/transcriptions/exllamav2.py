@@ -118,7 +118,7 @@ def tempered(z: Row, tau: float, smoothing: float) -> Candidates:
     scale = FLOAT(FLOAT(1) / FLOAT(FLOAT(tau) / FLOAT(smoothing) if smoothing > 0 else tau))
     weights = np.exp((-shifted * shifted if smoothing > 0 else shifted) * scale).astype(FLOAT)
     p = weights * FLOAT(FLOAT(1) / total(weights))
-    return Candidates([*((FLOAT(value), token) for token, value in enumerate(p)), BEYOND], len(z))
+    return Candidates([*((FLOAT(value), token) for token, value in enumerate(p)), *[BEYOND] * 4], len(z))
 
 
 def steps(settings: Settings) -> list[Callable[[Candidates], None]]:
