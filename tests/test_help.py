@@ -9,7 +9,7 @@ import pytest
 
 from tool import here, here_on_terminal, out
 from tsoft.cli import COMMANDS, GROUPS
-from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.engines import DEFAULT_ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # Commands that read logits, or rows of them.
@@ -148,7 +148,7 @@ def test_help_lists_all_samplers_and_engines() -> None:
     ]
     assert all(f"{parameter.option} " in text for parameter in parameters)
     like = text.partition("--like")[2].partition("--settings")[0]
-    assert all(name in like for name in ENGINES)
+    assert all(name in like for name in DEFAULT_ENGINES)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

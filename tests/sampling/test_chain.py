@@ -17,7 +17,7 @@ from test_imports import imported
 from tool import TESTS, environment, out, peak, run
 from tsoft import cli
 from tsoft.errors import joined
-from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
@@ -290,8 +290,13 @@ def test_a_sampler_that_is_off_is_not_a_step(capfd: Capture) -> None:
 # The number of classes that top-p keeps, by the rule of each engine.
 TOP_P = [
     ((0.5, 0.3, 0.2), 0.6, {"transformers": 2, "vllm": 2, "mlx-lm": 2, "sglang": 2, "exllamav2": 1}),
-    ((0.5, 0.3, 0.2), 0.5, {"transformers": 1, "vllm": 1, "mlx-lm": 1, "sglang": 2}),
-    ((0.25, 0.25, 0.25, 0.25), 0.5, {"transformers": 2, "vllm": 2, "mlx-lm": 2, "sglang": 3}),
+    ((0.5, 0.3, 0.2), 0.5, {"transformers": 1, "vllm": 1, "mlx-lm": 1, "sglang": 1, "sglang@pytorch": 2}),
+    (
+        (0.25, 0.25, 0.25, 0.25),
+        0.5,
+        {"transformers": 2, "vllm": 4, "vllm@pytorch": 2, "vllm@triton": 2, "sglang": 4, "sglang@pytorch": 3}
+        | {"mlx-lm": 4, "mlx-lm@0.31": 2},
+    ),
 ]
 
 
@@ -320,26 +325,36 @@ def test_a_single_engine_uses_its_order(capfd: Capture) -> None:
     typed = ("compute", *TYPED, "--tau", "1.5", "--top-k", "5", "--top-p", "0.8", "--min-p", "0.1", "-f", "jsonl")
     orders = {}
     for name in ENGINES:
-        [record] = records(printed(capfd, *typed, "--like", name))
+        status, text, _ = called(capfd, *typed, "--like", name)
+        [record] = records(text)
+        assert status == 0
         orders[name] = [step.split()[0] for step in record["samplers"]]
         assert (record["engine"], "total_variation" in record) == (name, False)
-    # SGLang applies the three samplers together.
-    sglang = orders.pop("sglang")
+    # SGLang's PyTorch path applies the three samplers together.
+    sglang = orders.pop("sglang@pytorch")
     assert (sglang[0], sorted(sglang[1:])) == ("temperature", ["min_p", "top_k", "top_p"])
-    assert orders == {
+    expected = {
         "transformers": ["temperature", "top_k", "top_p", "min_p"],
         "llama.cpp": ["top_k", "top_p", "min_p", "temperature"],
         "vllm": ["temperature", "min_p", "top_k", "top_p"],
+        "sglang": ["temperature", "top_k", "top_p", "min_p"],
         "mlx-lm": ["top_p", "min_p", "top_k", "temperature"],
         "exllamav2": ["temperature", "top_k", "top_p", "min_p"],
+        "exllamav3": ["temperature", "min_p", "top_k", "top_p"],
+        "tabbyapi": ["temperature", "top_k", "top_p", "min_p"],
+        "ollama": ["top_k", "top_p", "min_p", "temperature"],
+        "ollama@mlx": ["top_k", "temperature", "top_p", "min_p"],
+        "koboldcpp": ["top_3000", "top_k", "top_p", "min_p", "temperature"],
+        "text-generation-webui": ["temperature", "top_k", "top_p", "min_p"],
     }
+    assert orders == {name: expected.get(name, expected[name.partition("@")[0]]) for name in orders}
 
 
 def test_engines_appear_in_the_order_of_the_option(capfd: Capture) -> None:
     def engines(*like: str) -> list[str]:
         return [record["engine"] for record in records(printed(capfd, "compute", "2", "1", *like, "-f", "jsonl"))]
 
-    assert engines("--like", "all") == list(ENGINES)
+    assert engines("--like", "all") == list(DEFAULT_ENGINES)
     assert engines("--like", "vllm,llama.cpp") == ["vllm", "llama.cpp"]
     assert engines("--like", "vllm;sglang", "--like", "mlx-lm vllm") == ["vllm", "sglang", "mlx-lm"]
 
@@ -357,17 +372,18 @@ def test_samplers_set_the_order_of_engines_without_a_fixed_one(capfd: Capture) -
     [record] = records(printed(capfd, *typed, "--like", "llama.cpp"))
     assert record["samplers"] == ["temperature 2", "top_k 3"]
     status, text, messages = called(capfd, *typed, "--like", "all")
-    assert (status, [record["engine"] for record in records(text)]) == (0, ["llama.cpp"])
-    others = joined([name for name in ENGINES if name != "llama.cpp"])
+    have = ["llama.cpp", "koboldcpp", "text-generation-webui"]
+    assert (status, [record["engine"] for record in records(text)]) == (0, have)
+    others = joined([name for name in DEFAULT_ENGINES if name not in have])
     assert messages.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
 
 
 def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
     status, text, messages = called(capfd, "compute", *TYPED, "--typical-p", "0.5", "--like", "all", "-f", "jsonl")
     # The engines that have it.
-    have = ["transformers", "llama.cpp", "exllamav2"]
+    have = ["transformers", "llama.cpp", "exllamav2", "ollama", "koboldcpp", "text-generation-webui"]
     assert (status, [record["engine"] for record in records(text)]) == (0, have)
-    others = joined([name for name in ENGINES if name not in have])
+    others = joined([name for name in DEFAULT_ENGINES if name not in have])
     assert messages == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
 
 
@@ -387,8 +403,8 @@ def test_samplers_that_no_engine_has_together_are_an_error(capfd: Capture, comma
         ("transformers", "0", True),
         ("transformers", "1e-9", False),
         ("llama.cpp", "0", False),
-        ("vllm", "0.000009", True),
-        ("vllm", "0.00001", False),
+        ("vllm", "0", True),
+        ("vllm", "0.000009", False),
         ("sglang", "0.0000009", True),
         ("sglang", "0.000001", False),
         ("mlx-lm", "0", True),
@@ -898,7 +914,7 @@ def test_smoothing_with_a_curve(capfd: Capture) -> None:
 @pytest.mark.parametrize(
     ("typed", "step"),
     [
-        (["--like", "mlx-lm", "--top-p", "1e-20"], "top_p 1e-20"),
+        (["--like", "mlx-lm@0.31", "--top-p", "1e-20"], "top_p 1e-20"),
         (["--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"], "logit_bias"),
     ],
 )
@@ -1055,11 +1071,12 @@ def test_hostile_labels_on_any_screen(
     monkeypatch.setenv("NO_COLOR", "1")
     typed = (command, *HOSTILE, "--top-p", "0.7", "--like", "all", "--tau", "0.5,1.5", "-f", "table", "--no-chart")
     more = ("--explain", "--logit-bias", f"{HOSTILE[0].split('=')[0]}=-0.7") if command == "compute" else ()
-    text = printed(capfd, *typed, *more)
+    engines = [name for name, engine in DEFAULT_ENGINES.items() if engine.has("logit_bias") or not more]
+    _, text, _ = called(capfd, *typed, *more)
     assert not re.search("[\x1b\u202e]", text)
     assert "[red]a\\x1" in text
     assert "[/INST]" in text
-    assert all(name in text for name in ENGINES)
+    assert all(name in text for name in engines)
     assert max(map(cell_len, text.splitlines())) <= width
     assert text.endswith("\n")
 
@@ -1138,7 +1155,8 @@ def test_a_chain_that_removes_every_class_is_an_error_before_drawing(
 
 def test_all_in_capitals_omits_engines_too(capfd: Capture) -> None:
     status, text, messages = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
-    assert (status, [record["engine"] for record in records(text)]) == (0, ["exllamav2"])
+    have = ["exllamav2", "koboldcpp", "text-generation-webui"]
+    assert (status, [record["engine"] for record in records(text)]) == (0, have)
     assert "are omitted, because they have no --top-a" in messages
 
 

@@ -741,6 +741,7 @@ def test_only_the_table_names_the_samplers() -> None:
         "sampling/sampler_table.py",
         "sampling/engines.py",
         "sampling/engine_cutoffs.py",
+        "sampling/engine_penalties.py",
         "sampling/engine_samplers.py",
         "sampling/partial_cutoffs.py",
         "sampling/partial_chain.py",
@@ -864,7 +865,7 @@ def test_transformers_chains_agree() -> None:
     """Apply several samplers in the order of `_get_logits_processor`."""
     engine = ENGINES["transformers"]
     rules = {sampler.name: sampler for sampler in engine.samplers}
-    assert list(WARPERS) == [name for name in rules if name != "logit_bias"]
+    assert list(WARPERS) == [sampler.name for sampler in engine.samplers if not sampler.uses_indices]
     rng = np.random.default_rng(8)
     for z in row_sets():
         for _ in range(4):

@@ -13,6 +13,7 @@ from rich.text import Text
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
 from tsoft.charts.table import GAP, BarCell, new_table, rendered
 from tsoft.charts.view import ClassSelection, View
+from tsoft.errors import shortened
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
@@ -46,8 +47,10 @@ def draw(results: Sequence[Distributions], view: View) -> str:
         for column in _columns(result, t, selection, view, style)
     ]
     view.legend.add(*_legend_keys(results[0], selection, columns), *["logarithms"] * view.log)
-    widest = max(column.width for column in columns)
     left = 1 + GAP + max(map(len, logits)) + GAP
+    header_width = view.screen.width - left - len("perplexity") - GAP - 1
+    columns = [replace(column, header=_narrowed(column.header, header_width)) for column in columns]
+    widest = max(column.width for column in columns)
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
     room = view.screen.width - left - widest - GAP
     label_width = max(len("perplexity"), min(longest, view.screen.width // 3, room))
@@ -116,6 +119,12 @@ class _TableColumn:
     def width(self) -> int:
         texts = [" " + self.header, *self.measures.values(), *self.thermodynamics.values()]
         return max(self.number_width, *map(len, texts))
+
+
+def _narrowed(header: str, width: int) -> str:
+    """Return a header that is too wide with a shorter first word, the name of an engine."""
+    name, gap, rest = header.partition(" ")
+    return header if len(header) <= width else shortened(name, max(width - len(gap + rest), 8)) + gap + rest
 
 
 def _columns(

@@ -8,11 +8,13 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tsoft.explorer.dialogs import Dialog, PagedList
-from tsoft.sampling.engines import ENGINES, Engine
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
 
 # The name of tsoft's rules in the list.
 _NO_ENGINE = "tsoft"
 _NAME = max(map(len, ENGINES)) + 2
+# Each engine, which stands for its default path, and then its other paths.
+_LISTED = [listed for name in DEFAULT_ENGINES for listed in (name, *paths_of(name)[1:])]
 
 # The engine to follow, None for tsoft's rules, and the engine to compare with it, if any.
 SelectedEngines = tuple[Engine | None, Engine | None]
@@ -29,16 +31,18 @@ class EngineDialog(Dialog[SelectedEngines]):
 
     def __init__(self, followed: Engine | None, compared: Engine | None):
         self._compared = compared
+        shown = [*_LISTED, *(one.name for one in (followed, compared) if one and one.name not in _LISTED)]
+        self._names = list(dict.fromkeys(shown))
         self._list = PagedList(
-            *(Option(self._text(name), name) for name in (_NO_ENGINE, *ENGINES)), id="box", compact=True
+            *(Option(self._text(name), name) for name in (_NO_ENGINE, *self._names)), id="box", compact=True
         )
-        self._list.highlighted = 0 if followed is None else 1 + list(ENGINES).index(followed.name)
+        self._list.highlighted = 0 if followed is None else 1 + self._names.index(followed.name)
         super().__init__("sample like an engine, or compare two (●)", self._list)
 
     def _text(self, name: str) -> Text:
         engine = ENGINES.get(name)
         mark = "● " if engine and engine is self._compared else "  "
-        source = engine.source if engine else "no engine: samplers in any order"
+        source = str(engine.source) if engine else "no engine: samplers in any order"
         return Text.assemble(mark, (name.ljust(_NAME), "bold"), source)
 
     def action_mark(self) -> None:
@@ -49,7 +53,7 @@ class EngineDialog(Dialog[SelectedEngines]):
             self.app.bell()
             return
         self._compared = None if engine is self._compared else engine
-        for name in ENGINES:
+        for name in self._names:
             self._list.replace_option_prompt(name, self._text(name))
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:

@@ -77,7 +77,8 @@ class SamplerState:
     @classmethod
     def from_chain(cls, chain: Chain | None, tau: float) -> "SamplerState":
         """Return the state with a chain's effect. The common samplers are added, switched off."""
-        steps = {step.sampler.name: step for step in chain.steps} if chain else {}
+        # A sampler without parameters belongs to the engine, and is always on.
+        steps = {step.sampler.name: step for step in chain.steps if step.sampler.parameters} if chain else {}
         samplers = [SAMPLERS[name] for name in dict.fromkeys([*steps, *COMMON_SAMPLERS])]
         state = cls(tuple(map(SamplerSetting.default, samplers)), chain.engine if chain else None)
         for name, step in steps.items():

@@ -1,7 +1,7 @@
 """The chains that the sampler options and a settings file describe."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
@@ -10,11 +10,12 @@ from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
+from tsoft.options.engine_chains import EngineDefaults, engine_chain
 from tsoft.options.history_options import TextSource, TokenNames
 from tsoft.options.names import split_names
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
-from tsoft.sampling.chain import Chain, chain_of
-from tsoft.sampling.engines import ENGINES, Engine
+from tsoft.sampling.chain import Chain, is_on
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 if TYPE_CHECKING:
@@ -46,17 +47,16 @@ def planned(
     like = [name.lower() for name in split_names(samplers.like)]
     engines = _engines(like)
     typed_names = set(typed) | ({TAU.name} if taus else set())
-    on = [
-        sampler
-        for sampler in SAMPLERS.values()
-        if sampler.parameters[0] is TAU or (sampler.parameters[0] is BIAS and biases) or _is_on(sampler, values)
-    ]
+    on = _on(values, has_biases=bool(biases))
+    defaults = EngineDefaults.of(engines, samplers.defaults, {*values, *([TAU.name] if taus is not None else [])})
     breakers = _breakers(samplers.dry_sequence_breaker, on, settings)
     history = text.read(breakers) if text else None
     ignored = _need_history(on, typed_names, text.fix) if text and history is None else []
     on = [sampler for sampler in on if sampler not in ignored]
     values = {name: values[name] for name in values if not any(PARAMETERS[name] in one.parameters for one in ignored)}
-    if text and history and not any(sampler.needs_history for sampler in on):
+    if text and history is None:
+        defaults = defaults.without_history(text.fix)
+    elif text and not any(sampler.needs_history for sampler in (*on, *defaults.on)):
         text.refuse()
     if settings:
         # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
@@ -70,9 +70,15 @@ def planned(
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
-    engines = _supporting_engines(engines, order, values, allows_omission="all" in like)
-    chains = tuple(chain_of(engine, order, on, values) for engine in engines or (None,))
+    taus = taus if taus is not None else defaults.taus
+    engines = _supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
+    chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
     return taus, chains, biases, breakers, history
+
+
+def _on(values: Mapping[str, float], *, has_biases: bool) -> list[Sampler]:
+    """Return the samplers that some values of the parameters switch on."""
+    return [sampler for sampler in SAMPLERS.values() if (has_biases if sampler.is_bias else is_on(sampler, values))]
 
 
 def _breakers(typed: list[str] | None, on: list[Sampler], settings: "Settings | None") -> tuple[bytes, ...]:
@@ -140,10 +146,6 @@ def _check(parameter: SamplerParameter, value: float, where: str, error: Error) 
         raise error(f"{where}: expected {parameter.range}, got {value:.15g}")
 
 
-def _is_on(sampler: Sampler, values: dict[str, float]) -> bool:
-    return any(values.get(switch.name, switch.off) != switch.off for switch in sampler.switch_parameters)
-
-
 def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None:
     """Raise UsageError for a parameter that has no effect without another one."""
     for sampler in SAMPLERS.values():
@@ -175,9 +177,14 @@ def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[
 def _engines(names: list[str]) -> list[Engine]:
     """Return the engines with these names, each once."""
     for name in names:
+        family, _, path = name.partition("@")
+        if path and family in DEFAULT_ENGINES and name not in ENGINES:
+            paths = paths_of(family)
+            problem = f"{family} has no path {path!r}" if paths else f"{family} has only one path"
+            raise UsageError(f"--like: {problem}; pass {' or '.join(paths or [family])}")
         if name not in ENGINES and name != "all":
-            raise UsageError(f"--like: {unknown('engine', name, [*ENGINES, 'all'])}")
-    return list(ENGINES.values()) if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
+            raise UsageError(f"--like: {unknown('engine', name, [*DEFAULT_ENGINES, 'all'], ENGINES)}")
+    return [*DEFAULT_ENGINES.values()] if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
 
 
 def _order(
@@ -223,14 +230,19 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
 
 
 def _supporting_engines(
-    engines: list[Engine], order: tuple[Sampler, ...] | None, values: dict[str, float], *, allows_omission: bool
+    engines: list[Engine],
+    order: tuple[Sampler, ...] | None,
+    values: dict[str, float],
+    has_biases: bool,
+    *,
+    allows_omission: bool,
 ) -> list[Engine]:
     """Return the engines that have the order and all parameters.
 
     Other engines are omitted with a note if the option allows this, as with --like all; otherwise raise UsageError.
     """
-    obstacles = {engine.name: _obstacle(engine, order, values) for engine in ENGINES.values()}
-    others = [name for name, obstacle in obstacles.items() if obstacle is None]
+    obstacles = {engine.name: _obstacle(engine, order, values, has_biases) for engine in ENGINES.values()}
+    others = [name for name in DEFAULT_ENGINES if obstacles[name] is None]
     obstacles = {engine.name: obstacles[engine.name] for engine in engines}
     for obstacle in dict.fromkeys(obstacles.values()):
         if obstacle is None:
@@ -247,11 +259,14 @@ def _supporting_engines(
     return supporting
 
 
-def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float]) -> str | None:
+def _obstacle(
+    engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float], has_biases: bool
+) -> str | None:
     """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
     if order is not None and not engine.reorders:
         return "a fixed sampler order"
     on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
+    on += [BIAS] * has_biases
     missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
     return f"no {' and no '.join(missing)}" if missing else None
 

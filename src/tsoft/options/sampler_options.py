@@ -55,7 +55,9 @@ def like_option(metavar: str, more: str = "") -> Any:
     return _option(
         "--like",
         metavar=metavar,
-        help=f"Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm or exllamav2.{more}",
+        help="Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm, exllamav2,"
+        " exllamav3, tabbyapi, ollama, koboldcpp or text-generation-webui; vllm@pytorch names a code path."
+        f"{more}",
         autocompletion=_engines,
     )
 
@@ -74,6 +76,13 @@ class SamplerOptions:
         ),
     ] = None
     like: Annotated[list[str] | None, like_option("ENGINE,…", " Several engines, or all, are compared.")] = None
+    defaults: Annotated[
+        bool,
+        _option(
+            "--defaults",
+            help="With --like: add the engine's default settings, which apply if a request does not set others.",
+        ),
+    ] = False
     settings: Annotated[
         str | None,
         _option(

@@ -9,9 +9,9 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, log_softmax, softmax
-from tsoft.sampling.engines import Engine
+from tsoft.sampling.engine import Engine
 from tsoft.sampling.history import History
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
+from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.step import AllRemovedError, RawLogitsError, Step
 
 # Rows with more classes than this pass through a chain one by one, so that removed classes cost nothing in the
@@ -74,7 +74,8 @@ class Mixture:
 
     def apply(self, step: Step) -> "Mixture":
         """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
-        before = replace(self, logits=self.full_logits, columns=None) if step.sampler.uses_indices else self
+        needs_all = step.sampler.uses_indices or step.sampler.counts_masked
+        before = replace(self, logits=self.full_logits, columns=None) if needs_all else self
         if not step.sampler.can_remove:
             return replace(before, logits=apply_step(step, before.logits))
         chance = step.values[0] if step.sampler.by_chance else 1.0
@@ -147,13 +148,12 @@ class Chain:
         if self.engine:
             tau = max(tau, self.engine.min_tau)
         return tuple(
-            replace(step, values=(tau, *step.values)) if step.sampler.parameters[0] is TAU else step
-            for step in self.steps
+            replace(step, values=(tau, *step.values)) if step.sampler.is_temperature else step for step in self.steps
         )
 
     def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
         """Return the same chain with biases, pairs (index, bias), in its bias step."""
-        steps = (replace(step, values=(biases,)) if step.sampler.parameters[0] is BIAS else step for step in self.steps)
+        steps = (replace(step, values=(biases,)) if step.sampler.is_bias else step for step in self.steps)
         return replace(self, steps=tuple(steps))
 
     def with_history(self, history: History) -> "Chain":
@@ -243,7 +243,7 @@ class Chain:
     @cached_property
     def _prefix_length(self) -> int:
         """The number of steps before the temperature, which are the same at every temperature."""
-        return next((i for i, step in enumerate(self.steps) if step.sampler.parameters[0] is TAU), len(self.steps))
+        return next((i for i, step in enumerate(self.steps) if step.sampler.is_temperature), len(self.steps))
 
     def logits(self, z: Array, taus: Array, first_row: int = 0) -> Array:
         """Return the result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
@@ -289,20 +289,54 @@ def chain_of(
 ) -> Chain:
     """Return the chain of the `active` samplers by the rules of an engine, or by tsoft's if `engine` is None.
 
-    If `order` is None, the engine's order applies. Biases are first unless the order includes them. `values`
-    are the parameters' values by name; other parameters are off. The biases and the temperature are set later.
+    If `order` is None, or the engine's order is fixed, the engine's order applies. Biases are first unless the order
+    includes them, and samplers without parameters, which are always on, follow those that they follow in the engine.
+    `values` are the parameters' values by name; other parameters are off, and an engine may have other values that
+    switch a sampler off. The biases and the temperature are set later.
 
     >>> str(chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40}).steps[0])
     'top_k 40'
     """
-    rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
-    order = tuple(SAMPLERS[name] for name in rules) if order is None else order
-    biases = [sampler for sampler in active if sampler.parameters[0] is BIAS and sampler not in order]
-    names = {sampler.name for sampler in active}
-
-    def step(sampler: Sampler) -> Step:
-        parameters = [parameter for parameter in sampler.parameters if parameter is not TAU and parameter is not BIAS]
-        return Step(sampler, tuple(values.get(parameter.name, parameter.off) for parameter in parameters))
-
-    steps = (step(rules[sampler.name]) for sampler in (*biases, *order) if sampler.name in names)
+    rules = _rules(engine, active, values)
+    names = [*rules] if order is None or (engine and not engine.reorders) else _completed(order, rules)
+    is_active = {sampler.name for sampler in active}
+    samplers = (rules[name] for name in names if name in rules)
+    steps = (
+        Step(sampler, _values(sampler, values))
+        for sampler in samplers
+        if not sampler.parameters or (sampler.name in is_active and is_on(sampler, values))
+    )
     return Chain(tuple(steps), engine)
+
+
+def is_on(sampler: Sampler, values: Mapping[str, float | None]) -> bool:
+    """Return whether the values of the parameters switch a sampler on. Biases and the temperature are always on."""
+    if sampler.is_bias or sampler.is_temperature:
+        return True
+    return any(values.get(switch.name, switch.off) != switch.off for switch in sampler.switch_parameters)
+
+
+def _rules(engine: Engine | None, active: Sequence[Sampler], values: Mapping[str, float | None]) -> dict[str, Sampler]:
+    """Return the samplers by name in the order of the engine, which may depend on the active ones."""
+    if engine is None:
+        return dict(SAMPLERS)
+    names = {sampler.name for sampler in active}
+    on = [sampler.name for sampler in engine.samplers if sampler.name in names and is_on(sampler, values)]
+    return {sampler.name: sampler for sampler in engine.applied(on)}
+
+
+def _completed(order: tuple[Sampler, ...], rules: Mapping[str, Sampler]) -> list[str]:
+    """Return the names in an order, with the biases and the samplers without parameters."""
+    names = [sampler.name for sampler in order]
+    names = ["logit_bias"] * ("logit_bias" not in names) + names
+    ranks = {name: rank for rank, name in enumerate(rules)}
+    for name in (sampler.name for sampler in rules.values() if not sampler.parameters):
+        places = (i for i, other in enumerate(names) if ranks.get(other, 0) > ranks[name])
+        names.insert(next(places, len(names)), name)
+    return names
+
+
+def _values(sampler: Sampler, values: Mapping[str, float | None]) -> tuple[float | None, ...]:
+    """Return the values of a step, to which the biases and the temperature are added later."""
+    parameters = sampler.parameters[sampler.is_bias or sampler.is_temperature :]
+    return tuple(values.get(parameter.name, parameter.off) for parameter in parameters)

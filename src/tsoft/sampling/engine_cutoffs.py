@@ -12,6 +12,7 @@ from tsoft.sampling.cutoffs import (
     entropy_distance_cutoff,
     nearest_entropy_cutoff,
     top_k,
+    top_p,
     typical,
     value_at_rank,
 )
@@ -25,6 +26,17 @@ def greedy(z: Array) -> Cutoff:
 def top_k_and_ties(z: Array, k: float) -> Cutoff:
     """Keep the classes that tie with the k-th, too: transformers and vLLM mask only the logits below the k-th."""
     return replace(top_k(z, k), count=None)
+
+
+def top_k_and_ties_above_1(z: Array, k: float) -> Cutoff:
+    """Keep the classes that tie with the k-th, too, but decode greedily with k = 1, as exllamav3 and SGLang's
+    FlashInfer path do."""
+    return greedy(z) if k == 1 else top_k_and_ties(z, k)
+
+
+def top_3000(z: Array) -> Cutoff:
+    """Keep the 3000 most probable classes, as KoboldCpp does before most samplers."""
+    return top_k(z, 3000)
 
 
 def top_p_from_above(z: Array, p: float) -> Cutoff:
@@ -47,11 +59,52 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
     return Cutoff(z, value_at_rank(descending, count), count, compared=above, bound=p)
 
 
+def top_p_and_ties(z: Array, p: float) -> Cutoff:
+    """Keep a class if the more probable ones sum to less than p, as FlashInfer and mlx-lm 0.32.2 do."""
+    descending = -np.sort(-z, axis=-1)
+    probs = softmax(descending)
+    above = probs.cumsum(-1) - probs
+    count = np.maximum((above < p).sum(-1, keepdims=True), 1)
+    return Cutoff(z, value_at_rank(descending, count), compared=above, bound=p)
+
+
+def top_p_and_ties_or_all(z: Array, p: float) -> Cutoff:
+    """Keep all classes if p is 0, as mlx-lm 0.32.2 does."""
+    return top_p_and_ties(z, p) if p else _everything(z)
+
+
+def top_p_or_all(z: Array, p: float) -> Cutoff:
+    """Keep all classes if p is 0, as Ollama's MLX runner does."""
+    return top_p(z, p) if p else _everything(z)
+
+
+def _everything(z: Array) -> Cutoff:
+    return Cutoff(z, z.min(-1, keepdims=True))
+
+
+def top_p_within(z: Array, p: float) -> Cutoff:
+    """Remove the class at which the sum exceeds p, as the single step of exllamav3 1.4.1 does."""
+    descending = -np.sort(-z, axis=-1)
+    sums = softmax(descending).cumsum(-1)
+    count = np.maximum((sums <= p).sum(-1, keepdims=True), 1)
+    return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=p)
+
+
+def top_p_below(z: Array, p: float) -> Cutoff:
+    """Remove the class at which the sum exceeds p, and those that tie with it, as the kernel of exllamav3 1.4.1 does.
+    The classes that tie at the top stay."""
+    descending = -np.sort(-z, axis=-1)
+    sums = softmax(descending).cumsum(-1)
+    ends_tie = np.append(descending[..., 1:] < descending[..., :-1], np.ones_like(z[..., :1], bool), axis=-1)
+    within = np.where((sums <= p) & ends_tie, np.arange(1, z.shape[-1] + 1), 1)
+    return Cutoff(z, value_at_rank(descending, within.max(-1, keepdims=True)), compared=sums, bound=p)
+
+
 def top_p_unguarded(z: Array, p: float) -> Cutoff:
     """Keep the classes whose sum from below exceeds 1 - p, as mlx-lm does. It may remove every class, but keeps
     all classes at p = 0."""
     if p == 0:
-        return Cutoff(z, z.min(-1, keepdims=True))
+        return _everything(z)
     ascending = np.sort(z, axis=-1)
     sums = softmax(ascending).cumsum(-1)
     count = (sums > 1 - p).sum(-1, keepdims=True)
@@ -86,6 +139,41 @@ def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
         threshold=np.where(is_short, z.min(-1, keepdims=True), cutoff.threshold),
         count=np.where(is_short, z.shape[-1], cutoff.count),
     )
+
+
+def tail_free_always(z: Array, share: float) -> Cutoff:
+    """Remove the last class in any case, as text-generation-webui does. Masked classes count."""
+    descending = -np.sort(-z, axis=-1)
+    curvature = abs(np.diff(softmax(descending), 2, axis=-1))
+    total = curvature.sum(-1, keepdims=True)
+    sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
+    count = np.where(total > 0, 1 + (sums <= share).sum(-1, keepdims=True), z.shape[-1] - 1)
+    count = np.maximum(count, 1)
+    return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
+
+
+def tail_free_koboldcpp(z: Array, share: float) -> Cutoff:
+    """Keep as many classes as second differences whose share is at most the given one, at least one, as KoboldCpp does.
+    Without a larger share, or with two classes, keep all. If no difference is above 0, each has the same share."""
+    descending = -np.sort(-z, axis=-1)
+    unmasked = (z > -inf).sum(-1, keepdims=True)
+    is_curve = descending[..., 2:] > -inf
+    curvature = np.where(is_curve, abs(np.diff(softmax(descending), 2, axis=-1)), 0)
+    total = curvature.sum(-1, keepdims=True)
+    is_flat = total <= 1e-6
+    shares = np.where(is_flat, is_curve / np.maximum(unmasked - 2, 1), curvature / np.where(is_flat, 1, total))
+    sums = shares.cumsum(-1)
+    exceeds = (sums > share) & is_curve & (np.arange(sums.shape[-1]) >= 1)
+    first = exceeds.argmax(-1, keepdims=True) if sums.shape[-1] else np.zeros_like(unmasked)
+    count = np.where(exceeds.any(-1, keepdims=True), first, unmasked)
+    return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
+
+
+def top_n_sigma_of_sample(z: Array, n: float) -> Cutoff:
+    """Take the standard deviation of a sample, in which a masked class counts as 0, as text-generation-webui does."""
+    with np.errstate(over="ignore"):
+        sigma = np.std(np.where(z > -inf, z, 0), axis=-1, keepdims=True, ddof=min(1, z.shape[-1] - 1))
+        return Cutoff(z, z.max(-1, keepdims=True) - n * sigma)
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:

@@ -1,151 +1,583 @@
-"""The table of engines: the samplers of each, their order and its rules.
+"""The table of engines: a row for each path through the code of each engine.
 
-An engine is a row of ENGINES: its samplers in its order, and how it treats temperatures at or near 0. A
-sampler whose rule differs from tsoft's has its function in `engine_cutoffs` or `engine_samplers`; the row
-cites the source and its version.
+A sampler whose rule differs from tsoft's has its function in `engine_cutoffs`, `engine_samplers` or
+`engine_penalties`. An engine's default for a parameter that modifies a sampler is the `off` of its own copy of the
+parameter. The module imports no numpy, because completion reads it.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from tsoft.sampling.sampler_table import SAMPLERS, Sampler
-from tsoft.sampling.step import Step
+from tsoft.sampling.engine import Engine, EngineApi, EngineSource, LowTemperature, Variant
+from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
+
+__all__ = ["DEFAULT_ENGINES", "ENGINES", "RULES", "Engine", "paths_of"]
 
 
-@dataclass(frozen=True)
-class Engine:
-    """The samplers of an engine and its treatment of low temperatures.
+def _sampler(name: str, path: str | None = None, *parameters: str, **off: float) -> Sampler:
+    """Return a sampler of the table with the function at `path`, with the parameters of these names only, and with
+    other values for parameters that are not set.
 
-    `samplers` are in the engine's order. `source` is the file that defines its rules, with a version. At
-    temperature 0, and below `greedy_below`, the engine decodes greedily, which `greedy_message` describes.
-    `greedy_below` is None if the engine's temperature sampler handles these temperatures. The engine raises other
-    temperatures below `min_tau` to `min_tau`. With `reorders`, users of the engine can choose the order.
+    Without names, it has all parameters, but the temperature is not dynamic.
     """
-
-    name: str
-    source: str
-    samplers: tuple[Sampler, ...]
-    greedy_below: float | None
-    greedy_message: str = ""
-    min_tau: float = 0.0
-    reorders: bool = False
-
-    def is_greedy(self, tau: float) -> bool:
-        return self.greedy_below is not None and (tau == 0 or tau < self.greedy_below)
-
-    def has(self, name: str) -> bool:
-        return any(parameter.name == name for sampler in self.samplers for parameter in sampler.parameters)
-
-    def low_tau_message(self, tau: float) -> str | None:
-        """Return what the engine does differently at a temperature near 0; None if it does nothing special."""
-        if self.is_greedy(tau):
-            return self.greedy_message
-        return f"raises a temperature below {self.min_tau:g} to {self.min_tau:g}" if tau < self.min_tau else None
-
-    def greedy_steps(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        """Return the steps of a chain when decoding is greedy: the biases and penalties, then the most probable
-        class."""
-        return (*(step for step in steps if step.sampler.uses_indices), Step(GREEDY, ()))
-
-
-GREEDY = Sampler("greedy", "engine_cutoffs.greedy", ())
-
-
-# Samplers of which most engines have only the first parameter.
-_PLAIN = ("temperature", "smoothing")
-
-
-def _samplers(*names: str, **functions: str) -> tuple[Sampler, ...]:
-    """Return the named samplers of the table, after the biases. `functions` are the paths of the functions that
-    replace those in the table, by the sampler's name. Only llama.cpp's temperature may be dynamic, and no engine here
-    has a curve in its smoothing."""
-    return tuple(
-        replace(
-            SAMPLERS[name],
-            path=functions.get(name, SAMPLERS[name].path),
-            parameters=SAMPLERS[name].parameters[: 1 if name in _PLAIN and name not in functions else None],
-        )
-        for name in ("logit_bias", *names)
+    sampler = SAMPLERS[name]
+    names = parameters or (["tau"] if name == "temperature" else [one.name for one in sampler.parameters])
+    kept = {one.name: _with_off(one, off) for one in sampler.parameters}
+    switches = sum(one.name in names for one in sampler.switch_parameters)
+    return replace(
+        sampler, path=path or sampler.path, parameters=tuple(kept[one] for one in names), switches=max(switches, 1)
     )
 
 
+def _with_off(parameter: SamplerParameter, off: Mapping[str, float]) -> SamplerParameter:
+    return replace(parameter, off=off[parameter.name]) if parameter.name in off else parameter
+
+
+def _samplers(*samplers: "str | Sampler") -> tuple[Sampler, ...]:
+    """Return samplers: a name stands for tsoft's sampler with the function that RULES has for its path, if any."""
+    return tuple(_sampler(sampler) if isinstance(sampler, str) else sampler for sampler in samplers)
+
+
+# How an engine's rules were tested.
+_RUN = "tested against a transcription that was compared with its code"
+_READ = "tested against a transcription of its code, which was not run"
+
+_ALL_PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
+_DYNAMIC = ("tau", "dynatemp_range", "dynatemp_exponent")
+
+# The rules that differ from tsoft's, as words for the manual, by the path of their function.
+RULES = {
+    "engine_cutoffs.top_k_and_ties": "also keeps the classes that tie with the K-th",
+    "engine_cutoffs.top_k_and_ties_above_1": "also keeps the classes that tie with the K-th; K = 1 is greedy",
+    "engine_cutoffs.top_3000": "keeps the 3000 most probable classes",
+    "engine_cutoffs.top_p_from_above": "sums from the most probable class down to the first sum of at least P",
+    "engine_cutoffs.top_p_and_equal": (
+        "removes a class if the sum of those above it exceeds P; the sum is not renormalized after top_k"
+    ),
+    "engine_cutoffs.top_p_and_ties": "keeps a class if the more probable ones sum to less than P, so all ties stay",
+    "engine_cutoffs.top_p_and_ties_or_all": (
+        "keeps a class if the more probable ones sum to less than P, so all ties stay; 0 is off"
+    ),
+    "engine_cutoffs.top_p_or_all": "0 is off",
+    "engine_cutoffs.top_p_unguarded": "may remove every class; 0 is off",
+    "engine_cutoffs.top_p_below": "removes the class at which the sum exceeds P, and those that tie with it",
+    "engine_cutoffs.top_p_within": "removes the class at which the sum exceeds P",
+    "engine_samplers.top_p_fitting": (
+        "adds the classes by index, and removes the least probable ones whenever the sum exceeds P; 0 is off"
+    ),
+    "engine_samplers.top_p_fitting_descending": (
+        "adds the classes from the most probable one down, and skips those with which the sum exceeds P; 0 is off"
+    ),
+    "engine_samplers.top_p_sharing": (
+        "keeps all classes that tie with the last, at the total weight of those that are needed; 0 is greedy"
+    ),
+    "engine_cutoffs.min_p_of_logits": "compares logits with max + ln P",
+    "engine_cutoffs.typical_and_ties": "also keeps the classes that tie with the last",
+    "engine_cutoffs.typical_exceeding": "keeps one class more if the sum equals P",
+    "engine_cutoffs.typical_exllamav2": "p + ln p in place of ln p; removes the class at which the sum reaches P",
+    "engine_cutoffs.tail_free_exllamav2": "always removes the last of three or more classes",
+    "engine_cutoffs.tail_free_always": "always removes the last class",
+    "engine_cutoffs.tail_free_koboldcpp": "keeps one class less than tsoft, but all of two classes",
+    "engine_cutoffs.top_n_sigma_of_sample": "sample standard deviation (n - 1); a masked class counts as 0",
+    "engine_cutoffs.xtc_above": "a top choice is above T; all that tie with the least probable one stay",
+    "engine_samplers.xtc_averaged": "averages both cases before adaptive_p",
+    "engine_samplers.xtc_lowering": "lowers the logits by 999, so that adaptive_p brings the classes back",
+    "engine_samplers.temperature_or_top": "at temperature 0, keeps the first of the most probable classes",
+    "engine_samplers.adaptive_p_from_1e_8": "removes classes with a probability below 1e-8",
+    "engine_penalties.presence_and_repetition": "repetition and presence over the last N tokens; no frequency",
+    "engine_penalties.output_only_after_repetition": (
+        "repetition over the prompt and the output; then presence and frequency over the output alone"
+    ),
+    "engine_penalties.output_only_before_repetition": (
+        "all over the output alone: presence and frequency, then repetition (in overlap mode, the default)"
+    ),
+    "engine_penalties.repetition_only": "repetition over the whole text; no presence, no frequency",
+    "engine_penalties.whole_text_at_0": "over the last N tokens; N = 0 is the whole text",
+    "engine_penalties.dry_whole_text_at_0": "N = 0 is the whole text",
+    "engine_penalties.dry_koboldcpp": "a breaker is penalized, too; N = 0 is the whole text",
+    "engine_penalties.dry_up_to_50": (
+        "a repetition counts up to 50 tokens, and from 1; the range is --penalty-last-n, 0 for the whole text"
+    ),
+}
+
+_TRANSFORMERS = Engine(
+    "transformers",
+    EngineSource("transformers 5.24.0", "2026", "generation/logits_process.py", _RUN),
+    _samplers(
+        "logit_bias",
+        _sampler("penalties", "engine_penalties.repetition_only", "repetition_penalty"),
+        *("temperature", "top_h"),
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
+        *("top_p", "min_p"),
+        _sampler("typ_p", "engine_cutoffs.typical_and_ties"),
+        *("epsilon_cutoff", "eta_cutoff"),
+    ),
+    LowTemperature(0.0, "refuses temperature 0; tsoft shows its greedy decoding (do_sample=False), without samplers"),
+    EngineApi(
+        "none; generate() returns raw logits and processed scores on request",
+        (("tau", 1.0), ("top_k", 50.0)),
+        "with do_sample=True (without it, decoding is greedy), unless the model's generation_config.json sets others",
+    ),
+)
+
+_LLAMA_PENALTIES = _sampler("penalties", penalty_last_n=64.0)
+_LLAMA_CPP = Engine(
+    "llama.cpp",
+    EngineSource("llama.cpp 0c1e57098", "2026", "src/llama-sampler.cpp; its server's order", _RUN),
+    _samplers(
+        "logit_bias",
+        _LLAMA_PENALTIES,
+        _sampler("dry", dry_penalty_last_n=64.0),
+        *("top_n_sigma", "top_k"),
+        _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
+        _sampler("top_p", "engine_cutoffs.top_p_from_above"),
+        _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+        "xtc",
+        _sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC),
+        *("mirostat", "adaptive_p"),
+    ),
+    LowTemperature(),
+    EngineApi(
+        "from before the samplers; with post_sampling_probs, from after them",
+        (("tau", 0.8), ("top_k", 40.0), ("top_p", 0.95), ("min_p", 0.05)),
+        "unless the GGUF model sets others (general.sampling), which --settings MODEL.gguf reads",
+    ),
+    (
+        Variant(
+            ("mirostat",),
+            _samplers(
+                "logit_bias", _sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC), "mirostat"
+            ),
+        ),
+    ),
+    reorders=True,
+    caveats=(
+        (("top_n_sigma", "typ_p"), "typical-p is undefined; tsoft ignores the classes that top_n_sigma removed"),
+        (
+            ("top_n_sigma", "dynatemp_range"),
+            "the dynamic temperature may count the removed classes; tsoft ignores them",
+        ),
+    ),
+)
+
+_OLLAMA_DEFAULTS = (("tau", 0.8), ("top_k", 40.0), ("top_p", 0.9))
+_OLLAMA_NOTE = "unless the Modelfile sets others; its OpenAI endpoint has temperature 1 and top_p 1"
+_OLLAMA_GGUF = Engine(
+    "ollama@gguf",
+    EngineSource(
+        *("Ollama fb30760", "2026-08", "llm/llama_server.go, api/types.go", "as llama.cpp"),
+        path="GGUF models, by llama.cpp's server",
+    ),
+    _samplers(
+        *(_LLAMA_PENALTIES, "top_k", _sampler("typ_p", "engine_cutoffs.typical_exceeding")),
+        _sampler("top_p", "engine_cutoffs.top_p_from_above"),
+        _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+        _sampler("temperature", "engine_samplers.temperature_or_top"),
+    ),
+    LowTemperature(),
+    EngineApi("from before the samplers", _OLLAMA_DEFAULTS, _OLLAMA_NOTE),
+)
+
+_OLLAMA_MLX = Engine(
+    "ollama@mlx",
+    EngineSource(
+        *("Ollama fb30760", "2026-08", "x/mlxrunner/sample/sample.go", _READ), path="models of the MLX runner"
+    ),
+    _samplers(*(_LLAMA_PENALTIES, "top_k", "temperature", _sampler("top_p", "engine_cutoffs.top_p_or_all"), "min_p")),
+    LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
+    EngineApi("from before the samplers", _OLLAMA_DEFAULTS, _OLLAMA_NOTE),
+)
+
+
+def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine:
+    """Return the row of a path of vLLM, which has these `samplers` after the temperature."""
+    return Engine(
+        f"vllm@{path}",
+        source,
+        _samplers(
+            "logit_bias",
+            _sampler("penalties", "engine_penalties.output_only_after_repetition", *_ALL_PENALTIES),
+            "temperature",
+            *samplers,
+        ),
+        # sampling_params.py raises the temperature before it tests for greedy decoding.
+        LowTemperature(0.0, "decodes greedily at temperature 0, without samplers", min_tau=0.01),
+        EngineApi(
+            "from before the samplers, unless --logprobs-mode says otherwise",
+            (("tau", 1.0),),
+            "unless the model's generation_config.json sets others",
+        ),
+    )
+
+
+_VLLM = (
+    _vllm(
+        "flashinfer",
+        EngineSource(
+            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py, flashinfer 0.7.2", _READ),
+            path="the default with CUDA, without a seed and without processed logprobs",
+        ),
+        _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
+        _sampler("top_p", "engine_cutoffs.top_p_and_ties"),
+    ),
+    _vllm(
+        "triton",
+        EngineSource(
+            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_triton.py", f"{_RUN}, not on a GPU"),
+            path="GPUs with Triton, without FlashInfer; of classes that tie, its kernels may keep others, or more",
+        ),
+        *(_sampler("min_p", "engine_cutoffs.min_p_of_logits"), "top_k", "top_p"),
+    ),
+    _vllm(
+        "pytorch",
+        EngineSource(
+            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py", _RUN),
+            path="CPUs, or without Triton",
+        ),
+        *("min_p", _sampler("top_k", "engine_cutoffs.top_k_and_ties"), "top_p"),
+    ),
+)
+
+
+_SGLANG_PENALTIES = _sampler("penalties", "engine_penalties.output_only_before_repetition", *_ALL_PENALTIES)
+
+
+def _sglang(path: str, source: EngineSource, *samplers: "str | Sampler", variants: tuple[Variant, ...] = ()) -> Engine:
+    """Return the row of a path of SGLang, which has these `samplers` after the temperature."""
+    return Engine(
+        f"sglang@{path}",
+        source,
+        _samplers(_SGLANG_PENALTIES, "logit_bias", "temperature", *samplers),
+        LowTemperature(1e-6, "replaces a temperature below 1e-06 with temperature 1 and top_k 1"),
+        EngineApi(
+            "after the temperature, before the samplers; from before both if all requests of a batch are greedy",
+            (("tau", 1.0),),
+            "unless the model's generation_config.json sets others",
+        ),
+        variants,
+    )
+
+
+_SGLANG = (
+    _sglang(
+        "flashinfer",
+        EngineSource(
+            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py, flashinfer 0.7.2", _READ),
+            path="the default where FlashInfer is available",
+        ),
+        # The kernel tests both conditions on the same probabilities: top-p does not renormalize them after top-k.
+        _sampler("top_p", "engine_cutoffs.top_p_and_ties"),
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
+        "min_p",
+        variants=(
+            Variant(
+                ("min_p",),
+                _samplers(
+                    *(_SGLANG_PENALTIES, "logit_bias", "temperature"),
+                    _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
+                    _sampler("top_p", "engine_cutoffs.top_p_and_ties"),
+                    "min_p",
+                ),
+            ),
+        ),
+    ),
+    _sglang(
+        "pytorch",
+        EngineSource(
+            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py", _RUN),
+            path="deterministic inference, or without FlashInfer",
+        ),
+        # All three use the same sorted probabilities: top-p does not renormalize them after top-k.
+        *(_sampler("top_p", "engine_cutoffs.top_p_and_equal"), "top_k", "min_p"),
+    ),
+)
+
+
+def _mlx_lm(version: str, source: EngineSource, top_p: str) -> Engine:
+    """Return the row of a version of mlx-lm, of which `top_p` is the path of the function."""
+    return Engine(
+        f"mlx-lm@{version}",
+        source,
+        _samplers(
+            "logit_bias",
+            _sampler("penalties", penalty_last_n=20.0),
+            _sampler("top_p", top_p),
+            _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+            _sampler("xtc", "engine_cutoffs.xtc_above"),
+            *("top_k", "temperature"),
+        ),
+        LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
+        EngineApi("after the penalties and biases, before the samplers", (("tau", 0.0),)),
+    )
+
+
+_MLX_LM = (
+    _mlx_lm(
+        "0.32.2",
+        EngineSource("mlx-lm 0.32.2", "2026", "mlx_lm/sample_utils.py", _RUN),
+        "engine_cutoffs.top_p_and_ties_or_all",
+    ),
+    _mlx_lm(
+        "0.31",
+        EngineSource(
+            *("mlx-lm d78bf58 (0.32.0)", "2026-08", "mlx_lm/sample_utils.py", _RUN),
+            path="versions before 0.32.2",
+        ),
+        "engine_cutoffs.top_p_unguarded",
+    ),
+)
+
+_READS_TOO_FAR = "its loop may keep one class too many, which tsoft does not compute"
+
+
+def _exllamav2_samplers(top_p: str) -> tuple[Sampler, ...]:
+    """Return exllamav2's samplers with the function at the path `top_p`."""
+    return _samplers(
+        *("penalties", "logit_bias", _sampler("smoothing", None, "smoothing_factor"), "temperature", "top_k"),
+        *(_sampler("top_p", top_p), "top_a", "min_p"),
+        _sampler("tfs", "engine_cutoffs.tail_free_exllamav2"),
+        _sampler("typ_p", "engine_cutoffs.typical_exllamav2"),
+        *("mirostat", "xtc"),
+    )
+
+
+_EXLLAMAV2 = Engine(
+    "exllamav2",
+    EngineSource("exllamav2 da07fac", "2025-12", "exllamav2_ext/ext_sampling.cpp", _RUN),
+    _exllamav2_samplers("engine_samplers.top_p_fitting"),
+    LowTemperature(0.01, "replaces a temperature below 0.01 with temperature 1 and top_k 1"),
+    EngineApi("after the samplers", (("repetition_penalty", 1.025), ("tau", 0.8), ("top_k", 50.0), ("top_p", 0.8))),
+    # top_k sorts the classes.
+    variants=(Variant(("top_k",), _exllamav2_samplers("engine_samplers.top_p_fitting_descending")),),
+    caveats=(
+        (("min_p",), _READS_TOO_FAR),
+        (("top_a",), _READS_TOO_FAR),
+        (("xtc",), f"it spares line breaks and special tokens, and {_READS_TOO_FAR}"),
+    ),
+)
+
+
+# The kernel's min-p compares logits, and its cutoffs keep ties; the single steps do neither.
+_EXLLAMAV3_ADAPTIVE = _sampler("adaptive_p", "engine_samplers.adaptive_p_from_1e_8", adaptive_target=1.0)
+_EXLLAMAV3_PENALTIES = _sampler("penalties")
+
+
+def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top_p: str, single_top_p: str) -> Engine:
+    """Return the row of a version of exllamav3, of which `top_p` and `single_top_p` are the paths of the functions in
+    its fused kernel and as a single step."""
+    start = _samplers("logit_bias", _EXLLAMAV3_PENALTIES, *dry, "temperature")
+    return Engine(
+        f"exllamav3@{version}",
+        source,
+        _samplers(
+            *start,
+            _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+            _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
+            _sampler("top_p", top_p),
+            _EXLLAMAV3_ADAPTIVE,
+        ),
+        LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
+        EngineApi(
+            "from before the penalties and samplers",
+            (("tau", 1.0),),
+            "ComboSampler's; a job without a sampler has min_p 0.08, then temperature 0.8, an order that tsoft lacks",
+        ),
+        (
+            Variant(
+                ("adaptive_p",),
+                _samplers(*start, "min_p", "top_k", _sampler("top_p", single_top_p), _EXLLAMAV3_ADAPTIVE),
+            ),
+        ),
+    )
+
+
+_EXLLAMAV3_FILES = "generator/sampler/custom.py, presets.py; ComboSampler"
+_EXLLAMAV3 = (
+    _exllamav3(
+        "1.6.5",
+        EngineSource("exllamav3 1.6.5", "2026", _EXLLAMAV3_FILES, f"single steps {_RUN}; the kernel {_READ}"),
+        (_sampler("dry", "engine_penalties.dry_whole_text_at_0"),),
+        "engine_samplers.top_p_sharing",
+        "cutoffs.top_p",
+    ),
+    _exllamav3(
+        "1.4.1",
+        EngineSource(
+            *("exllamav3 4f8ad01", "2026-08", _EXLLAMAV3_FILES),
+            f"single steps {_RUN}; the kernel {_READ}",
+            path="version 1.4.1",
+        ),
+        (),
+        "engine_cutoffs.top_p_below",
+        "engine_cutoffs.top_p_within",
+    ),
+)
+
+
+_SPARES = "it spares line breaks and special tokens, which tsoft does not compute"
+_TABBY_START = ("logit_bias", _EXLLAMAV3_PENALTIES, "temperature")
+_TABBY_ADAPTIVE = _samplers(
+    *(*_TABBY_START, "top_k", "top_p", "min_p", _sampler("xtc"), _EXLLAMAV3_ADAPTIVE),
+)
+_TABBYAPI = Engine(
+    "tabbyapi",
+    EngineSource("TabbyAPI e632af4", "2026-08", "backends/exllamav3/sampler.py; on exllamav3 1.6.5", "as exllamav3"),
+    # A stack without min-p, or with min-p alone, runs in exllamav3's kernel.
+    _samplers(
+        *_TABBY_START,
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
+        _sampler("top_p", "engine_samplers.top_p_sharing"),
+        _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+        *("xtc", _EXLLAMAV3_ADAPTIVE),
+    ),
+    LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
+    EngineApi(
+        "from before the penalties and samplers",
+        (("tau", 1.0),),
+        "unless a sampler preset sets others",
+    ),
+    (
+        Variant(
+            ("adaptive_p",),
+            tuple(
+                replace(sampler, path="engine_samplers.xtc_averaged", by_chance=False)
+                if sampler.name == "xtc"
+                else sampler
+                for sampler in _TABBY_ADAPTIVE
+            ),
+        ),
+        *(Variant(condition, _TABBY_ADAPTIVE) for condition in (("xtc",), ("min_p", "top_k"), ("min_p", "top_p"))),
+    ),
+    caveats=(
+        (("xtc",), _SPARES),
+        (("adaptive_p",), "temperature 0 is a division by 0; tsoft decodes greedily"),
+    ),
+)
+
+
+def _koboldcpp_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
+    """Return KoboldCpp's samplers before those at the `end`."""
+    return _samplers(
+        "logit_bias",
+        _sampler("dry", "engine_penalties.dry_koboldcpp"),
+        Sampler("top_3000", "engine_cutoffs.top_3000", ()),
+        _sampler(
+            *("penalties", "engine_penalties.presence_and_repetition", "repetition_penalty", "presence_penalty"),
+            "penalty_last_n",
+            penalty_last_n=320.0,
+        ),
+        *end,
+    )
+
+
+_KOBOLDCPP_CHAIN = (
+    *("top_k", "top_a", _sampler("tfs", "engine_cutoffs.tail_free_koboldcpp")),
+    _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
+    _sampler("top_p", "engine_cutoffs.top_p_from_above"),
+    _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+)
+_KOBOLDCPP_TEMPERATURE = (_sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC), "smoothing")
+_KOBOLDCPP_ADAPTIVE = _sampler("adaptive_p", adaptive_target=0.0)
+_KOBOLDCPP = Engine(
+    "koboldcpp",
+    EngineSource("KoboldCpp", "2026, commit not recorded", "gpttype_adapter.cpp", _READ),
+    _koboldcpp_samplers(
+        *_KOBOLDCPP_CHAIN, *_KOBOLDCPP_TEMPERATURE, "top_n_sigma", "xtc", "mirostat", _KOBOLDCPP_ADAPTIVE
+    ),
+    LowTemperature(),
+    EngineApi("not known", (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92))),
+    (
+        Variant(("mirostat",), _koboldcpp_samplers(*_KOBOLDCPP_TEMPERATURE, "mirostat")),
+        Variant(
+            ("adaptive_p", "xtc"),
+            _koboldcpp_samplers(
+                *_KOBOLDCPP_CHAIN,
+                *_KOBOLDCPP_TEMPERATURE,
+                *("top_n_sigma", _sampler("xtc", "engine_samplers.xtc_lowering"), _KOBOLDCPP_ADAPTIVE),
+            ),
+        ),
+    ),
+    reorders=True,
+)
+
+
+def _webui_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
+    """Return the samplers of text-generation-webui before those at the `end`."""
+    dry = _sampler("dry", "engine_penalties.dry_up_to_50", "dry_multiplier", "dry_base", "dry_allowed_length")
+    last_n = replace(SAMPLERS["penalties"].parameters[-1], off=1024.0)
+    return _samplers(
+        "logit_bias",
+        _sampler("penalties", "engine_penalties.whole_text_at_0", penalty_last_n=1024.0),
+        # DRY has the range of the penalties.
+        replace(dry, parameters=(*dry.parameters, last_n)),
+        replace(_sampler("top_n_sigma", "engine_cutoffs.top_n_sigma_of_sample"), counts_masked=True),
+        *("temperature", "smoothing"),
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
+        "top_p",
+        _sampler("typ_p", "engine_cutoffs.typical_and_ties"),
+        *("epsilon_cutoff", "eta_cutoff"),
+        replace(_sampler("tfs", "engine_cutoffs.tail_free_always"), counts_masked=True),
+        *("top_a", "min_p"),
+        *end,
+    )
+
+
+_WEBUI_ADAPTIVE = _sampler("adaptive_p", adaptive_target=0.0)
+_WEBUI = Engine(
+    "text-generation-webui",
+    EngineSource(
+        "text-generation-webui 1dcde41",
+        "2026-05",
+        "modules/sampler_hijack.py, presets.py; the transformers loader",
+        _RUN,
+    ),
+    _webui_samplers(_WEBUI_ADAPTIVE, "mirostat", "xtc"),
+    LowTemperature(0.0, "refuses temperature 0; tsoft shows its greedy decoding (do_sample=False), without samplers"),
+    EngineApi(
+        "from before the samplers or from after them, by the request",
+        (("tau", 1.0),),
+        "unless a preset sets others",
+    ),
+    # adaptive_p and mirostat draw a token, which leaves nothing for the samplers after them.
+    (Variant(("adaptive_p",), _webui_samplers(_WEBUI_ADAPTIVE)), Variant(("mirostat",), _webui_samplers("mirostat"))),
+    reorders=True,
+    caveats=(
+        (("dry",), "it uses only the last token of a sequence breaker, which tsoft does not compute"),
+        (("xtc",), "it spares line breaks and the end token, which tsoft does not compute"),
+    ),
+)
+
+# The paths of each engine, the default first.
+_PATHS = {
+    "transformers": (_TRANSFORMERS,),
+    "llama.cpp": (_LLAMA_CPP,),
+    "vllm": _VLLM,
+    "sglang": _SGLANG,
+    "mlx-lm": _MLX_LM,
+    "exllamav2": (_EXLLAMAV2,),
+    "exllamav3": _EXLLAMAV3,
+    "tabbyapi": (_TABBYAPI,),
+    "ollama": (_OLLAMA_GGUF, _OLLAMA_MLX),
+    "koboldcpp": (_KOBOLDCPP,),
+    "text-generation-webui": (_WEBUI,),
+}
+
+# Each engine by its name, which stands for its default path.
+DEFAULT_ENGINES = {name: replace(paths[0], name=name) for name, paths in _PATHS.items()}
+# Each engine and each of several paths, such as vllm and vllm@pytorch.
 ENGINES = {
     engine.name: engine
-    for engine in (
-        Engine(
-            "transformers",
-            "transformers 5.23.0, generation/logits_process.py",
-            _samplers(
-                *("temperature", "top_h", "top_k", "top_p", "min_p", "typ_p", "epsilon_cutoff", "eta_cutoff"),
-                top_k="engine_cutoffs.top_k_and_ties",
-                typ_p="engine_cutoffs.typical_and_ties",
-            ),
-            0.0,
-            "refuses temperature 0; tsoft shows its greedy decoding (do_sample=False), without samplers",
-        ),
-        Engine(
-            "llama.cpp",
-            "llama.cpp e19fb5f, src/llama-sampling.cpp; its server's order",
-            _samplers(
-                *(
-                    "penalties",
-                    "dry",
-                    "top_n_sigma",
-                    "top_k",
-                    "typ_p",
-                    "top_p",
-                    "min_p",
-                    "xtc",
-                    "temperature",
-                    "adaptive_p",
-                ),
-                typ_p="engine_cutoffs.typical_exceeding",
-                top_p="engine_cutoffs.top_p_from_above",
-                min_p="engine_cutoffs.min_p_of_logits",
-                temperature="engine_samplers.temperature_or_top",
-            ),
-            None,
-            reorders=True,
-        ),
-        Engine(
-            "vllm",
-            "vLLM V1, v1/sample/sampler.py, v1/sample/ops/topk_topp_sampler.py",
-            _samplers("temperature", "min_p", "top_k", "top_p", top_k="engine_cutoffs.top_k_and_ties"),
-            1e-5,
-            "decodes greedily at a temperature below 1e-05, without samplers",
-            # sampling_params.py.
-            min_tau=0.01,
-        ),
-        Engine(
-            "sglang",
-            "SGLang 0.5.23, srt/layers/sampler.py, the PyTorch path",
-            # All three use the same sorted probabilities: top-p does not renormalize them after top-k.
-            _samplers("temperature", "top_p", "top_k", "min_p", top_p="engine_cutoffs.top_p_and_equal"),
-            1e-6,
-            "replaces a temperature below 1e-06 with temperature 1 and top_k 1",
-        ),
-        Engine(
-            "mlx-lm",
-            "mlx-lm d78bf58, mlx_lm/sample_utils.py",
-            _samplers(
-                *("top_p", "min_p", "xtc", "top_k", "temperature"),
-                top_p="engine_cutoffs.top_p_unguarded",
-                min_p="engine_cutoffs.min_p_of_logits",
-                xtc="engine_cutoffs.xtc_above",
-            ),
-            0.0,
-            "decodes greedily at temperature 0, without samplers",
-        ),
-        Engine(
-            "exllamav2",
-            "exllamav2 da07fac, exllamav2_ext/ext_sampling.cpp",
-            _samplers(
-                *("smoothing", "temperature", "top_k", "top_p", "top_a", "min_p", "tfs", "typ_p", "xtc"),
-                top_p="engine_samplers.top_p_fitting",
-                tfs="engine_cutoffs.tail_free_exllamav2",
-                typ_p="engine_cutoffs.typical_exllamav2",
-            ),
-            0.01,
-            "replaces a temperature below 0.01 with temperature 1 and top_k 1",
-        ),
-    )
+    for name, paths in _PATHS.items()
+    for engine in (DEFAULT_ENGINES[name], *(paths if len(paths) > 1 else ()))
 }
+
+
+def paths_of(name: str) -> list[str]:
+    """Return the names of an engine's paths, the default one first; empty if it has only one.
+
+    >>> paths_of("mlx-lm"), paths_of("llama.cpp")
+    (['mlx-lm@0.32.2', 'mlx-lm@0.31'], [])
+    """
+    paths = _PATHS[name]
+    return [engine.name for engine in paths] if len(paths) > 1 else []

@@ -25,8 +25,17 @@ CUTOFFS: dict[str, Callable[..., Decision]] = {
     "top_p": partial_cutoffs.top_p,
     "top_p_from_above": partial_cutoffs.top_p,
     "top_p_and_equal": partial_cutoffs.top_p,
+    "top_k_and_ties_above_1": partial_cutoffs.top_k_and_ties_above_1,
+    "top_p_and_ties": partial_cutoffs.top_p_and_ties,
+    "top_p_and_ties_or_all": partial_cutoffs.top_p_and_ties_or_all,
+    "top_p_or_all": partial_cutoffs.top_p_or_all,
+    "top_p_sharing": partial_cutoffs.top_p_sharing,
+    "top_p_within": partial_cutoffs.top_p_within,
+    "top_p_below": partial_cutoffs.top_p_below,
+    "top_3000": partial_cutoffs.top_3000,
     "top_p_unguarded": partial_cutoffs.top_p_unguarded,
     "top_p_fitting": partial_cutoffs.top_p_fitting,
+    "top_p_fitting_descending": partial_cutoffs.top_p_fitting,
     "min_p": partial_cutoffs.min_p,
     "min_p_of_logits": partial_cutoffs.min_p,
     "p_less": partial_cutoffs.p_less,
@@ -136,7 +145,7 @@ def _apply(step: Step, row: PartialRow) -> PartialRow:
             return (row.keeping(partial_cutoffs.greedy(row.ranks())) if is_first_only else row).divided(tau)
     if function == "smoothing" and (smoothed := _smoothed(row, *values)):
         return smoothed
-    if not row.is_exact:
+    if not row.is_exact or sampler.counts_masked:
         raise PartialDistributionError(0, f"{step} needs every logit, but the response lists only some of them")
     if function in _TEMPERATURES:
         return _divided_by_entropy(step, row)

@@ -12,6 +12,7 @@ from math import inf, log
 
 import numpy as np
 
+from tsoft.core.softmax import Array
 from tsoft.sampling.states import initial_mu
 from tsoft.sampling.three_valued import Decision, Range
 
@@ -25,9 +26,9 @@ class KnownRanks:
 
     `present` is whether the class remains; all else is for the case that it does. `rank` counts from 1; an unlisted
     class follows the listed alternatives that tie with it. `strict_rank` is 1 plus the number of more probable classes.
-    `above` is the probability of the classes before this one. `gap` is the logit minus the highest one, and `log_top`
-    the logarithm of the highest probability. `log_excess` is the logarithm of the probability divided by the sum of all
-    squared probabilities.
+    `above` is the probability of the classes before this one, and `strict_above` that of the more probable ones. `gap`
+    is the logit minus the highest one, and `log_top` the logarithm of the highest probability. `log_excess` is the
+    logarithm of the probability divided by the sum of all squared probabilities.
     """
 
     present: Decision
@@ -35,6 +36,7 @@ class KnownRanks:
     rank: Range
     strict_rank: Range
     above: Range
+    strict_above: Range
     log_prob: Range
     gap: Range
     log_top: Range
@@ -54,6 +56,16 @@ def top_k_and_ties(classes: KnownRanks, k: float) -> Decision:
     return classes.strict_rank <= k
 
 
+def top_k_and_ties_above_1(classes: KnownRanks, k: float) -> Decision:
+    """As in exllamav3, K = 1 is greedy."""
+    return greedy(classes) if k == 1 else top_k_and_ties(classes, k)
+
+
+def top_3000(classes: KnownRanks) -> Decision:
+    """As in KoboldCpp."""
+    return top_k(classes, 3000)
+
+
 def top_p(classes: KnownRanks, p: float) -> Decision:
     return (classes.above < p) | greedy(classes)
 
@@ -63,9 +75,58 @@ def top_p_unguarded(classes: KnownRanks, p: float) -> Decision:
     return classes.above < (p or inf)
 
 
+def top_p_or_all(classes: KnownRanks, p: float) -> Decision:
+    """As in Ollama's MLX runner, all classes stay at p = 0."""
+    return top_p(classes, p or inf)
+
+
+def top_p_and_ties(classes: KnownRanks, p: float) -> Decision:
+    """As in FlashInfer, classes that tie with the last one stay, too."""
+    return (classes.strict_above < p) | (classes.strict_rank <= 1)
+
+
+def top_p_and_ties_or_all(classes: KnownRanks, p: float) -> Decision:
+    """As in mlx-lm 0.32.2, all classes stay at p = 0."""
+    return top_p_and_ties(classes, p or inf)
+
+
+def top_p_sharing(classes: KnownRanks, p: float) -> Decision:
+    """As in exllamav3 1.6.5, classes that tie with the last one stay with a smaller weight. Between 0 and the full one,
+    as for an undecided class, it is unknown."""
+    if not p:
+        return greedy(classes)
+    decision = top_p_and_ties(classes, p)
+    return Decision(decision.certain & _is_untied(classes), decision.possible)
+
+
+def top_p_within(classes: KnownRanks, p: float) -> Decision:
+    """As in exllamav3 1.4.1, classes stay while they and those before them sum to at most p."""
+    prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
+    return (classes.above + prob <= p) | greedy(classes)
+
+
+def top_p_below(classes: KnownRanks, p: float) -> Decision:
+    """As in the kernel of exllamav3 1.4.1, classes that tie stay or go together."""
+    within = top_p_within(classes, p)
+    return Decision(within.certain & _is_untied(classes), within.possible | (classes.strict_rank <= 1).possible)
+
+
+def _is_untied(classes: KnownRanks) -> Array:
+    """Return for which classes it is certain that they tie with no other: (k + 1,) booleans."""
+    order = classes.logit.low.argsort()
+    overlaps = classes.logit.low[order][1:] <= np.maximum.accumulate(classes.logit.high[order])[:-1] + EQUAL_GAP
+    is_untied = np.ones(len(order), bool)
+    is_untied[order[1:]] &= ~overlaps
+    is_untied[order[:-1]] &= ~overlaps
+    # The last one stands for all unlisted classes, whose lowest logit is unknown.
+    return np.asarray(is_untied & (classes.logit.low > classes.logit.high[-1] + EQUAL_GAP))
+
+
 def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
     """As in exllamav2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
     probable one may. Of equally probable classes, the index decides, which is unknown."""
+    if not p:
+        return classes.above <= inf
     prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
     fits = (classes.above + prob <= p) | greedy(classes)
     lows = np.sort(classes.logit.low[classes.logit.low > -inf])

@@ -221,6 +221,7 @@ class PartialRow:
             rank=rank,
             strict_rank=Range(ties_precede, rank.high),
             above=self._above,
+            strict_above=self._strict_above,
             log_prob=self._log_prob,
             gap=Range(np.where(rank.high == 1, 0.0, gap.low), np.minimum(gap.high, 0.0)),
             log_top=Range(maximum.low - total.high, np.minimum(maximum.high - total.low, 0.0)),
@@ -322,6 +323,19 @@ class PartialRow:
             np.append(np.nan_to_num(shares[0], nan=0.0), of_unlisted) - SUM_ERROR,
             np.append(np.nan_to_num(shares[1], nan=1.0), 1.0) + SUM_ERROR,
         )
+
+    @cached_property
+    def _strict_above(self) -> Range:
+        """The probability of the more probable classes than each class: (k + 1,). It is as `_above`, in which ties may
+        count or not, except that listed alternatives do not precede an unlisted class that ties with them."""
+        highest = self._maximum.high
+        low, high = np.exp(self.logit.low - highest), np.exp(self.logit.high - highest)
+        certain = self.is_certain & (self.logit.low > self.ceiling)
+        before = low[certain].sum()
+        after = high[~certain].sum() + np.exp(self._log_unlisted.high - highest)
+        lows = self._above.low.copy()
+        lows[-1] = before / (before + after) - SUM_ERROR
+        return Range(lows, self._above.high)
 
 
 class _SortedSums:

@@ -80,14 +80,35 @@ def dry(
     array([ 0. ,  0. , -0.8,  0. ])
     """
     tokens = history.last(last_n)
-    limit = _repeat_limit(history, len(tokens))
-    if not multiplier or len(tokens) <= allowed_length or limit < allowed_length:
+    limit = repeat_limit(history, len(tokens))
+    if limit < allowed_length:
         return z
-    lengths = np.minimum(suffix_lengths(tokens), limit)[:-1]
     following = tokens[1:]
-    is_penalized = (lengths >= allowed_length) & (following < z.shape[-1])
     if history.is_breaker is not None:
-        is_penalized &= ~history.is_breaker[len(history.tokens) - len(following) :]
+        # An index beyond the classes has no effect.
+        is_exempt = history.is_breaker[len(history.tokens) - len(following) :]
+        following = np.where(is_exempt, z.shape[-1], following)
+    return penalize_extensions(z, following, extension_lengths(tokens, limit), multiplier, base, allowed_length)
+
+
+def extension_lengths(tokens: Array, limit: int) -> Array:
+    """Return the length of the repetition that each token but the first would extend, up to a limit: (m - 1,)."""
+    return np.minimum(suffix_lengths(tokens), limit)[:-1]
+
+
+def penalize_extensions(
+    z: Array, following: Array, lengths: Array, multiplier: float, base: float, allowed_length: float
+) -> Array:
+    """Subtract multiplier · base^(length - allowed_length) from the logits of the tokens that would extend repetitions.
+
+    `following` are these tokens and `lengths` the lengths of their repetitions, (m,) each. The longest one counts.
+
+    >>> penalize_extensions(np.zeros(3), np.array([2, 0, 2]), np.array([2, 1, 3]), 1.0, 2.0, 2)
+    array([ 0.,  0., -2.])
+    """
+    is_penalized = (lengths >= allowed_length) & (following < z.shape[-1])
+    if not multiplier or not is_penalized.any():
+        return z
     indices, positions = np.unique(following[is_penalized], return_inverse=True)
     longest = np.zeros(len(indices))
     np.maximum.at(longest, positions, lengths[is_penalized])
@@ -97,8 +118,8 @@ def dry(
     return changed(z, indices, lambda x, i: x - multiplier * base ** exponents[i])
 
 
-def _repeat_limit(history: History, length: int) -> int:
-    """Return the maximum length of a repetition, which ends at the last sequence breaker in the window."""
+def repeat_limit(history: History, length: int) -> int:
+    """Return the maximum length of a repetition in the last `length` tokens: it ends at the last sequence breaker."""
     if history.breaks is None:
         return length
     newest_first = history.breaks[::-1][:length]

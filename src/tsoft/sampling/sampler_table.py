@@ -66,7 +66,7 @@ class Sampler:
     A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown. With
     `needs_history`, the first argument after the logits is a `History`. `state`, if any, names a function in `states`
     that changes the last parameter after each draw, and `initial_state` a function that returns its value, from the
-    first parameter's value and its own.
+    first parameter's value and its own. With `counts_masked`, the result depends on the number of masked classes.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Sampler:
     state: str | None = None
     initial_state: str | None = None
     shifts_logits: bool = False
+    counts_masked: bool = False
 
     @property
     def switch_parameters(self) -> tuple[SamplerParameter, ...]:
@@ -99,9 +100,17 @@ class Sampler:
         return not self.needs_history
 
     @property
+    def is_temperature(self) -> bool:
+        return self.parameters[:1] == (TAU,)
+
+    @property
+    def is_bias(self) -> bool:
+        return self.parameters[:1] == (BIAS,)
+
+    @property
     def uses_indices(self) -> bool:
         """Whether the sampler refers to classes by their indices."""
-        return self.needs_history or self.parameters[:1] == (BIAS,)
+        return self.needs_history or self.is_bias
 
     @property
     def state_parameter(self) -> SamplerParameter | None:

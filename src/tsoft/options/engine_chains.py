@@ -1,0 +1,114 @@
+"""The chains of engines, with their default settings from --defaults."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from tsoft.errors import UsageError, joined
+from tsoft.notes import note
+from tsoft.sampling.chain import Chain, chain_of, is_on
+from tsoft.sampling.engine import Engine
+from tsoft.sampling.sampler_table import SAMPLERS, TAU, Sampler
+
+OPTION = "--defaults"
+
+
+@dataclass(frozen=True)
+class EngineDefaults:
+    """The `values` of parameters that each engine adds, by its name, to those that the user has set."""
+
+    values: Mapping[str, Mapping[str, float]]
+    applies: bool
+
+    @classmethod
+    def of(cls, engines: list[Engine], applies: bool, names: Collection[str]) -> "EngineDefaults":
+        """Return the defaults of the engines for parameters other than those `names`; nothing unless they apply.
+
+        Raise UsageError without an engine.
+        """
+        if applies and not engines:
+            raise UsageError(f"{OPTION} has no effect without --like; add --like ENGINE")
+        added = {
+            engine.name: {name: value for name, value in engine.api.defaults if applies and name not in names}
+            for engine in engines
+        }
+        return cls(added, applies)
+
+    @property
+    def on(self) -> list[Sampler]:
+        """The samplers that the defaults of any engine switch on."""
+        return [
+            sampler for sampler in SAMPLERS.values() if any(_is_added(sampler, added) for added in self.values.values())
+        ]
+
+    def names(self, engine: Engine) -> list[str]:
+        """Return the names of the samplers that the defaults of an engine switch on."""
+        return [sampler.name for sampler in SAMPLERS.values() if _is_added(sampler, self.values[engine.name])]
+
+    @property
+    def taus(self) -> list[str] | None:
+        """The temperature of the engines, None if the defaults do not apply. Raise UsageError if it differs."""
+        taus = {name: added[TAU.name] for name, added in self.values.items() if TAU.name in added}
+        if len(set(taus.values())) > 1:
+            words = [f"{tau:g} in {name}" for name, tau in taus.items()]
+            raise UsageError(f"{OPTION}: the default temperature is {joined(words)}; pass --tau")
+        return [repr(tau) for tau in taus.values()][:1] or None
+
+    def without_history(self, fix: str) -> "EngineDefaults":
+        """Return the defaults without those that need the tokens before the distribution, and print notes on these."""
+        needing = [parameter.name for sampler in self.on if sampler.needs_history for parameter in sampler.parameters]
+        for engine, added in self.values.items():
+            if names := [f"{name} {value:g}" for name, value in added.items() if name in needing]:
+                reason = "since the tokens before the distribution are unknown"
+                note(f"tsoft ignores the default {joined(names)} of {engine}, {reason}; {fix}")
+        remaining = {
+            engine: {name: value for name, value in added.items() if name not in needing}
+            for engine, added in self.values.items()
+        }
+        return replace(self, values=remaining)
+
+    def note(self, engine: Engine, applied: Collection[str]) -> None:
+        """Print which defaults of an engine apply with the `applied` samplers, and where they come from."""
+        if not self.applies:
+            return
+        used = {
+            parameter.name for sampler in engine.samplers for parameter in sampler.parameters if sampler.name in applied
+        }
+        words = [
+            f"{'temperature' if name == TAU.name else name} {value:g}"
+            for name, value in self.values[engine.name].items()
+            if name in used
+        ]
+        effect = f"sets {', '.join(words)}" if words else "sets nothing else"
+        source = f" {engine.api.defaults_note}" if engine.api.defaults_note else ""
+        note(f"by default, {engine.name} {effect}{',' if source else ''}{source}")
+
+
+def _is_added(sampler: Sampler, added: Mapping[str, float]) -> bool:
+    return not sampler.is_bias and not sampler.is_temperature and is_on(sampler, added)
+
+
+def engine_chain(
+    engine: Engine | None,
+    order: tuple[Sampler, ...] | None,
+    on: list[Sampler],
+    values: Mapping[str, float],
+    defaults: EngineDefaults,
+) -> Chain:
+    """Return the chain by the rules of an engine, with its defaults if they apply, or by tsoft's if `engine` is None.
+
+    Print notes on what the engine does not apply, and on what tsoft does not compute.
+    """
+    if engine is None:
+        return chain_of(None, order, on, values)
+    added = defaults.names(engine)
+    active = [sampler for sampler in SAMPLERS.values() if sampler in on or sampler.name in added]
+    chain = chain_of(engine, order, active, {**defaults.values[engine.name], **values})
+    applied = {step.sampler.name for step in chain.steps}
+    if ignored := [sampler.name for sampler in on if engine.omits(sampler.name, applied) and is_on(sampler, values)]:
+        note(f"{engine.name} does not apply {joined(ignored)} with {joined(list(engine.condition(applied)))}")
+    defaults.note(engine, applied)
+    names = applied | {parameter.name for step in chain.steps for parameter, value in step.settings if value}
+    for condition, sentence in engine.caveats:
+        if names.issuperset(condition):
+            note(f"{engine.name}: with {joined(list(condition))}, {sentence}")
+    return chain

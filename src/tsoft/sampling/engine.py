@@ -1,0 +1,134 @@
+"""An engine: its samplers in its order, and what it does at low temperatures, by default, and in its API."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tsoft.sampling.sampler_table import Sampler
+from tsoft.sampling.step import Step
+
+
+@dataclass(frozen=True)
+class EngineSource:
+    """The source that defines an engine's rules: a `version`, its `date` (year, with month if known), and the `files`.
+
+    `check` is how tsoft's rules were compared with it, and `path` says when the engine takes this path through its
+    code, if it has several.
+    """
+
+    version: str
+    date: str
+    files: str
+    check: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.version}, {self.files}"
+
+
+@dataclass(frozen=True)
+class LowTemperature:
+    """What an engine does at a temperature near 0.
+
+    At temperature 0, and below `greedy_below`, it decodes greedily, which `message` describes. With None, its
+    temperature sampler handles these temperatures. It raises other temperatures below `min_tau` to `min_tau`.
+    """
+
+    greedy_below: float | None = None
+    message: str = ""
+    min_tau: float = 0.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The samplers, in order, that an engine applies if all samplers named in `condition` are on. Samplers that the
+    variant lacks have no effect then."""
+
+    condition: tuple[str, ...]
+    samplers: tuple[Sampler, ...]
+
+
+@dataclass(frozen=True)
+class EngineApi:
+    """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
+    its value, which apply if a request sets nothing. `defaults_note` says where they come from, if not from there."""
+
+    logprobs: str
+    defaults: tuple[tuple[str, float], ...]
+    defaults_note: str = ""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The rules of an engine, or of one of its paths.
+
+    `samplers` are in the engine's order, and the first of the `variants` whose condition is met replaces them. A
+    sampler without parameters is always on. With `reorders`, users of the engine can choose the order. `caveats` are
+    what the engine does that tsoft does not compute: pairs of the samplers or parameters that must be on for it, and a
+    sentence.
+    """
+
+    name: str
+    source: EngineSource
+    samplers: tuple[Sampler, ...]
+    low_tau: LowTemperature
+    api: EngineApi
+    variants: tuple[Variant, ...] = ()
+    reorders: bool = False
+    caveats: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The engine's name without a path.
+
+        >>> from tsoft.sampling.engines import ENGINES
+        >>> ENGINES["vllm@pytorch"].family
+        'vllm'
+        """
+        return self.name.partition("@")[0]
+
+    @property
+    def min_tau(self) -> float:
+        return self.low_tau.min_tau
+
+    def is_greedy(self, tau: float) -> bool:
+        limit = self.low_tau.greedy_below
+        return limit is not None and (tau == 0 or tau < limit)
+
+    def has(self, name: str) -> bool:
+        return any(parameter.name == name for sampler in self.samplers for parameter in sampler.parameters)
+
+    def applied(self, active: Collection[str]) -> tuple[Sampler, ...]:
+        """Return the samplers, in order, among which those apply whose names are `active`.
+
+        >>> from tsoft.sampling.engines import ENGINES
+        >>> [sampler.name for sampler in ENGINES["llama.cpp"].applied(["mirostat", "top_k"])]
+        ['logit_bias', 'temperature', 'mirostat']
+        """
+        for variant in self.variants:
+            if all(name in active for name in variant.condition):
+                return variant.samplers
+        return self.samplers
+
+    def condition(self, active: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the samplers that make the engine apply a variant; empty if it applies none."""
+        conditions = (variant.condition for variant in self.variants)
+        return next((names for names in conditions if all(name in active for name in names)), ())
+
+    def omits(self, name: str, active: Collection[str]) -> bool:
+        """Return whether the engine has a sampler that it does not apply together with the active ones."""
+        applied = {sampler.name for sampler in self.applied(active)}
+        return name not in applied and any(sampler.name == name for sampler in self.samplers)
+
+    def low_tau_message(self, tau: float) -> str | None:
+        """Return what the engine does differently at a temperature near 0; None if it does nothing special."""
+        if self.is_greedy(tau):
+            return self.low_tau.message
+        return f"raises a temperature below {self.min_tau:g} to {self.min_tau:g}" if tau < self.min_tau else None
+
+    def greedy_steps(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Return the steps of a chain when decoding is greedy: the biases and penalties, then the most probable
+        class."""
+        return (*(step for step in steps if step.sampler.uses_indices), Step(GREEDY, ()))
+
+
+GREEDY = Sampler("greedy", "engine_cutoffs.greedy", ())

@@ -1,0 +1,103 @@
+"""The penalties and DRY of engines, if they differ from those in `penalties`: from logits, (..., n), to logits."""
+
+from math import inf
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.sampling.history import History
+from tsoft.sampling.penalties import (
+    changed,
+    divided,
+    dry,
+    extension_lengths,
+    penalize_extensions,
+    penalties,
+    repeat_limit,
+)
+
+
+def repetition_only(z: Array, history: History, repetition: float) -> Array:
+    """Penalize each token of the text, as transformers does."""
+    return _repetition(z, history.tokens, repetition)
+
+
+def presence_and_repetition(
+    z: Array, history: History, repetition: float, presence: float, last_n: float = 320
+) -> Array:
+    """Apply no frequency penalty, as in KoboldCpp."""
+    return penalties(z, history, repetition, presence, last_n=last_n)
+
+
+def output_only_after_repetition(
+    z: Array, history: History, repetition: float, presence: float, frequency: float
+) -> Array:
+    """Penalize the repetition of the prompt and the output, then subtract the other penalties by the output alone, as
+    vLLM does."""
+    return _presence_and_frequency(_repetition(z, history.tokens, repetition), history.generated, presence, frequency)
+
+
+def output_only_before_repetition(
+    z: Array, history: History, repetition: float, presence: float, frequency: float
+) -> Array:
+    """Penalize the output alone, and its repetition at last, as SGLang does."""
+    output = history.generated
+    return _repetition(_presence_and_frequency(z, output, presence, frequency), output, repetition)
+
+
+def _repetition(z: Array, tokens: Array, repetition: float) -> Array:
+    return changed(z, np.unique(tokens), lambda x, _: divided(x, repetition))
+
+
+def _presence_and_frequency(z: Array, tokens: Array, presence: float, frequency: float) -> Array:
+    indices, counts = np.unique(tokens, return_counts=True)
+    return changed(z, indices, lambda x, i: x - (counts[i] * frequency + presence))
+
+
+def whole_text_at_0(
+    z: Array, history: History, repetition: float, presence: float, frequency: float, last_n: float
+) -> Array:
+    """Consider the whole text if last_n is 0, as text-generation-webui does."""
+    return penalties(z, history, repetition, presence, frequency, last_n or inf)
+
+
+def dry_whole_text_at_0(
+    z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
+) -> Array:
+    """Consider the whole text if last_n is 0, as exllamav3 does."""
+    return dry(z, history, multiplier, base, allowed_length, last_n or inf)
+
+
+def dry_koboldcpp(
+    z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
+) -> Array:
+    """Penalize nothing if the last sequence breaker is within the allowed length, but breakers as other tokens, as
+    KoboldCpp does. With last_n 0, consider the whole text."""
+    tokens = history.last(last_n or inf)
+    limit = repeat_limit(history, len(tokens))
+    if limit <= allowed_length:
+        return z
+    return penalize_extensions(z, tokens[1:], extension_lengths(tokens, limit), multiplier, base, allowed_length)
+
+
+# text-generation-webui compares no more tokens than this.
+_LONGEST_MATCH = 50
+
+
+def dry_up_to_50(
+    z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
+) -> Array:
+    """Count repetitions of 1 to 50 tokens, as text-generation-webui does: they end at a token that is a breaker. With
+    last_n 0, consider the whole text."""
+    tokens = history.last(last_n or inf)
+    if len(tokens) < 2:
+        return z
+    following, limit = tokens[1:], _LONGEST_MATCH
+    if history.is_breaker is not None:
+        is_breaker = history.is_breaker[len(history.tokens) - len(tokens) :]
+        limit = min(limit, int(is_breaker[::-1].argmax())) if is_breaker.any() else limit
+        following = np.where(is_breaker[1:], z.shape[-1], following)
+    lengths = extension_lengths(tokens, limit)
+    # An index beyond the classes has no effect.
+    following = np.where(lengths > 0, following, z.shape[-1])
+    return penalize_extensions(z, following, lengths, multiplier, base, allowed_length)

@@ -1,0 +1,145 @@
+"""Paths of engines, their default settings, and notes on what they do not apply or tsoft does not compute."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsoft import cli
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
+from tsoft.sampling.sampler_table import SAMPLERS
+
+Run = Callable[..., tuple[int, Any, list[str]]]
+PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run compute on four classes. Return the status, the records, and the lines of messages."""
+
+    def compute(*typed: str) -> tuple[int, Any, list[str]]:
+        status = cli.run(["compute", "a=2", "b=1", "c=0.5", "d=0.1", "-f", "jsonl", *typed])
+        out, err = capfd.readouterr()
+        return status, [json.loads(line) for line in out.splitlines()], err.splitlines()
+
+    return compute
+
+
+def test_the_name_of_an_engine_stands_for_its_first_path() -> None:
+    for name, engine in DEFAULT_ENGINES.items():
+        paths = paths_of(name)
+        assert all(ENGINES[path].family == name for path in paths)
+        assert not paths or ENGINES[paths[0]].samplers == engine.samplers
+    assert {*ENGINES} == {*DEFAULT_ENGINES, *(path for name in DEFAULT_ENGINES for path in paths_of(name))}
+
+
+def test_each_row_has_a_source_with_a_version_and_a_date() -> None:
+    for engine in ENGINES.values():
+        source = engine.source
+        assert all((source.version, source.date, source.files, source.check, engine.api.logprobs))
+
+
+def test_the_defaults_of_an_engine_are_values_that_it_has_and_allows() -> None:
+    for engine in ENGINES.values():
+        for name, value in engine.api.defaults:
+            assert engine.has(name)
+            assert PARAMETERS[name].allows(value)
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [
+        ("vllm@cuda", "vllm has no path 'cuda'; pass vllm@flashinfer or vllm@triton or vllm@pytorch"),
+        ("mlx-lm@1", "mlx-lm has no path '1'; pass mlx-lm@0.32.2 or mlx-lm@0.31"),
+        ("llama.cpp@server", "llama.cpp has only one path; pass llama.cpp"),
+        ("wllm@pytorch", "unknown engine 'wllm@pytorch'; did you mean 'vllm@pytorch'?"),
+    ],
+)
+def test_an_unknown_path_lists_the_paths(run: Run, like: str, message: str) -> None:
+    status, _, lines = run("--like", like)
+    assert status == 2
+    assert lines[0].startswith(f"tsoft: error: --like: {message}")
+
+
+def test_records_have_the_full_names_of_paths(run: Run) -> None:
+    status, records, _ = run("--top-k", "2", "--like", "vllm@pytorch,VLLM,vllm@pytorch,mlx-lm@0.31")
+    assert status == 0
+    assert [record["engine"] for record in records] == ["vllm@pytorch", "vllm", "mlx-lm@0.31"]
+
+
+def test_defaults_add_what_no_option_sets(run: Run) -> None:
+    _, [record], [line] = run("--like", "llama.cpp", "--defaults", "--top-p", "0.5")
+    assert record["tau"] == 0.8
+    assert record["samplers"] == ["top_k 40", "top_p 0.5", "min_p 0.05", "temperature 0.8"]
+    assert line.startswith("tsoft: note: by default, llama.cpp sets temperature 0.8, top_k 40, min_p 0.05, unless the")
+    _, [record], [line] = run("--like", "llama.cpp", "--defaults", "--tau", "1", "--top-k", "0", "--min-p", "0")
+    assert record["samplers"] == ["top_p 0.95", "temperature 1"]
+    assert line.startswith("tsoft: note: by default, llama.cpp sets top_p 0.95, unless the")
+
+
+def test_settings_override_defaults(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "request.json"
+    path.write_text('{"model": "m", "prompt": "x", "temperature": 0.5, "top_k": 2, "n_predict": 3}')
+    _, [record], _ = run("--like", "llama.cpp", "--defaults", "--settings", str(path))
+    assert record["tau"] == 0.5
+    assert record["samplers"] == ["top_k 2", "top_p 0.95", "min_p 0.05", "temperature 0.5"]
+
+
+def test_defaults_come_from_the_model_in_some_engines(run: Run) -> None:
+    _, [record], [line] = run("--like", "vllm", "--defaults")
+    assert (record["tau"], record["samplers"]) == (1.0, ["temperature 1"])
+    expected = "by default, vllm sets temperature 1, unless the model's generation_config.json sets others"
+    assert line == f"tsoft: note: {expected}"
+
+
+def test_defaults_of_several_engines_need_one_temperature(run: Run) -> None:
+    status, records, [line] = run("--like", "llama.cpp,koboldcpp", "--defaults")
+    assert (status, records) == (2, [])
+    assert line.endswith("the default temperature is 0.8 in llama.cpp and 0.75 in koboldcpp; pass --tau")
+    status, records, _ = run("--like", "llama.cpp,koboldcpp", "--defaults", "--tau", "1")
+    assert [record["samplers"][:2] for record in records] == [["top_k 40", "top_p 0.95"], ["top_3000", "top_k 100"]]
+
+
+def test_defaults_without_an_engine_are_an_error(run: Run) -> None:
+    status, _, [line] = run("--defaults")
+    assert (status, line) == (2, "tsoft: error: --defaults has no effect without --like; add --like ENGINE")
+
+
+def test_a_default_penalty_needs_the_history(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("a\n")
+    _, [record], lines = run("--like", "exllamav2", "--defaults")
+    assert "penalties" not in " ".join(record["samplers"])
+    assert lines[0].startswith("tsoft: note: tsoft ignores the default repetition_penalty 1.025 of exllamav2, since")
+    _, [record], [line] = run("--like", "exllamav2", "--defaults", "--history", str(path))
+    assert record["samplers"][0] == "penalties repetition_penalty 1.025"
+    assert "sets repetition_penalty 1.025, temperature 0.8" in line
+
+
+def test_a_note_names_the_samplers_that_an_engine_does_not_apply_together(run: Run) -> None:
+    _, [record], [line] = run("--like", "llama.cpp", "--mirostat-tau", "3", "--top-k", "1", "--min-p", "0.9")
+    assert record["samplers"] == ["temperature 1", "mirostat 3"]
+    assert line == "tsoft: note: llama.cpp does not apply top_k and min_p with mirostat"
+
+
+def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
+    _, _, lines = run("--like", "exllamav2", "--min-p", "0.1")
+    assert [line for line in lines if line.startswith("tsoft: note: exllamav2: with min_p, ")]
+    assert not [line for line in run("--like", "exllamav2", "--top-k", "2")[2] if "with" in line]
+
+
+def test_an_engine_without_biases_refuses_them(run: Run) -> None:
+    status, _, [line] = run("--like", "ollama", "--logit-bias", "a=1")
+    assert status == 2
+    assert line.startswith("tsoft: error: --like ollama: this engine has no --logit-bias; use --like ")
+
+
+def test_min_p_changes_the_order_of_sglang(run: Run) -> None:
+    """The classes have 0.57, 0.21, 0.13 and 0.09, so top-p .6 keeps two; after top-k 2, the first has 0.73."""
+    typed = ("--top-k", "2", "--top-p", "0.6", "--like", "sglang")
+    (_, [joint], _), (_, [chained], _) = run(*typed), run(*typed, "--min-p", "0.01")
+    assert [step.split()[0] for step in joint["samplers"]] == ["temperature", "top_p", "top_k"]
+    assert [step.split()[0] for step in chained["samplers"]] == ["temperature", "top_k", "top_p", "min_p"]
+    assert [record["kept"] for record in (joint, chained)] == [2, 1]
