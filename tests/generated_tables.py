@@ -3,7 +3,8 @@
 import re
 from math import inf
 
-from tsoft.sampling.engines import ENGINES, Engine
+from tsoft.sampling.engine import Engine
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, RULES, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 # A header, the line of dashes below it, and the rows.
@@ -34,6 +35,8 @@ def _values(parameter: SamplerParameter) -> str:
         return "any number, or -inf"
     if parameter is TAU:
         return "0 to inf"
+    if parameter.low == -inf:
+        return "any number"
     if parameter.is_flag:
         return "none"
     kind = "whole, " if parameter.whole else ""
@@ -47,20 +50,86 @@ def _default(sampler: Sampler, parameter: SamplerParameter) -> str:
     if parameter is TAU:
         return "1"
     if parameter.off is None or parameter.is_flag:
-        return "off"
-    return f"{parameter.off:g}" + " (off)" * (parameter is sampler.parameters[0] or parameter.off == parameter.low)
+        return "as at the start" if parameter is sampler.state_parameter else "off"
+    is_off = parameter in sampler.switch_parameters or parameter.off == parameter.low
+    return "all" if parameter.off == inf else f"{parameter.off:g}" + " (off)" * is_off
 
 
 def _near_zero(engine: Engine) -> str:
     """Return how an engine treats temperatures at and near 0."""
-    if engine.greedy_below is None:
+    if engine.low_tau.greedy_below is None:
         return "at temperature 0, its temperature sampler keeps only the most probable class"
     messages = (engine.low_tau_message(tau) for tau in (0.0, engine.min_tau / 2))
     return "; ".join(dict.fromkeys(filter(None, messages)))
 
 
-def _name(engine: Engine) -> str:
-    return f"`{engine.name}`"
+def _order(samplers: tuple[Sampler, ...]) -> str:
+    return " → ".join(f"`{sampler.name}`" for sampler in samplers)
+
+
+def _rules(samplers: tuple[Sampler, ...], usual: tuple[Sampler, ...] = ()) -> str:
+    """Return the rules that differ from tsoft's, or from the `usual` ones, and the values of parameters that are not
+    set."""
+    known = {sampler.name: _rule(sampler) for sampler in usual}
+    rules = {sampler.name: _rule(sampler) for sampler in samplers}
+    changed = {name: rule or "as in tsoft" for name, rule in rules.items() if rule != known.get(name, "")}
+    return ". ".join(f"`{name}`: {rule}" for name, rule in changed.items())
+
+
+def _rule(sampler: Sampler) -> str:
+    """Return the rule of a sampler; empty if it is tsoft's."""
+    usual = {parameter.name: parameter.off for _, parameter in _PARAMETERS}
+    values = [
+        f"{parameter.option} is {parameter.off:g}" + " (off)" * (parameter is sampler.parameters[0])
+        for parameter in sampler.parameters
+        if parameter.off is not None and parameter.off != usual[parameter.name]
+    ]
+    return "; ".join([*([RULES[sampler.path]] if sampler.path in RULES else []), *values])
+
+
+def _variants(engine: Engine) -> dict[str, str]:
+    """Return the changed order and rules of an engine's variants by their conditions."""
+    facts: dict[str, list[str]] = {}
+    for variant in engine.variants:
+        names = [sampler.name for sampler in variant.samplers]
+        same = [sampler for sampler in engine.samplers if sampler.name in names]
+        missing = [f"`{sampler.name}`" for sampler in engine.samplers if sampler.name not in names]
+        if [sampler.name for sampler in same] != names or len(missing) > len(names):
+            order = _order(variant.samplers)
+        else:
+            order = f"without {' and '.join(missing)}" if missing else ""
+        text = ". ".join(filter(None, [order, _rules(variant.samplers, engine.samplers)]))
+        facts.setdefault(text, []).append(" and ".join(f"`{name}`" for name in variant.condition))
+    return {f"with {', or '.join(conditions)}": text for text, conditions in facts.items()}
+
+
+def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
+    """Return what the manual says about an engine, by topic."""
+    source, api = engine.source, engine.api
+    defaults = ", ".join(f"{'temperature' if name == TAU.name else name} {value:g}" for name, value in api.defaults)
+    return {
+        "source": f"{source.version} ({source.date}), {source.files}; {source.check}",
+        "path": source.path,
+        "order": _order(engine.samplers),
+        "rules": _rules(engine.samplers, usual),
+        **_variants(engine),
+        "near τ = 0": _near_zero(engine),
+        "`--defaults`": f"{defaults}{',' * bool(api.defaults_note)} {api.defaults_note}".strip(),
+        "API logprobs": api.logprobs,
+        "not computed": ". ".join(f"With {' and '.join(names)}, {text}" for names, text in engine.caveats),
+    }
+
+
+def _engine_table(engine: Engine) -> tuple[str, str]:
+    """Return the table of an engine; of a path that is not the default one, only what differs from that."""
+    default = DEFAULT_ENGINES[engine.family]
+    facts = _facts(engine, default.samplers if engine.name != default.name else ())
+    if engine.name != default.name:
+        usual = _facts(default)
+        facts = {topic: text for topic, text in facts.items() if usual.get(topic) != text}
+    elif paths := paths_of(engine.family):
+        facts["other paths"] = ", ".join(f"`{name}`" for name in paths[1:])
+    return _table((f"`{engine.name}`", ""), [(topic, text) for topic, text in facts.items() if text])
 
 
 _PARAMETERS = [(sampler, parameter) for sampler in SAMPLERS.values() for parameter in sampler.parameters]
@@ -79,20 +148,6 @@ TABLES = dict(
                 for sampler, parameter in _PARAMETERS
             ],
         ),
-        _table(
-            ("engine", "samplers, in order"),
-            [
-                (_name(engine), " → ".join(f"`{sampler.name}`" for sampler in engine.samplers))
-                for engine in ENGINES.values()
-            ],
-        ),
-        _table(
-            ("engine", "at temperatures near 0"),
-            [(_name(engine), _near_zero(engine)) for engine in ENGINES.values()],
-        ),
-        _table(
-            ("engine", "source and version"),
-            [(_name(engine), engine.source) for engine in ENGINES.values()],
-        ),
+        *(_engine_table(ENGINES[name]) for engine in DEFAULT_ENGINES for name in (engine, *paths_of(engine)[1:])),
     )
 )
