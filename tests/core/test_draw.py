@@ -21,6 +21,7 @@ from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain, apply_step
 from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
@@ -351,6 +352,10 @@ CUTTING = {
     "edt": 0.4,
     "adaptive_temperature": 1,
     "p_less": 1,
+    "penalties": 1.5,
+    "dry": 2.0,
+    "mirostat": 1.2,
+    "adaptive_p": 0.2,
 }
 
 
@@ -362,7 +367,14 @@ def test_draws_follow_the_distribution_of_each_sampler(name: str) -> None:
     sampler = SAMPLERS[name]
     z = np.random.default_rng(11).normal(0, 1.5, 10)
     value: Any = CUTTING[name]
-    steps = {"temperature": Step(sampler, (0.0, 1.0)), "xtc": Step(sampler, (value, 0.1))}
+    steps = {
+        "temperature": Step(sampler, (0.0, 1.0)),
+        "xtc": Step(sampler, (value, 0.1)),
+        "penalties": Step(sampler, (value, 0.5, 0.2, np.inf), History(np.array([3, 1, 3]))),
+        "dry": Step(sampler, (value, 1.75, 1, np.inf), History(np.array([3, 1, 3]))),
+        "mirostat": Step(sampler, (value, 0.1, None)),
+        "adaptive_p": Step(sampler, (value, 0.9, None)),
+    }
     chain = Chain((steps.get(name, Step(sampler, (value,))),))
     tau = value if name == "temperature" else 1.0
     [sample] = samples(Distributions(Block(z[np.newaxis]), np.array([tau]), chain), 40_000, 3)

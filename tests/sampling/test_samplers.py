@@ -753,6 +753,9 @@ def test_only_the_table_names_the_samplers() -> None:
         "input/settings/settings_search.py",
         "input/settings/text_numbers.py",
         "explorer/slider_ranges.py",
+        "explorer/app.py",
+        "explorer/live_app.py",
+        "explorer/saved_state.py",
         "options/chains.py",
         "options/models.py",
     }
