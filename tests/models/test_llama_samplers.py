@@ -104,12 +104,10 @@ def own_tokens(model: Any, values: Penalties) -> list[int]:
 @pytest.mark.parametrize(
     "values",
     [
-        Penalties(repetition=1.1),
         Penalties(repetition=1.3, frequency=0.2, presence=0.5, last_n=32),
-        Penalties(dry_multiplier=0.8),
         Penalties(repetition=1.05, frequency=0.1, dry_multiplier=2.0, dry_allowed_length=1, dry_last_n=500),
     ],
-    ids=["repetition", "penalties", "dry", "all"],
+    ids=["penalties", "penalties and DRY"],
 )
 def test_greedy_texts_have_llama_cpps_own_tokens(model: Any, values: Penalties) -> None:
     shown = out(
