@@ -470,6 +470,12 @@ def test_a_curve_above_3_lifts_classes_over_the_top_one() -> None:
     assert samplers.smoothing([2.0, -1.0, -2.0], 1.0, 0.0).tolist() == [2.0, 2.0, 10.0]
 
 
+@pytest.mark.parametrize("curve", [0.3, 4.0, 1e17, 1e300])
+def test_a_curve_does_not_move_a_class_1_below_the_top_one(curve: float) -> None:
+    """There the two terms of the curve cancel, however large they are."""
+    assert samplers.smoothing([2.0, 1.0], 0.5, curve).tolist() == [2.0, 1.5]
+
+
 @pytest.mark.parametrize("curve", [0.0, 0.5, 1.0, 2.0, 3.0, 1e300])
 def test_smoothing_of_the_largest_logits_is_finite(curve: float) -> None:
     for dtype in (np.float32, np.float64):

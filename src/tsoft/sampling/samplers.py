@@ -238,8 +238,8 @@ def smoothing(z: ArrayLike, factor: float, curve: float = 1.0) -> Array:
     maximum = work.max(-1, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = np.minimum(maximum - work, np.finfo(np.float64).max)
-        # At 1, the square is not multiplied, and so not rounded a second time.
-        bend = 1.0 if curve == 1 else (3.0 - curve) / 2.0 + (curve - 1.0) / 2.0 * gaps
+        # This is ((3 - curve) + (curve - 1) * gaps) / 2 without large terms that cancel.
+        bend = 1.0 + (curve - 1.0) / 2.0 * (gaps - 1.0)
         # Above 3 the result may be higher than the highest logit, and it may overflow.
         bent = np.minimum(maximum - factor * gaps**2 * bend, np.finfo(z.dtype).max)
         return _clamp(bent, z).astype(z.dtype, copy=False)
