@@ -304,6 +304,24 @@ def test_bad_options(arguments: list[str], problem: str, tmp_path: Path) -> None
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
+def test_the_same_text_before_several_rows_is_noted(command: str, tmp_path: Path) -> None:
+    """Rows may be the positions of one text, each with its own text before it."""
+    (tmp_path / "history").write_text("#1\n")
+    options = ("--history", str(tmp_path / "history"), "--presence-penalty", "1", "--tau", "1")
+    note = f"tsoft: note: tsoft takes the tokens of {tmp_path / 'history'} for the text before each row\n"
+    for rows, expected in (("2 1\n", ""), ("2 1\n0 1\n3 2\n", note)):
+        done = here(command, *options, stdin=rows)
+        assert (done.returncode, done.stderr) == (0, expected)
+
+
+def test_an_empty_history_is_noted() -> None:
+    done = here("compute", "2", "1", "--history", "-", "--presence-penalty", "1")
+    assert done.returncode == 0
+    assert done.stderr == "tsoft: note: stdin has no tokens, so the samplers that depend on them change nothing\n"
+    assert [float(p) for p in done.stdout.split()] == pytest.approx(softmax([2, 1]))
+
+
 # API responses
 
 

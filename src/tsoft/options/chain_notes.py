@@ -1,4 +1,5 @@
-"""Notes on chains: biases without a class, an engine's rules near τ = 0, and decisions by a tie or by float32."""
+"""Notes on chains: biases without a class, the text before the rows, an engine's rules near τ = 0, and decisions by a
+tie or by float32."""
 
 import contextlib
 from typing import TYPE_CHECKING
@@ -12,19 +13,22 @@ from tsoft.sampling.step import AllRemovedError
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.softmax import Array
+    from tsoft.options.history_options import TokenNames
     from tsoft.sampling.chain import Chain
 
 
 class ChainNotes:
-    """Notes on chains with these biases. Prints each kind of note once per engine."""
+    """Notes on chains with these biases and these tokens before each row. Prints each kind of note once per engine."""
 
-    def __init__(self, biases: tuple[Bias, ...]):
+    def __init__(self, biases: tuple[Bias, ...], history: "TokenNames | None" = None):
         self._biases = biases
+        self._history = history
         self._noted: set[str] = set()
 
     def note(self, block: "Block", chains: "tuple[Chain | None, ...]", taus: "Array") -> None:
         """Print the notes on a block that the chains are about to change."""
         self._note_missing(block)
+        self._note_history(block)
         for chain in chains:
             if chain is None or chain.engine is None:
                 continue
@@ -40,6 +44,20 @@ class ChainNotes:
             self._noted.add("biases")
             names = ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
             note(f"row {block.first_row}: tsoft ignores the logit_bias of {names}: no class has this name")
+
+    def _note_history(self, block: "Block") -> None:
+        """Note a text that changes nothing. The rows may be the positions of one text, which have longer and longer
+        texts before them, so also note the same text before several rows."""
+        if self._history is None or "history" in self._noted:
+            return
+        source, names = self._history.source, self._history.names
+        if not names:
+            note(f"{source} has no tokens, so the samplers that depend on them change nothing")
+        elif block.first_row + len(block.logits) > 1:
+            note(f"tsoft takes the tokens of {source} for the text before each row")
+        else:
+            return
+        self._noted.add("history")
 
     def _note_low_tau(self, engine: Engine, tau: float) -> None:
         message = engine.low_tau_message(tau)

@@ -94,7 +94,7 @@ class Plan:
     def _notes(self) -> "ChainNotes":
         from tsoft.options.chain_notes import ChainNotes
 
-        return ChainNotes(self.biases)
+        return ChainNotes(self.biases, self.history)
 
     def note(self, block: "Block", chains: "tuple[Chain | None, ...]", taus: "Array") -> None:
         """Print notes about the plan's chains on this block, each kind of note once."""
