@@ -431,6 +431,18 @@ def test_true_classes_are_the_chosen_ones(tmp_path: Path) -> None:
     assert complaint(str(target), str(draft)) == message
 
 
+def test_true_classes_of_one_named_file_are_compared_by_their_indices(tmp_path: Path) -> None:
+    named, unnamed = tmp_path / "a.csv", tmp_path / "b.npz"
+    named.write_text("cat,dog,target\n2,0,dog\n1,3,cat\n")
+    for files, chosen in (((named, unnamed), ["dog", "cat"]), ((unnamed, named), [1, 0])):
+        paths = [str(file) for file in files]
+        np.savez(unnamed, logits=np.array([[1.0, 0.0], [1.0, 1.0]]), targets=np.array([1, 0]))
+        done = here("compare", *paths, "--per-row", "--format", "json")
+        assert [record["chosen"] for record in json.loads(done.stdout)] == chosen
+        np.savez(unnamed, logits=np.array([[1.0, 0.0], [1.0, 1.0]]), targets=np.array([1, 1]))
+        assert "row 1: the true class, or the next token, is" in complaint(*paths)
+
+
 def test_rows_to_leave_out(tmp_path: Path) -> None:
     target, draft = tmp_path / "a.csv", saved(tmp_path / "b.npy", [[1.0, 0], [0, 1], [2, 0]])
     target.write_text("cat,dog,target\n2,0,1\n1,3,-100\n0,0,0\n")

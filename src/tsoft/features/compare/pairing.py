@@ -47,13 +47,16 @@ def _check_keys(first: Block, second: Block) -> None:
 
 
 def _check_targets(first: Block, second: Block) -> None:
-    """Raise InputError if the rows have different true classes, because they are then different rows."""
+    """Raise InputError if the rows have different true classes, because they are then different rows.
+
+    If only one block names its classes, these are in the order of the other one's.
+    """
     if first.targets is None or second.targets is None:
         return
+    are_named = first.labels is not None and second.labels is not None
     names = [
-        [index if block.labels is None or index < 0 else block.labels[index] for index in block.targets.tolist()]
-        for block in (first, second)
-        if block.targets is not None
+        [block.labels[index] if are_named and block.labels and index >= 0 else index for index in targets.tolist()]
+        for block, targets in ((first, first.targets), (second, second.targets))
     ]
     differing = next((i for i, (a, b) in enumerate(zip(*names, strict=True)) if a != b), None)
     if differing is not None:
