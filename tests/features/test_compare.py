@@ -565,3 +565,14 @@ def test_a_figure_and_a_table_are_drawn(tmp_path: Path) -> None:
     rows = here_on_terminal("compare", one, other, "--per-row", NO_COLOR="1", notes=False)
     assert "0.6800 to 0.8000" in rows
     assert "≥ 0.08" in rows
+
+
+def test_the_true_classes_may_be_in_either_file(tmp_path: Path) -> None:
+    (tmp_path / "with.csv").write_text("a,b,target\n2,1,a\n1,2,b\n")
+    (tmp_path / "without.csv").write_text("b,a\n0,2\n1,1\n")
+    files = str(tmp_path / "with.csv"), str(tmp_path / "without.csv")
+    [record], [reverse] = records(*files), records(*reversed(files))
+    p, q = (tsoft.softmax(z) for z in ([[2, 1], [1, 2]], [[2, 0], [1, 1]]))
+    expected = float(np.mean([q[0, 0] - p[0, 0], q[1, 1] - p[1, 1]]))
+    assert record["chosen_change"] == pytest.approx(expected)
+    assert reverse["chosen_change"] == pytest.approx(-expected)

@@ -1,7 +1,10 @@
 """The rows of the two inputs in pairs."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
+
+import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, joined, shortened
@@ -28,6 +31,7 @@ def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_p
     for one, other in rows:
         _check_keys(one, other)
         _check_targets(one, other)
+        one = _with_targets(one, other)
         total += len(one.logits)
         ignored += 0 if one.targets is None else int((one.targets == IGNORED).sum())
         for start, stop in kept_runs(one.targets, len(one.logits)):
@@ -63,6 +67,19 @@ def _check_targets(first: Block, second: Block) -> None:
         a, b = (repr(some[differing]) for some in names)
         problem = f"the true class, or the next token, is {a} in {NAMES[0]} and {b} in {NAMES[1]}"
         raise InputError(f"row {first.rows[differing]}: {problem}; both need the same rows")
+
+
+def _with_targets(block: Block, other: Block) -> Block:
+    """Return a block with the true classes of another one with the same rows, if only that one has them."""
+    if block.targets is not None or other.targets is None or block.partial is not None:
+        return block
+    targets = other.targets
+    if block.labels is not None and other.labels is not None:
+        # Different classes are an error later.
+        places = {label: index for index, label in enumerate(block.labels)}
+        labels = other.labels
+        targets = np.array([places.get(labels[i], i) if i >= 0 else i for i in targets.tolist()], np.int64)
+    return replace(block, targets=targets)
 
 
 # Responses
