@@ -106,6 +106,12 @@ def test_the_package_docstring_lists_each_name_once() -> None:
     assert sorted(listed) == sorted(tsoft.__all__)
 
 
+def test_the_manual_lists_each_function_once() -> None:
+    page = (Path(tsoft.__file__).parent / "docs" / "library.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([\w.]+)\(", page, re.MULTILINE)
+    assert sorted(listed) == sorted([*FUNCTIONS, *FIGURES])
+
+
 def test_help_shows_signatures_and_summaries() -> None:
     text = pydoc.plain(pydoc.render_doc(tsoft))
     assert "top_p(z" in text
