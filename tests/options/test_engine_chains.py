@@ -118,6 +118,19 @@ def test_a_default_penalty_needs_the_history(run: Run, tmp_path: Path) -> None:
     assert "sets repetition_penalty 1.025, temperature 0.8" in line
 
 
+def test_a_note_says_that_a_history_counts_as_generated_if_the_prompt_matters(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("a\nb\nb\n")
+    typed = ("--history", str(path), "--repetition-penalty", "2", "--like", "llama.cpp,vllm,sglang")
+    _, _, lines = run(*typed, "--presence-penalty", "1")
+    vllm, sglang = (line.removeprefix("tsoft: note: ") for line in lines)
+    assert vllm.startswith("vllm does not apply presence_penalty to the prompt, but all 3 tokens of ")
+    assert sglang.startswith("sglang does not apply repetition_penalty and presence_penalty to the prompt, but all 3 ")
+    # vLLM applies the repetition penalty to the whole text.
+    assert [line.split()[2] for line in run(*typed)[2]] == ["sglang"]
+    assert not run(*typed, "--presence-penalty", "1", "--prompt-tokens", "0")[2]
+
+
 def test_a_note_names_the_samplers_that_an_engine_does_not_apply_together(run: Run) -> None:
     _, [record], [line] = run("--like", "llama.cpp", "--mirostat-tau", "3", "--top-k", "1", "--min-p", "0.9")
     assert record["samplers"] == ["temperature 1", "mirostat 3"]

@@ -10,7 +10,7 @@ from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.engine_chains import EngineDefaults, engine_chain
+from tsoft.options.engine_chains import EngineDefaults, engine_chain, note_prompt
 from tsoft.options.history_options import TextSource, TokenNames
 from tsoft.options.names import split_names
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
@@ -73,6 +73,8 @@ def planned(
     taus = taus if taus is not None else defaults.taus
     engines = _supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
     chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
+    if text and history and text.options.prompt_tokens is None:
+        note_prompt(chains, len(history.names), history.source)
     return taus, chains, biases, breakers, history
 
 

@@ -1,6 +1,6 @@
 """The chains of engines, with their default settings from --defaults."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tsoft.errors import UsageError, joined
@@ -112,3 +112,21 @@ def engine_chain(
         if names.issuperset(condition):
             note(f"{engine.name}: with {joined(list(condition))}, {sentence}")
     return chain
+
+
+def note_prompt(chains: Iterable[Chain | None], count: int, source: str) -> None:
+    """Print a note on each engine with a penalty that spares the prompt, if all `count` tokens of the file `source`
+    count as generated because the user did not say which are the prompt."""
+    for chain in chains:
+        if chain is None or chain.engine is None:
+            continue
+        settings = [(step.sampler, *setting) for step in chain.steps for setting in step.settings]
+        names = [
+            parameter.name
+            for sampler, parameter, value in settings
+            if parameter.name in sampler.output_only and value != parameter.off
+        ]
+        if names:
+            effect = f"{chain.engine.name} does not apply {joined(names)} to the prompt"
+            fix = "pass --prompt-tokens with the length of the prompt, or 0"
+            note(f"{effect}, but all {count} tokens of {source} count as generated; {fix}")

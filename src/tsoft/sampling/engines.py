@@ -189,6 +189,12 @@ _OLLAMA_MLX = Engine(
 )
 
 
+_VLLM_PENALTIES = replace(
+    _sampler("penalties", "engine_penalties.output_only_after_repetition", *_ALL_PENALTIES),
+    output_only=("presence_penalty", "frequency_penalty"),
+)
+
+
 def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine:
     """Return the row of a path of vLLM, which has these `samplers` after the temperature."""
     return Engine(
@@ -196,7 +202,7 @@ def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine
         source,
         _samplers(
             "logit_bias",
-            _sampler("penalties", "engine_penalties.output_only_after_repetition", *_ALL_PENALTIES),
+            _VLLM_PENALTIES,
             "temperature",
             *samplers,
         ),
@@ -240,7 +246,10 @@ _VLLM = (
 )
 
 
-_SGLANG_PENALTIES = _sampler("penalties", "engine_penalties.output_only_before_repetition", *_ALL_PENALTIES)
+_SGLANG_PENALTIES = replace(
+    _sampler("penalties", "engine_penalties.output_only_before_repetition", *_ALL_PENALTIES),
+    output_only=_ALL_PENALTIES,
+)
 
 
 def _sglang(path: str, source: EngineSource, *samplers: "str | Sampler", variants: tuple[Variant, ...] = ()) -> Engine:

@@ -67,6 +67,7 @@ class Sampler:
     `needs_history`, the first argument after the logits is a `History`. `state`, if any, names a function in `states`
     that changes the last parameter after each draw, and `initial_state` a function that returns its value, from the
     first parameter's value and its own. With `counts_masked`, the result depends on the number of masked classes.
+    `output_only` are the names of the parameters that penalize only generated tokens, not those of the prompt.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Sampler:
     initial_state: str | None = None
     shifts_logits: bool = False
     counts_masked: bool = False
+    output_only: tuple[str, ...] = ()
 
     @property
     def switch_parameters(self) -> tuple[SamplerParameter, ...]:
