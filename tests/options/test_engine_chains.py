@@ -94,6 +94,14 @@ def test_defaults_come_from_the_model_in_some_engines(run: Run) -> None:
     assert line == f"tsoft: note: {expected}"
 
 
+def test_engines_with_the_same_defaults_share_a_note(run: Run) -> None:
+    _, _, lines = run("--like", "vllm,koboldcpp,sglang", "--defaults", "--tau", "1")
+    assert [line.removeprefix("tsoft: note: by default, ") for line in lines] == [
+        "vllm and sglang set nothing else, unless the model's generation_config.json sets others",
+        "koboldcpp sets top_k 100, top_p 0.92",
+    ]
+
+
 def test_defaults_of_several_engines_need_one_temperature(run: Run) -> None:
     status, records, [line] = run("--like", "llama.cpp,koboldcpp", "--defaults")
     assert (status, records) == (2, [])

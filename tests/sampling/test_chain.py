@@ -1084,7 +1084,7 @@ def test_hostile_labels_on_any_screen(
 def test_the_first_class_on_which_engines_differ(capfd: Capture) -> None:
     """One engine keeps the class and another does not. The line names the engine and the step that removes it."""
     typed = ("compute", "--probs", "a=0.5", "[b]\x1b=0.3", "c=0.2", "--top-p", "0.6", "-f", "table", "--tau", "1,2")
-    text = printed(capfd, *typed, "--like", "transformers,exllamav2,vllm")
+    text = printed(capfd, *typed, "--like", "transformers,exllamav2,vllm,sglang")
     words = " ".join(text.split())
     # At τ = 2 the probabilities are 0.415, 0.322 and 0.263.
     tempered = np.sqrt([0.5, 0.3, 0.2]) / np.sqrt([0.5, 0.3, 0.2]).sum()
@@ -1094,7 +1094,7 @@ def test_the_first_class_on_which_engines_differ(capfd: Capture) -> None:
         " exllamav2 removes it with top_p 0.6 (step 2 of 2); transformers keeps it."
     )
     assert words.count(sentence) == 2
-    assert words.count("vllm gives the same distribution as transformers.") == 2
+    assert words.count("vllm and sglang give the same distribution as transformers.") == 2
     distances = [0.3 / 0.8, tempered[1] / tempered[:2].sum()]
     for tau, distance in zip(("1", "2"), distances, strict=True):
         part = words.split(f"total variation at τ = {tau} ")[1]

@@ -9,7 +9,7 @@ from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
-from tsoft.errors import shortened, visible
+from tsoft.errors import joined, shortened, visible
 from tsoft.sampling.distributions import Distributions, measure_unit
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.first_difference import first_difference
@@ -95,9 +95,20 @@ def comparison(results: Sequence[Distributions], view: View) -> str:
     parts = []
     for t, tau in enumerate(results[0].taus.tolist()):
         header = f" at {tau_text(tau)}" if len(results[0].taus) > 1 else ""
-        sentences = "".join(_difference(results[0], other, t, view) for other in results[1:])
-        parts.append(f"total variation{header}\n{_distances(results, t, view)}\n{sentences}")
+        parts.append(f"total variation{header}\n{_distances(results, t, view)}\n{_differences(results, t, view)}")
     return "\n".join(parts)
+
+
+def _differences(results: Sequence[Distributions], t: int, view: View) -> str:
+    """Return sentences on where the other engines' chains differ from the first, one for those that differ alike."""
+    engines: dict[tuple[str, str, str], list[str]] = {}
+    for other in results[1:]:
+        engines.setdefault(_difference(results[0], other, t), []).append(str(other.engine))
+    sentences = [
+        f"{joined(names)} {singular if len(names) == 1 else plural} {rest}."
+        for (singular, plural, rest), names in engines.items()
+    ]
+    return "".join(wrapped(sentence, view.screen.width) for sentence in sentences)
 
 
 def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
@@ -126,24 +137,24 @@ def _biased_logits(result: Distributions) -> Array:
     return logit_bias(logits, biases) if biases else logits
 
 
-def _difference(first: Distributions, other: Distributions, t: int, view: View) -> str:
-    """Return a sentence on where another engine's chain differs from the first."""
+def _difference(first: Distributions, other: Distributions, t: int) -> tuple[str, str, str]:
+    """Return how another engine's chain differs from the first: the verb in the singular and in the plural, and the
+    rest of the sentence."""
     stages = first.stages(t, 0), other.stages(t, 0)
     undecided = first.undecided[t, 0] | other.undecided[t, 0]
     difference = first_difference(*stages, _biased_logits(first), undecided)
-    if difference is None and not (first.exact[t] and other.exact[t]):
-        words = f"may keep the same tokens as {first.engine}, as far as the response decides it"
-    elif difference is None:
-        is_same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
-        verb = "gives the same distribution as" if is_same else "keeps the same classes as"
-        words = f"{verb} {first.engine}{'' if is_same else ', with other probabilities'}"
-    else:
-        remover, keeper = (first, other) if difference.by_first else (other, first)
-        steps = stages[0 if difference.by_first else 1]
-        step = f"{steps[difference.step].step} (step {difference.step + 1} of {len(steps)})"
-        label = shortened(visible(first.block.names[difference.index]), 24)
-        # The labels of a response already have quotes.
-        label = label if first.block.partial else f"'{label}'"
-        outcome = f"{remover.engine} removes it with {step}; {keeper.engine} keeps it"
-        words = f"first differs from {first.engine} at {label}: {outcome}"
-    return wrapped(f"{other.engine} {words}.", view.screen.width)
+    if difference is None:
+        if not (first.exact[t] and other.exact[t]):
+            rest = f"the same tokens as {first.engine}, as far as the response decides it"
+            return "may keep", "may keep", rest
+        if np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0):
+            return "gives", "give", f"the same distribution as {first.engine}"
+        return "keeps", "keep", f"the same classes as {first.engine}, with other probabilities"
+    remover, keeper = (first, other) if difference.by_first else (other, first)
+    steps = stages[0 if difference.by_first else 1]
+    step = f"{steps[difference.step].step} (step {difference.step + 1} of {len(steps)})"
+    label = shortened(visible(first.block.names[difference.index]), 24)
+    # The labels of a response already have quotes.
+    label = label if first.block.partial else f"'{label}'"
+    outcome = f"{remover.engine} removes it with {step}; {keeper.engine} keeps it"
+    return "first differs", "first differ", f"from {first.engine} at {label}: {outcome}"

@@ -66,10 +66,19 @@ class EngineDefaults:
         }
         return replace(self, values=remaining)
 
-    def note(self, engine: Engine, applied: Collection[str]) -> None:
-        """Print which defaults of an engine apply with the `applied` samplers, and where they come from."""
-        if not self.applies:
-            return
+    def note(self, chains: Iterable[Chain | None]) -> None:
+        """Print which defaults apply in the chains of the engines, and where they come from."""
+        engines: dict[tuple[str, str], list[str]] = {}
+        for chain in chains if self.applies else ():
+            if chain and chain.engine:
+                effect = self._effect(chain.engine, {step.sampler.name for step in chain.steps})
+                engines.setdefault((effect, chain.engine.api.defaults_note), []).append(chain.engine.name)
+        for (effect, source), names in engines.items():
+            verb = "sets" if len(names) == 1 else "set"
+            note(f"by default, {joined(names)} {verb} {effect}{', ' if source else ''}{source}")
+
+    def _effect(self, engine: Engine, applied: Collection[str]) -> str:
+        """Return in words which defaults of an engine apply with the `applied` samplers."""
         used = {
             parameter.name for sampler in engine.samplers for parameter in sampler.parameters if sampler.name in applied
         }
@@ -78,9 +87,7 @@ class EngineDefaults:
             for name, value in self.values[engine.name].items()
             if name in used
         ]
-        effect = f"sets {', '.join(words)}" if words else "sets nothing else"
-        source = f" {engine.api.defaults_note}" if engine.api.defaults_note else ""
-        note(f"by default, {engine.name} {effect}{',' if source else ''}{source}")
+        return ", ".join(words) or "nothing else"
 
 
 def _is_added(sampler: Sampler, added: Mapping[str, float]) -> bool:
@@ -106,7 +113,6 @@ def engine_chain(
     applied = {step.sampler.name for step in chain.steps}
     if ignored := [sampler.name for sampler in on if engine.omits(sampler.name, applied) and is_on(sampler, values)]:
         note(f"{engine.name} does not apply {joined(ignored)} with {joined(list(engine.condition(applied)))}")
-    defaults.note(engine, applied)
     names = applied | {parameter.name for step in chain.steps for parameter, value in step.settings if value}
     for condition, sentence in engine.caveats:
         if names.issuperset(condition):
