@@ -1225,11 +1225,16 @@ def test_a_sampler_without_a_number_is_only_switched() -> None:
     assert explore(drive, "A=3", "B=2.9", "C=1.5", "--p-less") == 0
 
 
-def test_head_reports_a_sampler_that_needs_raw_logits() -> None:
+def test_head_reports_the_whole_problem_of_a_sampler_that_needs_raw_logits() -> None:
     async def drive(page: Page) -> None:
-        assert "soft_cap 30 needs the raw logits, but probabilities determine them only up to a" in page.text("#head")
+        problem = "row 0: soft_cap 30 needs the raw logits, but probabilities determine them only up to a constant"
+        assert page.text("#head").split() == problem.split()
+        while "› soft_cap" not in page.text("#sliders"):
+            await page.press("shift+tab")
+        await page.press("space")
+        assert len(page.text("#head").splitlines()) == 1
 
-    assert explore(drive, "A=0.5", "B=0.5", "--probs", "--soft-cap", "30") == 0
+    assert explore(drive, "A=0.5", "B=0.5", "--probs", "--soft-cap", "30", size=(80, 24)) == 0
 
 
 def test_head_reports_a_chain_that_removes_every_class() -> None:

@@ -394,10 +394,11 @@ class Explorer(App[None]):
         words += row_words(self._row, state.edit(self._row.number), self.snapshot)
         words += low_tau_words(state)
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
-        if problem := self._problem or self._bias_problem:
-            text = Text(problem, "bold color(160)")
+        problem = self._problem or self._bias_problem
         head = self.query_one("#head", Static)
-        head.update(text, layout=False)
+        # A problem is never cut off: it may take several lines.
+        head.set_class(bool(problem), "-wrong")
+        head.update(Text(problem, "bold color(160)") if problem else text, layout=bool(problem))
         head.tooltip = "\n".join(f"{name}: {explanation(name)}" for name in self._distances) or None
 
     def _update_strip(self) -> None:
