@@ -840,6 +840,21 @@ def test_a_soft_cap_is_refused_without_raw_logits(command: str, typed: list[str]
     assert f"soft_cap 30 {reason}" in done.stderr
 
 
+def test_a_note_says_that_logits_look_like_log_probabilities_if_a_sampler_needs_the_raw_ones(capfd: Capture) -> None:
+    def noted(*typed: str) -> bool:
+        return "if they are log-probabilities, the result is wrong" in called(capfd, "compute", *typed)[2]
+
+    # ln 0.7 and ln 0.3, and without the class of 0.3 but with one of 0.25.
+    assert noted("-0.3567", "-1.204", "--soft-cap", "30")
+    assert noted("-0.3567", "-1.3863", "--soft-cap", "30")
+    assert not noted("-0.3567", "-1.204", "--top-k", "1")
+    # The sum is 1.07, then 0.5.
+    assert not noted("-0.3567", "-1", "--soft-cap", "30")
+    assert not noted("-1", "-2", "--soft-cap", "30")
+    assert not noted("-0.3567", "-1.204", "0.1", "--soft-cap", "30")
+    assert not noted("0", "-inf", "--soft-cap", "30")
+
+
 def test_a_soft_cap_is_refused_for_a_model_of_log_probabilities(capfd: Capture) -> None:
     typed = ("generate", "the", "--ngram", str(DATA / "barn.txt"), "--soft-cap", "30", "-n", "2")
     status, text, messages = called(capfd, *typed)

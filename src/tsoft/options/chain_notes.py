@@ -1,9 +1,10 @@
-"""Notes on chains: biases without a class, the text before the rows, an engine's rules near τ = 0, and decisions by a
-tie or by float32."""
+"""Notes on chains: biases without a class, the text before the rows, logits that look like log-probabilities, an
+engine's rules near τ = 0, and decisions by a tie or by float32."""
 
 import contextlib
 from typing import TYPE_CHECKING
 
+from tsoft.errors import joined
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.sampling.engines import Engine
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.options.history_options import TokenNames
     from tsoft.sampling.chain import Chain
+
+# The logarithm of the sum of log-probabilities is 0, less what unlisted classes and rounding to a few digits take away.
+_MISSING, _ROUNDING = 0.1, 1e-3
 
 
 class ChainNotes:
@@ -29,6 +33,7 @@ class ChainNotes:
         """Print the notes on a block that the chains are about to change."""
         self._note_missing(block)
         self._note_history(block)
+        self._note_logprobs(block, chains)
         for chain in chains:
             if chain is None or chain.engine is None:
                 continue
@@ -59,6 +64,16 @@ class ChainNotes:
             return
         self._noted.add("history")
 
+    def _note_logprobs(self, block: "Block", chains: "tuple[Chain | None, ...]") -> None:
+        """Print a note if a chain needs the raw logits, and the logits look like log-probabilities."""
+        steps = [step for chain in chains if chain for step in chain.steps]
+        names = dict.fromkeys(parameter.name for step in steps for parameter in step.raw_settings)
+        if names and "raw" not in self._noted and _look_like_logprobs(block):
+            self._noted.add("raw")
+            reason = "the logits are below 0, and their exponentials sum to about 1"
+            effect = f"if they are log-probabilities, the result is wrong, because {joined(list(names))}"
+            note(f"{block.part(0, 1).location}: {reason}; {effect} needs the raw logits")
+
     def _note_low_tau(self, engine: Engine, tau: float) -> None:
         message = engine.low_tau_message(tau)
         if message and message not in self._noted:
@@ -73,6 +88,16 @@ class ChainNotes:
             if decisions := fragile_decisions(chain, block.logits, tau):
                 self._noted.add(engine)
                 note(_fragile_message(decisions[0], block, engine, tau))
+
+
+def _look_like_logprobs(block: "Block") -> bool:
+    """Return whether the rows look like log-probabilities, perhaps without the least probable classes."""
+    from tsoft.core.softmax import log_sum_exp
+
+    if block.origin.quantity != "logit" or block.partial is not None or not (block.logits < 0).all():
+        return False
+    sums = log_sum_exp(block.logits)
+    return bool(((sums > -_MISSING) & (sums < _ROUNDING)).all())
 
 
 def _fragile_message(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
