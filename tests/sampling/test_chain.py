@@ -783,7 +783,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: expected a number from 0 to 1, got 2"),
     "a fixed order": (
         ["--like", "vllm", "--samplers", "temperature"],
-        "--like vllm: this engine has a fixed sampler order; use --like llama.cpp",
+        "--like vllm: this engine has a fixed sampler order; choose from llama.cpp, koboldcpp",
     ),
     "no settings": (["--settings", ""], "--settings"),
     "steps in csv": (
