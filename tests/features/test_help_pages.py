@@ -98,6 +98,10 @@ def test_a_word_that_is_not_a_topic_names_the_pages_with_it() -> None:
     assert done.returncode == 2
     assert "calibrate" in done.stderr
     assert "tsoft help" in done.stderr
+    # This word resembles 'engines', but it occurs in the pages.
+    done = here("help", "penalties")
+    assert re.search("it occurs in .*samplers", done.stderr)
+    assert "did you mean 'samplers'?" in here("help", "sampler").stderr
     # No page has this word.
     assert here("help", "xyzzy").returncode == 2
 

@@ -55,6 +55,8 @@ def page_text(name: str) -> str:
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic and topic in text.lower()}
     mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
     hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""
-    if suggestion := nearest(topic, texts):
+    suggestion = nearest(topic, texts)
+    # A word of the manual is no misspelled page, unless it is a part of the page's name.
+    if suggestion and (topic in suggestion or not mentioning):
         hint = f"did you mean {suggestion!r}? "
     raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")
