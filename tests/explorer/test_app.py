@@ -1237,6 +1237,33 @@ def test_head_reports_the_whole_problem_of_a_sampler_that_needs_raw_logits() -> 
     assert explore(drive, "A=0.5", "B=0.5", "--probs", "--soft-cap", "30", size=(80, 24)) == 0
 
 
+def test_typed_letters_move_to_a_name_in_a_list() -> None:
+    async def drive(page: Page) -> None:
+        # The first letters of a name.
+        await page.press("a", "m", "i", "r", "enter")
+        assert page.option("--mirostat-tau") is not None
+        # With - for _. No name has "n-st", so that "t" begins anew.
+        await page.press("a", "p", "-", "l", "enter")
+        assert page.option("--p-less") is not None
+        await page.press("a", "n", "-", "s", "t", "o", "p", "_", "a", "enter")
+        assert page.option("--top-a") is not None
+        await page.press("l", "v", "l", "l", "m", "@", "p", "enter")
+        assert page.option("--like") == "vllm@pytorch"
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_the_lines_of_a_description_begin_below_each_other() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("a")
+        lines = page.lines("#box")
+        first = next(i for i, line in enumerate(lines) if "Soft cap: replace" in line)
+        assert lines[first + 1][: lines[first].index("Soft cap")].strip("│ ") == ""
+        assert lines[first + 1][lines[first].index("Soft cap")] != " "
+
+    assert explore(drive, *FOUR, size=(80, 24)) == 0
+
+
 def test_head_reports_a_chain_that_removes_every_class() -> None:
     async def drive(page: Page) -> None:
         assert "row 0: top_p 1e-17 of mlx-lm@0.31 removes every class" in page.text("#head")

@@ -718,7 +718,7 @@ class Explorer(App[None]):
             if self.has_history or parameter not in TEXT_PARAMETERS
         }
         options = [
-            (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
+            (name, "on  " if parameter in effective else "    ", parameter.help)
             for name, parameter in parameters.items()
         ]
 

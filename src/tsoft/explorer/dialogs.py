@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
@@ -95,8 +97,31 @@ class SearchDialog(Dialog[str]):
         scrolls[key](animate=False)
 
 
-class PagedList(OptionList):
-    """A list of options. Without room for a single line, pages move nothing: Textual does not know the lines then."""
+class NameList(OptionList):
+    """A list of names with descriptions, in which typed letters move to a name.
+
+    Without room for a single line, pages move nothing: Textual does not know the lines then.
+    """
+
+    _typed = ""
+
+    def on_key(self, event: Key) -> None:
+        """Move to the first name that begins with the letters typed so far, or else contains them. Letters that no
+        name has begin anew, as after any other key."""
+        if event.character is None or not (event.is_printable and event.character.strip()):
+            self._typed = ""
+            return
+        for typed in (self._typed + event.character, event.character):
+            if (index := self._index_of(typed)) is not None:
+                self._typed, self.highlighted = typed, index
+                return
+
+    def _index_of(self, typed: str) -> int | None:
+        """Return the index of the first name with the letters, in which _ and - are alike; None without one."""
+        letters = typed.lower().replace("_", "-")
+        names = [str(option.id).replace("_", "-") for option in self.options]
+        indices = [index for index, name in enumerate(names) if letters in name]
+        return min(indices, key=lambda index: not names[index].startswith(letters), default=None)
 
     @property
     def _has_room(self) -> bool:
@@ -112,17 +137,28 @@ class PagedList(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
+def name_line(start: Text, *columns: str) -> Table:
+    """Return a line of a list: its start, and columns of fixed texts. The last column is as wide as there is room, and
+    its further lines are below the first one."""
+    line = Table.grid()
+    for _ in columns:
+        line.add_column(no_wrap=True)
+    line.add_column()
+    line.add_row(start, *map(Text, columns))
+    return line
+
+
 class ListDialog(Dialog[str]):
-    """A list of names with their descriptions. The result is the selected name."""
+    """A list of names with their descriptions, in one or more columns. The result is the selected name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", "close", show=False)]
-    hint = "Enter selects, Esc cancels"
+    hint = "type a name, Enter selects, Esc cancels"
 
-    def __init__(self, title: str, options: list[tuple[str, str]], current: str | None = None):
-        names = [name for name, _ in options]
+    def __init__(self, title: str, options: Sequence[tuple[str, ...]], current: str | None = None):
+        names = [name for name, *_ in options]
         width = max(map(len, names)) + 2
-        texts = (Text.assemble((name.ljust(width), "bold"), description) for name, description in options)
-        option_list = PagedList(*map(Option, texts, names), id="box", compact=True)
+        lines = (name_line(Text(name.ljust(width), "bold"), *columns) for name, *columns in options)
+        option_list = NameList(*map(Option, lines, names), id="box", compact=True)
         option_list.highlighted = names.index(current) if current in names else 0
         super().__init__(title, option_list)
 

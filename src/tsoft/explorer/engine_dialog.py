@@ -2,12 +2,13 @@
 
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tsoft.explorer.dialogs import Dialog, PagedList
+from tsoft.explorer.dialogs import Dialog, NameList, name_line
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
 
 # The name of tsoft's rules in the list.
@@ -27,23 +28,23 @@ class EngineDialog(Dialog[SelectedEngines]):
         Binding("q", "close", "close", show=False),
         Binding("space", "mark", "mark", show=False),
     ]
-    hint = "Enter follows, Space compares, Esc cancels"
+    hint = "type a name, Enter follows, Space compares, Esc cancels"
 
     def __init__(self, followed: Engine | None, compared: Engine | None):
         self._compared = compared
         shown = [*_LISTED, *(one.name for one in (followed, compared) if one and one.name not in _LISTED)]
         self._names = list(dict.fromkeys(shown))
-        self._list = PagedList(
-            *(Option(self._text(name), name) for name in (_NO_ENGINE, *self._names)), id="box", compact=True
+        self._list = NameList(
+            *(Option(self._line(name), name) for name in (_NO_ENGINE, *self._names)), id="box", compact=True
         )
         self._list.highlighted = 0 if followed is None else 1 + self._names.index(followed.name)
         super().__init__("sample like an engine, or compare two (●)", self._list)
 
-    def _text(self, name: str) -> Text:
+    def _line(self, name: str) -> Table:
         engine = ENGINES.get(name)
         mark = "● " if engine and engine is self._compared else "  "
         source = str(engine.source) if engine else "no engine: samplers in any order"
-        return Text.assemble(mark, (name.ljust(_NAME), "bold"), source)
+        return name_line(Text.assemble(mark, (name.ljust(_NAME), "bold")), source)
 
     def action_mark(self) -> None:
         """Mark the highlighted engine, or remove its mark. tsoft's rules are not marked."""
@@ -54,7 +55,7 @@ class EngineDialog(Dialog[SelectedEngines]):
             return
         self._compared = None if engine is self._compared else engine
         for name in self._names:
-            self._list.replace_option_prompt(name, self._text(name))
+            self._list.replace_option_prompt(name, self._line(name))
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         self.end((ENGINES.get(str(message.option.id)), self._compared))
