@@ -278,7 +278,7 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
         (["--history", "-", "--presence-penalty", "1", "--tau", "-"], "both read stdin"),
         (
             ["--history", "FILE", "--presence-penalty", "1", "--labels", "a,b,z"],
-            "history:2: unknown class 'c'; choose from a, b, z",
+            "history:2: unknown class 'c'; choose from a, b, z; --history has one token per line",
         ),
         (["--history", "FILE", "--presence-penalty", "1", "--labels", "c,c,a"], "'c'"),
         (["--history", "FILE", "--presence-penalty", "nan"], "--presence-penalty"),

@@ -84,7 +84,10 @@ class TokenNames:
             else:
                 number = f"#{name}" if block.labels is None and name.isdecimal() else name
                 place = f"{self.source}:{lines[name]}"
-                index = class_index(block, number, place)
+                try:
+                    index = class_index(block, number, place)
+                except UsageError as error:
+                    raise UsageError(f"{error}; {OPTION} has one token per line") from None
                 if index is None:
                     raise UsageError(f"{place}: row {block.first_row} has no class {name!r}")
                 indices[name] = index
