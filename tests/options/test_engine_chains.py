@@ -105,7 +105,7 @@ def test_engines_with_the_same_defaults_share_a_note(run: Run) -> None:
 def test_defaults_of_several_engines_need_one_temperature(run: Run) -> None:
     status, records, [line] = run("--like", "llama.cpp,koboldcpp", "--defaults")
     assert (status, records) == (2, [])
-    assert line.endswith("the default temperature is 0.8 in llama.cpp and 0.75 in koboldcpp; pass --tau")
+    assert line.endswith("the default temperature is 0.8 in llama.cpp and 0.75 in koboldcpp; pass --tau, or one engine")
     status, records, _ = run("--like", "llama.cpp,koboldcpp", "--defaults", "--tau", "1")
     assert [record["samplers"][:2] for record in records] == [["top_k 40", "top_p 0.95"], ["top_3000", "top_k 100"]]
 

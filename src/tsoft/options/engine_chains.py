@@ -50,7 +50,7 @@ class EngineDefaults:
         taus = {name: added[TAU.name] for name, added in self.values.items() if TAU.name in added}
         if len(set(taus.values())) > 1:
             words = [f"{tau:g} in {name}" for name, tau in taus.items()]
-            raise UsageError(f"{OPTION}: the default temperature is {joined(words)}; pass --tau")
+            raise UsageError(f"{OPTION}: the default temperature is {joined(words)}; pass --tau, or one engine")
         return [repr(tau) for tau in taus.values()][:1] or None
 
     def without_history(self, fix: str) -> "EngineDefaults":
