@@ -137,6 +137,8 @@ def test_a_note_says_that_a_history_counts_as_generated_if_the_prompt_matters(ru
     # vLLM applies the repetition penalty to the whole text.
     assert [line.split()[2] for line in run(*typed)[2]] == ["sglang"]
     assert not run(*typed, "--presence-penalty", "1", "--prompt-tokens", "0")[2]
+    path.write_text("")
+    assert not [line for line in run(*typed)[2] if "count as generated" in line]
 
 
 def test_a_note_names_the_samplers_that_an_engine_does_not_apply_together(run: Run) -> None:

@@ -74,7 +74,7 @@ def planned(
     engines = _supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
     chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
     defaults.note(chains)
-    if text and history and text.options.prompt_tokens is None:
+    if text and history and history.names and text.options.prompt_tokens is None:
         note_prompt(chains, len(history.names), history.source)
     return taus, chains, biases, breakers, history
 
