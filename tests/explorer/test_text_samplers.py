@@ -420,6 +420,19 @@ def test_history_of_a_file(tmp_path: Path, capfd: Capture) -> None:
     assert explore(drive, *FOUR, *options, size=WIDE) == 0
 
 
+def test_a_note_says_that_the_history_counts_as_generated(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "tokens.txt"
+    file.write_text("A\nB\n")
+
+    async def drive(page: Page) -> None:
+        pass
+
+    options = ("--history", str(file), "--frequency-penalty", "0.5", "--like", "vllm")
+    for more, count in (((), 1), (("--prompt-tokens", "1"), 0)):
+        assert explore(drive, *FOUR, *options, *more) == 0
+        assert capfd.readouterr().err.count("all 2 tokens of ") == count
+
+
 def test_the_command_has_the_sequence_breakers(tmp_path: Path) -> None:
     file = tmp_path / "tokens.txt"
     file.write_text("A\nB\nC\nA\nB\n")

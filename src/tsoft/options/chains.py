@@ -74,8 +74,8 @@ def planned(
     engines = _supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
     chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
     defaults.note(chains)
-    if text and history and history.names and text.options.prompt_tokens is None:
-        note_prompt(chains, len(history.names), history.source)
+    if text:
+        note_prompt(chains, history, text.options.prompt_tokens)
     return taus, chains, biases, breakers, history
 
 

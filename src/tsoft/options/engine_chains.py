@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError, joined
 from tsoft.notes import note
 from tsoft.sampling.chain import Chain, chain_of, is_on
 from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import SAMPLERS, TAU, Sampler
+
+if TYPE_CHECKING:
+    from tsoft.options.history_options import TokenNames
 
 OPTION = "--defaults"
 
@@ -120,9 +124,11 @@ def engine_chain(
     return chain
 
 
-def note_prompt(chains: Iterable[Chain | None], count: int, source: str) -> None:
-    """Print a note on each engine with a penalty that spares the prompt, if all `count` tokens of the file `source`
-    count as generated because the user did not say which are the prompt."""
+def note_prompt(chains: Iterable[Chain | None], text: "TokenNames | None", prompt_tokens: int | None) -> None:
+    """Print a note on each engine with a penalty that spares the prompt, if the tokens of --history all count as
+    generated because the user did not say how many `prompt_tokens` there are."""
+    if text is None or not text.names or prompt_tokens is not None:
+        return
     for chain in chains:
         if chain is None or chain.engine is None:
             continue
@@ -135,4 +141,4 @@ def note_prompt(chains: Iterable[Chain | None], count: int, source: str) -> None
         if names:
             effect = f"{chain.engine.name} does not apply {joined(names)} to the prompt"
             fix = "pass --prompt-tokens with the length of the prompt, or 0"
-            note(f"{effect}, but all {count} tokens of {source} count as generated; {fix}")
+            note(f"{effect}, but all {len(text.names)} tokens of {text.source} count as generated; {fix}")

@@ -128,6 +128,10 @@ def _explorer(
     _check_model(input, bounds, start, history, model)
     if start.prompt is None:
         tokens = text.read(breakers)
+        if tokens and plan.has_chain:
+            from tsoft.options.engine_chains import note_prompt
+
+            note_prompt(plan.chains, tokens, history.prompt_tokens)
         rows, arguments = _rows(input, bounds, plan.taus)
         data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits)
         return Explorer(data if tokens is None else _with_history(data, tokens, history))
