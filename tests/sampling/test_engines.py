@@ -167,7 +167,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (MLX, "xtc", THREE, 0.3, [0, 1, 2]),
     (MLX, "xtc", [0.3, 0.3, 0.2, 0.2], 0.25, [0, 1, 2, 3]),
     (MLX, "xtc", [0.4, 0.2, 0.2, 0.2], 0.15, [1, 2, 3]),
-    # exllamav2 0.3.2, exllamav2_ext/cpp/sampling.cpp, compiled and run
+    # ExLlamaV2 0.3.2, exllamav2_ext/cpp/sampling.cpp, compiled and run
     (EXLLAMA, "top_p", THREE, 0.6, [0]),
     (EXLLAMA, "top_p", THREE, 0.5, [0]),
     (EXLLAMA, "top_p", FOUR, 0.5, [2, 3]),

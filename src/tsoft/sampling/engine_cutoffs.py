@@ -29,7 +29,7 @@ def top_k_and_ties(z: Array, k: float) -> Cutoff:
 
 
 def top_k_and_ties_above_1(z: Array, k: float) -> Cutoff:
-    """Keep the classes that tie with the k-th, too, but decode greedily with k = 1, as exllamav3 and SGLang's
+    """Keep the classes that tie with the k-th, too, but decode greedily with k = 1, as ExLlamaV3 and SGLang's
     FlashInfer path do."""
     return greedy(z) if k == 1 else top_k_and_ties(z, k)
 
@@ -83,7 +83,7 @@ def _everything(z: Array) -> Cutoff:
 
 
 def top_p_within(z: Array, p: float) -> Cutoff:
-    """Remove the class at which the sum exceeds p, as the single step of exllamav3 1.4.1 does."""
+    """Remove the class at which the sum exceeds p, as the single step of ExLlamaV3 1.4.1 does."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
     count = np.maximum((sums <= p).sum(-1, keepdims=True), 1)
@@ -91,7 +91,7 @@ def top_p_within(z: Array, p: float) -> Cutoff:
 
 
 def top_p_below(z: Array, p: float) -> Cutoff:
-    """Remove the class at which the sum exceeds p, and those that tie with it, as the kernel of exllamav3 1.4.1 does.
+    """Remove the class at which the sum exceeds p, and those that tie with it, as the kernel of ExLlamaV3 1.4.1 does.
     The classes that tie at the top stay."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
@@ -129,7 +129,7 @@ def typical_exceeding(z: Array, p: float) -> Cutoff:
 
 def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
     """Ignore classes with a probability below 1e-8, and remove the last of three or more classes in any case, as
-    exllamav2 does."""
+    ExLlamaV2 does."""
     cutoff = curvature_cutoff(np.where(softmax(z) >= 1e-8, z, -inf), share, always_removed=1)
     assert cutoff.count is not None
     is_short = (z > -inf).sum(-1, keepdims=True) < 3
@@ -177,7 +177,7 @@ def top_n_sigma_of_sample(z: Array, n: float) -> Cutoff:
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:
-    """Remove the class with which the sum reaches p, as exllamav2 does. The rule uses q + ln(q + 1e-10)
+    """Remove the class with which the sum reaches p, as ExLlamaV2 does. The rule uses q + ln(q + 1e-10)
     instead of ln q for a probability q, and ignores classes below 1e-8."""
     probs = softmax(z)
     considered = probs >= 1e-8

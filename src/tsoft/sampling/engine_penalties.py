@@ -64,7 +64,7 @@ def whole_text_at_0(
 def dry_whole_text_at_0(
     z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
 ) -> Array:
-    """Consider the whole text if last_n is 0, as exllamav3 does."""
+    """Consider the whole text if last_n is 0, as ExLlamaV3 does."""
     return dry(z, history, multiplier, base, allowed_length, last_n or inf)
 
 

@@ -214,7 +214,7 @@ _VLLM = (
     _vllm(
         "flashinfer",
         EngineSource(
-            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py, flashinfer 0.7.2", _READ),
+            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py, FlashInfer 0.7.2", _READ),
             path="the default with CUDA, without a seed and without processed logprobs",
         ),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
@@ -263,7 +263,7 @@ _SGLANG = (
     _sglang(
         "flashinfer",
         EngineSource(
-            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py, flashinfer 0.7.2", _READ),
+            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py, FlashInfer 0.7.2", _READ),
             path="the default where FlashInfer is available",
         ),
         # The kernel tests both conditions on the same probabilities: top-p does not renormalize them after top-k.
@@ -332,7 +332,7 @@ _READS_TOO_FAR = "its loop may keep one class too many, which tsoft does not com
 
 
 def _exllamav2_samplers(top_p: str) -> tuple[Sampler, ...]:
-    """Return exllamav2's samplers with the function at the path `top_p`."""
+    """Return ExLlamaV2's samplers with the function at the path `top_p`."""
     return _samplers(
         *("penalties", "logit_bias", _sampler("smoothing", None, "smoothing_factor"), "temperature", "top_k"),
         *(_sampler("top_p", top_p), "top_a", "min_p"),
@@ -344,7 +344,7 @@ def _exllamav2_samplers(top_p: str) -> tuple[Sampler, ...]:
 
 _EXLLAMAV2 = Engine(
     "exllamav2",
-    EngineSource("exllamav2 da07fac", "2025-12", "exllamav2_ext/ext_sampling.cpp", _RUN),
+    EngineSource("ExLlamaV2 da07fac", "2025-12", "exllamav2_ext/ext_sampling.cpp", _RUN),
     _exllamav2_samplers("engine_samplers.top_p_fitting"),
     LowTemperature(0.01, "replaces a temperature below 0.01 with temperature 1 and top_k 1"),
     EngineApi("after the samplers", (("repetition_penalty", 1.025), ("tau", 0.8), ("top_k", 50.0), ("top_p", 0.8))),
@@ -364,7 +364,7 @@ _EXLLAMAV3_PENALTIES = _sampler("penalties")
 
 
 def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top_p: str, single_top_p: str) -> Engine:
-    """Return the row of a version of exllamav3, of which `top_p` and `single_top_p` are the paths of the functions in
+    """Return the row of a version of ExLlamaV3, of which `top_p` and `single_top_p` are the paths of the functions in
     its fused kernel and as a single step."""
     start = _samplers("logit_bias", _EXLLAMAV3_PENALTIES, *dry, "temperature")
     return Engine(
@@ -396,7 +396,7 @@ _EXLLAMAV3_FILES = "generator/sampler/custom.py, presets.py; ComboSampler"
 _EXLLAMAV3 = (
     _exllamav3(
         "1.6.5",
-        EngineSource("exllamav3 1.6.5", "2026", _EXLLAMAV3_FILES, f"single steps {_RUN}; the kernel {_READ}"),
+        EngineSource("ExLlamaV3 1.6.5", "2026", _EXLLAMAV3_FILES, f"single steps {_RUN}; the kernel {_READ}"),
         (_sampler("dry", "engine_penalties.dry_whole_text_at_0"),),
         "engine_samplers.top_p_sharing",
         "cutoffs.top_p",
@@ -404,7 +404,7 @@ _EXLLAMAV3 = (
     _exllamav3(
         "1.4.1",
         EngineSource(
-            *("exllamav3 4f8ad01", "2026-08", _EXLLAMAV3_FILES),
+            *("ExLlamaV3 4f8ad01", "2026-08", _EXLLAMAV3_FILES),
             f"single steps {_RUN}; the kernel {_READ}",
             path="version 1.4.1",
         ),
@@ -422,8 +422,8 @@ _TABBY_ADAPTIVE = _samplers(
 )
 _TABBYAPI = Engine(
     "tabbyapi",
-    EngineSource("TabbyAPI e632af4", "2026-08", "backends/exllamav3/sampler.py; on exllamav3 1.6.5", "as exllamav3"),
-    # A stack without min-p, or with min-p alone, runs in exllamav3's kernel.
+    EngineSource("TabbyAPI e632af4", "2026-08", "backends/exllamav3/sampler.py; on ExLlamaV3 1.6.5", "as ExLlamaV3"),
+    # A stack without min-p, or with min-p alone, runs in ExLlamaV3's kernel.
     _samplers(
         *_TABBY_START,
         _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),

@@ -57,7 +57,7 @@ def top_k_and_ties(classes: KnownRanks, k: float) -> Decision:
 
 
 def top_k_and_ties_above_1(classes: KnownRanks, k: float) -> Decision:
-    """As in exllamav3, K = 1 is greedy."""
+    """As in ExLlamaV3, K = 1 is greedy."""
     return greedy(classes) if k == 1 else top_k_and_ties(classes, k)
 
 
@@ -91,7 +91,7 @@ def top_p_and_ties_or_all(classes: KnownRanks, p: float) -> Decision:
 
 
 def top_p_sharing(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav3 1.6.5, classes that tie with the last one stay with a smaller weight. Between 0 and the full one,
+    """As in ExLlamaV3 1.6.5, classes that tie with the last one stay with a smaller weight. Between 0 and the full one,
     as for an undecided class, it is unknown."""
     if not p:
         return greedy(classes)
@@ -100,13 +100,13 @@ def top_p_sharing(classes: KnownRanks, p: float) -> Decision:
 
 
 def top_p_within(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav3 1.4.1, classes stay while they and those before them sum to at most p."""
+    """As in ExLlamaV3 1.4.1, classes stay while they and those before them sum to at most p."""
     prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
     return (classes.above + prob <= p) | greedy(classes)
 
 
 def top_p_below(classes: KnownRanks, p: float) -> Decision:
-    """As in the kernel of exllamav3 1.4.1, classes that tie stay or go together."""
+    """As in the kernel of ExLlamaV3 1.4.1, classes that tie stay or go together."""
     within = top_p_within(classes, p)
     return Decision(within.certain & _is_untied(classes), within.possible | (classes.strict_rank <= 1).possible)
 
@@ -123,7 +123,7 @@ def _is_untied(classes: KnownRanks) -> Array:
 
 
 def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
+    """As in ExLlamaV2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
     probable one may. Of equally probable classes, the index decides, which is unknown."""
     if not p:
         return classes.above <= inf
