@@ -87,6 +87,18 @@ def test_bad_arguments_of_penalties(arguments: tuple[Any, ...], error: type[Exce
 # DRY
 
 
+@pytest.mark.parametrize(
+    ("breakers", "error", "message"),
+    [
+        ([0.5], ValueError, "breakers must be a list of whole numbers"),
+        ([3], IndexError, "breakers must be classes, from 0 to 2"),
+    ],
+)
+def test_an_error_names_the_breakers_of_dry(breakers: list[float], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        tsoft.dry([1.0, 2.0, 3.0], [0, 1], 0.8, breakers=breakers)
+
+
 def dry_penalties(tokens: list[int], multiplier: float, base: float, allowed: int, limit: int) -> dict[int, float]:
     """The definition, by trying each earlier position and each length."""
     longest: dict[int, int] = {}
