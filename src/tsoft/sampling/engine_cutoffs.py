@@ -1,4 +1,8 @@
-"""The rules of engines by which samplers remove classes, if they differ from those in `cutoffs`."""
+"""The rules of engines by which samplers remove classes, where they differ from those in `cutoffs`.
+
+As there, each function takes logits, (..., n), and the sampler's value, and returns a `Cutoff`. `engines` names the
+version of the source from which each rule is taken.
+"""
 
 from dataclasses import replace
 from math import inf, log
@@ -153,8 +157,9 @@ def tail_free_always(z: Array, share: float) -> Cutoff:
 
 
 def tail_free_koboldcpp(z: Array, share: float) -> Cutoff:
-    """Keep as many classes as second differences whose share is at most the given one, at least one, as KoboldCpp does.
-    Without a larger share, or with two classes, keep all. If no difference is above 0, each has the same share."""
+    """Keep as many classes as second differences precede the one at which the cumulative share exceeds `share`, at
+    least one, as KoboldCpp does. If none exceeds it, or with two classes, keep all. If the sum of all differences is
+    at most 1e-6, they have equal shares."""
     descending = -np.sort(-z, axis=-1)
     unmasked = (z > -inf).sum(-1, keepdims=True)
     is_curve = descending[..., 2:] > -inf

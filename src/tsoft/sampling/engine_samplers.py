@@ -1,4 +1,7 @@
-"""The samplers of engines that have no cutoff: from logits, (..., n), to logits."""
+"""The samplers of engines that have no cutoff, where they differ from tsoft's: from logits, (..., n), to logits.
+
+`engines` names the version of the source from which each rule is taken.
+"""
 
 import heapq
 from collections.abc import Callable
@@ -41,6 +44,7 @@ def _fitting(z: Array, p: float, ordered: Callable[[Array], Array]) -> Array:
 
 
 def _fitting_classes(probs: Array, p: float, order: Array) -> list[int]:
+    """Return the indices of the classes that fit, from the probabilities of a row, (n,), added in an order."""
     kept: list[tuple[float, int]] = []
     total = probs.dtype.type(0)
     for index in order[probs[order] >= 1e-6].tolist():
