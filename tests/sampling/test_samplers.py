@@ -19,10 +19,11 @@ from tool import TESTS
 from tsoft.cli import group, run
 from tsoft.options import chains
 from tsoft.sampling import samplers
-from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
