@@ -24,10 +24,9 @@ from tsoft import cli
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.token_likelihood import log_prob_text
 from tsoft.models.tokens import NextDistribution
-from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.sampler_table import PARAMETERS
 
 WIDE = (160, 60)
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import pytest
 
 from tsoft import cli
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
-from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.sampler_table import PARAMETERS
 
 Run = Callable[..., tuple[int, Any, list[str]]]
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 
 
 @pytest.fixture

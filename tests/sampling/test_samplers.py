@@ -24,7 +24,7 @@ from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.mixture import apply_step
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
+from tsoft.sampling.sampler_table import BIAS, PARAMETERS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
@@ -727,7 +727,7 @@ def test_names_of_llama_cpp_are_known() -> None:
         assert chains.SAMPLERS_BY_NAME[name] is SAMPLERS[sampler]
     names = [n for s in SAMPLERS.values() for n in {s.name, s.parameters[0].name, *s.aliases}]
     assert len(names) == len({*names}) == len(chains.SAMPLERS_BY_NAME)
-    assert len(chains.PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
+    assert len(PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
 
 
 def test_only_the_table_names_the_samplers() -> None:

@@ -532,3 +532,6 @@ SAMPLERS = {
         ),
     )
 }
+
+# The parameters of all samplers, by name.
+PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
