@@ -202,7 +202,7 @@ async def check_rows(page: Page, rows: list[Any], *, first: str) -> None:
 MIROSTAT = ("--mirostat-tau", "1.5", "--mirostat-eta", "0.5", "--seed", "2")
 
 
-def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> None:
+def test_the_limit_of_mirostat_follows_from_the_text_before_the_row(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s", "s")
         text = [THE, *tokens(page)]
@@ -223,7 +223,7 @@ def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> No
     assert live_on(drive, *MIROSTAT, size=WIDE) == 0
 
 
-def test_mirostat_s_limit_is_set_before_the_first_token(model: Markov) -> None:
+def test_the_limit_of_mirostat_is_set_before_the_first_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s")
         await slider(page, "mirostat_mu")
