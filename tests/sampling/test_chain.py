@@ -759,7 +759,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["--samplers", "top_k,dry", "--dry-multiplier", "1"],
         "--dry-multiplier depends on the tokens before the distribution; pass --history FILE",
     ),
-    "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
+    "infill": (["--samplers", "INFILL"], "--samplers: tsoft does not have llama.cpp's sampler infill; remove infill"),
     "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from soft_cap, "),
     "a knob not listed": (
         ["--samplers", "top_p", "--top-k", "2"],

@@ -722,7 +722,7 @@ def test_every_parameter_is_an_option(command: str) -> None:
 def test_names_of_llama_cpp_are_known() -> None:
     """These are the names that its server lists in `generation_settings`, and older ones. Each name has one meaning."""
     listed = "penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"
-    assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.NEED_TEXT}
+    assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.LACKING}
     for name, sampler in {"temp": "temperature", "typical": "typ_p", "typical_p": "typ_p", "tfs_z": "tfs"}.items():
         assert chains.SAMPLERS_BY_NAME[name] is SAMPLERS[sampler]
     names = [n for s in SAMPLERS.values() for n in {s.name, s.parameters[0].name, *s.aliases}]

@@ -26,8 +26,8 @@ SAMPLERS_BY_NAME = {
     for sampler in SAMPLERS.values()
     for name in (sampler.name, sampler.parameters[0].name, *sampler.aliases)
 }
-# llama.cpp's samplers that depend on the preceding text.
-NEED_TEXT = ("infill",)
+# The samplers of llama.cpp that tsoft lacks.
+LACKING = ("infill",)
 
 Error = Callable[[str], TsoftError]
 
@@ -197,8 +197,8 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
     order: list[Sampler] = []
     for text in names:
         name = text.removeprefix("--").replace("-", "_").lower()
-        if name in NEED_TEXT:
-            raise error(f"{where}: {name} depends on the preceding text, which tsoft does not use; remove {name}")
+        if name in LACKING:
+            raise error(f"{where}: tsoft does not have llama.cpp's sampler {name}; remove {name}")
         if name not in SAMPLERS_BY_NAME:
             raise error(f"{where}: {unknown('sampler', name, SAMPLERS, SAMPLERS_BY_NAME)}")
         if SAMPLERS_BY_NAME[name] in order:
