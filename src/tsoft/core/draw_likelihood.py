@@ -40,10 +40,6 @@ class TauInterval:
     low: float
     high: float
 
-    @property
-    def is_one_sided(self) -> bool:
-        return self.tau in (0.0, inf)
-
 
 def likely_tau(gaps: Array, counts: Array, level: float) -> TauInterval:
     """Return the temperature with the highest likelihood, and its likelihood-ratio interval (Wilks 1938, "The

@@ -26,9 +26,7 @@ def repetition_only(z: Array, history: History, repetition: float) -> Array:
     return _repetition(z, history.tokens, repetition)
 
 
-def presence_and_repetition(
-    z: Array, history: History, repetition: float, presence: float, last_n: float = 320
-) -> Array:
+def presence_and_repetition(z: Array, history: History, repetition: float, presence: float, last_n: float) -> Array:
     """Apply no frequency penalty, as in KoboldCpp."""
     return penalties(z, history, repetition, presence, last_n=last_n)
 
