@@ -90,7 +90,7 @@ class ComparisonOptions:
         bool,
         typer.Option(
             "--all-positions",
-            help="For API responses: compare the positions after the texts differ, too.",
+            help="For API responses: also compare the positions after the first difference between the texts.",
         ),
     ] = False
     per_row: Annotated[
@@ -163,7 +163,7 @@ def compare(
     names = files.names
     chosen = chosen_formats(output, comparison, display, charts, figure)
     _check(names, comparison, temperatures, display, charts)
-    text = TextSource(HistoryOptions(), fix="pass it to compute, sweep or sample, one model at a time")
+    text = TextSource(HistoryOptions(), fix="use compute, sweep or sample, one model at a time")
     plan = make_plan(samplers, parameters, temperatures.tau, text=text)
     _check_plan(plan, comparison)
     pairs = paired_inputs(names, reading, server, bounds, fields, all_positions=comparison.all_positions)
