@@ -57,8 +57,7 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
     """Remove a class if the sum of the classes above it exceeds p, as SGLang does. At equality, it keeps one more
     class."""
     descending = -np.sort(-z, axis=-1)
-    probs = softmax(descending)
-    above = probs.cumsum(-1) - probs
+    above = _sum_above(descending)
     count = np.maximum((above <= p).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=above, bound=p)
 
@@ -66,10 +65,15 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
 def top_p_and_ties(z: Array, p: float) -> Cutoff:
     """Keep a class if the more probable ones sum to less than p, as FlashInfer and mlx-lm 0.32.2 do."""
     descending = -np.sort(-z, axis=-1)
-    probs = softmax(descending)
-    above = probs.cumsum(-1) - probs
+    above = _sum_above(descending)
     count = np.maximum((above < p).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), compared=above, bound=p)
+
+
+def _sum_above(descending: Array) -> Array:
+    """Return the sum of the probabilities before each class, from logits in descending order: (..., n)."""
+    probs = softmax(descending)
+    return np.asarray(probs.cumsum(-1) - probs)
 
 
 def top_p_and_ties_or_all(z: Array, p: float) -> Cutoff:
