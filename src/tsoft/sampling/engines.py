@@ -39,8 +39,8 @@ def _samplers(*samplers: "str | Sampler") -> tuple[Sampler, ...]:
 
 
 # How an engine's rules were tested.
-_RUN = "tested against a transcription that was compared with its code"
-_READ = "tested against a transcription of its code, which was not run"
+_RUN = "tested against a transcription of its code, and that against the code itself"
+_READ = "tested against a transcription of its code, not against the code itself"
 
 _ALL_PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 _DYNAMIC = ("tau", "dynatemp_range", "dynatemp_exponent")

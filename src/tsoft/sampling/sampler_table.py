@@ -292,7 +292,7 @@ SAMPLERS = {
                 _P(
                     "edt_theta",
                     "θ",
-                    "EDT: multiply the temperature by 0.8^(θ / entropy), so that certain distributions get a low one.",
+                    "EDT: multiply the temperature by 0.8^(θ / entropy), which is lowest where the entropy is low.",
                     0,
                     inf,
                     0,
