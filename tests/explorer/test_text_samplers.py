@@ -24,7 +24,7 @@ from tsoft import cli
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.token_likelihood import log_prob_text
 from tsoft.models.tokens import NextDistribution
-from tsoft.sampling.sampler_table import PARAMETERS
+from tsoft.options.sampler_options import PARAMETERS
 
 WIDE = (160, 60)
 

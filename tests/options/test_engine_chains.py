@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tsoft import cli
+from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
-from tsoft.sampling.sampler_table import PARAMETERS
 
 Run = Callable[..., tuple[int, Any, list[str]]]
 

@@ -18,13 +18,14 @@ import tsoft
 from tool import TESTS
 from tsoft.cli import group, run
 from tsoft.options import chains
+from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling import samplers
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.mixture import apply_step
-from tsoft.sampling.sampler_table import BIAS, PARAMETERS, SAMPLERS, TAU
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)

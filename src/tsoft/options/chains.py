@@ -13,10 +13,10 @@ from tsoft.options.engine_chains import EngineDefaults, engine_chain
 from tsoft.options.engine_names import engines_by_name, supporting_engines
 from tsoft.options.history_options import TextSource, TokenNames
 from tsoft.options.names import split_names
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import PARAMETERS, ParameterOptions, SamplerOptions
 from tsoft.options.settings_notes import note_ignored, note_rules, note_settings
 from tsoft.sampling.chain import Chain, is_on
-from tsoft.sampling.sampler_table import BIAS, PARAMETERS, SAMPLERS, TAU, Sampler, SamplerParameter
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 if TYPE_CHECKING:
     from tsoft.input.settings.settings import Settings

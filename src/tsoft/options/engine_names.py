@@ -2,8 +2,9 @@
 
 from tsoft.errors import UsageError, joined, unknown
 from tsoft.notes import note
+from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
-from tsoft.sampling.sampler_table import BIAS, PARAMETERS, Sampler
+from tsoft.sampling.sampler_table import BIAS, Sampler
 
 
 def engines_by_name(names: list[str]) -> list[Engine]:

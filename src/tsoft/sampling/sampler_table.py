@@ -532,6 +532,3 @@ SAMPLERS = {
         ),
     )
 }
-
-# The parameters of all samplers, by name.
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
