@@ -4,11 +4,66 @@ import re
 from math import inf
 
 from tsoft.sampling.engine import Engine
-from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, RULES, paths_of
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 # A header, the line of dashes below it, and the rows.
 _TABLE = re.compile(r"^(?P<header>\|.*\|)\n(?:\|.*\|\n)+", re.MULTILINE)
+
+# The rules that differ from tsoft's, in words, by the path of their function.
+RULES = {
+    "engine_cutoffs.top_k_and_ties": "also keeps the classes that tie with the K-th",
+    "engine_cutoffs.top_k_and_ties_above_1": "also keeps the classes that tie with the K-th; K = 1 is greedy",
+    "engine_cutoffs.top_3000": "keeps the 3000 most probable classes",
+    "engine_cutoffs.top_p_from_above": "sums from the most probable class down to the first sum of at least P",
+    "engine_cutoffs.top_p_and_equal": (
+        "removes a class if the sum of those above it exceeds P; the sum is not renormalized after top_k"
+    ),
+    "engine_cutoffs.top_p_and_ties": "keeps a class if the more probable ones sum to less than P, so all ties stay",
+    "engine_cutoffs.top_p_and_ties_or_all": (
+        "keeps a class if the more probable ones sum to less than P, so all ties stay; 0 is off"
+    ),
+    "engine_cutoffs.top_p_or_all": "0 is off",
+    "engine_cutoffs.top_p_unguarded": "may remove every class; 0 is off",
+    "engine_cutoffs.top_p_below": "removes the class at which the sum exceeds P, and those that tie with it",
+    "engine_cutoffs.top_p_within": "removes the class at which the sum exceeds P",
+    "engine_samplers.top_p_fitting": (
+        "adds the classes by index, and removes the least probable ones whenever the sum exceeds P; 0 is off"
+    ),
+    "engine_samplers.top_p_fitting_descending": (
+        "adds the classes from the most probable one down, and skips those with which the sum exceeds P; 0 is off"
+    ),
+    "engine_samplers.top_p_sharing": (
+        "keeps all classes that tie with the last, at the total weight of those that are needed; 0 is greedy"
+    ),
+    "engine_cutoffs.min_p_of_logits": "compares logits with max + ln P",
+    "engine_cutoffs.typical_and_ties": "also keeps the classes that tie with the last",
+    "engine_cutoffs.typical_exceeding": "keeps one class more if the sum equals P",
+    "engine_cutoffs.typical_exllamav2": "p + ln p in place of ln p; removes the class at which the sum reaches P",
+    "engine_cutoffs.tail_free_exllamav2": "always removes the last of three or more classes",
+    "engine_cutoffs.tail_free_always": "always removes the last class",
+    "engine_cutoffs.tail_free_koboldcpp": "keeps one class less than tsoft, but all of two classes",
+    "engine_cutoffs.top_n_sigma_of_sample": "sample standard deviation (n - 1); a masked class counts as 0",
+    "engine_cutoffs.xtc_above": "a top choice is above T; all that tie with the least probable one stay",
+    "engine_samplers.xtc_averaged": "averages both cases before adaptive_p",
+    "engine_samplers.xtc_lowering": "lowers the logits by 999, so that adaptive_p brings the classes back",
+    "engine_samplers.temperature_or_top": "at temperature 0, keeps the first of the most probable classes",
+    "engine_samplers.adaptive_p_from_1e_8": "removes classes with a probability below 1e-8",
+    "engine_penalties.presence_and_repetition": "repetition and presence over the last N tokens; no frequency",
+    "engine_penalties.output_only_after_repetition": (
+        "repetition over the prompt and the output; then presence and frequency over the output alone"
+    ),
+    "engine_penalties.output_only_before_repetition": (
+        "all over the output alone: presence and frequency, then repetition (in overlap mode, the default)"
+    ),
+    "engine_penalties.repetition_only": "repetition over the whole text; no presence, no frequency",
+    "engine_penalties.whole_text_at_0": "over the last N tokens; N = 0 is the whole text",
+    "engine_penalties.dry_whole_text_at_0": "N = 0 is the whole text",
+    "engine_penalties.dry_koboldcpp": "a breaker is penalized, too; N = 0 is the whole text",
+    "engine_penalties.dry_up_to_50": (
+        "a repetition counts up to 50 tokens, and from 1; the range is --penalty-last-n, 0 for the whole text"
+    ),
+}
 
 
 def updated(page: str) -> str:
@@ -84,7 +139,8 @@ def _rule(sampler: Sampler) -> str:
         for parameter in sampler.parameters
         if parameter.off is not None and parameter.off != usual[parameter.name]
     ]
-    return "; ".join([*([RULES[sampler.path]] if sampler.path in RULES else []), *values])
+    rule = [RULES[sampler.path]] if sampler.path.startswith("engine_") else []
+    return "; ".join([*rule, *values])
 
 
 def _variants(engine: Engine) -> dict[str, str]:

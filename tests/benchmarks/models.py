@@ -9,7 +9,8 @@ import numpy as np
 from pairs import PYTHON, Measure, Pair, call, process
 
 from tsoft.core.draw import generator
-from tsoft.models.decoding import GeneratedText, SequenceDecoder, TextLimits, run_decoders, token_sampler
+from tsoft.models.decoding import SequenceDecoder, run_decoders, token_sampler
+from tsoft.models.generated_text import GeneratedText, TextLimits
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"

@@ -19,9 +19,10 @@ from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.apply_chains import distribution_pieces
-from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.history import History
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 

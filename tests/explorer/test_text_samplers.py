@@ -24,10 +24,9 @@ from tsoft import cli
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.token_likelihood import log_prob_text
 from tsoft.models.tokens import NextDistribution
-from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.options.sampler_options import PARAMETERS
 
 WIDE = (160, 60)
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 
 
 @pytest.fixture
@@ -203,7 +202,7 @@ async def check_rows(page: Page, rows: list[Any], *, first: str) -> None:
 MIROSTAT = ("--mirostat-tau", "1.5", "--mirostat-eta", "0.5", "--seed", "2")
 
 
-def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> None:
+def test_the_limit_of_mirostat_follows_from_the_text_before_the_row(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s", "s")
         text = [THE, *tokens(page)]
@@ -224,7 +223,7 @@ def test_mirostat_s_limit_of_each_row_follows_from_the_text(model: Markov) -> No
     assert live_on(drive, *MIROSTAT, size=WIDE) == 0
 
 
-def test_mirostat_s_limit_is_set_before_the_first_token(model: Markov) -> None:
+def test_the_limit_of_mirostat_is_set_before_the_first_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s")
         await slider(page, "mirostat_mu")

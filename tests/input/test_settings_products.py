@@ -606,7 +606,7 @@ def test_mirostat_of_a_program_that_keeps_its_samplers(read_json: Any) -> None:
         values,
         (f"tsoft applies mirostat 2 together with the other samplers; {other}",),
     )
-    # exllamav2 has only version 2.
+    # ExLlamaV2 has only version 2.
     assert read_json({"mirostat": True, "mirostat_tau": 4}).values == (("mirostat_tau", 4.0),)
     assert read_json({"mirostat": False, "mirostat_tau": 4, "top_k": 3}).values == (("top_k", 3.0),)
 
@@ -632,7 +632,7 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
 @pytest.mark.parametrize(
     ("fields", "values", "unused"),
     [
-        # exllamav2 and TabbyAPI.
+        # ExLlamaV2 and TabbyAPI.
         (
             {"token_repetition_penalty": 1.2, "token_repetition_range": -1, "token_repetition_decay": 9},
             {"repetition_penalty": 1.2, "penalty_last_n": math.inf},

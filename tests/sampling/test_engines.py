@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 import tsoft
 from tool import TESTS
 from tsoft.core.block import Block
-from tsoft.sampling import apply_chains
-from tsoft.sampling import chain as chains
+from tsoft.sampling import apply_chains, mixture
 from tsoft.sampling.apply_chains import distribution_pieces
-from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.explanation import Stage, explain, removed_by
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.float32_check import fragile_decisions
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
@@ -167,7 +167,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (MLX, "xtc", THREE, 0.3, [0, 1, 2]),
     (MLX, "xtc", [0.3, 0.3, 0.2, 0.2], 0.25, [0, 1, 2, 3]),
     (MLX, "xtc", [0.4, 0.2, 0.2, 0.2], 0.15, [1, 2, 3]),
-    # exllamav2 0.3.2, exllamav2_ext/cpp/sampling.cpp, compiled and run
+    # ExLlamaV2 0.3.2, exllamav2_ext/cpp/sampling.cpp, compiled and run
     (EXLLAMA, "top_p", THREE, 0.6, [0]),
     (EXLLAMA, "top_p", THREE, 0.5, [0]),
     (EXLLAMA, "top_p", FOUR, 0.5, [2, 3]),
@@ -241,7 +241,7 @@ def test_mlx_lm_may_remove_every_class() -> None:
 
 @pytest.mark.parametrize("wide", [2, 4096])
 def test_the_error_of_an_empty_row_names_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains, "WIDE_ROW", wide)
+    monkeypatch.setattr(mixture, "WIDE_ROW", wide)
     banned = (Step(SAMPLERS["logit_bias"], (((0, -inf), (2, -inf)),)), Step(SAMPLERS["temperature"], (0.0, 1.0)))
     z = np.zeros((6, 3))
     z[4, 1] = -inf
@@ -615,12 +615,12 @@ def test_classes_that_are_removed_early_change_nothing(engine: str | None, monke
     for steps in ((biases, *chain.steps), (*chain.steps[:2], biases, *chain.steps[2:])):
         both = []
         for wide in (4096, 3):
-            monkeypatch.setattr(chains, "WIDE_ROW", wide)
+            monkeypatch.setattr(mixture, "WIDE_ROW", wide)
             both.append(Chain(steps, chain.engine).logits(z, taus))
         np.testing.assert_array_equal(both[0] > -inf, both[1] > -inf)
         np.testing.assert_allclose(tsoft.softmax(both[0]), tsoft.softmax(both[1]), rtol=1e-12)
         stages = [stage.kept.tolist() for stage in explain(Chain(steps).at(0.7), z[0])]
-        monkeypatch.setattr(chains, "WIDE_ROW", 4096)
+        monkeypatch.setattr(mixture, "WIDE_ROW", 4096)
         assert stages == [stage.kept.tolist() for stage in explain(Chain(steps).at(0.7), z[0])]
 
 

@@ -16,11 +16,12 @@ from sampling.transcriptions.common import History as Tokens
 from sampling.transcriptions.common import Settings
 from sampling.transcriptions.paths import PATHS
 from tsoft.core.softmax import softmax
-from tsoft.sampling.chain import Chain, Mixture, chain_of, is_on
+from tsoft.sampling.chain import Chain, chain_of, is_on
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.float32_check import fragile_decisions
 from tsoft.sampling.history import History
+from tsoft.sampling.mixture import Mixture
 from tsoft.sampling.sampler_table import SAMPLERS
 
 CASES = 5

@@ -12,9 +12,10 @@ import pytest
 import tsoft
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.sampling.chain import Chain, apply_step, chain_of
+from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.history import History
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.partial_chain import PartialMixture, mixtures
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import AllRemovedError, PartialDistributionError, Step

@@ -18,11 +18,13 @@ import tsoft
 from tool import TESTS
 from tsoft.cli import group, run
 from tsoft.options import chains
+from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling import samplers
-from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
@@ -721,12 +723,12 @@ def test_every_parameter_is_an_option(command: str) -> None:
 def test_names_of_llama_cpp_are_known() -> None:
     """These are the names that its server lists in `generation_settings`, and older ones. Each name has one meaning."""
     listed = "penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"
-    assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.NEED_TEXT}
+    assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.LACKING}
     for name, sampler in {"temp": "temperature", "typical": "typ_p", "typical_p": "typ_p", "tfs_z": "tfs"}.items():
         assert chains.SAMPLERS_BY_NAME[name] is SAMPLERS[sampler]
     names = [n for s in SAMPLERS.values() for n in {s.name, s.parameters[0].name, *s.aliases}]
     assert len(names) == len({*names}) == len(chains.SAMPLERS_BY_NAME)
-    assert len(chains.PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
+    assert len(PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
 
 
 def test_only_the_table_names_the_samplers() -> None:

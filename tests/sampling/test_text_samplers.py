@@ -87,6 +87,18 @@ def test_bad_arguments_of_penalties(arguments: tuple[Any, ...], error: type[Exce
 # DRY
 
 
+@pytest.mark.parametrize(
+    ("breakers", "error", "message"),
+    [
+        ([0.5], ValueError, "breakers must be a list of whole numbers"),
+        ([3], IndexError, "breakers must be classes, from 0 to 2"),
+    ],
+)
+def test_an_error_names_the_breakers_of_dry(breakers: list[float], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        tsoft.dry([1.0, 2.0, 3.0], [0, 1], 0.8, breakers=breakers)
+
+
 def dry_penalties(tokens: list[int], multiplier: float, base: float, allowed: int, limit: int) -> dict[int, float]:
     """The definition, by trying each earlier position and each length."""
     longest: dict[int, int] = {}
@@ -214,7 +226,7 @@ def test_adaptive_p_carries_its_mean_from_token_to_token(tmp_path: Path) -> None
         (("--adaptive-target", "0.3"), lambda z: tsoft.adaptive_p(z, 0.3)),
     ],
 )
-def test_elsewhere_the_state_is_an_option(options: tuple[str, ...], function: Any) -> None:
+def test_compute_reads_the_state_of_a_sampler_from_an_option(options: tuple[str, ...], function: Any) -> None:
     z = np.array([2.0, 1.0, 0.5, 0.1])
     assert_allclose(printed("2", "1", "0.5", "0.1", *options), softmax(function(z)), rtol=1e-12)
 
@@ -232,13 +244,13 @@ def test_a_token_that_a_sampler_removes_leaves_its_state() -> None:
 
 
 @pytest.mark.parametrize("form", [["a", "c", "c"], ["#0", "#2", "c"]])
-def test_history_of_labels(form: list[str], tmp_path: Path) -> None:
+def test_a_history_names_tokens_by_label_or_index(form: list[str], tmp_path: Path) -> None:
     (tmp_path / "history").write_text("\n".join(form))
     result = printed("a=2", "b=1", "c=-1", "--history", str(tmp_path / "history"), "--repetition-penalty", "2")
     assert_allclose(result, softmax([1, 1, -2]), rtol=1e-12)
 
 
-def test_history_without_labels_is_indices(tmp_path: Path) -> None:
+def test_a_history_without_labels_has_indices(tmp_path: Path) -> None:
     (tmp_path / "history").write_text("0\n#2\n2\n")
     options = ("--history", str(tmp_path / "history"), "--frequency-penalty", "0.5", "--presence-penalty", "1")
     assert_allclose(printed("2", "1", "0", *options), softmax([0.5, 1, -2]), rtol=1e-12)
@@ -272,7 +284,7 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
         (["--history", "FILE"], "--history has no effect without a sampler that depends on it"),
         (["--history", "FILE", "--top-k", "2"], "--history has no effect without a sampler that depends on it"),
         (["--prompt-tokens", "1", "--presence-penalty", "1"], "--prompt-tokens has no effect without --history"),
-        (["--history", "FILE", "--presence-penalty", "1", "--prompt-tokens", "9"], "has only 2 tokens"),
+        (["--history", "FILE", "--presence-penalty", "1", "--prompt-tokens", "9"], "--prompt-tokens 9: "),
         (["--history", "missing", "--presence-penalty", "1"], "missing: No such file"),
         (["--history", "", "--presence-penalty", "1"], "--history needs a file name"),
         (["--history", "-", "--presence-penalty", "1", "--tau", "-"], "both read stdin"),
@@ -280,14 +292,17 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
             ["--history", "FILE", "--presence-penalty", "1", "--labels", "a,b,z"],
             "history:2: unknown class 'c'; choose from a, b, z; --history has one token per line",
         ),
-        (["--history", "FILE", "--presence-penalty", "1", "--labels", "c,c,a"], "'c'"),
-        (["--history", "FILE", "--presence-penalty", "nan"], "--presence-penalty"),
+        (["--history", "FILE", "--presence-penalty", "1", "--labels", "c,c,a"], "2 classes have the label 'c'"),
+        (["--history", "FILE", "--presence-penalty", "nan"], "--presence-penalty: expected a finite number, got nan"),
         (["--history", "FILE", "--repetition-penalty", "0"], "--repetition-penalty: expected a finite number above 0"),
         (["--history", "FILE", "--penalty-last-n", "2"], "has no effect without --repetition-penalty"),
-        (["--history", "FILE", "--dry-multiplier", "1", "--dry-sequence-breaker", ""], "--dry-sequence-breaker"),
+        (
+            ["--history", "FILE", "--dry-multiplier", "1", "--dry-sequence-breaker", ""],
+            "--dry-sequence-breaker: pass a text that is not empty, or none alone",
+        ),
         (["--dry-sequence-breaker", "x"], "--dry-sequence-breaker has no effect without --dry-multiplier"),
         (["--mirostat-mu", "2"], "--mirostat-mu has no effect without --mirostat-tau"),
-        (["--adaptive-target", "0.2", "--adaptive-decay", "1"], "from 0 to 0.99"),
+        (["--adaptive-target", "0.2", "--adaptive-decay", "1"], "--adaptive-decay: expected a number from 0 to 0.99"),
         (
             ["--history", "FILE", "--repetition-penalty", "2", "--samplers", "temperature;penalties"],
             "list penalties before temperature",
@@ -348,14 +363,16 @@ def test_additive_penalties_on_a_response_of_known_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--repetition-penalty", "1.1"), "raw logits"),
-        (("--presence-penalty", "1", "--frequency-penalty", "1"), "does not list"),
+        (("--repetition-penalty", "1.1"), "repetition_penalty 1.1 needs the raw logits, but "),
+        (("--presence-penalty", "1", "--frequency-penalty", "1"), "changes a token that the response does not list"),
     ],
 )
-def test_penalties_that_a_response_cannot_tell(options: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+def test_a_response_that_does_not_determine_a_penalty_is_an_error(
+    options: tuple[str, ...], problem: str, tmp_path: Path
+) -> None:
     (tmp_path / "history").write_text("z\n")
     done = here("compute", "--history", str(tmp_path / "history"), *options, stdin=response(("a", 0.5), ("b", 0.3)))
-    assert (done.returncode, done.stdout) == (2, "") or done.returncode == 1
+    assert (done.returncode, done.stdout) == (2, "")
     assert problem in done.stderr
 
 

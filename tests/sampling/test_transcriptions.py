@@ -57,14 +57,14 @@ def test_top_p_keeps_in_float32(
     assert kept(run("exllamav2", probabilities, top_p=top_p)) == exllamav2_set
 
 
-def test_top_p_class_that_crosses() -> None:
+def test_llama_cpp_and_others_keep_the_class_that_crosses_top_p() -> None:
     names = "llama_cpp ollama_gguf ollama_mlx koboldcpp tabbyapi exllamav3_1_6_5 vllm_triton vllm_triton_rule"
     assert sets((0.5, 0.3, 0.2), names, top_p=0.6) == [[0, 1]] * 8
     assert kept(run("exllamav3_1_4_1", (0.5, 0.3, 0.2), top_p=0.6)) == [0]
     assert sets((0.5, 0.3, 0.2), names, top_p=0.5) == [[0]] * 8
 
 
-def test_tail_free_sampling() -> None:
+def test_koboldcpp_tail_free_keeps_one_class_less() -> None:
     # Both second differences are 0.05, so that the first reaches half of their sum, and the second all of it.
     found = sets((0.5, 0.3, 0.15, 0.05), "exllamav2 text_generation_webui koboldcpp", tfs=0.7)
     assert found == [[0, 1], [0, 1], [0]]
@@ -92,21 +92,21 @@ def test_exllamav3_step_by_step_keeps_the_lowest_ids() -> None:
     assert kept(run("tabbyapi", (0.4, 0.2, 0.2, 0.2), top_k=2, min_p=0.1)) == [0, 1]
 
 
-def test_triton_kernels_on_few_classes() -> None:
+def test_triton_kernels_may_keep_other_classes_of_a_tie() -> None:
     assert sets((0.25,) * 4, "vllm_triton vllm_triton_rule", top_p=0.5) == [[0, 1, 2, 3], [0, 1]]
     assert sets((0.25,) * 4, "vllm_triton vllm_triton_rule", top_k=2) == [[0, 1, 2, 3], [0, 1]]
     assert sets((0.4, 0.3, 0.15, 0.15), "vllm_triton vllm_triton_rule", top_k=3) == [[0, 1], [0, 1, 2]]
     assert sets((0.3, 0.2, 0.2, 0.2, 0.1), "vllm_triton vllm_triton_rule", top_k=2) == [[0, 1], [0, 1]]
 
 
-def test_top_k_before_top_p_or_joint() -> None:
+def test_sglang_does_not_renormalize_between_top_k_and_top_p() -> None:
     names = "vllm_flashinfer vllm_pytorch sglang_flashinfer sglang_pytorch"
     assert sets((0.4, 0.3, 0.2, 0.1), names, top_k=2, top_p=0.5) == [[0], [0], [0, 1], [0, 1]]
     assert kept(run("sglang_flashinfer", (0.4, 0.3, 0.2, 0.1), top_k=2, top_p=0.5, min_p=0.01)) == [0]
     assert kept(flashinfer.joint(np.array([0.4, 0.2, 0.2, 0.2], np.float32), 2, 0.9)) == [0, 1, 2, 3]
 
 
-def test_a_temperature_near_zero() -> None:
+def test_engines_are_greedy_at_0_and_some_just_above() -> None:
     p = (0.4, 0.4, 0.2)
     names = "llama_cpp koboldcpp vllm_pytorch sglang_pytorch mlx_lm_0_32_2 exllamav2 exllamav3_1_6_5 ollama_mlx"
     assert sets(p, names, temperature=0) == [[0]] * 8
@@ -149,7 +149,7 @@ TALK = History((0, 0, 2, 2, 1), 2)
         ("sglang_pytorch", [2, (0.5 - 0.75) * 2, (-2 - 1) * 2, 1]),
     ],
 )
-def test_penalties(name: str, expected: list[float]) -> None:
+def test_penalties_cover_the_text_or_the_output_alone(name: str, expected: list[float]) -> None:
     settings = Settings(repetition_penalty=2, presence_penalty=0.5, frequency_penalty=0.25)
     assert PATHS[name](Z, settings, TALK) == pytest.approx(softmax(np.array(expected)), rel=1e-5)
 
@@ -169,7 +169,7 @@ def test_koboldcpp_penalizes_the_older_half_by_the_slope() -> None:
 @pytest.mark.parametrize(
     ("name", "window"), [("llama_cpp", 64), ("ollama_mlx", 64), ("mlx_lm_0_32_2", 20), ("koboldcpp", 320)]
 )
-def test_penalty_window(name: str, window: int) -> None:
+def test_penalties_reach_back_by_the_default_number_of_tokens(name: str, window: int) -> None:
     settings = Settings(presence_penalty=1)
     inside, outside = History((0,) + (1,) * (window - 1)), History((0,) + (1,) * window)
     assert PATHS[name](Z, settings, inside) == pytest.approx(softmax(Z - np.array([1, 1, 0, 0])), rel=1e-5)
@@ -194,14 +194,16 @@ ZERO = np.zeros(4, np.float32)
         (((C,),), {"llama_cpp": (0, 0, 0, 0), "koboldcpp": (0, 0, 0, 0), "text_generation_webui": (0, 0, 0, 0)}),
     ],
 )
-def test_dry_with_breakers(breakers: tuple[tuple[int, ...], ...], charges: dict[str, tuple[int, ...]]) -> None:
+def test_dry_ends_a_match_at_a_breaker(
+    breakers: tuple[tuple[int, ...], ...], charges: dict[str, tuple[int, ...]]
+) -> None:
     settings = Settings(dry_multiplier=1, dry_base=2, dry_allowed_length=2, dry_breakers=breakers)
     for name, charge in charges.items():
         assert PATHS[name](ZERO, settings, REPEATED) == pytest.approx(softmax(-np.array(charge))), name
     assert PATHS["exllamav3_1_6_5"](ZERO, settings, REPEATED) == pytest.approx(softmax(-np.array(charges["llama_cpp"])))
 
 
-def test_dry_breaker_of_several_tokens() -> None:
+def test_dry_ends_a_match_after_a_breaker_of_several_tokens() -> None:
     settings = Settings(dry_multiplier=1, dry_base=2, dry_allowed_length=2, dry_breakers=((Y, A),))
     # The breaker begins 3 tokens before the last one and has one more token, so a match is limited to 2.
     assert PATHS["llama_cpp"](ZERO, settings, REPEATED) == pytest.approx(softmax(-np.array([0, 0, 1, 1])))
@@ -214,7 +216,7 @@ def test_dry_exponent_is_clamped() -> None:
     assert llama_cpp.dry_penalty(3, 1, 1000) == 3
 
 
-def test_mirostat_v2() -> None:
+def test_mirostat_2_keeps_classes_up_to_its_limit() -> None:
     p = (0.5, 0.25, 0.125, 0.125)
     for name in ("llama_cpp_mirostat_v2", "koboldcpp_mirostat_v2", "text_generation_webui"):
         assert run(name, p, mirostat_tau=3, mirostat_mu=2.5) == pytest.approx([2 / 3, 1 / 3, 0, 0])
@@ -224,7 +226,7 @@ def test_mirostat_v2() -> None:
     assert llama_cpp.mirostat_update(2, 1.5, 0.1, 0.5) == pytest.approx(2 + 0.05)
 
 
-def test_adaptive_p() -> None:
+def test_adaptive_p_moves_away_from_the_mean() -> None:
     for name in ("llama_cpp", "koboldcpp", "exllamav3_1_6_5", "tabbyapi", "text_generation_webui"):
         assert run(name, (0.8, 0.2), adaptive_target=0.5) == pytest.approx([0.5, 0.5]), name
         # The mean so far is 0.7, so the target is 0.3; the distances are 5/3 and 1/3.
@@ -233,7 +235,7 @@ def test_adaptive_p() -> None:
     assert llama_cpp.adaptive_update(5, 10, 0.9, 0.4) == (0.4 + 4.5, 1 + 9)
 
 
-def test_adaptive_p_after_xtc() -> None:
+def test_koboldcpp_adaptive_p_brings_back_what_xtc_lowers() -> None:
     settings = {"adaptive_target": 0.5, "xtc_probability": 1.0, "xtc_threshold": 0.2}
     assert kept(run("llama_cpp", (0.5, 0.3, 0.2), **settings)) == [2]
     assert kept(run("koboldcpp", (0.5, 0.3, 0.2), **settings)) == [0, 1, 2]
@@ -248,7 +250,7 @@ def test_xtc_gives_the_mixture_of_both_cases() -> None:
     assert kept(sorted_first) == [1, 2]
 
 
-def test_smoothing_curve() -> None:
+def test_a_smoothing_curve_above_3_lifts_classes_over_the_top() -> None:
     z = np.array([0, -0.25, -1], np.float32)
     assert quadratic(z, 1, 1) == pytest.approx([0, -0.0625, -1])
     assert quadratic(z, 1, 3) == pytest.approx([0, -1 / 64, -1])
@@ -256,13 +258,15 @@ def test_smoothing_curve() -> None:
     assert quadratic(z, 1, 5) == pytest.approx([0, 1 / 16 - 2 / 64, 1 - 2])
 
 
-def test_samplers_from_papers() -> None:
+def test_p_less_and_edt_follow_their_papers() -> None:
     p = logits(0.5, 0.3, 0.2)
     assert kept(papers.p_less(p)) == [0]
     assert kept(papers.p_less_norm(p)) == [0, 1, 2]
     assert kept(papers.p_less(logits(0.5, 0.5))) == [0, 1]
-    # Two classes with entropy ln 2 and θ = ln 2: temperature 0.8.
-    assert papers.edt(logits(0.5, 0.5), 1, log(2)) == pytest.approx([0.5, 0.5])
+    # With θ equal to the entropy, the temperature is 0.8.
+    theta = -(0.9 * log(0.9) + 0.1 * log(0.1))
+    found = papers.edt(logits(0.9, 0.1), 1, theta)
+    assert found[0] / found[1] == pytest.approx(9 ** (1 / 0.8), rel=1e-4)
     assert papers.edt(np.array([0, -np.inf], np.float32), 1, 1) == pytest.approx([1, 0])
     assert papers.adaptive_temperature(logits(0.95, 0.05)) == pytest.approx([0.95, 0.05], rel=1e-5)
 

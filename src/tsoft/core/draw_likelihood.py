@@ -1,4 +1,4 @@
-"""Estimate the temperature at which classes were drawn, also if a sampler removed some classes.
+"""Estimate the temperature at which classes were drawn, even if a sampler removed some classes.
 
 The draws from logits z at a temperature tau are an exponential family in beta = 1 / tau (Wainwright & Jordan 2008,
 "Graphical Models, Exponential Families, and Variational Inference", proposition 3.1). A sampler that removes classes
@@ -9,12 +9,14 @@ JRSS B 32), in which K does not occur:
 
     L(beta) = - beta D - sum over rows of N ln sum_S exp(-beta g)
 
-with the gaps g = max z - z, the sum D of the gaps of the N draws of each row. It is concave, its slope falls from
-R(0) - D to -D with R(beta) the sum over rows of N times the mean gap, and its maximum is finite if 0 < D < R(0).
+with the gaps g = max z - z in S, the number N of draws of each row that are in S, and the sum D of the gaps of all of
+them. L is concave. Its slope is R(beta) - D, where R is the sum over rows of N times the mean gap, so its maximum is at
+a finite beta above 0 if 0 < D < R(0).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, inf, log
 from statistics import NormalDist
 
@@ -30,17 +32,13 @@ _MAX_LOG, _STEPS = 700.0, 64
 class TauInterval:
     """A temperature with the ends of its confidence interval.
 
-    `tau` is 0 if all draws are at the top of their sets, and inf if their mean gap is no less than that of even draws.
-    The interval is then one-sided. Without draws that tell anything, it is from 0 to inf.
+    `tau` is 0 if all draws are at the top of their sets, and inf if their mean gap is no less than that of uniform
+    draws. The interval is then one-sided. If no draw carries information, it is from 0 to inf, and `tau` is 1.
     """
 
     tau: float
     low: float
     high: float
-
-    @property
-    def is_one_sided(self) -> bool:
-        return self.tau in (0.0, inf)
 
 
 def likely_tau(gaps: Array, counts: Array, level: float) -> TauInterval:
@@ -54,47 +52,77 @@ def likely_tau(gaps: Array, counts: Array, level: float) -> TauInterval:
     >>> round(interval.tau, 3), round(interval.low, 3), round(interval.high, 3)
     (1.0, 0.876, 1.161)
     """
-    is_inside = gaps < inf
-    finite = np.where(is_inside, gaps, 0.0)
-    sizes = counts.sum(-1)
-    unit = float(finite.max(initial=0.0))
-    if unit == 0 or not sizes.any():
+    unit = float(np.where(gaps < inf, gaps, 0.0).max(initial=0.0))
+    if unit == 0 or not counts.any():
         return TauInterval(1.0, 0.0, inf)
-    finite = finite / unit
-    drawn = float((counts * finite).sum())
-
-    def mean_gap(beta: float) -> float:
-        weights = np.where(is_inside, np.exp(-beta * finite), 0.0)
-        return float((sizes * ((weights * finite).sum(-1) / weights.sum(-1))).sum())
-
-    def log_likelihood(beta: float) -> float:
-        if beta == inf:
-            ties = (is_inside & (finite == 0)).sum(-1)
-            return float(-(sizes * np.log(ties)).sum()) if drawn == 0 else -inf
-        weights = np.where(is_inside, np.exp(-beta * finite), 0.0).sum(-1)
-        return float(-beta * drawn - (sizes * np.log(weights)).sum())
-
-    if drawn == 0:
-        beta = inf
-    elif drawn >= mean_gap(0.0):
-        beta = 0.0
-    else:
-        beta = _zero(lambda beta: mean_gap(beta) - drawn, 0.0, inf)
+    likelihood = _Likelihood(gaps / unit, counts)
+    beta = likelihood.best_beta
     sides = 1 if beta in (0.0, inf) else 2
     depth = NormalDist().inv_cdf(1 - (1 - level) / sides) ** 2 / 2
-    bound = log_likelihood(beta) - depth
+    low, high = likelihood.interval(beta, likelihood.log(beta) - depth)
+    return TauInterval(_tau(beta, unit), _tau(high, unit), _tau(low, unit))
 
-    def end(low: float, high: float) -> float:
-        """Return where the log-likelihood crosses the bound; the limit on this side if it is above the bound there."""
-        limit = low if low == 0 and high == beta else high
-        if log_likelihood(limit) >= bound:
-            return limit
-        sign = 1.0 if limit == high else -1.0
-        return _zero(lambda b: sign * (log_likelihood(b) - bound), low, high)
 
-    lowest = 0.0 if beta == 0 else end(0.0, beta)
-    highest = inf if beta == inf else end(beta, inf)
-    return TauInterval(_tau(beta, unit), _tau(highest, unit), _tau(lowest, unit))
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """The likelihood of a beta. `gaps` are at most 1, inf for a class outside the set, and `counts` are the numbers of
+    draws: (rows, m) each."""
+
+    gaps: Array
+    counts: Array
+
+    @cached_property
+    def is_inside(self) -> Array:
+        return self.gaps < inf
+
+    @cached_property
+    def finite(self) -> Array:
+        """The gaps, 0 for a class outside the set: (rows, m)."""
+        return np.where(self.is_inside, self.gaps, 0.0)
+
+    @cached_property
+    def sizes(self) -> Array:
+        """The number of draws of each row: (rows,)."""
+        return np.asarray(self.counts.sum(-1))
+
+    @cached_property
+    def drawn(self) -> float:
+        """D, the sum of the gaps of all draws."""
+        return float((self.counts * self.finite).sum())
+
+    def weights(self, beta: float) -> Array:
+        return np.where(self.is_inside, np.exp(-beta * self.finite), 0.0)
+
+    def expected(self, beta: float) -> float:
+        """Return R, the expected sum of the gaps of all draws."""
+        weights = self.weights(beta)
+        return float((self.sizes * ((weights * self.finite).sum(-1) / weights.sum(-1))).sum())
+
+    def log(self, beta: float) -> float:
+        """Return the logarithm L of the likelihood, with its limit at inf."""
+        if beta == inf:
+            ties = (self.is_inside & (self.finite == 0)).sum(-1)
+            return float(-(self.sizes * np.log(ties)).sum()) if self.drawn == 0 else -inf
+        return float(-beta * self.drawn - (self.sizes * np.log(self.weights(beta).sum(-1))).sum())
+
+    @property
+    def best_beta(self) -> float:
+        """The beta with the highest likelihood, from 0 to inf."""
+        if self.drawn == 0:
+            return inf
+        if self.drawn >= self.expected(0.0):
+            return 0.0
+        return _zero(lambda beta: self.expected(beta) - self.drawn, 0.0, inf)
+
+    def interval(self, best: float, bound: float) -> tuple[float, float]:
+        """Return the ends of the range around the best beta in which the logarithm is at least the bound. An end that
+        the range does not reach is the limit, 0 or inf."""
+        low, high = 0.0, inf
+        if self.log(0.0) < bound:
+            low = _zero(lambda beta: bound - self.log(beta), 0.0, best)
+        if self.log(inf) < bound:
+            high = _zero(lambda beta: self.log(beta) - bound, best, inf)
+        return low, high
 
 
 def _tau(beta: float, unit: float) -> float:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from tsoft.core.draw_likelihood import likely_tau
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 
-# Each row's sets are chosen by its first draws: this part of them.
-_CHOOSING = 3
+# The first of this number of equal parts of a row's draws chooses its set.
+_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class EstimatedTemperature:
     ----------
     tau : float
         The temperature with the highest likelihood: 0 if every draw that counts is the most probable class of its set,
-        and inf if they are no more probable than even draws.
+        and inf if the logits of these draws are, on average, no higher than those of uniform draws. 1 if no draw
+        carries information; the interval is then from 0 to inf.
     tau_low, tau_high : float
         The ends of the confidence interval. It is one-sided if `tau` is 0 or inf.
     draws : int
@@ -43,9 +44,10 @@ class EstimatedTemperature:
 def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95) -> EstimatedTemperature:
     """Estimate the temperature at which classes were drawn from known logits.
 
-    The estimate is right also if samplers such as top-k, top-p or min-p removed some classes, which need not be known.
+    The estimate is valid even if samplers such as top-k, top-p or min-p removed some classes. It need not be known
+    which ones.
     The first third of each row's draws chooses a set: the classes that occur among them, which no sampler removed. The
-    other draws that are in the set have the probabilities of the softmax over it, at the temperature in question [1]_.
+    other draws that are in the set have the probabilities of the softmax over it, at the temperature to estimate [1]_.
     Its likelihood [2]_ does not depend on the classes outside the set.
 
     Parameters
@@ -111,7 +113,7 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     require_softmax(logits)
     rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
     indices = _validated(draws, logits).reshape(len(rows), -1)
-    choosing = indices.shape[-1] // _CHOOSING
+    choosing = indices.shape[-1] // _PARTS
     gaps, counts = conditional_counts(rows, indices[:, :choosing], indices[:, choosing:])
     interval = likely_tau(gaps, counts, level)
     return EstimatedTemperature(interval.tau, interval.low, interval.high, int(counts.sum()), indices.size)
@@ -120,8 +122,8 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
 def conditional_counts(rows: Array, choosing: Array, others: Array) -> tuple[Array, Array]:
     """Return the sets that some draws choose, and how often the other draws are in them.
 
-    rows: (r, n) logits. choosing, others: (r, m) draws. The first result are the gaps of each set from its highest
-    logit, (r, s), inf beyond its end; the second one are the counts, (r, s).
+    rows: (r, n) logits. choosing: (r, a) draws. others: (r, b) draws. The first result has the gaps of each set's
+    logits from their maximum, (r, s), padded with inf; the second one has the counts, (r, s).
 
     >>> conditional_counts(np.array([[2.0, 1.0, 0.0]]), np.array([[1, 2]]), np.array([[0, 1, 1]]))
     (array([[0., 1.]]), array([[2, 0]]))

@@ -62,6 +62,7 @@ class TextChains:
             raise UsageError(problem)
         distributions = compute_distributions(block, np.array([self.samplers.tau]), self.chain(text, number))
         distributions = distributions.with_stages()
+        # Applying the chain here raises the error of a sampler that removes every class.
         _ = distributions.kept
         return distributions
 

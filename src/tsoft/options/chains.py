@@ -3,19 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import inf
 from typing import TYPE_CHECKING
 
-from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
+from tsoft.errors import InputError, TsoftError, UsageError, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
 from tsoft.options.engine_chains import EngineDefaults, engine_chain, note_prompt
+from tsoft.options.engine_names import engines_by_name, supporting_engines
 from tsoft.options.history_options import TextSource, TokenNames
 from tsoft.options.names import split_names
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import PARAMETERS, ParameterOptions, SamplerOptions
+from tsoft.options.settings_notes import note_ignored, note_rules, note_settings
 from tsoft.sampling.chain import Chain, is_on
-from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ SAMPLERS_BY_NAME = {
     for sampler in SAMPLERS.values()
     for name in (sampler.name, sampler.parameters[0].name, *sampler.aliases)
 }
-PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
-# llama.cpp's samplers that depend on the preceding text.
-NEED_TEXT = ("infill",)
+# The samplers of llama.cpp that tsoft lacks.
+LACKING = ("infill",)
 
 Error = Callable[[str], TsoftError]
 
@@ -36,7 +35,7 @@ Error = Callable[[str], TsoftError]
 def planned(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, text: TextSource | None
 ) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...], tuple[bytes, ...], TokenNames | None]":
-    """Return the fields of the plan. Typed options override the settings file."""
+    """Return the fields of the `Plan`, in their order. Typed options override the settings file."""
     typed = {name: float(value) for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
@@ -45,7 +44,7 @@ def planned(
     _check_companions(typed, values)
     biases = _biases(parameters, settings)
     like = [name.lower() for name in split_names(samplers.like)]
-    engines = _engines(like)
+    engines = engines_by_name(like)
     typed_names = set(typed) | ({TAU.name} if taus else set())
     on = _on(values, has_biases=bool(biases))
     defaults = EngineDefaults.of(engines, samplers.defaults, {*values, *([TAU.name] if taus is not None else [])})
@@ -62,16 +61,16 @@ def planned(
         # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
         overridden = typed_names | ({TAU.name} if taus is not None else set())
         has_breakers = SAMPLERS["dry"] in on and samplers.dry_sequence_breaker is None
-        _note_settings(settings, overridden, ignored, has_breakers=has_breakers)
+        note_settings(settings, overridden, ignored, has_breakers=has_breakers)
         if ignored and text:
-            _note_ignored(settings, ignored, text.fix)
+            note_ignored(settings, ignored, text.fix)
         if not engines:
-            _note_rules(settings, has_order=samplers.samplers is not None)
+            note_rules(settings, has_order=samplers.samplers is not None)
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
-    taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
-    taus = taus if taus is not None else defaults.taus
-    engines = _supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
+    if taus is None:
+        taus = defaults.taus if tau_in_file is None else [repr(tau_in_file)]
+    engines = supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
     chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
     defaults.note(chains)
     if text:
@@ -110,14 +109,6 @@ def _need_history(on: list[Sampler], typed: set[str], fix: str) -> list[Sampler]
         if parameter.name in typed:
             raise UsageError(f"{parameter.option} depends on the tokens before the distribution; {fix}")
     return found
-
-
-def _note_ignored(settings: "Settings", ignored: list[Sampler], fix: str) -> None:
-    """Print a note on the settings in the file that need the tokens before the distribution."""
-    parameters = {parameter.name for sampler in ignored for parameter in sampler.parameters}
-    fields = _in_words(settings, [name for name, _ in settings.values if name in parameters - {*settings.defaults}])
-    problem = f"tsoft ignores {joined(fields)}, since the tokens before the distribution are unknown"
-    note(f"{settings.origin.file}: {problem}; {fix}")
 
 
 def _settings(file: str | None, typed: dict[str, float]) -> "Settings | None":
@@ -177,19 +168,6 @@ def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[
     return (*(bias for bias in in_file if bias.name not in names), *typed)
 
 
-def _engines(names: list[str]) -> list[Engine]:
-    """Return the engines with these names, each once."""
-    for name in names:
-        family, _, path = name.partition("@")
-        if path and family in DEFAULT_ENGINES and name not in ENGINES:
-            paths = paths_of(family)
-            problem = f"{family} has no path {path!r}" if paths else f"{family} has only one path"
-            raise UsageError(f"--like: {problem}; pass {' or '.join(paths or [family])}")
-        if name not in ENGINES and name != "all":
-            raise UsageError(f"--like: {unknown('engine', name, [*DEFAULT_ENGINES, 'all'], ENGINES)}")
-    return [*DEFAULT_ENGINES.values()] if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
-
-
 def _order(
     requested: str | None, settings: "Settings | None", on: list[Sampler], typed: set[str], values: dict[str, float]
 ) -> tuple[Sampler, ...] | None:
@@ -222,95 +200,11 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
     order: list[Sampler] = []
     for text in names:
         name = text.removeprefix("--").replace("-", "_").lower()
-        if name in NEED_TEXT:
-            raise error(f"{where}: {name} depends on the preceding text, which tsoft does not use; remove {name}")
+        if name in LACKING:
+            raise error(f"{where}: tsoft does not have llama.cpp's sampler {name}; remove {name}")
         if name not in SAMPLERS_BY_NAME:
             raise error(f"{where}: {unknown('sampler', name, SAMPLERS, SAMPLERS_BY_NAME)}")
         if SAMPLERS_BY_NAME[name] in order:
             raise error(f"{where}: {name} is listed twice; list it once")
         order.append(SAMPLERS_BY_NAME[name])
     return tuple(order)
-
-
-def _supporting_engines(
-    engines: list[Engine],
-    order: tuple[Sampler, ...] | None,
-    values: dict[str, float],
-    has_biases: bool,
-    *,
-    allows_omission: bool,
-) -> list[Engine]:
-    """Return the engines that have the order and all parameters.
-
-    Other engines are omitted with a note if the option allows this, as with --like all; otherwise raise UsageError.
-    """
-    obstacles = {engine.name: _obstacle(engine, order, values, has_biases) for engine in ENGINES.values()}
-    others = [name for name in DEFAULT_ENGINES if obstacles[name] is None]
-    obstacles = {engine.name: obstacles[engine.name] for engine in engines}
-    for obstacle in dict.fromkeys(obstacles.values()):
-        if obstacle is None:
-            continue
-        names = [name for name in obstacles if obstacles[name] == obstacle]
-        if not allows_omission:
-            fix = f"; choose from {', '.join(others)}, or pass --like all, which omits the others" if others else ""
-            raise UsageError(f"--like {names[0]}: this engine has {obstacle}{fix}")
-        verb, clause = ("is", "it has") if len(names) == 1 else ("are", "they have")
-        note(f"{joined(names)} {verb} omitted, because {clause} {obstacle}")
-    supporting = [engine for engine in engines if not obstacles[engine.name]]
-    if engines and not supporting:
-        raise UsageError("--like all: no engine has all of these options; remove one of them")
-    return supporting
-
-
-def _obstacle(
-    engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float], has_biases: bool
-) -> str | None:
-    """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
-    if order is not None and not engine.reorders:
-        return "a fixed sampler order"
-    on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
-    on += [BIAS] * has_biases
-    missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
-    return f"no {' and no '.join(missing)}" if missing else None
-
-
-def _in_words(settings: "Settings", names: list[str]) -> list[str]:
-    """Return some parameters of the file with their numbers, by the file's names. Two may have the same field."""
-    values = dict(settings.values)
-    numbers = {name: "all" if values[name] == inf else f"{values[name]:g}" for name in names}
-    return list(dict.fromkeys(f"{settings.name(name)} {number}" for name, number in numbers.items()))
-
-
-def _note_settings(settings: "Settings", typed: set[str], ignored: list[Sampler], *, has_breakers: bool) -> None:
-    """Print notes on the settings that tsoft takes from the file, and on those that it cannot apply. The samplers in
-    `ignored` are not applied. With `has_breakers`, the file's sequence breakers are."""
-    # The sentences in `hidden` describe the defaults.
-    omitted = {*typed, *settings.defaults, *(parameter.name for sampler in ignored for parameter in sampler.parameters)}
-    parts = _in_words(settings, [name for name, _ in settings.values if name not in omitted])
-    if has_breakers and settings.breakers is not None:
-        from tsoft.input.settings.field_values import shown
-
-        parts.append(f"dry_sequence_breakers {shown(list(settings.breakers))}")
-    count = len(settings.biases)
-    parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
-    origin = settings.origin
-    effect = f"sets {', '.join(parts)}" if parts else "sets nothing that the command line does not set"
-    place = f" in {origin.path}" if origin.path else ""
-    note(f"{origin.file}, {origin.kind}, {effect}{place}")
-    hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()
-    for sentence in (*hidden, *settings.unused):
-        note(f"{origin.file}: {sentence}")
-
-
-def _note_rules(settings: "Settings", *, has_order: bool) -> None:
-    """Print a note on the order and the rules of the samplers, if --like names no engine. With `has_order`, the order
-    is that of --samplers."""
-    origin = settings.origin
-    order = "the file's order" if settings.samplers is not None else "tsoft's order"
-    order = "the order of --samplers" if has_order else order
-    if origin.engine:
-        engine = f"--like {origin.engine}"
-        note(f"the samplers follow {order} and tsoft's rules; pass {engine} for the rules of the file's engine")
-    else:
-        rules = f"the samplers follow {order} and tsoft's rules, and no defaults are added"
-        note(f"{origin.file}: the engine is unknown, so {rules}; pass --like ENGINE if you know it")

@@ -95,8 +95,8 @@ class TokenNames:
 
     def _text(self, block: "Block", index: int, name: str) -> bytes:
         """Return the text of a token: its label, if the file has its index."""
-        is_class = block.labels is not None and index < len(block.labels)
-        return (block.labels[index] if is_class and block.labels else name).encode(errors="replace")
+        labels = block.labels or ()
+        return (labels[index] if index < len(labels) else name).encode(errors="replace")
 
 
 @dataclass(frozen=True)

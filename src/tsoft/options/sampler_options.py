@@ -8,6 +8,9 @@ from tsoft.options.command import in_panel
 from tsoft.options.numbers import share
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
+# The parameters of all samplers, by name.
+PARAMETERS = {parameter.name: parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters}
+
 _option = in_panel("Samplers")
 
 

@@ -50,7 +50,7 @@ class Variant:
 @dataclass(frozen=True)
 class EngineApi:
     """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
-    its value, which apply if a request sets nothing. `defaults_note` says where they come from, if not from there."""
+    its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply."""
 
     logprobs: str
     defaults: tuple[tuple[str, float], ...]
@@ -98,21 +98,23 @@ class Engine:
         return any(parameter.name == name for sampler in self.samplers for parameter in sampler.parameters)
 
     def applied(self, active: Collection[str]) -> tuple[Sampler, ...]:
-        """Return the samplers, in order, among which those apply whose names are `active`.
+        """Return the samplers, in order, that the engine has if those whose names are `active` are on.
 
         >>> from tsoft.sampling.engines import ENGINES
         >>> [sampler.name for sampler in ENGINES["llama.cpp"].applied(["mirostat", "top_k"])]
         ['logit_bias', 'temperature', 'mirostat']
         """
-        for variant in self.variants:
-            if all(name in active for name in variant.condition):
-                return variant.samplers
-        return self.samplers
+        variant = self._variant(active)
+        return variant.samplers if variant else self.samplers
 
     def condition(self, active: Collection[str]) -> tuple[str, ...]:
         """Return the names of the samplers that make the engine apply a variant; empty if it applies none."""
-        conditions = (variant.condition for variant in self.variants)
-        return next((names for names in conditions if all(name in active for name in names)), ())
+        variant = self._variant(active)
+        return variant.condition if variant else ()
+
+    def _variant(self, active: Collection[str]) -> Variant | None:
+        """Return the first variant whose condition the active samplers meet."""
+        return next((each for each in self.variants if all(name in active for name in each.condition)), None)
 
     def omits(self, name: str, active: Collection[str]) -> bool:
         """Return whether the engine has a sampler that it does not apply together with the active ones."""

@@ -1,4 +1,8 @@
-"""The rules of engines by which samplers remove classes, if they differ from those in `cutoffs`."""
+"""The rules of engines by which samplers remove classes, where they differ from those in `cutoffs`.
+
+As there, each function takes logits, (..., n), and the sampler's value, and returns a `Cutoff`. `engines` names the
+version of the source from which each rule is taken.
+"""
 
 from dataclasses import replace
 from math import inf, log
@@ -29,7 +33,7 @@ def top_k_and_ties(z: Array, k: float) -> Cutoff:
 
 
 def top_k_and_ties_above_1(z: Array, k: float) -> Cutoff:
-    """Keep the classes that tie with the k-th, too, but decode greedily with k = 1, as exllamav3 and SGLang's
+    """Keep the classes that tie with the k-th, too, but decode greedily with k = 1, as ExLlamaV3 and SGLang's
     FlashInfer path do."""
     return greedy(z) if k == 1 else top_k_and_ties(z, k)
 
@@ -53,8 +57,7 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
     """Remove a class if the sum of the classes above it exceeds p, as SGLang does. At equality, it keeps one more
     class."""
     descending = -np.sort(-z, axis=-1)
-    probs = softmax(descending)
-    above = probs.cumsum(-1) - probs
+    above = _sum_above(descending)
     count = np.maximum((above <= p).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=above, bound=p)
 
@@ -62,10 +65,15 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
 def top_p_and_ties(z: Array, p: float) -> Cutoff:
     """Keep a class if the more probable ones sum to less than p, as FlashInfer and mlx-lm 0.32.2 do."""
     descending = -np.sort(-z, axis=-1)
-    probs = softmax(descending)
-    above = probs.cumsum(-1) - probs
+    above = _sum_above(descending)
     count = np.maximum((above < p).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), compared=above, bound=p)
+
+
+def _sum_above(descending: Array) -> Array:
+    """Return the sum of the probabilities before each class, from logits in descending order: (..., n)."""
+    probs = softmax(descending)
+    return np.asarray(probs.cumsum(-1) - probs)
 
 
 def top_p_and_ties_or_all(z: Array, p: float) -> Cutoff:
@@ -83,7 +91,7 @@ def _everything(z: Array) -> Cutoff:
 
 
 def top_p_within(z: Array, p: float) -> Cutoff:
-    """Remove the class at which the sum exceeds p, as the single step of exllamav3 1.4.1 does."""
+    """Remove the class at which the sum exceeds p, as the single step of ExLlamaV3 1.4.1 does."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
     count = np.maximum((sums <= p).sum(-1, keepdims=True), 1)
@@ -91,7 +99,7 @@ def top_p_within(z: Array, p: float) -> Cutoff:
 
 
 def top_p_below(z: Array, p: float) -> Cutoff:
-    """Remove the class at which the sum exceeds p, and those that tie with it, as the kernel of exllamav3 1.4.1 does.
+    """Remove the class at which the sum exceeds p, and those that tie with it, as the kernel of ExLlamaV3 1.4.1 does.
     The classes that tie at the top stay."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
@@ -129,7 +137,7 @@ def typical_exceeding(z: Array, p: float) -> Cutoff:
 
 def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
     """Ignore classes with a probability below 1e-8, and remove the last of three or more classes in any case, as
-    exllamav2 does."""
+    ExLlamaV2 does."""
     cutoff = curvature_cutoff(np.where(softmax(z) >= 1e-8, z, -inf), share, always_removed=1)
     assert cutoff.count is not None
     is_short = (z > -inf).sum(-1, keepdims=True) < 3
@@ -153,8 +161,9 @@ def tail_free_always(z: Array, share: float) -> Cutoff:
 
 
 def tail_free_koboldcpp(z: Array, share: float) -> Cutoff:
-    """Keep as many classes as second differences whose share is at most the given one, at least one, as KoboldCpp does.
-    Without a larger share, or with two classes, keep all. If no difference is above 0, each has the same share."""
+    """Keep as many classes as second differences precede the one at which the cumulative share exceeds `share`, at
+    least one, as KoboldCpp does. If none exceeds it, or with two classes, keep all. If the sum of all differences is
+    at most 1e-6, they have equal shares."""
     descending = -np.sort(-z, axis=-1)
     unmasked = (z > -inf).sum(-1, keepdims=True)
     is_curve = descending[..., 2:] > -inf
@@ -177,7 +186,7 @@ def top_n_sigma_of_sample(z: Array, n: float) -> Cutoff:
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:
-    """Remove the class with which the sum reaches p, as exllamav2 does. The rule uses q + ln(q + 1e-10)
+    """Remove the class with which the sum reaches p, as ExLlamaV2 does. The rule uses q + ln(q + 1e-10)
     instead of ln q for a probability q, and ignores classes below 1e-8."""
     probs = softmax(z)
     considered = probs >= 1e-8

@@ -1,4 +1,8 @@
-"""The penalties and DRY of engines, if they differ from those in `penalties`: from logits, (..., n), to logits."""
+"""The penalties and DRY of engines, where they differ from those in `penalties`.
+
+As there, each function takes logits, (..., n), a `History`, and the values of its sampler's parameters, and returns
+logits. `engines` names the version of the source from which each rule is taken.
+"""
 
 from math import inf
 
@@ -22,9 +26,7 @@ def repetition_only(z: Array, history: History, repetition: float) -> Array:
     return _repetition(z, history.tokens, repetition)
 
 
-def presence_and_repetition(
-    z: Array, history: History, repetition: float, presence: float, last_n: float = 320
-) -> Array:
+def presence_and_repetition(z: Array, history: History, repetition: float, presence: float, last_n: float) -> Array:
     """Apply no frequency penalty, as in KoboldCpp."""
     return penalties(z, history, repetition, presence, last_n=last_n)
 
@@ -32,15 +34,15 @@ def presence_and_repetition(
 def output_only_after_repetition(
     z: Array, history: History, repetition: float, presence: float, frequency: float
 ) -> Array:
-    """Penalize the repetition of the prompt and the output, then subtract the other penalties by the output alone, as
-    vLLM does."""
+    """Apply the repetition penalty to the prompt and the output, then the other penalties to the output alone, as vLLM
+    does."""
     return _presence_and_frequency(_repetition(z, history.tokens, repetition), history.generated, presence, frequency)
 
 
 def output_only_before_repetition(
     z: Array, history: History, repetition: float, presence: float, frequency: float
 ) -> Array:
-    """Penalize the output alone, and its repetition at last, as SGLang does."""
+    """Penalize the output alone, first by the presence and frequency penalties, as SGLang does."""
     output = history.generated
     return _repetition(_presence_and_frequency(z, output, presence, frequency), output, repetition)
 
@@ -64,15 +66,15 @@ def whole_text_at_0(
 def dry_whole_text_at_0(
     z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
 ) -> Array:
-    """Consider the whole text if last_n is 0, as exllamav3 does."""
+    """Consider the whole text if last_n is 0, as ExLlamaV3 does."""
     return dry(z, history, multiplier, base, allowed_length, last_n or inf)
 
 
 def dry_koboldcpp(
     z: Array, history: History, multiplier: float, base: float, allowed_length: float, last_n: float
 ) -> Array:
-    """Penalize nothing if the last sequence breaker is within the allowed length, but breakers as other tokens, as
-    KoboldCpp does. With last_n 0, consider the whole text."""
+    """Penalize breakers like other tokens, but nothing if the last one is within the allowed length, as KoboldCpp does.
+    With last_n 0, consider the whole text."""
     tokens = history.last(last_n or inf)
     limit = repeat_limit(history, len(tokens))
     if limit <= allowed_length:

@@ -1,4 +1,7 @@
-"""The samplers of engines that have no cutoff: from logits, (..., n), to logits."""
+"""The samplers of engines that have no cutoff, where they differ from tsoft's: from logits, (..., n), to logits.
+
+`engines` names the version of the source from which each rule is taken.
+"""
 
 import heapq
 from collections.abc import Callable
@@ -14,9 +17,9 @@ from tsoft.sampling.samplers import temperature
 
 
 def top_p_fitting(z: Array, p: float) -> Array:
-    """Keep classes whose probabilities sum to at most p, as exllamav2 does.
+    """Keep classes whose probabilities sum to at most p, as ExLlamaV2 does.
 
-    exllamav2 adds the classes in their order and removes the least probable ones whenever the sum exceeds p. So
+    ExLlamaV2 adds the classes in their order and removes the least probable ones whenever the sum exceeds p. So
     the class that crosses p is removed, and a later, less probable one may fit. At least one class stays.
     Classes with a probability below 1e-6 are ignored. With p = 0, all classes stay.
     """
@@ -24,7 +27,7 @@ def top_p_fitting(z: Array, p: float) -> Array:
 
 
 def top_p_fitting_descending(z: Array, p: float) -> Array:
-    """Add the classes from the most probable one down, as exllamav2 does after top-k, which sorts them."""
+    """Add the classes from the most probable one down, as ExLlamaV2 does after top-k, which sorts them."""
     return _fitting(z, p, lambda probs: np.argsort(probs, kind="stable")[::-1])
 
 
@@ -41,6 +44,7 @@ def _fitting(z: Array, p: float, ordered: Callable[[Array], Array]) -> Array:
 
 
 def _fitting_classes(probs: Array, p: float, order: Array) -> list[int]:
+    """Return the indices of the classes that fit, from the probabilities of a row, (n,), added in an order."""
     kept: list[tuple[float, int]] = []
     total = probs.dtype.type(0)
     for index in order[probs[order] >= 1e-6].tolist():
@@ -55,7 +59,7 @@ def _fitting_classes(probs: Array, p: float, order: Array) -> list[int]:
 
 
 def top_p_sharing(z: Array, p: float) -> Array:
-    """Keep all classes that tie with the last one that top-p keeps, as the kernel of exllamav3 1.6.5 does.
+    """Keep all classes that tie with the last one that top-p keeps, as the kernel of ExLlamaV3 1.6.5 does.
 
     Together they have the weight of those among them that top-p would keep. With p = 0, decode greedily.
 
@@ -73,7 +77,7 @@ def top_p_sharing(z: Array, p: float) -> Array:
 
 
 def xtc_averaged(z: Array, probability: float, threshold: float) -> Array:
-    """Average the distributions without XTC and with it, as the single step of exllamav3 does."""
+    """Average the distributions without XTC and with it, as the single step of ExLlamaV3 does."""
     with_xtc = log_softmax(xtc(z, threshold).apply(z))
     with np.errstate(divide="ignore"):
         return np.asarray(
@@ -87,7 +91,7 @@ def xtc_lowering(z: Array, threshold: float) -> Array:
 
 
 def adaptive_p_from_1e_8(z: Array, target: float, decay: float = 0.9, mean: float | None = None) -> Array:
-    """Remove classes with a probability below 1e-8, as exllamav3 does."""
+    """Remove classes with a probability below 1e-8, as ExLlamaV3 does."""
     return np.asarray(np.where(softmax(z) < 1e-8, -inf, adaptive_p(z, target, decay, mean)), z.dtype)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from tsoft.sampling.engine import Engine, EngineApi, EngineSource, LowTemperature, Variant
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
 
-__all__ = ["DEFAULT_ENGINES", "ENGINES", "RULES", "Engine", "paths_of"]
+__all__ = ["DEFAULT_ENGINES", "ENGINES", "Engine", "paths_of"]
 
 
 def _sampler(name: str, path: str | None = None, *parameters: str, **off: float) -> Sampler:
@@ -34,71 +34,16 @@ def _with_off(parameter: SamplerParameter, off: Mapping[str, float]) -> SamplerP
 
 
 def _samplers(*samplers: "str | Sampler") -> tuple[Sampler, ...]:
-    """Return samplers: a name stands for tsoft's sampler with the function that RULES has for its path, if any."""
+    """Return samplers, of which a name stands for that of tsoft."""
     return tuple(_sampler(sampler) if isinstance(sampler, str) else sampler for sampler in samplers)
 
 
 # How an engine's rules were tested.
-_RUN = "tested against a transcription that was compared with its code"
-_READ = "tested against a transcription of its code, which was not run"
+_RUN = "tested against a transcription of its code, and that against the code itself"
+_READ = "tested against a transcription of its code, not against the code itself"
 
 _ALL_PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 _DYNAMIC = ("tau", "dynatemp_range", "dynatemp_exponent")
-
-# The rules that differ from tsoft's, as words for the manual, by the path of their function.
-RULES = {
-    "engine_cutoffs.top_k_and_ties": "also keeps the classes that tie with the K-th",
-    "engine_cutoffs.top_k_and_ties_above_1": "also keeps the classes that tie with the K-th; K = 1 is greedy",
-    "engine_cutoffs.top_3000": "keeps the 3000 most probable classes",
-    "engine_cutoffs.top_p_from_above": "sums from the most probable class down to the first sum of at least P",
-    "engine_cutoffs.top_p_and_equal": (
-        "removes a class if the sum of those above it exceeds P; the sum is not renormalized after top_k"
-    ),
-    "engine_cutoffs.top_p_and_ties": "keeps a class if the more probable ones sum to less than P, so all ties stay",
-    "engine_cutoffs.top_p_and_ties_or_all": (
-        "keeps a class if the more probable ones sum to less than P, so all ties stay; 0 is off"
-    ),
-    "engine_cutoffs.top_p_or_all": "0 is off",
-    "engine_cutoffs.top_p_unguarded": "may remove every class; 0 is off",
-    "engine_cutoffs.top_p_below": "removes the class at which the sum exceeds P, and those that tie with it",
-    "engine_cutoffs.top_p_within": "removes the class at which the sum exceeds P",
-    "engine_samplers.top_p_fitting": (
-        "adds the classes by index, and removes the least probable ones whenever the sum exceeds P; 0 is off"
-    ),
-    "engine_samplers.top_p_fitting_descending": (
-        "adds the classes from the most probable one down, and skips those with which the sum exceeds P; 0 is off"
-    ),
-    "engine_samplers.top_p_sharing": (
-        "keeps all classes that tie with the last, at the total weight of those that are needed; 0 is greedy"
-    ),
-    "engine_cutoffs.min_p_of_logits": "compares logits with max + ln P",
-    "engine_cutoffs.typical_and_ties": "also keeps the classes that tie with the last",
-    "engine_cutoffs.typical_exceeding": "keeps one class more if the sum equals P",
-    "engine_cutoffs.typical_exllamav2": "p + ln p in place of ln p; removes the class at which the sum reaches P",
-    "engine_cutoffs.tail_free_exllamav2": "always removes the last of three or more classes",
-    "engine_cutoffs.tail_free_always": "always removes the last class",
-    "engine_cutoffs.tail_free_koboldcpp": "keeps one class less than tsoft, but all of two classes",
-    "engine_cutoffs.top_n_sigma_of_sample": "sample standard deviation (n - 1); a masked class counts as 0",
-    "engine_cutoffs.xtc_above": "a top choice is above T; all that tie with the least probable one stay",
-    "engine_samplers.xtc_averaged": "averages both cases before adaptive_p",
-    "engine_samplers.xtc_lowering": "lowers the logits by 999, so that adaptive_p brings the classes back",
-    "engine_samplers.temperature_or_top": "at temperature 0, keeps the first of the most probable classes",
-    "engine_samplers.adaptive_p_from_1e_8": "removes classes with a probability below 1e-8",
-    "engine_penalties.presence_and_repetition": "repetition and presence over the last N tokens; no frequency",
-    "engine_penalties.output_only_after_repetition": (
-        "repetition over the prompt and the output; then presence and frequency over the output alone"
-    ),
-    "engine_penalties.output_only_before_repetition": (
-        "all over the output alone: presence and frequency, then repetition (in overlap mode, the default)"
-    ),
-    "engine_penalties.repetition_only": "repetition over the whole text; no presence, no frequency",
-    "engine_penalties.whole_text_at_0": "over the last N tokens; N = 0 is the whole text",
-    "engine_penalties.dry_whole_text_at_0": "N = 0 is the whole text",
-    "engine_penalties.dry_koboldcpp": "a breaker is penalized, too; N = 0 is the whole text",
-    "engine_penalties.dry_up_to_50": (
-        "a repetition counts up to 50 tokens, and from 1; the range is --penalty-last-n, 0 for the whole text"
-    ),
-}
 
 _TRANSFORMERS = Engine(
     "transformers",
@@ -106,11 +51,14 @@ _TRANSFORMERS = Engine(
     _samplers(
         "logit_bias",
         _sampler("penalties", "engine_penalties.repetition_only", "repetition_penalty"),
-        *("temperature", "top_h"),
+        "temperature",
+        "top_h",
         _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
-        *("top_p", "min_p"),
+        "top_p",
+        "min_p",
         _sampler("typ_p", "engine_cutoffs.typical_and_ties"),
-        *("epsilon_cutoff", "eta_cutoff"),
+        "epsilon_cutoff",
+        "eta_cutoff",
     ),
     LowTemperature(0.0, "refuses temperature 0; tsoft shows its greedy decoding (do_sample=False), without samplers"),
     EngineApi(
@@ -128,13 +76,15 @@ _LLAMA_CPP = Engine(
         "logit_bias",
         _LLAMA_PENALTIES,
         _sampler("dry", dry_penalty_last_n=64.0),
-        *("top_n_sigma", "top_k"),
+        "top_n_sigma",
+        "top_k",
         _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
         _sampler("top_p", "engine_cutoffs.top_p_from_above"),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
         "xtc",
         _sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC),
-        *("mirostat", "adaptive_p"),
+        "mirostat",
+        "adaptive_p",
     ),
     LowTemperature(),
     EngineApi(
@@ -165,11 +115,16 @@ _OLLAMA_NOTE = "unless the Modelfile sets others; its OpenAI endpoint has temper
 _OLLAMA_GGUF = Engine(
     "ollama@gguf",
     EngineSource(
-        *("Ollama fb30760", "2026-08", "llm/llama_server.go, api/types.go", "as llama.cpp"),
+        "Ollama fb30760",
+        "2026-08",
+        "llm/llama_server.go, api/types.go",
+        "as llama.cpp",
         path="GGUF models, by llama.cpp's server",
     ),
     _samplers(
-        *(_LLAMA_PENALTIES, "top_k", _sampler("typ_p", "engine_cutoffs.typical_exceeding")),
+        _LLAMA_PENALTIES,
+        "top_k",
+        _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
         _sampler("top_p", "engine_cutoffs.top_p_from_above"),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
         _sampler("temperature", "engine_samplers.temperature_or_top"),
@@ -180,10 +135,8 @@ _OLLAMA_GGUF = Engine(
 
 _OLLAMA_MLX = Engine(
     "ollama@mlx",
-    EngineSource(
-        *("Ollama fb30760", "2026-08", "x/mlxrunner/sample/sample.go", _READ), path="models of the MLX runner"
-    ),
-    _samplers(*(_LLAMA_PENALTIES, "top_k", "temperature", _sampler("top_p", "engine_cutoffs.top_p_or_all"), "min_p")),
+    EngineSource("Ollama fb30760", "2026-08", "x/mlxrunner/sample/sample.go", _READ, path="models of the MLX runner"),
+    _samplers(_LLAMA_PENALTIES, "top_k", "temperature", _sampler("top_p", "engine_cutoffs.top_p_or_all"), "min_p"),
     LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
     EngineApi("from before the samplers", _OLLAMA_DEFAULTS, _OLLAMA_NOTE),
 )
@@ -220,7 +173,10 @@ _VLLM = (
     _vllm(
         "flashinfer",
         EngineSource(
-            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py, flashinfer 0.7.2", _READ),
+            "vLLM 0.33.0",
+            "2026",
+            "v1/sample/ops/topk_topp_sampler.py, FlashInfer 0.7.2",
+            _READ,
             path="the default with CUDA, without a seed and without processed logprobs",
         ),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
@@ -230,18 +186,28 @@ _VLLM = (
     _vllm(
         "triton",
         EngineSource(
-            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_triton.py", f"{_RUN}, not on a GPU"),
+            "vLLM 0.33.0",
+            "2026",
+            "v1/sample/ops/topk_topp_triton.py",
+            f"{_RUN}, not on a GPU",
             path="GPUs with Triton, without FlashInfer; of classes that tie, its kernels may keep others, or more",
         ),
-        *(_sampler("min_p", "engine_cutoffs.min_p_of_logits"), "top_k", "top_p"),
+        _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
+        "top_k",
+        "top_p",
     ),
     _vllm(
         "pytorch",
         EngineSource(
-            *("vLLM 0.33.0", "2026", "v1/sample/ops/topk_topp_sampler.py", _RUN),
+            "vLLM 0.33.0",
+            "2026",
+            "v1/sample/ops/topk_topp_sampler.py",
+            _RUN,
             path="CPUs, or without Triton",
         ),
-        *("min_p", _sampler("top_k", "engine_cutoffs.top_k_and_ties"), "top_p"),
+        "min_p",
+        _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
+        "top_p",
     ),
 )
 
@@ -272,7 +238,10 @@ _SGLANG = (
     _sglang(
         "flashinfer",
         EngineSource(
-            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py, flashinfer 0.7.2", _READ),
+            "SGLang 0.5.23",
+            "2026",
+            "srt/layers/sampler.py, FlashInfer 0.7.2",
+            _READ,
             path="the default where FlashInfer is available",
         ),
         # The kernel tests both conditions on the same probabilities: top-p does not renormalize them after top-k.
@@ -283,7 +252,9 @@ _SGLANG = (
             Variant(
                 ("min_p",),
                 _samplers(
-                    *(_SGLANG_PENALTIES, "logit_bias", "temperature"),
+                    _SGLANG_PENALTIES,
+                    "logit_bias",
+                    "temperature",
                     _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
                     _sampler("top_p", "engine_cutoffs.top_p_and_ties"),
                     "min_p",
@@ -294,11 +265,16 @@ _SGLANG = (
     _sglang(
         "pytorch",
         EngineSource(
-            *("SGLang 0.5.23", "2026", "srt/layers/sampler.py", _RUN),
+            "SGLang 0.5.23",
+            "2026",
+            "srt/layers/sampler.py",
+            _RUN,
             path="deterministic inference, or without FlashInfer",
         ),
         # All three use the same sorted probabilities: top-p does not renormalize them after top-k.
-        *(_sampler("top_p", "engine_cutoffs.top_p_and_equal"), "top_k", "min_p"),
+        _sampler("top_p", "engine_cutoffs.top_p_and_equal"),
+        "top_k",
+        "min_p",
     ),
 )
 
@@ -314,7 +290,8 @@ def _mlx_lm(version: str, source: EngineSource, top_p: str) -> Engine:
             _sampler("top_p", top_p),
             _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
             _sampler("xtc", "engine_cutoffs.xtc_above"),
-            *("top_k", "temperature"),
+            "top_k",
+            "temperature",
         ),
         LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
         EngineApi("after the penalties and biases, before the samplers", (("tau", 0.0),)),
@@ -330,39 +307,49 @@ _MLX_LM = (
     _mlx_lm(
         "0.31",
         EngineSource(
-            *("mlx-lm d78bf58 (0.32.0)", "2026-08", "mlx_lm/sample_utils.py", _RUN),
+            "mlx-lm d78bf58 (0.32.0)",
+            "2026-08",
+            "mlx_lm/sample_utils.py",
+            _RUN,
             path="versions before 0.32.2",
         ),
         "engine_cutoffs.top_p_unguarded",
     ),
 )
 
-_READS_TOO_FAR = "its loop may keep one class too many, which tsoft does not compute"
+_MAY_KEEP_ONE_MORE = "its loop may keep one class too many, which tsoft does not compute"
 
 
 def _exllamav2_samplers(top_p: str) -> tuple[Sampler, ...]:
-    """Return exllamav2's samplers with the function at the path `top_p`."""
+    """Return ExLlamaV2's samplers with the function at the path `top_p`."""
     return _samplers(
-        *("penalties", "logit_bias", _sampler("smoothing", None, "smoothing_factor"), "temperature", "top_k"),
-        *(_sampler("top_p", top_p), "top_a", "min_p"),
+        "penalties",
+        "logit_bias",
+        _sampler("smoothing", None, "smoothing_factor"),
+        "temperature",
+        "top_k",
+        _sampler("top_p", top_p),
+        "top_a",
+        "min_p",
         _sampler("tfs", "engine_cutoffs.tail_free_exllamav2"),
         _sampler("typ_p", "engine_cutoffs.typical_exllamav2"),
-        *("mirostat", "xtc"),
+        "mirostat",
+        "xtc",
     )
 
 
 _EXLLAMAV2 = Engine(
     "exllamav2",
-    EngineSource("exllamav2 da07fac", "2025-12", "exllamav2_ext/ext_sampling.cpp", _RUN),
+    EngineSource("ExLlamaV2 da07fac", "2025-12", "exllamav2_ext/ext_sampling.cpp", _RUN),
     _exllamav2_samplers("engine_samplers.top_p_fitting"),
     LowTemperature(0.01, "replaces a temperature below 0.01 with temperature 1 and top_k 1"),
     EngineApi("after the samplers", (("repetition_penalty", 1.025), ("tau", 0.8), ("top_k", 50.0), ("top_p", 0.8))),
     # top_k sorts the classes.
     variants=(Variant(("top_k",), _exllamav2_samplers("engine_samplers.top_p_fitting_descending")),),
     caveats=(
-        (("min_p",), _READS_TOO_FAR),
-        (("top_a",), _READS_TOO_FAR),
-        (("xtc",), f"it spares line breaks and special tokens, and {_READS_TOO_FAR}"),
+        (("min_p",), _MAY_KEEP_ONE_MORE),
+        (("top_a",), _MAY_KEEP_ONE_MORE),
+        (("xtc",), f"it spares line breaks and special tokens, and {_MAY_KEEP_ONE_MORE}"),
     ),
 )
 
@@ -373,7 +360,7 @@ _EXLLAMAV3_PENALTIES = _sampler("penalties")
 
 
 def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top_p: str, single_top_p: str) -> Engine:
-    """Return the row of a version of exllamav3, of which `top_p` and `single_top_p` are the paths of the functions in
+    """Return the row of a version of ExLlamaV3, of which `top_p` and `single_top_p` are the paths of the functions in
     its fused kernel and as a single step."""
     start = _samplers("logit_bias", _EXLLAMAV3_PENALTIES, *dry, "temperature")
     return Engine(
@@ -405,7 +392,7 @@ _EXLLAMAV3_FILES = "generator/sampler/custom.py, presets.py; ComboSampler"
 _EXLLAMAV3 = (
     _exllamav3(
         "1.6.5",
-        EngineSource("exllamav3 1.6.5", "2026", _EXLLAMAV3_FILES, f"single steps {_RUN}; the kernel {_READ}"),
+        EngineSource("ExLlamaV3 1.6.5", "2026", _EXLLAMAV3_FILES, f"single steps {_RUN}; the kernel {_READ}"),
         (_sampler("dry", "engine_penalties.dry_whole_text_at_0"),),
         "engine_samplers.top_p_sharing",
         "cutoffs.top_p",
@@ -413,7 +400,9 @@ _EXLLAMAV3 = (
     _exllamav3(
         "1.4.1",
         EngineSource(
-            *("exllamav3 4f8ad01", "2026-08", _EXLLAMAV3_FILES),
+            "ExLlamaV3 4f8ad01",
+            "2026-08",
+            _EXLLAMAV3_FILES,
             f"single steps {_RUN}; the kernel {_READ}",
             path="version 1.4.1",
         ),
@@ -424,21 +413,27 @@ _EXLLAMAV3 = (
 )
 
 
-_SPARES = "it spares line breaks and special tokens, which tsoft does not compute"
+_SPARES_LINE_BREAKS = "it spares line breaks and special tokens, which tsoft does not compute"
 _TABBY_START = ("logit_bias", _EXLLAMAV3_PENALTIES, "temperature")
 _TABBY_ADAPTIVE = _samplers(
-    *(*_TABBY_START, "top_k", "top_p", "min_p", _sampler("xtc"), _EXLLAMAV3_ADAPTIVE),
+    *_TABBY_START,
+    "top_k",
+    "top_p",
+    "min_p",
+    _sampler("xtc"),
+    _EXLLAMAV3_ADAPTIVE,
 )
 _TABBYAPI = Engine(
     "tabbyapi",
-    EngineSource("TabbyAPI e632af4", "2026-08", "backends/exllamav3/sampler.py; on exllamav3 1.6.5", "as exllamav3"),
-    # A stack without min-p, or with min-p alone, runs in exllamav3's kernel.
+    EngineSource("TabbyAPI e632af4", "2026-08", "backends/exllamav3/sampler.py; on ExLlamaV3 1.6.5", "as ExLlamaV3"),
+    # A stack without min-p, or with min-p alone, runs in ExLlamaV3's kernel.
     _samplers(
         *_TABBY_START,
         _sampler("top_k", "engine_cutoffs.top_k_and_ties_above_1"),
         _sampler("top_p", "engine_samplers.top_p_sharing"),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
-        *("xtc", _EXLLAMAV3_ADAPTIVE),
+        "xtc",
+        _EXLLAMAV3_ADAPTIVE,
     ),
     LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
     EngineApi(
@@ -459,7 +454,7 @@ _TABBYAPI = Engine(
         *(Variant(condition, _TABBY_ADAPTIVE) for condition in (("xtc",), ("min_p", "top_k"), ("min_p", "top_p"))),
     ),
     caveats=(
-        (("xtc",), _SPARES),
+        (("xtc",), _SPARES_LINE_BREAKS),
         (("adaptive_p",), "temperature 0 is a division by 0; tsoft decodes greedily"),
     ),
 )
@@ -472,7 +467,10 @@ def _koboldcpp_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
         _sampler("dry", "engine_penalties.dry_koboldcpp"),
         Sampler("top_3000", "engine_cutoffs.top_3000", ()),
         _sampler(
-            *("penalties", "engine_penalties.presence_and_repetition", "repetition_penalty", "presence_penalty"),
+            "penalties",
+            "engine_penalties.presence_and_repetition",
+            "repetition_penalty",
+            "presence_penalty",
             "penalty_last_n",
             penalty_last_n=320.0,
         ),
@@ -481,7 +479,9 @@ def _koboldcpp_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
 
 
 _KOBOLDCPP_CHAIN = (
-    *("top_k", "top_a", _sampler("tfs", "engine_cutoffs.tail_free_koboldcpp")),
+    "top_k",
+    "top_a",
+    _sampler("tfs", "engine_cutoffs.tail_free_koboldcpp"),
     _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
     _sampler("top_p", "engine_cutoffs.top_p_from_above"),
     _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
@@ -503,7 +503,9 @@ _KOBOLDCPP = Engine(
             _koboldcpp_samplers(
                 *_KOBOLDCPP_CHAIN,
                 *_KOBOLDCPP_TEMPERATURE,
-                *("top_n_sigma", _sampler("xtc", "engine_samplers.xtc_lowering"), _KOBOLDCPP_ADAPTIVE),
+                "top_n_sigma",
+                _sampler("xtc", "engine_samplers.xtc_lowering"),
+                _KOBOLDCPP_ADAPTIVE,
             ),
         ),
     ),
@@ -521,13 +523,16 @@ def _webui_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
         # DRY has the range of the penalties.
         replace(dry, parameters=(*dry.parameters, last_n)),
         replace(_sampler("top_n_sigma", "engine_cutoffs.top_n_sigma_of_sample"), counts_masked=True),
-        *("temperature", "smoothing"),
+        "temperature",
+        "smoothing",
         _sampler("top_k", "engine_cutoffs.top_k_and_ties"),
         "top_p",
         _sampler("typ_p", "engine_cutoffs.typical_and_ties"),
-        *("epsilon_cutoff", "eta_cutoff"),
+        "epsilon_cutoff",
+        "eta_cutoff",
         replace(_sampler("tfs", "engine_cutoffs.tail_free_always"), counts_masked=True),
-        *("top_a", "min_p"),
+        "top_a",
+        "min_p",
         *end,
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tsoft.core.measures import entropy, most_probable
 from tsoft.core.softmax import Array, log_sum_exp, softmax
-from tsoft.sampling.chain import Mixture
 from tsoft.sampling.cutoffs import Cutoff
+from tsoft.sampling.mixture import Mixture
 from tsoft.sampling.step import Step
 
 

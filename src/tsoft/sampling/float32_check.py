@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.sampling.chain import Chain, Mixture
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.explanation import step_cutoff
+from tsoft.sampling.mixture import Mixture
 from tsoft.sampling.step import AllRemovedError, Step
 
 

@@ -10,8 +10,8 @@ from tsoft.core.measures import entropy
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling import partial_cutoffs
-from tsoft.sampling.chain import apply_step
 from tsoft.sampling.explanation import step_cutoff
+from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.partial_row import PartialRow
 from tsoft.sampling.samplers import adaptive_beta, edt_factor
 from tsoft.sampling.step import AllRemovedError, PartialDistributionError, Step

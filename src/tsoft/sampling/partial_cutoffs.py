@@ -1,9 +1,9 @@
 """The rules by which samplers remove classes of a partial distribution.
 
-Each function takes what is known about the classes, and the sampler's value. It returns a `Decision`
-about which classes stay; about the unlisted ones, whether all of them certainly do, and whether any may.
-No rule has a case for an undecided class or for the rounding of printed numbers: the intervals have them.
-So the rule of an engine that differs from tsoft's only at equality needs no function here.
+Each function takes what is known about the classes, and the sampler's value. It returns a `Decision` about which
+classes stay; about the unlisted ones, whether all of them certainly do, and whether any may. No rule has a case for an
+undecided class or for the rounding of printed numbers, because the intervals account for both. So an engine's rule that
+differs from tsoft's only at equality needs no function here.
 """
 
 import sys
@@ -42,6 +42,11 @@ class KnownRanks:
     log_top: Range
     log_excess: Range
 
+    @property
+    def prob(self) -> Range:
+        """The probability of each class."""
+        return Range(np.exp(self.log_prob.low), np.exp(self.log_prob.high))
+
 
 def greedy(classes: KnownRanks) -> Decision:
     return classes.rank <= 1
@@ -57,7 +62,7 @@ def top_k_and_ties(classes: KnownRanks, k: float) -> Decision:
 
 
 def top_k_and_ties_above_1(classes: KnownRanks, k: float) -> Decision:
-    """As in exllamav3, K = 1 is greedy."""
+    """As in ExLlamaV3, K = 1 is greedy."""
     return greedy(classes) if k == 1 else top_k_and_ties(classes, k)
 
 
@@ -91,8 +96,8 @@ def top_p_and_ties_or_all(classes: KnownRanks, p: float) -> Decision:
 
 
 def top_p_sharing(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav3 1.6.5, classes that tie with the last one stay with a smaller weight. Between 0 and the full one,
-    as for an undecided class, it is unknown."""
+    """As in ExLlamaV3 1.6.5, classes that tie with the last one stay with a smaller weight. As
+    for an undecided class, only its bounds are known: 0 and the full weight."""
     if not p:
         return greedy(classes)
     decision = top_p_and_ties(classes, p)
@@ -100,13 +105,12 @@ def top_p_sharing(classes: KnownRanks, p: float) -> Decision:
 
 
 def top_p_within(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav3 1.4.1, classes stay while they and those before them sum to at most p."""
-    prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
-    return (classes.above + prob <= p) | greedy(classes)
+    """As in ExLlamaV3 1.4.1, classes stay while they and those before them sum to at most p."""
+    return (classes.above + classes.prob <= p) | greedy(classes)
 
 
 def top_p_below(classes: KnownRanks, p: float) -> Decision:
-    """As in the kernel of exllamav3 1.4.1, classes that tie stay or go together."""
+    """As in the kernel of ExLlamaV3 1.4.1, classes that tie stay or go together."""
     within = top_p_within(classes, p)
     return Decision(within.certain & _is_untied(classes), within.possible | (classes.strict_rank <= 1).possible)
 
@@ -123,16 +127,15 @@ def _is_untied(classes: KnownRanks) -> Array:
 
 
 def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
-    """As in exllamav2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
+    """As in ExLlamaV2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
     probable one may. Of equally probable classes, the index decides, which is unknown."""
     if not p:
         return classes.above <= inf
-    prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
-    fits = (classes.above + prob <= p) | greedy(classes)
+    fits = top_p_within(classes, p)
     lows = np.sort(classes.logit.low[classes.logit.low > -inf])
     has_ties = bool((lows[1:] <= lows[:-1] + EQUAL_GAP).any())
     certain = fits.certain & (classes.logit.low > classes.logit.high[-1] + EQUAL_GAP) & (not has_ties)
-    return Decision(certain, np.ones_like(certain)) & (prob >= 1e-6)
+    return Decision(certain, np.ones_like(certain)) & (classes.prob >= 1e-6)
 
 
 def min_p(classes: KnownRanks, p: float) -> Decision:

@@ -12,7 +12,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.sampling.history import History
 
-# The largest exponent for which a power does not overflow in float32, as in llama.cpp.
+# The logarithm of the largest float32. llama.cpp limits exponents by it, so that a power does not overflow.
 _MAX_LOG = 88.7228391
 
 
@@ -134,7 +134,8 @@ def repeat_limit(history: History, length: int) -> int:
 def suffix_lengths(tokens: Array) -> Array:
     """Return the length of the longest common suffix of all tokens and of the tokens up to each position: (m,).
 
-    The last one is m. The others are a Z-array (Gusfield 1997, section 1.3) of the reversed tokens.
+    The last one is m. The others are the Z-array of the reversed tokens (Gusfield 1997, "Algorithms on Strings, Trees,
+    and Sequences", section 1.3).
 
     >>> suffix_lengths(np.array([7, 1, 2, 9, 1, 2]))
     array([0, 0, 2, 0, 0, 6])

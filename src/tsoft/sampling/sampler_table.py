@@ -58,16 +58,16 @@ class Sampler:
     """A row of the table.
 
     The first of the `parameters` turns the sampler on, or each of the first few, by the number of `switches`; the
-    others are `off` unless set. With `by_chance`, the first is the probability with which the sampler is applied, and
-    is not passed to the function; nor is a flag. The `name` is llama.cpp's if llama.cpp has the sampler; the first
-    parameter's name and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`: a function
-    in a module of cutoffs returns a `Cutoff`, any other returns logits.
+    others have their value `off` unless set. With `by_chance`, the first is the probability with which the sampler is
+    applied, and is not passed to the function; nor is a flag. The `name` is llama.cpp's if llama.cpp has the sampler;
+    the first parameter's name and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`:
+    a function in a module of cutoffs returns a `Cutoff`, any other returns logits.
 
     A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown. With
     `needs_history`, the first argument after the logits is a `History`. `state`, if any, names a function in `states`
-    that changes the last parameter after each draw, and `initial_state` a function that returns its value, from the
-    first parameter's value and its own. With `counts_masked`, the result depends on the number of masked classes.
-    `output_only` are the names of the parameters that penalize only generated tokens, not those of the prompt.
+    that changes the last parameter after each draw, and `initial_state` one that returns its value before a draw, from
+    the values of the first parameter and of the last. With `counts_masked`, the result depends on the number of masked
+    classes. `output_only` are the names of the parameters that penalize only generated tokens, not those of the prompt.
     """
 
     name: str
@@ -89,8 +89,8 @@ class Sampler:
         return self.parameters[: self.switches]
 
     def needed_by(self, companion: SamplerParameter) -> tuple[SamplerParameter, ...]:
-        """Return the parameters of which one must be set for another one to have an effect; empty if the temperature
-        is enough."""
+        """Return the parameters of which one must be set for `companion` to have an effect; empty if the temperature is
+        enough."""
         if self.parameters[0] is not TAU:
             return self.switch_parameters
         # The range of the dynamic temperature turns the exponent on.
@@ -120,8 +120,8 @@ class Sampler:
         return self.parameters[-1] if self.state else None
 
     def initial(self, first: float, state: float | None) -> float:
-        """Return the state before a token, of a sampler whose first parameter has the value `first`; None stands for
-        the state before the first token."""
+        """Return the state before a token, if the first parameter has the value `first`. The state None stands for the
+        one before the first token."""
         function: Callable[[float, float | None], float] = _imported(f"states.{self.initial_state}")
         return function(first, state)
 
@@ -293,7 +293,7 @@ SAMPLERS = {
                 _P(
                     "edt_theta",
                     "θ",
-                    "EDT: multiply the temperature by 0.8^(θ / entropy), so that certain distributions get a low one.",
+                    "EDT: multiply the temperature by 0.8^(θ / entropy), which is lowest where the entropy is low.",
                     0,
                     inf,
                     0,

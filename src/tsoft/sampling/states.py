@@ -1,7 +1,7 @@
-"""The states of samplers: the last parameter's value after each draw.
+"""The states of samplers: the last parameter's value before the first draw, and after each draw.
 
-Each function in it takes the values of its sampler's parameters, and the probabilities of the drawn class before and
-after the sampler. The sampler must not have removed the class.
+`mirostat` and `adaptive_p` take the values of their sampler's parameters, and the probabilities of the drawn class
+before and after the sampler. The sampler must not have removed the class.
 """
 
 from math import log2

@@ -25,9 +25,9 @@ def penalties(
 ) -> Array:
     """Lower the logits of the tokens that a text already contains.
 
-    Of each token in the text, the logit is first divided by `repetition` if it is positive, or multiplied by it if it
-    is negative [1]_. Then ``presence + count * frequency`` is subtracted [2]_, with the number of times that the token
-    occurs.
+    The logit of each token in the text is first divided by `repetition` if it is positive, or multiplied by it if it is
+    negative [1]_. Then ``presence + count * frequency`` is subtracted [2]_, where `count` is the number of times that
+    the token occurs.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def penalties(
     frequency : float, default 0
         The frequency penalty; a negative one favors repetition.
     last_n : int, default inf
-        Consider only the last tokens, this number of them.
+        The number of tokens to consider, the newest ones; all by default.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def penalties(
     LogitsError
         If a row contains NaN or +inf, or only masked classes.
     ValueError
-        If a parameter is out of range, or `tokens` are not whole numbers.
+        If a parameter is out of range, or `tokens` is not a list of whole numbers.
     IndexError
         If a token is not a class.
 
@@ -78,7 +78,7 @@ def penalties(
     _check("penalties", values)
     z = validate_logits(z)
     require_softmax(z)
-    return rules.penalties(z, _history(z, tokens), *values.values())
+    return rules.penalties(z, History(_indices(z, tokens, "tokens")), *values.values())
 
 
 def dry(
@@ -92,7 +92,7 @@ def dry(
 ) -> Array:
     """Lower the logits of the tokens that would extend a repeated sequence ("don't repeat yourself").
 
-    If the last L tokens of the text occur earlier, too, the token that followed them there would extend the
+    If the last L tokens of the text occur earlier in it, too, the token that followed them there would extend the
     repetition. Its logit falls by ``multiplier * base ** (L - allowed_length)`` if L is at least `allowed_length`
     [1]_. The longest repetition counts.
 
@@ -109,7 +109,7 @@ def dry(
     allowed_length : int, default 2
         The length of the shortest sequence whose extension is penalized.
     last_n : int, default inf
-        Consider only the last tokens, this number of them.
+        The number of tokens to consider, the newest ones; all by default.
     breakers : array_like, shape (b,), default ()
         The tokens, as indices of classes, at which a sequence begins anew. They are not penalized.
 
@@ -123,9 +123,9 @@ def dry(
     LogitsError
         If a row contains NaN or +inf, or only masked classes.
     ValueError
-        If a parameter is out of range, or `tokens` or `breakers` are not whole numbers.
+        If a parameter is out of range, or `tokens` or `breakers` is not a list of whole numbers.
     IndexError
-        If a token is not a class.
+        If a token or a breaker is not a class.
 
     References
     ----------
@@ -144,16 +144,16 @@ def dry(
     _check("dry", values)
     z = validate_logits(z)
     require_softmax(z)
-    history = _history(z, tokens)
-    is_breaker = np.isin(history.tokens, _indices(z, breakers))
-    with_breaks = History(history.tokens, 0, np.where(is_breaker, 0, -1), is_breaker)
-    return rules.dry(z, with_breaks, *values.values())
+    indices = _indices(z, tokens, "tokens")
+    is_breaker = np.isin(indices, _indices(z, breakers, "breakers"))
+    history = History(indices, 0, np.where(is_breaker, 0, -1), is_breaker)
+    return rules.dry(z, history, *values.values())
 
 
 def mirostat(z: ArrayLike, mu: float) -> Array:
     """Keep the classes whose surprise is at most mu bits: the cutoff of mirostat 2.
 
-    The surprise of a class is ``-log2(p)``. The most probable class stays in any case. After each draw, mirostat lowers
+    The surprise of a class is ``-log2(p)``. The most probable class always stays. After each draw, mirostat lowers
     or raises mu, so that the mean surprise of the drawn classes approaches a target [1]_: see Notes.
 
     Parameters
@@ -263,16 +263,15 @@ def _check_value(name: str, place: int, argument: str, value: float) -> None:
         raise ValueError(f"{argument} must be {parameter.range}, got {value}")
 
 
-def _history(z: Array, tokens: ArrayLike) -> History:
-    return History(_indices(z, tokens))
+def _indices(z: Array, tokens: ArrayLike, argument: str) -> Array:
+    """Return tokens as an array of indices, (m,).
 
-
-def _indices(z: Array, tokens: ArrayLike) -> Array:
-    """Return tokens as an array of indices. Raise ValueError if they are not whole numbers, and IndexError for a token
-    that is not a class."""
+    Raise ValueError if they are not a list of whole numbers, and IndexError for one that is not a class. The error
+    names the `argument`.
+    """
     indices = np.asarray(tokens)
     if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
-        raise ValueError("tokens must be a list of whole numbers")
+        raise ValueError(f"{argument} must be a list of whole numbers")
     if indices.size and not 0 <= indices.min() <= indices.max() < z.shape[-1]:
-        raise IndexError(f"a token is not a class; the classes are 0 to {z.shape[-1] - 1}")
+        raise IndexError(f"{argument} must be classes, from 0 to {z.shape[-1] - 1}")
     return indices.astype(np.int64)

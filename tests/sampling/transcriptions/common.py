@@ -10,8 +10,8 @@ unless the source computes in double. Sums run in the order that the source fixe
 run in index order, so a cumulative sum within a rounding of its threshold decides nothing.
 
 `check.py` compares transformers, mlx-lm and llama.cpp with their transcriptions. Those of SGLang's and vLLM's PyTorch
-paths, vLLM's Triton kernels, exllamav2, exllamav3's single steps and text-generation-webui were compared with the
-engines' code as well, each on at least 800 random cases. FlashInfer, exllamav3's fused kernel, KoboldCpp and Ollama's
+paths, vLLM's Triton kernels, ExLlamaV2, ExLlamaV3's single steps and text-generation-webui were compared with the
+engines' code as well, each on at least 800 random cases. FlashInfer, ExLlamaV3's fused kernel, KoboldCpp and Ollama's
 MLX runner were read and not run.
 """
 

@@ -1,4 +1,4 @@
-"""DRY: how long a repetition each token would continue, as llama.cpp, KoboldCpp and exllamav3 find it.
+"""DRY: how long a repetition each token would continue, as llama.cpp, KoboldCpp and ExLlamaV3 find it.
 
 llama.cpp 0c1e57098, src/llama-sampler.cpp, llama_sampler_dry_apply. The source finds the repetitions with the
 Z-algorithm, this with a loop over all pairs.

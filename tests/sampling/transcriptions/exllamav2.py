@@ -1,4 +1,4 @@
-"""exllamav2 da07fac (turboderp-org/exllamav2), exllamav2_ext/ext_sampling.cpp, cpp/sampling.cpp, generator/sampler.py.
+"""ExLlamaV2 da07fac (turboderp-org/exllamav2), exllamav2_ext/ext_sampling.cpp, cpp/sampling.cpp, generator/sampler.py.
 
 Order: repetition, presence and frequency penalties in one pass back through the context, bias, then `sample_basic`:
 smoothing and temperature with softmax, top-k, top-p, top-a, min-p, TFS, typical-p, mirostat, the temperature if it is

@@ -1,4 +1,4 @@
-"""exllamav3 (turboderp-org/exllamav3): the release 1.6.5, and commit 4f8ad01, whose version is 1.4.1.
+"""ExLlamaV3 (turboderp-org/exllamav3): the release 1.6.5, and commit 4f8ad01, whose version is 1.4.1.
 
 generator/sampler/presets.py (ComboSampler), custom.py (the steps) and exllamav3_ext/generator: rep_pen.cu, dry.cu,
 sampling_extra.cu (adaptive-p), sampling_fused.cu. ComboSampler: bias, repetition penalty, presence and frequency
@@ -114,7 +114,7 @@ def dry(z: Row, settings: Settings, history: History) -> Row:
     window = history.last(settings.dry_penalty_last_n or -1)
     breakers = settings.dry_breakers or ()
     if any(len(breaker) != 1 for breaker in breakers):
-        raise NotImplementedError("exllamav3 has only sequence breakers of one token")
+        raise NotImplementedError("ExLlamaV3 has only sequence breakers of one token")
     limit = repetition_limit(window, breakers)
     if len(window) <= allowed or limit < allowed:
         return z

@@ -1,9 +1,9 @@
-"""TabbyAPI e632af4 (theroyallab/tabbyAPI), backends/exllamav3/sampler.py and model.py, on exllamav3 1.6.5.
+"""TabbyAPI e632af4 (theroyallab/tabbyAPI), backends/exllamav3/sampler.py and model.py, on ExLlamaV3 1.6.5.
 
 Order: bias, repetition, presence and frequency penalties, bans, temperature, top-k, top-p, min-p, the temperature if it
-is last, XTC, and adaptive-p or a draw. DRY, top-a, TFS, typical-p, smoothing and mirostat are ignored on exllamav3.
+is last, XTC, and adaptive-p or a draw. DRY, top-a, TFS, typical-p, smoothing and mirostat are ignored on ExLlamaV3.
 
-The order of the filters is not that of exllamav3's fused kernel, so a stack with min-p next to top-k or top-p runs step
+The order of the filters is not that of ExLlamaV3's fused kernel, so a stack with min-p next to top-k or top-p runs step
 by step, as does one with XTC or adaptive-p; one with min-p alone, or without it, runs in the kernel.
 """
 
@@ -13,7 +13,7 @@ from sampling.transcriptions.exllamav3 import COMBO, fused, is_set, penalized, s
 
 def tabbyapi(logits: Row, settings: Settings, history: History) -> Row:
     """TabbyAPI's stack. With adaptive-p, temperature 0 divides by 0 instead of being greedy."""
-    require(settings, "TabbyAPI on exllamav3", f"{COMBO} xtc_probability xtc_threshold")
+    require(settings, "TabbyAPI on ExLlamaV3", f"{COMBO} xtc_probability xtc_threshold")
     z = penalized(logits, settings, history)
     adaptive = settings.adaptive_target is not None and settings.adaptive_target < 1
     if settings.temperature == 0:

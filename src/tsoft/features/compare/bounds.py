@@ -248,9 +248,9 @@ def _divergence_low(p: _Pieces, q: _Pieces) -> Array:
     class. Of the two ways to add up the classes that only p lists, the better one counts."""
     common = _least_terms(*p.both, q.both[1]).sum(1)
     rest = q.mass[1] + q.only[1].sum(1)
-    together = _least_terms(p.mass[0] + p.only[0].sum(1), p.mass[1] + p.only[1].sum(1), rest)
-    apart = _least_terms(*p.only, q.cap[:, np.newaxis]).sum(1) + _least_terms(*p.mass, rest)
-    return np.asarray(common + np.maximum(together, apart))
+    as_one = _least_terms(p.mass[0] + p.only[0].sum(1), p.mass[1] + p.only[1].sum(1), rest)
+    one_by_one = _least_terms(*p.only, q.cap[:, np.newaxis]).sum(1) + _least_terms(*p.mass, rest)
+    return np.asarray(common + np.maximum(as_one, one_by_one))
 
 
 def _least_terms(low: Array, high: Array, q: Array) -> Array:

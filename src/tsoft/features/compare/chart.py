@@ -82,7 +82,7 @@ def _measure_table(summary: ComparisonSummary, settings: ComparisonSettings, t: 
         if name not in summary.bounds:
             continue
         low, high = summary.statistics[name]
-        cells = [_range_text(name, low.mean[t], high.mean[t], view, share=name == "same_top")]
+        cells = [_range_text(name, low.mean[t], high.mean[t], view)]
         if summary.rows > 1:
             has_quantiles = name != "same_top"
             pairs = zip(low.quantiles[:, t], high.quantiles[:, t], strict=True)
@@ -91,20 +91,20 @@ def _measure_table(summary: ComparisonSummary, settings: ComparisonSettings, t: 
     return text_tables(lines, view.screen)
 
 
-def _range_text(name: str, low: float, high: float, view: View, *, share: bool = False) -> str:
-    """Return a number, or its bounds if they differ."""
-    texts = [_value_text(name, float(value), view, share=share) for value in (low, high)]
+def _range_text(name: str, low: float, high: float, view: View) -> str:
+    """Return the value of a measure, or its bounds if they differ."""
+    texts = [_value_text(name, float(value), view) for value in (low, high)]
     if low < high == np.inf:
         return f"≥ {texts[0]}"
     return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
-def _value_text(name: str, value: float, view: View, *, share: bool = False) -> str:
+def _value_text(name: str, value: float, view: View) -> str:
     if np.isnan(value):
         return "–"
     if name in ("kl", "kl_reverse"):
         return number_text(value, view.digits)
-    if share:
+    if name == "same_top":
         return f"{100 * value:.1f} %"
     sign = "+" if name in ("top_change", CHOSEN) and value > 0 else "-" if value < 0 else ""
     return sign + prob_text(abs(value), view.digits)

@@ -1,7 +1,7 @@
 """`tsoft compare`: two distributions over the same classes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +10,6 @@ from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import (
     BoundsOptions,
-    ListedOptions,
-    LogitsOptions,
     ReadingOptions,
     ServerOptions,
     TargetFieldOptions,
@@ -28,10 +26,6 @@ from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
-    from tsoft.core.block import Block
-    from tsoft.features.compare.classes import Pair
-    from tsoft.input.labels import Labels
-    from tsoft.input.read_options import TargetSource
     from tsoft.options.plan import Plan
 
 DRAFT_TOKENS = 4
@@ -96,7 +90,7 @@ class ComparisonOptions:
         bool,
         typer.Option(
             "--all-positions",
-            help="For API responses: compare the positions after the texts differ, too.",
+            help="For API responses: also compare the positions after the first difference between the texts.",
         ),
     ] = False
     per_row: Annotated[
@@ -157,6 +151,7 @@ def compare(
     from functools import cache
     from itertools import chain
 
+    from tsoft.features.compare.inputs import paired_inputs
     from tsoft.features.compare.result import RowsResult, SummaryResult
     from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, compared_rows
     from tsoft.features.compare.summary import summarize
@@ -168,10 +163,10 @@ def compare(
     names = files.names
     chosen = chosen_formats(output, comparison, display, charts, figure)
     _check(names, comparison, temperatures, display, charts)
-    text = TextSource(HistoryOptions(), fix="pass it to compute, sweep or sample, one model at a time")
+    text = TextSource(HistoryOptions(), fix="use compute, sweep or sample, one model at a time")
     plan = make_plan(samplers, parameters, temperatures.tau, text=text)
     _check_plan(plan, comparison)
-    pairs = _pairs(names, reading, server, bounds, fields, comparison)
+    pairs = paired_inputs(names, reading, server, bounds, fields, all_positions=comparison.all_positions)
     settings = ComparisonSettings(parsed_temperatures(plan.taus), comparison.draft_tau, plan)
     first = next(pairs, None)
     if first is None:
@@ -234,98 +229,3 @@ def _check_plan(plan: "Plan", comparison: ComparisonOptions) -> None:
         raise UsageError("--like: compare applies the rules of one engine to both; pass one of them")
     if plan.chains[0] and not plan.chains[0].has_temperature and comparison.draft_tau is not None:
         raise UsageError("--draft-tau has no effect, because the samplers include no temperature")
-
-
-def _pairs(
-    files: tuple[str, str],
-    reading: ReadingOptions,
-    server: ServerOptions,
-    bounds: BoundsOptions,
-    fields: TargetFieldOptions,
-    comparison: ComparisonOptions,
-) -> "Iterator[Pair]":
-    """Return the rows of both files in pairs."""
-    from dataclasses import fields as fields_of
-
-    from tsoft.features.compare.classes import NAMES
-    from tsoft.features.compare.pairing import pairs
-    from tsoft.input.read_options import TargetSource
-    from tsoft.options.logits import parsed_labels
-
-    # --labels applies to an input that does not name its classes.
-    values = {field.name: getattr(reading, field.name) for field in fields_of(reading)} | {"labels": None}
-    options = LogitsOptions(**values, applied_tau=server.applied_tau)
-    labels = parsed_labels(reading.labels)
-    targets = TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
-    # Named targets may be in A's file only.
-    is_named = fields.target_column is not None or fields.targets_key is not None
-    sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
-    inputs = [
-        _Input(replace(options, file=file), source, name)
-        for file, source, name in zip(files, sources, NAMES, strict=True)
-    ]
-    _check_responses(inputs, server, bounds, comparison)
-    # The other input of a single response has every class, so that no size of the vocabulary is needed.
-    are_both = all(each.first.partial is not None for each in inputs)
-    listed = bounds if are_both else ListedOptions(bounds.listed_only)
-    first, second = (each.blocks(listed, labels) for each in inputs)
-    if labels is not None and all(each.first.labels is not None for each in inputs):
-        raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
-    return pairs(first, second, files[1], all_positions=comparison.all_positions)
-
-
-class _Input:
-    """One of both inputs, whose `first` block has been read."""
-
-    def __init__(self, options: LogitsOptions, targets: "TargetSource", name: str) -> None:
-        from tsoft.notes import note
-        from tsoft.options import logits
-
-        self.options, self.note = options, lambda message: note(f"{name}: {message}")
-        read = logits.read_blocks(options, None, targets=targets, note=self.note)
-        self.first = next(read)
-        self._rest = read
-
-    def blocks(self, bounds: ListedOptions, labels: "Labels | None") -> "Iterator[Block]":
-        """Return all blocks, with the options for an API response if it is one."""
-        from itertools import chain
-
-        from tsoft.options import logits
-
-        is_response = self.first.partial is not None
-        options = self.options if is_response else replace(self.options, applied_tau=None)
-        parts = (part for block in chain([self.first], self._rest) for part in block.split_by_width())
-        checked = logits.checked(
-            parts, options, bounds if is_response else None, has_targets=True, note=self.note, unknown_rows=True
-        )
-        noted = logits.noting_probabilities(checked, self.note)
-        return noted if labels is None else (_labeled(block, labels) for block in noted)
-
-
-def _labeled(block: "Block", labels: "Labels") -> "Block":
-    """Return the block with these labels if it has none. Raise InputError if their number differs."""
-    if block.labels is not None:
-        return block
-    try:
-        return replace(block, labels=labels.matching(block.logits.shape[1]))
-    except ValueError as error:
-        raise InputError(f"{block.location}: {error}") from None
-
-
-def _check_responses(
-    inputs: "list[_Input]", server: ServerOptions, bounds: BoundsOptions, comparison: ComparisonOptions
-) -> None:
-    """Raise UsageError for an option that needs an API response if no input is one."""
-    responses = sum(each.first.partial is not None for each in inputs)
-    for option, is_typed in {
-        "--applied-tau": server.applied_tau is not None,
-        "--vocab-size": bounds.vocab_size is not None,
-        "--listed-only": bounds.listed_only,
-        "--all-positions": comparison.all_positions,
-    }.items():
-        if is_typed and not responses:
-            raise UsageError(f"{option} works only with an API response, and no input is one; remove {option}")
-    if comparison.all_positions and responses == 1:
-        raise UsageError("--all-positions works only with two API responses; remove --all-positions")
-    if bounds.vocab_size is not None and responses == 1:
-        raise UsageError("--vocab-size has no effect, because one input has every class; remove --vocab-size")

@@ -21,18 +21,8 @@ from tsoft.charts.view import View
 from tsoft.errors import shortened, visible, visible_lines
 from tsoft.features.generate.diversity import Summary, summary
 from tsoft.features.generate.token_texts import Piece, token_texts
-from tsoft.models.decoding import (
-    BEAM,
-    END,
-    FAILED,
-    GREEDY,
-    INTERRUPTED,
-    LENGTH,
-    SAMPLE,
-    STOP,
-    GeneratedText,
-    Strategy,
-)
+from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Strategy
+from tsoft.models.generated_text import END, FAILED, INTERRUPTED, LENGTH, STOP, GeneratedText
 
 # The minimum width of a column if the texts have several columns.
 MIN_WIDTH = 16

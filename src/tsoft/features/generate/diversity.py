@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import exp, inf, isnan, nan
 from statistics import fmean
 
-from tsoft.models.decoding import GeneratedText
+from tsoft.models.generated_text import GeneratedText
 
 
 def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:

@@ -10,7 +10,8 @@ from tsoft.features.generate.interrupts import Interrupts
 from tsoft.features.generate.numbered_texts import NumberedText, numbered_texts
 from tsoft.features.generate.result import GenerateResult
 from tsoft.features.generate.strategies import PromptedModel
-from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
+from tsoft.models.decoding import Strategy, run_decoders
+from tsoft.models.generated_text import FAILED, INTERRUPTED
 from tsoft.notes import note
 from tsoft.options import output as outputs
 from tsoft.options.output import FigureOptions, OutputOptions

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, GeneratedText, Strategy
+from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, Strategy
+from tsoft.models.generated_text import GeneratedText
 
 
 @dataclass(frozen=True, eq=False)

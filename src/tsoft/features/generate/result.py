@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsoft.features.generate.diversity import summary
 from tsoft.features.generate.numbered_texts import NumberedText
-from tsoft.models.decoding import GeneratedToken
+from tsoft.models.generated_text import GeneratedToken
 from tsoft.models.model import Model
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records

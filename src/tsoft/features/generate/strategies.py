@@ -11,13 +11,12 @@ from tsoft.models.decoding import (
     GREEDY,
     SAMPLE,
     BeamSearch,
-    GeneratedText,
     SequenceDecoder,
     Strategy,
-    TextLimits,
     greedy_token,
     token_sampler,
 )
+from tsoft.models.generated_text import GeneratedText, TextLimits
 from tsoft.models.model import Model
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note

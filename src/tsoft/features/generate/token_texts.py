@@ -4,7 +4,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable
 
 from tsoft.errors import visible_lines
-from tsoft.models.decoding import GeneratedText
+from tsoft.models.generated_text import GeneratedText
 
 Piece = Callable[[int], bytes]
 

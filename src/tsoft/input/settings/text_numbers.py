@@ -29,7 +29,7 @@ _COMPANIONS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 _SWITCHES = frozenset(name for switches in _COMPANIONS for name in switches)
 _ALL_COMPANIONS = frozenset(name for names in _COMPANIONS.values() for name in names) | {"mirostat_tau", "mirostat_eta"}
-# Fields of which 0 stands for all tokens: in text-generation-webui, exllamav2 and mlx-lm.
+# Fields of which 0 stands for all tokens: in text-generation-webui, ExLlamaV2 and mlx-lm.
 _ALL_AT_ZERO = ("repetition_penalty_range", "dry_range", *CONTEXT_SIZES.values())
 # Fields whose 0 stands for no token in every program.
 _NONE_AT_ZERO = ("repeat_last_n", "penalty_last_n")
@@ -118,7 +118,7 @@ def mirostat_version(place: Place) -> int:
 
 def _version(place: Place, name: str) -> int:
     value = place.fields[name]
-    # exllamav2 has only version 2, and true for it.
+    # ExLlamaV2 has only version 2, and true for it.
     if isinstance(value, bool):
         return 2 if value else 0
     version = max(0.0, number(value, f"{place.where}: {name}"))

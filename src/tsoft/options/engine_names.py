@@ -1,0 +1,62 @@
+"""The engines that `--like` names, and whether they have the samplers that the user sets."""
+
+from tsoft.errors import UsageError, joined, unknown
+from tsoft.notes import note
+from tsoft.options.sampler_options import PARAMETERS
+from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
+from tsoft.sampling.sampler_table import BIAS, Sampler
+
+
+def engines_by_name(names: list[str]) -> list[Engine]:
+    """Return the engines with these names, each once. Raise UsageError for an unknown name."""
+    for name in names:
+        family, _, path = name.partition("@")
+        if path and family in DEFAULT_ENGINES and name not in ENGINES:
+            paths = paths_of(family)
+            problem = f"{family} has no path {path!r}" if paths else f"{family} has only one path"
+            raise UsageError(f"--like: {problem}; pass {' or '.join(paths or [family])}")
+        if name not in ENGINES and name != "all":
+            raise UsageError(f"--like: {unknown('engine', name, [*DEFAULT_ENGINES, 'all'], ENGINES)}")
+    return [*DEFAULT_ENGINES.values()] if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
+
+
+def supporting_engines(
+    engines: list[Engine],
+    order: tuple[Sampler, ...] | None,
+    values: dict[str, float],
+    has_biases: bool,
+    *,
+    allows_omission: bool,
+) -> list[Engine]:
+    """Return the engines that have the order and all parameters.
+
+    Other engines are omitted with a note if the option allows this, as with --like all; otherwise raise UsageError.
+    """
+    obstacles = {engine.name: _obstacle(engine, order, values, has_biases) for engine in ENGINES.values()}
+    others = [name for name in DEFAULT_ENGINES if obstacles[name] is None]
+    obstacles = {engine.name: obstacles[engine.name] for engine in engines}
+    for obstacle in dict.fromkeys(obstacles.values()):
+        if obstacle is None:
+            continue
+        names = [name for name in obstacles if obstacles[name] == obstacle]
+        if not allows_omission:
+            fix = f"; choose from {', '.join(others)}, or pass --like all, which omits the others" if others else ""
+            raise UsageError(f"--like {names[0]}: this engine has {obstacle}{fix}")
+        verb, clause = ("is", "it has") if len(names) == 1 else ("are", "they have")
+        note(f"{joined(names)} {verb} omitted, because {clause} {obstacle}")
+    supporting = [engine for engine in engines if not obstacles[engine.name]]
+    if engines and not supporting:
+        raise UsageError("--like all: no engine has all of these options; remove one of them")
+    return supporting
+
+
+def _obstacle(
+    engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float], has_biases: bool
+) -> str | None:
+    """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
+    if order is not None and not engine.reorders:
+        return "a fixed sampler order"
+    on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
+    on += [BIAS] * has_biases
+    missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
+    return f"no {' and no '.join(missing)}" if missing else None
