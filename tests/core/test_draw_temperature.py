@@ -57,7 +57,7 @@ def test_nothing_is_known_without_draws_or_without_gaps(counts: list[list[int]])
 @pytest.mark.parametrize("tau", [0.4, 1.0, 2.0])
 @pytest.mark.parametrize("sampler", ["none", "top_k", "top_p", "min_p"])
 def test_intervals_contain_the_temperature_whatever_was_removed(tau: float, sampler: str) -> None:
-    """With 200 experiments per case, a coverage of 95 % gives at least 180 hits with a probability of 0.999."""
+    """With 60 experiments per case, a coverage of 95 % gives at least 51 hits with a probability of 0.999."""
     random = np.random.default_rng(11)
     samplers: dict[str, Callable[[Any], Any]] = {
         "none": lambda z: z,
@@ -67,13 +67,13 @@ def test_intervals_contain_the_temperature_whatever_was_removed(tau: float, samp
     }
     removed = samplers[sampler]
     hits = 0
-    for _ in range(200):
+    for _ in range(60):
         z = random.normal(0, 2, 40)
         # The samplers cut after the temperature, so the cut depends on it.
         draws = tsoft.sample(removed(z / tau), size=150, rng=random)
         estimate = tsoft.estimate_temperature(z, draws)
         hits += estimate.tau_low <= tau <= estimate.tau_high
-    assert hits >= 180
+    assert hits >= 51
 
 
 def test_several_rows_have_one_temperature() -> None:
