@@ -257,6 +257,25 @@ def test_a_history_without_labels_has_indices(tmp_path: Path) -> None:
     assert_allclose(printed("2", "1", "0", *options, "--penalty-last-n", "1"), softmax([2, 1, -1.5]), rtol=1e-12)
 
 
+def test_tokens_that_a_list_of_logits_lacks_are_named(tmp_path: Path) -> None:
+    """They have no logit to penalize, but are part of the last tokens and of repeated sequences."""
+    (tmp_path / "history").write_text("a\nC#\nb\nC#\n")
+    options = ("--history", str(tmp_path / "history"), "--format", "tsv")
+    done = here("compute", "a=2", "b=1", "c=0", *options, "--presence-penalty", "1", "--penalty-last-n", "3")
+    assert done.stderr.endswith(
+        "history: these tokens are not among the classes, so no penalty applies to them: 'C#'\n"
+    )
+    assert_allclose([float(x) for x in done.stdout.split()], softmax([2, 0, 0]), rtol=1e-12)
+    done = here("compute", "a=2", "b=1", "c=0", *options, "--dry-multiplier", "1", "--dry-allowed-length", "1")
+    assert_allclose([float(x) for x in done.stdout.split()], softmax([2, 0, 0]), rtol=1e-12)
+
+
+def test_a_label_of_several_classes_with_an_index_is_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a#2\n")
+    options = ("--history", str(tmp_path / "history"), "--presence-penalty", "1")
+    assert_allclose(printed("2", "1", "0", "--labels", "a,b,a", *options), softmax([2, 1, -1]), rtol=1e-12)
+
+
 def test_history_on_stdin_with_a_line_break_as_a_token() -> None:
     options = ("--history", "-", "--presence-penalty", "1")
     labels = json.dumps(["a", "\n", "1"])
@@ -289,8 +308,8 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
         (["--history", "", "--presence-penalty", "1"], "--history needs a file name"),
         (["--history", "-", "--presence-penalty", "1", "--tau", "-"], "both read stdin"),
         (
-            ["--history", "FILE", "--presence-penalty", "1", "--labels", "a,b,z"],
-            "history:2: unknown class 'c'; choose from a, b, z; --history has one token per line",
+            ["--history", "FILE", "--presence-penalty", "1", "--labels", "x,y,z"],
+            "history:1: unknown class 'a'; choose from x, y, z; --history has one token per line",
         ),
         (["--history", "FILE", "--presence-penalty", "1", "--labels", "c,c,a"], "2 classes have the label 'c'"),
         (["--history", "FILE", "--presence-penalty", "nan"], "--presence-penalty: expected a finite number, got nan"),
