@@ -88,8 +88,8 @@ def temperature(z: ArrayLike, tau: Taus = 1.0, dynatemp_range: float = 0.0, dyna
     """
     z, taus = validate_logits(z), validate_taus(tau)
     _, range_parameter, exponent_parameter = SAMPLERS["temperature"].parameters
-    _check(range_parameter, "dynatemp_range", dynatemp_range)
-    _check(exponent_parameter, "dynatemp_exponent", dynatemp_exponent)
+    check_value(range_parameter, "dynatemp_range", dynatemp_range)
+    check_value(exponent_parameter, "dynatemp_exponent", dynatemp_exponent)
     require_softmax(z)
     if taus.ndim == 0:
         return _divided_by_tau(z, float(taus), dynatemp_range, dynatemp_exponent)
@@ -228,8 +228,8 @@ def smoothing(z: ArrayLike, factor: float, curve: float = 1.0) -> Array:
     """
     z = validate_logits(z)
     factor_parameter, curve_parameter = SAMPLERS["smoothing"].parameters
-    _check(factor_parameter, "factor", factor)
-    _check(curve_parameter, "curve", curve)
+    check_value(factor_parameter, "factor", factor)
+    check_value(curve_parameter, "curve", curve)
     require_softmax(z)
     if factor == 0:
         return z
@@ -292,7 +292,7 @@ def edt(z: ArrayLike, theta: float) -> Array:
     array([0.778, 0.136, 0.057, 0.028])
     """
     z = validate_logits(z)
-    _check(SAMPLERS["edt"].parameters[0], "theta", theta)
+    check_value(SAMPLERS["edt"].parameters[0], "theta", theta)
     require_softmax(z)
     if theta == 0:
         return z
@@ -402,7 +402,7 @@ def soft_cap(z: ArrayLike, cap: float) -> Array:
     array([28.921, 22.848,  0.   , -1.   ])
     """
     z = validate_logits(z)
-    _check(SAMPLERS["soft_cap"].parameters[0], "cap", cap)
+    check_value(SAMPLERS["soft_cap"].parameters[0], "cap", cap)
     require_softmax(z)
     with np.errstate(over="ignore", under="ignore"):
         ratios = z.astype(np.float64, copy=False) / cap
@@ -921,7 +921,7 @@ def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
     return _truncate("xtc", z, "threshold", threshold)
 
 
-def _check(parameter: SamplerParameter, argument: str, value: float) -> None:
+def check_value(parameter: SamplerParameter, argument: str, value: float) -> None:
     """Raise ValueError if the table does not allow a value for a parameter."""
     if not parameter.allows(value):
         raise ValueError(f"{argument} must be {parameter.range}, got {value}")
@@ -935,7 +935,7 @@ def _truncate(name: str, z: ArrayLike, argument: str, value: float) -> Array:
     # If a sampler is applied by chance, its first parameter is the probability of that.
     parameter = others[0] if sampler.by_chance else first
     z = validate_logits(z)
-    _check(parameter, argument, value)
+    check_value(parameter, argument, value)
     require_softmax(z)
     if parameter is first and value == parameter.off:
         return z

@@ -13,6 +13,7 @@ from tsoft.sampling import adaptive, cutoffs
 from tsoft.sampling import penalties as rules
 from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.samplers import check_value
 
 
 def penalties(
@@ -192,7 +193,7 @@ def mirostat(z: ArrayLike, mu: float) -> Array:
     >>> tsoft.softmax(tsoft.mirostat(np.log([0.5, 0.3, 0.2]), mu=2)).round(3)
     array([0.625, 0.375, 0.   ])
     """
-    _check_value("mirostat", 2, "mu", mu)
+    check_value(SAMPLERS["mirostat"].parameters[2], "mu", mu)
     z = validate_logits(z)
     require_softmax(z)
     return cutoffs.mirostat(z.astype(np.float64, copy=False), 1.0, 0.0, mu).apply(z)
@@ -243,9 +244,9 @@ def adaptive_p(z: ArrayLike, target: float, mean: float | None = None) -> Array:
     >>> tsoft.softmax(tsoft.adaptive_p(np.log([0.6, 0.3, 0.1]), target=0.3)).round(3)
     array([0.006, 0.929, 0.065])
     """
-    _check_value("adaptive_p", 0, "target", target)
+    check_value(SAMPLERS["adaptive_p"].parameters[0], "target", target)
     if mean is not None:
-        _check_value("adaptive_p", 2, "mean", mean)
+        check_value(SAMPLERS["adaptive_p"].parameters[2], "mean", mean)
     z = validate_logits(z)
     require_softmax(z)
     return adaptive.adaptive_p(z, target, mean=mean)
@@ -253,14 +254,8 @@ def adaptive_p(z: ArrayLike, target: float, mean: float | None = None) -> Array:
 
 def _check(name: str, values: dict[str, float]) -> None:
     """Raise ValueError if the table does not allow one of the values of all parameters of a sampler."""
-    for place, (argument, value) in enumerate(values.items()):
-        _check_value(name, place, argument, value)
-
-
-def _check_value(name: str, place: int, argument: str, value: float) -> None:
-    parameter = SAMPLERS[name].parameters[place]
-    if not parameter.allows(value):
-        raise ValueError(f"{argument} must be {parameter.range}, got {value}")
+    for parameter, (argument, value) in zip(SAMPLERS[name].parameters, values.items(), strict=True):
+        check_value(parameter, argument, value)
 
 
 def _indices(z: Array, tokens: ArrayLike, argument: str) -> Array:
