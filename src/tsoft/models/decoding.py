@@ -95,6 +95,9 @@ def token_sampler(
         if chain and states is not None:
             chain = chain.with_states(states)
         result = compute_distributions(distribution.block, taus, chain)
+        if chain and chain.has_state:
+            # The new states depend on the effect of each step.
+            result = result.with_stages()
         if chain and not result.exact[0]:
             problem = "the alternatives that the server lists do not determine the distribution after the samplers"
             raise PartialDistributionError(0, problem)
