@@ -1,0 +1,60 @@
+"""The findings of an audit: for each setting what was asked, what was found, and the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tsoft.core.draw_likelihood import TauInterval
+
+
+class Verdict(StrEnum):
+    """Whether what was found agrees with what was asked. NOTED is a finding about which nothing was asked."""
+
+    AGREES = "agrees"
+    CONTRADICTS = "contradicts"
+    INCONCLUSIVE = "inconclusive"
+    NOTED = "noted"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The finding about one setting.
+
+    `name` is the setting, such as `top_k`, or what was tested, such as `fit`. `asked` and `found` are short texts.
+    `p_value` is the probability of evidence at least as strong against what was asked if the server did it; None
+    without a test. `draws_needed` is about how many draws would decide, None if unknown or decided. `reason` explains
+    the verdict in a sentence.
+    """
+
+    name: str
+    asked: str
+    found: str
+    verdict: Verdict
+    p_value: float | None = None
+    draws_needed: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of an audit, and the 95 % interval of the temperature, None if it was not estimated."""
+
+    findings: tuple[Finding, ...]
+    tau: TauInterval | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on all settings together."""
+        return overall([finding.verdict for finding in self.findings])
+
+
+def overall(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of several together: one that contradicts decides, then one that is inconclusive.
+
+    >>> str(overall([Verdict.AGREES, Verdict.INCONCLUSIVE, Verdict.NOTED]))
+    'inconclusive'
+    """
+    for verdict in (Verdict.CONTRADICTS, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.AGREES
