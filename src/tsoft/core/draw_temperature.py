@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.draw_likelihood import likely_tau
+from tsoft.core.draw_likelihood import TauLikelihood
+from tsoft.core.kept_sets import DrawnClasses, draws_from_kept_sets
 from tsoft.core.softmax import Array, require_softmax, validate_logits
-
-# The first of this number of equal parts of a row's draws chooses its set.
-_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -113,30 +110,9 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     require_softmax(logits)
     rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
     indices = _validated(draws, logits).reshape(len(rows), -1)
-    choosing = indices.shape[-1] // _PARTS
-    gaps, counts = conditional_counts(rows, indices[:, :choosing], indices[:, choosing:])
-    interval = likely_tau(gaps, counts, level)
-    return EstimatedTemperature(interval.tau, interval.low, interval.high, int(counts.sum()), indices.size)
-
-
-def conditional_counts(rows: Array, choosing: Array, others: Array) -> tuple[Array, Array]:
-    """Return the sets that some draws choose, and how often the other draws are in them.
-
-    rows: (r, n) logits. choosing: (r, a) draws. others: (r, b) draws. The first result has the gaps of each set's
-    logits from their maximum, (r, s), padded with inf; the second one has the counts, (r, s).
-
-    >>> conditional_counts(np.array([[2.0, 1.0, 0.0]]), np.array([[1, 2]]), np.array([[0, 1, 1]]))
-    (array([[0., 1.]]), array([[2, 0]]))
-    """
-    sets = [np.unique(row) for row in choosing]
-    width = max(map(len, sets), default=0)
-    gaps, counts = np.full((len(rows), width), inf), np.zeros((len(rows), width), np.int64)
-    for r, members in enumerate(sets):
-        if len(members):
-            logits = rows[r, members]
-            gaps[r, : len(members)] = logits.max() - logits
-            counts[r, : len(members)] = (others[r][:, np.newaxis] == members).sum(0)
-    return gaps, counts
+    draws_in_sets = draws_from_kept_sets([DrawnClasses(*row) for row in zip(rows, indices, strict=True)])
+    interval = TauLikelihood(draws_in_sets).interval(level)
+    return EstimatedTemperature(interval.tau, interval.low, interval.high, draws_in_sets.informative, indices.size)
 
 
 def _validated(draws: ArrayLike, logits: Array) -> Array:

@@ -23,7 +23,7 @@ class Finding:
     `name` is the setting, such as `top_k`, or what was tested, such as `fit`. `asked` and `found` are short texts.
     `p_value` is the probability of evidence at least as strong against what was asked if the server did it; None
     without a test. `draws_needed` is about how many draws would decide, None if unknown or decided. `reason` explains
-    the verdict in a sentence.
+    the verdict in a sentence. `low` and `high` are the ends of the range of values that agree, None without one.
     """
 
     name: str
@@ -33,6 +33,8 @@ class Finding:
     p_value: float | None = None
     draws_needed: int | None = None
     reason: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,136 @@
+"""Sets of classes that no sampler can have removed, as earlier draws show.
+
+A sampler such as top-k, top-p or min-p keeps the most probable classes of each row. A class is certainly kept if a less
+probable one of its row was drawn before. Draws from other rows show it, too: a class is kept if one with at least its
+rank, one with at least its gap to the most probable class, and one with at least its cumulative probability were drawn
+before, since top-k compares ranks, min-p gaps, and top-p cumulative probabilities.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+
+from tsoft.core.draw_likelihood import ConditionalDraws
+from tsoft.core.softmax import Array
+
+# Top-p may compare cumulative probabilities before the temperature or after it, which is unknown.
+TAUS = (0.5, 1.0, 2.0)
+# The largest set of a row, and the largest number of classes in all sets together. Smaller sets are valid, too: fewer
+# draws count.
+_LARGEST_SET, _ALL_CLASSES = 1024, 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnClasses:
+    """The `logits` of a row, (n,), with the indices of its `draws` in their order, (m,), -1 for a class of which the
+    logit is unknown. `unlisted` is the probability of all classes of which the logit is unknown."""
+
+    logits: Array
+    draws: Array
+    unlisted: float = 0.0
+
+
+def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = TAUS) -> ConditionalDraws:
+    """Return the draws from sets of classes that no sampler can have removed, given the draws before them.
+
+    taus: the temperatures at which top-p may compare cumulative probabilities; empty if nothing is known of one row from
+    the draws of others.
+
+    >>> draws = draws_from_kept_sets([DrawnClasses(np.array([0.0, 2.0, 1.0]), np.array([2, 1, 2, 0, 2]))])
+    >>> draws.gaps, draws.sizes, draws.counts
+    (array([[0., 1., 2.]]), array([[0, 2, 1]]), array([[1, 2, 0]]))
+    """
+    width = min(_LARGEST_SET, max(16, _ALL_CLASSES // max(1, len(rows))))
+    width = min(width, max((len(row.logits) for row in rows), default=0))
+    gaps = np.full((len(rows), width), inf)
+    sizes, counts = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
+    kept = _Kept(np.asarray(taus, np.float64))
+    for r, row in enumerate(rows):
+        ranked = _Ranked(row, kept.taus)
+        size = np.maximum(ranked.shown_before, kept.size(ranked)).clip(max=width)
+        counted = (ranked.places < size) & ~ranked.is_unknown
+        gaps[r, : len(ranked.gaps)] = ranked.gaps[:width]
+        sizes[r] = np.bincount(size[counted] - 1, minlength=width)
+        counts[r] = np.bincount(ranked.places[counted], minlength=width)
+        kept.add(ranked)
+    used = int(np.flatnonzero(sizes.any(0)).max(initial=-1)) + 1
+    return ConditionalDraws(gaps[:, :used], sizes[:, :used], counts[:, :used])
+
+
+class _Ranked:
+    """A row with its classes in the order of their probabilities, and the places of its draws in this order.
+
+    Of classes with the same logit, those that were drawn come first, in the order of their draws: which of them a
+    sampler keeps is unknown.
+    """
+
+    def __init__(self, row: DrawnClasses, taus: Array):
+        z, draws = row.logits, row.draws
+        self.is_unknown = draws < 0
+        first = np.full(len(z), len(draws))
+        np.minimum.at(first, draws[~self.is_unknown], np.flatnonzero(~self.is_unknown))
+        order = np.lexsort((first, -z))
+        rank = np.empty(len(z), np.int64)
+        rank[order] = np.arange(len(z))
+        self.gaps = z.max() - z[order]
+        self.gaps = self.gaps[self.gaps < inf]
+        self.places = np.where(self.is_unknown, 0, rank[draws])
+        with np.errstate(under="ignore"):
+            self.cumulative = np.exp(-self.gaps / taus[:, np.newaxis]).cumsum(-1)
+        self._listed = 1.0 - row.unlisted
+
+    @property
+    def shown_before(self) -> Array:
+        """The number of classes at least as probable as one that was drawn before each draw: (m,)."""
+        shown = np.maximum.accumulate(np.where(self.is_unknown, 0, self.places + 1))
+        return np.concatenate([np.zeros(1, np.int64), shown[:-1]]) if len(shown) else shown
+
+    @property
+    def cumulative_before(self) -> Array:
+        """The cumulative probability of the classes before each class at each temperature, among the known ones:
+        (taus, n)."""
+        before = np.zeros_like(self.cumulative)
+        before[:, 1:] = self.cumulative[:, :-1]
+        return before / self.cumulative[:, -1:]
+
+    @property
+    def last(self) -> int:
+        """The place of the least probable draw, -1 without a known one."""
+        return int(self.places[~self.is_unknown].max(initial=-1))
+
+    @property
+    def shown_cumulative(self) -> Array:
+        """The cumulative probability before the least probable draw at each temperature: (taus,)."""
+        return self.cumulative_before[:, self.last] * self._listed
+
+
+@dataclass
+class _Kept:
+    """The largest rank, gap and cumulative probability that draws have shown to be kept."""
+
+    taus: Array
+    rank: int = 0
+    gap: float = -inf
+    cumulative: Array = field(default_factory=lambda: np.zeros(0))
+
+    def size(self, row: _Ranked) -> int:
+        """Return how many of the most probable classes of a row are kept."""
+        if not len(self.taus):
+            return 0
+        among = min(self.rank, int(np.searchsorted(row.gaps, self.gap, "right")))
+        if not among:
+            return 0
+        # Top-p may follow a top-k or min-p, after which the probabilities of the kept classes are higher.
+        before = np.concatenate([np.zeros((len(self.taus), 1)), row.cumulative[:, : among - 1]], axis=1)
+        share = before / row.cumulative[:, among - 1 : among]
+        return int((share <= self.cumulative[:, np.newaxis]).sum(-1).min())
+
+    def add(self, row: _Ranked) -> None:
+        if row.last < 0:
+            return
+        self.rank = max(self.rank, row.last + 1)
+        self.gap = max(self.gap, float(row.gaps[row.last]))
+        shown = row.shown_cumulative
+        self.cumulative = np.maximum(self.cumulative, shown) if len(self.cumulative) else shown

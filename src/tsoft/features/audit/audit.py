@@ -1,0 +1,251 @@
+"""The audit of draws from known distributions: temperature, cutoffs, and fit.
+
+Three tests share the level of the run, so that a server which does what was asked is contradicted in at most that share
+of the runs (Bonferroni): those of the temperature, of what never came, and of fit. The interval of temperatures over
+which the second one is maximized is that of the first, so both fail together. A draw that the asked samplers remove at
+every temperature of this interval contradicts without a test.
+
+A neighbour is the test of whether two APIs have the same distribution (Gao, Liang & Guestrin 2024, "Model Equality
+Testing: Which Model Is This API Serving?", arXiv 2410.20247), which needs no logits, and names no cause.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, inf, log
+
+import numpy as np
+
+from tsoft.core.draw_likelihood import ConditionalDraws, TauInterval, TauLikelihood
+from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_kept_sets
+from tsoft.features.audit.asked import CUTOFFS, Asked
+from tsoft.features.audit.evidence import Evidence
+from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.fit import fit_test
+from tsoft.features.audit.supports import outside_draws, supports
+from tsoft.features.audit.tails import Tails
+from tsoft.sampling.step import Step
+
+LEVEL, TOLERANCE = 0.01, 0.1
+# The number of tests that share the level.
+_TESTS = 3
+# A server agrees to apply no other cutoff if one can remove at most this probability.
+NEGLIGIBLE = 0.05
+# The coverage of the interval that is shown.
+SHOWN_LEVEL = 0.95
+# The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
+# its best temperature.
+_POINTS, _FACTOR = 7, 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """The audit of some draws. `level` is the probability of a false contradiction, and `tolerance` the relative error
+    of the temperature up to which a server agrees."""
+
+    evidence: Evidence
+    asked: Asked
+    level: float = LEVEL
+    tolerance: float = TOLERANCE
+
+    @property
+    def report(self) -> Report:
+        """All findings: about the temperature, each cutoff, other cutoffs, and fit."""
+        return Report((self._temperature, *self._cutoffs, *self._unasked, self._fit), self.interval)
+
+    @property
+    def _share(self) -> float:
+        """The level of one test."""
+        return self.level / _TESTS
+
+    @cached_property
+    def draws(self) -> ConditionalDraws:
+        """The draws from sets that no sampler removes."""
+        taus = TAUS if self.asked.tau is None else sorted({1.0, max(self.asked.tau, 1e-3)})
+        # Other cutoffs than the usual three do not compare what those compare.
+        usual = all(step.sampler.name in CUTOFFS for step in self.asked.cutoffs)
+        rows = [DrawnClasses(row.logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
+        return draws_from_kept_sets(rows, taus if usual else ())
+
+    @cached_property
+    def _likelihood(self) -> TauLikelihood:
+        return TauLikelihood(self.draws)
+
+    @cached_property
+    def interval(self) -> TauInterval:
+        return self._likelihood.interval(SHOWN_LEVEL)
+
+    def row_interval(self, r: int) -> TauInterval:
+        """Return the temperature of one row alone."""
+        return TauLikelihood(self.draws.row(r)).interval(SHOWN_LEVEL)
+
+    @cached_property
+    def _taus(self) -> list[float]:
+        """The temperatures that the draws do not contradict: the ends and some in between."""
+        wide = self._likelihood.interval(1 - self._share)
+        best = wide.tau if 0 < wide.tau < inf else 1.0
+        low, high = max(wide.low, best / _FACTOR), min(wide.high, best * _FACTOR)
+        taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _POINTS).tolist()}
+        return sorted(taus)
+
+    # The temperature
+
+    @property
+    def _temperature(self) -> Finding:
+        interval, asked = self.interval, self.asked.tau
+        found = _tau_text(interval)
+        if asked is None:
+            return Finding("temperature", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
+        p_value = self._likelihood.p_value(asked) if 0 < asked < inf else None
+        verdict, reason = self._temperature_verdict(asked, p_value)
+        needed = self._draws_for_tau(asked) if verdict is Verdict.INCONCLUSIVE else None
+        return Finding(
+            "temperature", f"{asked:g}", found, verdict, p_value, needed, reason, low=interval.low, high=interval.high
+        )
+
+    def _temperature_verdict(self, asked: float, p_value: float | None) -> tuple[Verdict, str]:
+        if asked == 0:
+            return self._greedy_verdict
+        low, high = self.interval.low, self.interval.high
+        if asked == inf:
+            is_near = low >= 1 / self.tolerance
+            return (Verdict.AGREES if is_near else Verdict.INCONCLUSIVE), ""
+        assert p_value is not None
+        if asked * (1 - self.tolerance) <= low and high <= asked * (1 + self.tolerance):
+            return Verdict.AGREES, ""
+        if p_value >= self._share:
+            return Verdict.INCONCLUSIVE, "" if self._likelihood.is_informative else "no draw carries information"
+        if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._share:
+            reason = "the draws agree with the log-probabilities as they are, which may be those after the temperature"
+            return Verdict.INCONCLUSIVE, reason
+        return Verdict.CONTRADICTS, ""
+
+    @property
+    def _greedy_verdict(self) -> tuple[Verdict, str]:
+        """The verdict on temperature 0: each draw must be at the top, up to the noise."""
+        for row in self.evidence.rows:
+            top = row.logits.max(initial=-inf)
+            if any(draw < 0 or row.logits[draw] < top - self.evidence.noise for draw in row.draws.tolist()):
+                return Verdict.CONTRADICTS, "a draw is not the most probable class"
+        if self._likelihood.p_value(1.0) < self._share:
+            return Verdict.AGREES, ""
+        return Verdict.INCONCLUSIVE, "the draws may also have a temperature of 1"
+
+    def _draws_for_tau(self, asked: float) -> int | None:
+        """Return about how many draws would decide about the temperature: the interval shrinks with their root."""
+        low, high = self.interval.low, self.interval.high
+        if not 0 < low < high < inf or not 0 < asked < inf:
+            return None
+        ratio = log(high / low) / 2 / log(1 + self.tolerance)
+        return ceil(self.evidence.draws * max(1.5, 2 * ratio**2))
+
+    # The cutoffs that were asked
+
+    @property
+    def _cutoffs(self) -> Iterator[Finding]:
+        findings = [self._cutoff(step) for step in self.asked.cutoffs]
+        yield from findings
+        if any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
+            return
+        outside = outside_draws(self.evidence, self.asked.chain, self._taus) if len(findings) > 1 else None
+        if outside:
+            names = ", ".join(map(str, self.asked.cutoffs))
+            reason = f"{self._outside(outside.count, outside.example)}, but each sampler alone keeps them"
+            yield Finding("order", names, "another order", Verdict.CONTRADICTS, 0.0, reason=reason)
+
+    def _cutoff(self, step: Step) -> Finding:
+        name, value = step.sampler.name, " ".join(str(step).split()[1:])
+        found, low, high = "", None, None
+        if name in CUTOFFS:
+            others = Asked(self.asked.tau, self.asked.without(step))
+            values = Tails(self.evidence, others, self._taus).range(name, self._share)
+            found, low, high = str(values), values.low, values.high
+        outside = outside_draws(self.evidence, self.asked.alone(step), self._taus)
+        if outside:
+            reason = self._outside(outside.count, outside.example)
+            return Finding(name, value, found, Verdict.CONTRADICTS, 0.0, None, reason, low, high)
+        log_p = self._log_probability_inside(step)
+        if log_p < log(self._share):
+            if self._other_p_value >= self._share:
+                return Finding(name, value, found, Verdict.AGREES, None, None, "", low, high)
+            return Finding(
+                name, value, found, Verdict.INCONCLUSIVE, None, None, "a stricter cutoff hides it", low, high
+            )
+        # With a probability of 1, no number of draws decides.
+        needed = ceil(self.evidence.draws * log(self._share) / log_p) if log_p < -1e-9 else None
+        reason = "without it, the draws would be about the same"
+        return Finding(name, value, found, Verdict.INCONCLUSIVE, None, needed, reason, low, high)
+
+    def _outside(self, count: int, example: tuple[int, int]) -> str:
+        r, index = example
+        row = self.evidence.rows[r].block
+        name = "an unlisted class" if index < 0 else row.names[index]
+        are = "draw is" if count == 1 else "draws are"
+        return f"{count} {are} outside of it, such as {name} in row {row.first_row}"
+
+    def _log_probability_inside(self, step: Step) -> float:
+        """Return the logarithm of the highest probability that no draw is outside of a cutoff if it is not applied."""
+        rows, best = self.evidence.rows, -inf
+        for tau in self._taus:
+            without = supports(rows, self.asked.without(step), tau)
+            alone = supports(rows, self.asked.alone(step), tau)
+            total = 0.0
+            for row, wide, narrow in zip(rows, without, alone, strict=True):
+                z = np.where(wide.certain & row.is_counted, row.logits, -inf)
+                weights = np.exp((z - z.max(initial=0.0)) / tau) if tau > 0 else (z == z.max()).astype(float)
+                inside = weights[narrow.possible].sum() / weights.sum() if weights.sum() else 1.0
+                total += int((row.counted_draws >= 0).sum()) * log(min(1.0, inside)) if inside > 0 else -inf
+            best = max(best, total)
+        return best
+
+    # The cutoffs that were not asked
+
+    @cached_property
+    def _tails(self) -> Tails:
+        return Tails(self.evidence, self.asked, self._taus)
+
+    @cached_property
+    def _other_p_value(self) -> float:
+        return self._tails.p_value()
+
+    @property
+    def _unasked(self) -> Iterator[Finding]:
+        asked = {step.sampler.name for step in self.asked.cutoffs}
+        for name in CUTOFFS:
+            if name not in asked:
+                values = self._tails.range(name, self._share)
+                yield Finding(name, "", str(values), Verdict.NOTED, low=values.low, high=values.high)
+        p_value, removable = self._other_p_value, self._tails.removable
+        if not self.asked.states_cutoffs:
+            return
+        if p_value < self._share:
+            reason = "classes that should have been drawn never came"
+            yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
+            return
+        found = f"remove at most {100 * removable:.2g} %"
+        verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
+        needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
+        yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
+
+    # Fit
+
+    @property
+    def _fit(self) -> Finding:
+        test = fit_test(self.draws, self.interval.tau)
+        if test is None:
+            return Finding("fit", "", "too few draws", Verdict.NOTED)
+        found = f"chi-square {test.statistic:.4g}, {test.degrees} degree{'s' * (test.degrees != 1)}"
+        if test.p_value >= self._share:
+            return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
+        reason = "no temperature explains the counts: something else changes the probabilities"
+        return Finding("fit", "softmax", found, Verdict.CONTRADICTS, test.p_value, reason=reason)
+
+
+def _tau_text(interval: TauInterval) -> str:
+    if interval.low == 0 and interval.high == inf:
+        return "unknown"
+    if interval.low == 0:
+        return f"at most {interval.high:.4g}"
+    if interval.high == inf:
+        return f"at least {interval.low:.4g}"
+    return f"{interval.tau:.4g} ({interval.low:.4g} to {interval.high:.4g})"

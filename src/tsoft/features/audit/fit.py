@@ -1,0 +1,106 @@
+"""A test of fit: whether the draws have the probabilities of some temperature.
+
+Each draw has a set of classes that no sampler can have removed (see `core.kept_sets`), and within it the probabilities
+of a softmax. The counts O of the classes are compared with the expected ones, E, at the most likely temperature. With
+the covariance V of the counts, (O - E) V^-1 (O - E) is chi-square distributed (Pearson 1900, for sets that differ from
+draw to draw). The temperature is estimated from the draws, which makes the statistic smaller. The test counts no degree
+of freedom less, so it is on the safe side (Chernoff & Lehmann 1954, "The use of maximum likelihood estimates in
+chi-square tests for goodness of fit", Annals of Mathematical Statistics 25).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.chi_square import ChiSquareTest, chi_square_tail
+from tsoft.core.draw_likelihood import ConditionalDraws
+from tsoft.core.softmax import Array
+
+# Cells with a smaller expected count are pooled. It is larger than Cochran's 5, because the p-values that matter here
+# are small.
+MIN_EXPECTED = 10.0
+# The largest number of cells. Larger ones are formed beyond it.
+_MAX_CELLS = 500
+# Eigenvalues of V below this share of the largest one are 0 but for rounding.
+_RANK_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCounts:
+    """The expected and the drawn numbers of draws of each class of each row: (rows, m) each."""
+
+    expected: Array
+    drawn: Array
+
+
+def fitted_counts(draws: ConditionalDraws, tau: float) -> FittedCounts:
+    """Return the expected counts at a temperature beside those of the draws."""
+    weights = _weights(draws, tau)
+    sums = weights.cumsum(-1)
+    share = np.divide(draws.sizes, sums, out=np.zeros_like(sums), where=draws.sizes > 0)
+    return FittedCounts(weights * _sums_from(share), draws.counts)
+
+
+def fit_test(draws: ConditionalDraws, tau: float) -> ChiSquareTest | None:
+    """Return the test at a temperature, None if there are too few draws for two cells."""
+    counts = fitted_counts(draws, tau)
+    least = max(MIN_EXPECTED, float(counts.expected.sum()) / _MAX_CELLS)
+    cells = _cells(counts.expected, least)
+    number = int(cells.max(initial=-1)) + 1
+    if not number:
+        return None
+    difference, covariance = np.zeros(number), np.zeros((number, number))
+    weights = _weights(draws, tau)
+    for r in range(len(cells)):
+        used = np.unique(cells[r][cells[r] >= 0])
+        np.add.at(difference, cells[r][cells[r] >= 0], (counts.drawn - counts.expected)[r][cells[r] >= 0])
+        covariance[np.ix_(used, used)] += _covariance(weights[r], draws.sizes[r], cells[r], used)
+    values, vectors = np.linalg.eigh(covariance)
+    is_positive = values > _RANK_TOLERANCE * values.max(initial=0.0)
+    degrees = int(is_positive.sum())
+    if not degrees:
+        return None
+    statistic = float((((vectors.T @ difference) ** 2)[is_positive] / values[is_positive]).sum())
+    return ChiSquareTest(statistic, degrees, chi_square_tail(statistic, degrees))
+
+
+def _weights(draws: ConditionalDraws, tau: float) -> Array:
+    with np.errstate(under="ignore"):
+        return np.exp(-draws.gaps / tau) if tau > 0 else (draws.gaps == 0).astype(np.float64)
+
+
+def _sums_from(values: Array) -> Array:
+    """Return the sum of each value and those after it in its row."""
+    return np.asarray(values[:, ::-1].cumsum(-1)[:, ::-1])
+
+
+def _cells(expected: Array, least: float) -> Array:
+    """Return the cell of each class, -1 for the remaining ones: (rows, m).
+
+    A class with a large enough expected count is a cell. The others share one with the classes of about the same place
+    in their rows, if its expected count is large enough.
+    """
+    cells = np.full(expected.shape, -1)
+    large = expected >= least
+    cells[large] = np.arange(int(large.sum()))
+    number = int(large.sum())
+    places = np.log2(np.arange(1, expected.shape[1] + 1)).astype(np.int64)
+    for place in np.unique(places):
+        small = ~large & (places == place)
+        if expected[small].sum() >= least:
+            cells[small] = number
+            number += 1
+    # The counts of all cells together are known, so one of them tells nothing.
+    if number and (cells >= 0).all():
+        cells[cells == number - 1] = -1
+    return cells
+
+
+def _covariance(weights: Array, sizes: Array, cells: Array, used: Array) -> Array:
+    """Return the covariance of the counts of a row in the cells that it has: the sum over its draws of that of one
+    draw, diag(p) - p p^T."""
+    is_in = cells == used[:, np.newaxis]
+    has_draws = sizes > 0
+    sums = weights.cumsum()[has_draws]
+    probs = (is_in * weights).cumsum(-1)[:, has_draws] / sums
+    return np.asarray(np.diag(probs @ sizes[has_draws]) - (probs * sizes[has_draws]) @ probs.T)

@@ -1,0 +1,103 @@
+"""The classes that a chain of samplers keeps, and the draws of classes that it removes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
+from tsoft.sampling.apply_chains import PIECE_SIZE, compute_distributions
+from tsoft.sampling.chain import Chain
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The classes of a row that a chain keeps. `certain` and `possible` are masks, (n,): a class of a partial
+    distribution may be only possible. With `lists_all`, every class that remains is listed."""
+
+    certain: Array
+    possible: Array
+    lists_all: bool
+
+
+def supports(rows: Sequence[DrawnRow], chain: Chain, tau: float) -> list[Support]:
+    """Return what a chain keeps of each row at a temperature."""
+    return [support for piece in _pieces(rows) for support in _of_block(piece, chain, tau)]
+
+
+def _pieces(rows: Sequence[DrawnRow]) -> Iterator[Block]:
+    """Yield the rows in blocks. Whole distributions of the same width share a block, in which a chain is faster."""
+    start = 0
+    while start < len(rows):
+        first = rows[start].block
+        classes = first.logits.shape[1]
+        stop = start + 1
+        while (
+            stop < len(rows)
+            and first.partial is None
+            and rows[stop].block.partial is None
+            and rows[stop].block.logits.shape[1] == classes
+            and (stop - start) * classes < PIECE_SIZE
+        ):
+            stop += 1
+        logits = first.logits if stop == start + 1 else np.concatenate([row.block.logits for row in rows[start:stop]])
+        yield replace(first, logits=logits.astype(np.float64, copy=False), targets=None, keys=None, widths=None)
+        start = stop
+
+
+def _of_block(block: Block, chain: Chain, tau: float) -> Iterator[Support]:
+    result = compute_distributions(block, np.array([tau]), chain)
+    possible, undecided = result.kept[0], result.undecided[0]
+    for r in range(len(possible)):
+        yield Support(possible[r] & ~undecided[r], possible[r], bool(result.exact[0]))
+
+
+@dataclass(frozen=True)
+class OutsideDraws:
+    """Draws of classes that the asked samplers remove: their number, and the `example`, the index of a row and that of
+    its class, UNLISTED for one that the row does not list."""
+
+    count: int
+    example: tuple[int, int]
+
+
+def outside_draws(evidence: Evidence, chain: Chain, taus: Sequence[float]) -> OutsideDraws | None:
+    """Return the draws of classes that a chain removes at each of the temperatures, also if their logits were higher by
+    the noise; None if there is no such draw."""
+    rows = evidence.rows
+    kept = [supports(rows, chain, tau) for tau in taus]
+    count, example = 0, None
+    for r, row in enumerate(rows):
+        draws = row.draws
+        is_kept = np.zeros(len(draws), bool)
+        for each in kept:
+            listed = each[r].possible[draws] if len(each[r].possible) else np.zeros(len(draws), bool)
+            is_kept |= np.where(draws == UNLISTED, not each[r].lists_all, listed)
+        outside = draws[~is_kept]
+        if not len(outside):
+            continue
+        # The least probable one is the farthest from the cutoff.
+        worst = UNLISTED if UNLISTED in outside else int(outside[row.block.logits[0][outside].argmin()])
+        if worst == UNLISTED or not any(_is_kept_if_raised(row, worst, evidence.noise, chain, tau) for tau in taus):
+            count += len(outside)
+            example = example or (r, worst)
+    return OutsideDraws(count, example) if example else None
+
+
+def _is_kept_if_raised(row: DrawnRow, index: int, noise: float, chain: Chain, tau: float) -> bool:
+    """Return whether the chain may keep a class if its logit is higher by the noise."""
+    logits = row.block.logits.astype(np.float64)
+    logits[0, index] += noise
+    partial = row.block.partial
+    if partial is not None:
+        # The probabilities still sum to 1 with those that are not listed.
+        shift = float(np.log1p(np.exp(partial.logprobs[index]) * np.expm1(noise)))
+        logprobs = partial.logprobs - shift
+        logprobs[index] += noise
+        partial = replace(partial, logprobs=logprobs, cap=partial.cap - shift)
+        logits = logprobs[np.newaxis]
+    block = replace(row.block, logits=logits, partial=partial, targets=None, keys=None)
+    [support] = _of_block(block, chain, tau)
+    return bool(support.possible[index])

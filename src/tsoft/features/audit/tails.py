@@ -1,0 +1,218 @@
+"""What never came: whether the draws show that more was removed than was asked, and which cutoffs agree.
+
+A cutoff keeps the classes with a score up to its value: top-k the rank, top-p the cumulative probability of the classes
+before, min-p the gap to the most probable class. Let s be the highest score among the draws. If the classes of a set K
+are kept, the probability that no draw has a higher score than s is
+
+    P(K) = product over the draws of P(score <= s | K)
+
+so a set with a small P(K) is rejected: with no other cutoff, K are all classes that the asked samplers keep; and with a
+cutoff of a value, those of them that it keeps, too. The smallest P of the three scores counts three times (Bonferroni).
+The temperature is unknown, too, so each P is the largest one over an interval of temperatures (Berger & Boos 1994, "P
+values maximized over a confidence set for the nuisance parameter", JASA 89).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, inf
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.features.audit.asked import CUTOFFS, Asked
+from tsoft.features.audit.evidence import DrawnRow, Evidence
+from tsoft.features.audit.supports import Support, supports
+
+# The number of bisections of a value that agrees.
+_STEPS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class _KeptRow:
+    """The classes that the asked samplers keep of a row, the most probable first.
+
+    `cumulative` are the probabilities of the first 1, 2, ... classes, (m,), by which the draws are distributed among
+    these classes. `draws` are the places of the draws that are among them.
+    """
+
+    gaps: Array
+    cumulative: Array
+    draws: Array
+
+
+def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
+    kept = np.flatnonzero(support.certain & row.is_counted)
+    z = row.logits[kept]
+    order = (-z).argsort(kind="stable")
+    places = np.full(len(row.logits), -1)
+    places[kept[order]] = np.arange(len(kept))
+    draws = row.counted_draws
+    draws = places[draws[draws >= 0]]
+    gaps = z.max(initial=-inf) - z[order]
+    cumulative = _weights(gaps, tau).cumsum()
+    return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0])
+
+
+def _weights(gaps: Array, tau: float) -> Array:
+    with np.errstate(under="ignore"):
+        return np.exp(-gaps / tau) if tau > 0 else (gaps == 0).astype(np.float64)
+
+
+def _ranks(row: _KeptRow, tau: float) -> Array:
+    return np.arange(1.0, len(row.gaps) + 1)
+
+
+def _cumulative_before(row: _KeptRow, tau: float) -> Array:
+    cumulative = _weights(row.gaps, tau).cumsum()
+    return np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:] if len(cumulative) else cumulative
+
+
+def _negative_ratios(row: _KeptRow, tau: float) -> Array:
+    """Return min-p's score: the negative of the ratio to the highest probability, which ascends."""
+    return -_weights(row.gaps, tau)
+
+
+_SCORES: dict[str, Callable[[_KeptRow, float], Array]] = {
+    "top_k": _ranks,
+    "top_p": _cumulative_before,
+    "min_p": _negative_ratios,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """The scores of one cutoff at one temperature: those of the classes of each row, which ascend."""
+
+    rows: Sequence[_KeptRow]
+    scores: Sequence[Array]
+
+    @cached_property
+    def highest(self) -> float:
+        """The highest score among the draws, -inf without draws."""
+        pairs = zip(self.rows, self.scores, strict=True)
+        return max((float(scores[row.draws.max()]) for row, scores in pairs if len(row.draws)), default=-inf)
+
+    def kept(self, value: float) -> Array:
+        """Return the number of classes of each row with a score up to a value: (rows,)."""
+        return np.array([np.searchsorted(scores, value, "right") for scores in self.scores])
+
+
+@dataclass(frozen=True, eq=False)
+class _AtTau:
+    """The classes that the asked samplers keep at one temperature, with the scores of each cutoff."""
+
+    rows: Sequence[_KeptRow]
+    scores: dict[str, _Scores]
+
+    @cached_property
+    def _draws(self) -> Array:
+        return np.array([len(row.draws) for row in self.rows])
+
+    def _log_probability(self, kept: Array) -> float:
+        """Return ln P that all draws are among the first classes of their rows, whose numbers are `kept`."""
+        logs = [
+            len(row.draws) * np.log(row.cumulative[min(count, len(row.cumulative)) - 1])
+            for row, count in zip(self.rows, kept.tolist(), strict=True)
+            if len(row.draws)
+        ]
+        return float(sum(logs))
+
+    @cached_property
+    def _up_to_draws(self) -> list[Array]:
+        """For each cutoff, the number of classes of each row with a score up to the highest one of the draws."""
+        return [scores.kept(scores.highest) for scores in self.scores.values()]
+
+    def p_value(self, name: str | None, value: float = inf) -> float:
+        """Return the p-value of a cutoff, or of no other cutoff."""
+        everything = np.array([len(row.cumulative) for row in self.rows])
+        kept = everything if name is None else self.scores[name].kept(value)
+        whole = self._log_probability(kept)
+        logs = [self._log_probability(np.minimum(kept, shown)) - whole for shown in self._up_to_draws]
+        return min(1.0, len(logs) * exp(min(0.0, *logs)))
+
+    @property
+    def removable(self) -> float:
+        """The highest probability that a cutoff may remove without removing a draw: the mean over the draws."""
+        logs = [self._log_probability(shown) for shown in self._up_to_draws]
+        return 1.0 - exp(min(logs) / max(1, self._draws.sum()))
+
+
+@dataclass(frozen=True)
+class CutoffRange:
+    """The values of a cutoff that agree with the draws if there is no other one: from `low` to `high`.
+
+    One of them is the strictest value, which the draws show: `high` for min-p, and `low` for the others. The other one
+    is None if the draws also agree without a cutoff. Both are None if no value agrees.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.low is None and self.high is None:
+            return "no value"
+        if self.low is None:
+            return f"at most {self.high:.4g}"
+        if self.high is None:
+            return f"at least {self.low:.4g}"
+        return f"{self.low:.4g} to {self.high:.4g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Tails:
+    """The classes that the asked samplers keep, at several temperatures."""
+
+    evidence: Evidence
+    asked: Asked
+    taus: Sequence[float]
+
+    @cached_property
+    def _each(self) -> list[_AtTau]:
+        return [self._at(tau) for tau in self.taus]
+
+    def _at(self, tau: float) -> _AtTau:
+        rows = self.evidence.rows
+        kept = [
+            _kept_row(row, support, tau)
+            for row, support in zip(rows, supports(rows, self.asked.chain, tau), strict=True)
+        ]
+        taus = {name: tau if self.asked.is_tempered(name) else 1.0 for name in CUTOFFS}
+        return _AtTau(kept, {name: _Scores(kept, [_SCORES[name](row, taus[name]) for row in kept]) for name in CUTOFFS})
+
+    def p_value(self, name: str | None = None, value: float = inf) -> float:
+        """Return the p-value of a cutoff, or of no other cutoff."""
+        return max(each.p_value(name, value) for each in self._each)
+
+    @property
+    def removable(self) -> float:
+        """The highest probability that a cutoff may remove without removing a draw."""
+        return max(each.removable for each in self._each)
+
+    def range(self, name: str, level: float) -> CutoffRange:
+        """Return the range of a cutoff. `level` is the p-value below which a value is rejected."""
+        strictest = min(each.scores[name].highest for each in self._each)
+        if strictest == -inf:
+            return CutoffRange(name, None, None)
+        loosest: float | None = None
+        if self.p_value() < level:
+            if self.p_value(name, strictest) < level:
+                return CutoffRange(name, None, None)
+            ends = [scores[-1] for each in self._each for scores in each.scores[name].scores if len(scores)]
+            loosest = _last(
+                lambda value: self.p_value(name, value) >= level, strictest, float(max(ends)), whole=name == "top_k"
+            )
+        if name == "min_p":
+            return CutoffRange(name, None if loosest is None else -loosest, -strictest)
+        return CutoffRange(name, strictest, loosest)
+
+
+def _last(agrees: Callable[[float], bool], low: float, high: float, *, whole: bool) -> float:
+    """Return the highest value that agrees, by bisection, if that of `low` does."""
+    for _ in range(_STEPS):
+        if whole and high - low <= 1:
+            break
+        middle = float(int((low + high) / 2)) if whole else (low + high) / 2
+        low, high = (middle, high) if agrees(middle) else (low, middle)
+    return low
