@@ -35,8 +35,8 @@ class DrawnClasses:
 def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = TAUS) -> ConditionalDraws:
     """Return the draws from sets of classes that no sampler can have removed, given the draws before them.
 
-    taus: the temperatures at which top-p may compare cumulative probabilities; empty if nothing is known of one row from
-    the draws of others.
+    taus: the temperatures at which top-p may compare cumulative probabilities; empty if the draws of one row show
+    nothing about another.
 
     >>> draws = draws_from_kept_sets([DrawnClasses(np.array([0.0, 2.0, 1.0]), np.array([2, 1, 2, 0, 2]))])
     >>> draws.gaps, draws.sizes, draws.counts
@@ -93,7 +93,7 @@ class _Ranked:
         (taus, n)."""
         before = np.zeros_like(self.cumulative)
         before[:, 1:] = self.cumulative[:, :-1]
-        return before / self.cumulative[:, -1:]
+        return np.asarray(before / self.cumulative[:, -1:])
 
     @property
     def last(self) -> int:

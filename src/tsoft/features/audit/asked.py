@@ -36,7 +36,11 @@ class Asked:
     def unsupported(self) -> list[str]:
         """The names of the samplers that an audit cannot test: those that do more than to keep the most probable
         classes."""
-        changed = [step.sampler.name for step in self.chain.steps if step.sampler.is_temperature and any(step.values)]
+        changed = [
+            step.sampler.name
+            for step in self.chain.steps
+            if step.sampler.is_temperature and step.values and step.values[0]
+        ]
         names = (step.sampler for step in self.cutoffs)
         return changed + [each.name for each in names if not each.has_cutoff or each.name in _OTHERS]
 

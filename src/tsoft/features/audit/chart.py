@@ -1,0 +1,68 @@
+"""The findings of an audit and the counts of its rows as tables."""
+
+from collections.abc import Iterator
+
+from tsoft.charts.style import number_text, wrapped
+from tsoft.charts.table import text_tables
+from tsoft.charts.view import View
+from tsoft.features.audit.drawn_counts import DrawnCounts
+from tsoft.features.audit.findings import Finding, Report, Verdict
+
+_NAMES = {"temperature": "τ", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
+_ROUNDED = 3
+
+
+def draw_findings(report: Report, view: View) -> str:
+    """Return the table of the findings, their reasons, and the verdict on all together."""
+    rows = [["", "asked", "found", "verdict"]]
+    for finding in report.findings:
+        verdict = "–" if finding.verdict is Verdict.NOTED else str(finding.verdict)
+        rows.append([name_text(finding.name), finding.asked or "–", finding.found or "–", verdict])
+    table = text_tables(rows, view.screen)
+    reasons = "".join(wrapped(text, view.screen.width) for text in _reasons(report))
+    return f"{table}\n{reasons}" if reasons else table
+
+
+def name_text(name: str) -> str:
+    """Return the name of a finding as users write it.
+
+    >>> name_text("top_k"), name_text("other cutoffs")
+    ('top-k', 'other cutoffs')
+    """
+    return _NAMES.get(name, name.replace("_", "-"))
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    """Yield a sentence for each finding that needs one, and the verdict."""
+    for finding in report.findings:
+        if parts := [*_parts(finding)]:
+            yield f"{name_text(finding.name)}: {'; '.join(parts)}"
+    yield f"verdict: {report.verdict}"
+
+
+def _parts(finding: Finding) -> Iterator[str]:
+    if finding.verdict is Verdict.NOTED:
+        return
+    if finding.reason:
+        yield finding.reason
+    if finding.verdict is Verdict.CONTRADICTS and finding.p_value:
+        yield f"p = {number_text(finding.p_value, _ROUNDED)}"
+    if finding.draws_needed is not None:
+        yield f"about {finding.draws_needed:,} draws would decide"
+
+
+def draw_counts(counts: DrawnCounts, view: View) -> str:
+    """Return the table of a row's drawn and expected counts."""
+    selection = view.select(counts.order)
+    shown = zip(
+        selection.labels(counts.block.names),
+        selection.values(counts.drawn).tolist(),
+        selection.values(counts.expected).tolist(),
+        strict=True,
+    )
+    lines = [[f"row {counts.block.first_row}", "drawn", "expected"]]
+    lines += [[name, str(drawn), number_text(expected, _ROUNDED)] for name, drawn, expected in shown]
+    if counts.unlisted:
+        lines.append(["(unlisted)", str(counts.unlisted), "–"])
+    view.legend.add_lines("expected: the counts that the asked settings would give on average")
+    return text_tables(lines, view.screen, right=("drawn", "expected"))

@@ -1,0 +1,172 @@
+"""`tsoft audit`: whether draws have the temperature and the samplers that were asked."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.errors import UsageError, joined
+from tsoft.options.command import bundled, in_panel
+from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.output import DisplayOptions, FigureOptions, RecordOutputOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.temperatures import tau_option
+
+if TYPE_CHECKING:
+    from tsoft.features.audit.asked import Asked
+    from tsoft.features.audit.evidence import Evidence
+    from tsoft.options.plan import Plan
+
+_draws = in_panel("Draws")
+
+
+@dataclass(frozen=True)
+class AskedOptions:
+    tau: Annotated[list[str] | None, tau_option("unknown")] = None
+
+
+@dataclass(frozen=True)
+class DrawsOptions:
+    """What was drawn."""
+
+    draws: Annotated[
+        str | None,
+        _draws(
+            "--draws",
+            metavar="FILE",
+            help="File of draws: a label or #INDEX per line, a table with the columns row and index or label, JSON, or"
+            " indices in a .npy file; - is stdin.",
+        ),
+    ] = None
+    counts: Annotated[
+        bool, _draws("--counts", help="Each line of the draws has a class, a tab, and how often it was drawn.")
+    ] = False
+    chosen: Annotated[
+        bool, _draws("--chosen", help="For an API response: the tokens that the server drew are the draws.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class VerdictOptions:
+    """When a finding agrees, and when it contradicts."""
+
+    level: Annotated[
+        float,
+        typer.Option(
+            metavar="P",
+            help="Probability that a server that does what was asked is contradicted, over all tests together.",
+        ),
+    ] = 0.01
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="R", help="The temperature agrees if its 95 % interval is within this relative error of --tau."
+        ),
+    ] = 0.1
+
+
+@bundled
+def audit(
+    input: LogitsOptions,
+    bounds: BoundsOptions,
+    drawn: DrawsOptions,
+    asked: AskedOptions,
+    parameters: ParameterOptions,
+    samplers: SamplerOptions,
+    verdicts: VerdictOptions,
+    output: RecordOutputOptions,
+    display: DisplayOptions,
+    figure: FigureOptions,
+) -> None:
+    """Test whether a server does what it was asked.
+
+    Reads the logits and what was drawn from them. Estimates the temperature, and
+    finds which top-k, top-p and min-p agree with the draws. Says of each setting
+    whether it agrees with what was asked. The exit code is 0 if all agree, 3 if
+    one contradicts, and 4 if one is inconclusive.
+
+    Examples:
+      tsoft audit -i logits.npy --draws draws.txt --tau 0.7 --top-p 0.9
+      tsoft audit -i logits.csv --draws counts.txt --counts
+      tsoft audit -i response.json --chosen --tau 0.7 --like vllm --top-k 40
+    """
+    from tsoft.features.audit.audit import Audit
+    from tsoft.features.audit.drawn_counts import drawn_counts
+    from tsoft.features.audit.result import AuditResult
+    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.plan import make_plan
+
+    _check_level("--level", verdicts.level)
+    _check_level("--tolerance", verdicts.tolerance)
+    chosen = chosen_formats(output, display, figure)
+    plan = make_plan(samplers, parameters, asked.tau)
+    settings = _asked(plan, is_tau_typed=asked.tau is not None)
+    evidence = _evidence(input, bounds, drawn, plan)
+    _note_chain(plan, evidence)
+    audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
+    result = AuditResult(audit.report, list(drawn_counts(audit)), display.rows)
+    for file, format in chosen:
+        write(result, format, file, lambda: view(output, display), figure)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _check_level(option: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise UsageError(f"{option}: expected a number between 0 and 1, got {value:g}")
+
+
+def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
+    """Return the settings that were asked. Raise UsageError for those that an audit cannot test."""
+    from tsoft.features.audit.asked import Asked
+    from tsoft.options.temperatures import parsed_temperatures
+    from tsoft.sampling.chain import chain_of
+    from tsoft.sampling.sampler_table import SAMPLERS
+
+    if len(plan.chains) > 1:
+        raise UsageError("--like: an audit tests one engine; pass one")
+    taus = parsed_temperatures(plan.taus)
+    if len(taus) > 1:
+        raise UsageError(f"--tau: an audit tests one temperature, got {len(taus)}; pass one")
+    chain = plan.chains[0] or chain_of(None, None, [SAMPLERS["temperature"]], {})
+    if not chain.has_temperature:
+        raise UsageError("the samplers include no temperature; add temperature to --samplers")
+    is_known = is_tau_typed or plan.taus is not None
+    asked = Asked(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
+    if asked.unsupported:
+        names = joined(asked.unsupported)
+        raise UsageError(f"an audit cannot test {names}: it tests cutoffs that keep the most probable classes")
+    return asked
+
+
+def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":
+    from tsoft.features.audit.draws_file import read_draws
+    from tsoft.features.audit.inputs import chosen_evidence, drawn_evidence
+    from tsoft.options import logits
+
+    if drawn.draws is None:
+        if drawn.counts:
+            raise UsageError("--counts has no effect without --draws; add --draws FILE")
+        if not drawn.chosen:
+            raise UsageError("no draws; pass --draws FILE, or --chosen for the tokens of an API response")
+    elif drawn.chosen:
+        raise UsageError("--draws and --chosen are mutually exclusive; pass only one")
+    elif not drawn.draws:
+        raise UsageError("--draws needs a file name")
+    if drawn.draws == "-" and not input.logits and input.file in (None, "-"):
+        raise UsageError("--draws - and the logits both read stdin; pass the logits with -i FILE")
+    is_raw = input.applied_tau is not None
+    blocks = logits.blocks(input, plan.taus, bounds=bounds)
+    if drawn.draws is None:
+        return chosen_evidence(blocks, is_raw=is_raw)
+    draws = read_draws(drawn.draws, counts=drawn.counts)
+    return drawn_evidence(blocks, draws, drawn.draws, is_raw=is_raw)
+
+
+def _note_chain(plan: "Plan", evidence: "Evidence") -> None:
+    """Print the notes on the samplers for the first row."""
+    from tsoft.options.temperatures import parsed_temperatures
+
+    if plan.has_chain:
+        block = evidence.rows[0].block
+        plan.note(block, plan.chains_for(block), parsed_temperatures(plan.taus))

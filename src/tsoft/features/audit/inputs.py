@@ -1,0 +1,96 @@
+"""The evidence of files: rows of logits, or the tokens of a response, and the draws from them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, shortened
+from tsoft.features.audit.draws_file import NamedDraws
+from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
+from tsoft.input.class_lookup import ClassLookup
+from tsoft.notes import note
+
+# More draws than this would not fit in memory.
+MAX_DRAWS = 50_000_000
+
+
+def chosen_evidence(blocks: Iterable[Block], *, is_raw: bool) -> Evidence:
+    """Return the evidence of a response: each token's distribution, and the token that was drawn.
+
+    is_raw: whether the log-probabilities are known to be those at temperature 1.
+    """
+    rows, skipped = [], 0
+    for block in blocks:
+        if block.partial is None:
+            problem = f"{block.location}: --chosen needs an API response, which contains what was drawn"
+            raise InputError(f"{problem}; pass --draws FILE")
+        if block.partial.unknown[block.partial.index]:
+            skipped += 1
+            continue
+        rows.append(DrawnRow(block, np.array([block.partial.index]), has_chosen=True))
+    if skipped:
+        note(f"tsoft skips {skipped} token{'s' * (skipped != 1)} without a known probability")
+    if not rows:
+        raise InputError("the response has no token with a known probability")
+    return Evidence(tuple(rows), may_be_tempered=not is_raw)
+
+
+def drawn_evidence(blocks: Iterable[Block], draws: Sequence[NamedDraws], source: str, *, is_raw: bool) -> Evidence:
+    """Return the evidence of rows and of the draws in a file. Rows without draws are left out, with a note."""
+    rows = [block.part(r, r + 1) for block in blocks for r in range(len(block.logits))]
+    if (total := sum(each.count for each in draws)) > MAX_DRAWS:
+        raise InputError(f"{source}: {total} draws, and tsoft reads at most {MAX_DRAWS}; pass fewer")
+    by_row: dict[int, list[NamedDraws]] = defaultdict(list)
+    for i, each in enumerate(draws):
+        by_row[_row(each, i, len(draws), rows)].append(each)
+    drawn = [DrawnRow(row, _indices(row, by_row[r])) for r, row in enumerate(rows) if by_row[r]]
+    drawn = [row for row in drawn if len(row.draws)]
+    if missing := len(rows) - len(drawn):
+        note(f"{missing} of {len(rows)} rows ha{'s' if missing == 1 else 've'} no draws; tsoft ignores them")
+    if not drawn:
+        raise InputError(f"{source}: all counts are 0, so there are no draws")
+    return Evidence(tuple(drawn), may_be_tempered=not is_raw and any(row.partial is not None for row in rows))
+
+
+def _row(draws: NamedDraws, position: int, number: int, rows: Sequence[Block]) -> int:
+    """Return the index of the row of some draws. Without a row, all are of the only row, or each is of its own."""
+    if draws.row is None:
+        if len(rows) == 1:
+            return 0
+        if number == len(rows):
+            return position
+        problem = f"{number} draws without a row for {len(rows)} rows"
+        raise InputError(f"{draws.place}: {problem}; pass one draw per row, or a table with the columns row and index")
+    first = rows[0].first_row
+    if not 0 <= draws.row - first < len(rows):
+        raise InputError(f"{draws.place}: there is no row {draws.row}; the rows are 0 to {len(rows) - 1}")
+    return draws.row - first
+
+
+def _indices(row: Block, draws: Sequence[NamedDraws]) -> Array:
+    """Return the indices of a row's draws. Counts have no order, so they get a random one, which is always the same."""
+    lookup = ClassLookup(row.labels, row.logits.shape[1])
+    found: dict[str, int] = {}
+    for each in draws:
+        if each.name not in found:
+            found[each.name] = _index(row, lookup, each)
+    indices = np.repeat([found[each.name] for each in draws], [each.count for each in draws]).astype(np.int64)
+    has_counts = any(each.count != 1 for each in draws)
+    return np.random.default_rng(0).permutation(indices) if has_counts else indices
+
+
+def _index(row: Block, lookup: ClassLookup, draws: NamedDraws) -> int:
+    try:
+        index = lookup.index(draws.name)
+    except ValueError as error:
+        if row.partial is not None and draws.name not in (row.labels or ()):
+            # A server may draw a token that it does not list.
+            return UNLISTED
+        raise InputError(f"{draws.place}: {error}") from None
+    if draws.count and row.partial is None and np.isneginf(row.logits[0, index]):
+        name = shortened(row.names[index])
+        raise InputError(f"{draws.place}: class {name} of row {row.first_row} is masked, so it cannot be drawn")
+    return index

@@ -1,0 +1,81 @@
+"""The result of an audit: the findings, and the draws beside what was expected."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+    from tsoft.features.audit.drawn_counts import DrawnCounts
+    from tsoft.figures.canvas import Canvas
+
+EXIT_CODES = {Verdict.AGREES: 0, Verdict.NOTED: 0, Verdict.CONTRADICTS: 3, Verdict.INCONCLUSIVE: 4}
+# The only columns in tsv.
+_BARE = ("finding", "verdict", "low", "high")
+
+
+@dataclass(frozen=True, eq=False)
+class AuditResult(Result):
+    """The report of an audit, with the counts of some rows. A table shows `shown` rows."""
+
+    report: Report
+    counts: Sequence["DrawnCounts"]
+    shown: int = 3
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all findings agree, 3 if one contradicts, 4 if one is inconclusive and none contradicts."""
+        return EXIT_CODES[self.report.verdict]
+
+    def records(self) -> Iterator[Records]:
+        """Yield one record per finding."""
+        rows = [_fields(finding) for finding in self.report.findings]
+        yield Records(
+            [Column(name, [row[name] for row in rows], In.ALL if name in _BARE else In.CSV) for name in rows[0]]
+        )
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
+        """Yield one object, with the findings and the rows."""
+        tau = self.report.tau
+        yield [
+            {
+                "verdict": str(self.report.verdict),
+                "tau": tau and tau.tau,
+                "tau_low": tau and tau.low,
+                "tau_high": tau and tau.high,
+                "findings": [_fields(finding) for finding in self.report.findings],
+                "rows": [counts.fields for counts in self.counts],
+            }
+        ]
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.features.audit.chart import draw_counts, draw_findings
+
+        yield draw_findings(self.report, view)
+        for counts in self.counts[: self.shown]:
+            yield "\n" + draw_counts(counts, view)
+        if (more := len(self.counts) - self.shown) > 0:
+            yield f"\n… {more} more row{'s' * (more != 1)} (--rows N shows more)\n"
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.audit.figure import draw
+
+        draw(page, self.counts[: self.shown], view)
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    return {
+        "finding": finding.name,
+        "asked": finding.asked,
+        "found": finding.found,
+        "verdict": str(finding.verdict),
+        "low": finding.low,
+        "high": finding.high,
+        "p_value": finding.p_value,
+        "draws_needed": finding.draws_needed,
+        "reason": finding.reason,
+    }
