@@ -6,7 +6,7 @@ rank, one with at least its gap to the most probable class, and one with at leas
 before, since top-k compares ranks, min-p gaps, and top-p cumulative probabilities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -24,8 +24,8 @@ _LARGEST_SET, _ALL_CLASSES = 1024, 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class DrawnClasses:
-    """The `logits` of a row, (n,), with the indices of its `draws` in their order, (m,), -1 for a class of which the
-    logit is unknown. `unlisted` is the probability of all classes of which the logit is unknown."""
+    """The `logits` of a row, (n,), with the indices of its `draws`, (m,), -1 for a class of which the logit is unknown.
+    `unlisted` is the probability of all classes of which the logit is unknown."""
 
     logits: Array
     draws: Array
@@ -35,26 +35,48 @@ class DrawnClasses:
 def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = TAUS) -> ConditionalDraws:
     """Return the draws from sets of classes that no sampler can have removed, given the draws before them.
 
+    The draws of a row are independent, so they count in a random order, which is always the same.
+
     taus: the temperatures at which top-p may compare cumulative probabilities; empty if the draws of one row show
     nothing about another.
 
     >>> draws = draws_from_kept_sets([DrawnClasses(np.array([0.0, 2.0, 1.0]), np.array([2, 1, 2, 0, 2]))])
-    >>> draws.gaps, draws.sizes, draws.counts
-    (array([[0., 1., 2.]]), array([[0, 2, 1]]), array([[1, 2, 0]]))
+    >>> draws.gaps, draws.informative
+    (array([[0., 1., 2.]]), 3)
     """
+    kept = _Kept(np.asarray(taus, np.float64))
+
+    def sizes(row: _Ranked) -> Array:
+        size = np.maximum(row.shown_before, kept.size(row))
+        kept.add(row)
+        return size
+
+    return _conditional([_Ranked(row, kept.taus) for row in rows], sizes)
+
+
+def draws_from_all_classes(rows: Sequence[DrawnClasses]) -> ConditionalDraws:
+    """Return the draws if no sampler removes a class.
+
+    >>> draws = draws_from_all_classes([DrawnClasses(np.array([0.0, 2.0, 1.0]), np.array([2, 1]))])
+    >>> draws.sizes, draws.counts
+    (array([[0, 0, 2]]), array([[1, 1, 0]]))
+    """
+    ranked = [_Ranked(row, np.zeros(0)) for row in rows]
+    return _conditional(ranked, lambda row: np.full(len(row.places), len(row.gaps)))
+
+
+def _conditional(rows: "Sequence[_Ranked]", sizes_of: "Callable[[_Ranked], Array]") -> ConditionalDraws:
+    """Return the draws from sets of the most probable classes, whose sizes a function returns for each row."""
     width = min(_LARGEST_SET, max(16, _ALL_CLASSES // max(1, len(rows))))
-    width = min(width, max((len(row.logits) for row in rows), default=0))
+    width = min(width, max((len(row.gaps) for row in rows), default=0))
     gaps = np.full((len(rows), width), inf)
     sizes, counts = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
-    kept = _Kept(np.asarray(taus, np.float64))
     for r, row in enumerate(rows):
-        ranked = _Ranked(row, kept.taus)
-        size = np.maximum(ranked.shown_before, kept.size(ranked)).clip(max=width)
-        counted = (ranked.places < size) & ~ranked.is_unknown
-        gaps[r, : len(ranked.gaps)] = ranked.gaps[:width]
+        size = sizes_of(row).clip(max=width)
+        counted = (row.places < size) & ~row.is_unknown
+        gaps[r, : len(row.gaps)] = row.gaps[:width]
         sizes[r] = np.bincount(size[counted] - 1, minlength=width)
-        counts[r] = np.bincount(ranked.places[counted], minlength=width)
-        kept.add(ranked)
+        counts[r] = np.bincount(row.places[counted], minlength=width)
     used = int(np.flatnonzero(sizes.any(0)).max(initial=-1)) + 1
     return ConditionalDraws(gaps[:, :used], sizes[:, :used], counts[:, :used])
 
@@ -67,7 +89,8 @@ class _Ranked:
     """
 
     def __init__(self, row: DrawnClasses, taus: Array):
-        z, draws = row.logits, row.draws
+        # Draws may be sorted, which sets that depend on earlier draws would mistake for a trend.
+        z, draws = row.logits, np.random.default_rng(0).permutation(row.draws)
         self.is_unknown = draws < 0
         first = np.full(len(z), len(draws))
         np.minimum.at(first, draws[~self.is_unknown], np.flatnonzero(~self.is_unknown))

@@ -17,12 +17,13 @@ from math import ceil, inf, log
 import numpy as np
 
 from tsoft.core.draw_likelihood import ConditionalDraws, TauInterval, TauLikelihood
-from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_kept_sets
+from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, draws_from_kept_sets
+from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
-from tsoft.features.audit.evidence import Evidence
+from tsoft.features.audit.evidence import UNLISTED, Evidence
 from tsoft.features.audit.findings import Finding, Report, Verdict
 from tsoft.features.audit.fit import fit_test
-from tsoft.features.audit.supports import outside_draws, supports
+from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import Tails
 from tsoft.sampling.step import Step
 
@@ -35,7 +36,7 @@ NEGLIGIBLE = 0.05
 SHOWN_LEVEL = 0.95
 # The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
 # its best temperature.
-_POINTS, _FACTOR = 7, 30.0
+_POINTS, _FACTOR = 5, 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,14 @@ class Audit:
     @property
     def report(self) -> Report:
         """All findings: about the temperature, each cutoff, other cutoffs, and fit."""
-        return Report((self._temperature, *self._cutoffs, *self._unasked, self._fit), self.interval)
+        found = (self._temperature, *self._cutoffs, *self._unasked)
+        has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in found)
+        together = () if has_cause else tuple(self._together)
+        return Report((*found, *together, self._fit), self.interval)
+
+    @cached_property
+    def _supports(self) -> Supports:
+        return Supports(self.evidence)
 
     @property
     def _share(self) -> float:
@@ -72,8 +80,23 @@ class Audit:
         return TauLikelihood(self.draws)
 
     @cached_property
+    def _stated_likelihood(self) -> TauLikelihood:
+        """The likelihood if the server applies no other cutoffs than those that were asked."""
+        # At temperature 0, the top alone would be kept.
+        tau = self.asked.tau or 1.0
+        kept = self._supports.at(self.asked.chain, tau)
+        rows = [
+            DrawnClasses(np.where(support.certain, row.logits, -inf), _within(row.counted_draws, support.certain))
+            for row, support in zip(self.evidence.rows, kept, strict=True)
+        ]
+        return TauLikelihood(draws_from_all_classes(rows))
+
+    @cached_property
     def interval(self) -> TauInterval:
-        return self._likelihood.interval(SHOWN_LEVEL)
+        """The interval of the temperature. If each row always draws one class, only its upper end is known, and only if
+        no cutoff removes the other classes."""
+        likelihood = self._likelihood if self._likelihood.is_informative else self._stated_likelihood
+        return likelihood.interval(SHOWN_LEVEL)
 
     def row_interval(self, r: int) -> TauInterval:
         """Return the temperature of one row alone."""
@@ -82,6 +105,8 @@ class Audit:
     @cached_property
     def _taus(self) -> list[float]:
         """The temperatures that the draws do not contradict: the ends and some in between."""
+        if self.asked.tau == 0:
+            return [0.0]
         wide = self._likelihood.interval(1 - self._share)
         best = wide.tau if 0 < wide.tau < inf else 1.0
         low, high = max(wide.low, best / _FACTOR), min(wide.high, best * _FACTOR)
@@ -111,10 +136,12 @@ class Audit:
             is_near = low >= 1 / self.tolerance
             return (Verdict.AGREES if is_near else Verdict.INCONCLUSIVE), ""
         assert p_value is not None
+        if not self._likelihood.is_informative:
+            return Verdict.INCONCLUSIVE, "one class is drawn always, which a cutoff explains as well"
         if asked * (1 - self.tolerance) <= low and high <= asked * (1 + self.tolerance):
             return Verdict.AGREES, ""
         if p_value >= self._share:
-            return Verdict.INCONCLUSIVE, "" if self._likelihood.is_informative else "no draw carries information"
+            return Verdict.INCONCLUSIVE, ""
         if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._share:
             reason = "the draws agree with the log-probabilities as they are, which may be those after the temperature"
             return Verdict.INCONCLUSIVE, reason
@@ -127,7 +154,7 @@ class Audit:
             top = row.logits.max(initial=-inf)
             if any(draw < 0 or row.logits[draw] < top - self.evidence.noise for draw in row.draws.tolist()):
                 return Verdict.CONTRADICTS, "a draw is not the most probable class"
-        if self._likelihood.p_value(1.0) < self._share:
+        if self._stated_likelihood.p_value(1.0) < self._share:
             return Verdict.AGREES, ""
         return Verdict.INCONCLUSIVE, "the draws may also have a temperature of 1"
 
@@ -147,7 +174,7 @@ class Audit:
         yield from findings
         if any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
             return
-        outside = outside_draws(self.evidence, self.asked.chain, self._taus) if len(findings) > 1 else None
+        outside = outside_draws(self._supports, self.asked.chain, self._taus) if len(findings) > 1 else None
         if outside:
             names = ", ".join(map(str, self.asked.cutoffs))
             reason = f"{self._outside(outside.count, outside.example)}, but each sampler alone keeps them"
@@ -158,9 +185,9 @@ class Audit:
         found, low, high = "", None, None
         if name in CUTOFFS:
             others = Asked(self.asked.tau, self.asked.without(step))
-            values = Tails(self.evidence, others, self._taus).range(name, self._share)
+            values = Tails(self._supports, others, self._taus).range(name, self._share)
             found, low, high = str(values), values.low, values.high
-        outside = outside_draws(self.evidence, self.asked.alone(step), self._taus)
+        outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
         if outside:
             reason = self._outside(outside.count, outside.example)
             return Finding(name, value, found, Verdict.CONTRADICTS, 0.0, None, reason, low, high)
@@ -187,8 +214,8 @@ class Audit:
         """Return the logarithm of the highest probability that no draw is outside of a cutoff if it is not applied."""
         rows, best = self.evidence.rows, -inf
         for tau in self._taus:
-            without = supports(rows, self.asked.without(step), tau)
-            alone = supports(rows, self.asked.alone(step), tau)
+            without = self._supports.at(self.asked.without(step), tau)
+            alone = self._supports.at(self.asked.alone(step), tau)
             total = 0.0
             for row, wide, narrow in zip(rows, without, alone, strict=True):
                 z = np.where(wide.certain & row.is_counted, row.logits, -inf)
@@ -202,7 +229,7 @@ class Audit:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self.evidence, self.asked, self._taus)
+        return Tails(self._supports, self.asked, self._taus)
 
     @cached_property
     def _other_p_value(self) -> float:
@@ -222,10 +249,25 @@ class Audit:
             reason = "classes that should have been drawn never came"
             yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
             return
-        found = f"remove at most {100 * removable:.2g} %"
+        found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"
         verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
         needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
         yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
+
+    @property
+    def _together(self) -> Iterator[Finding]:
+        """Yield the finding that the settings contradict only together, since either a lower temperature or another
+        cutoff explains that some classes never came. Its test is a part of that of other cutoffs, which fails only if
+        this one does."""
+        asked = self.asked.tau
+        if asked is None or not self.asked.states_cutoffs or self.evidence.may_be_tempered:
+            return
+        p_value = Tails(self._supports, self.asked, [asked]).p_value()
+        if p_value < self._share:
+            reason = "the temperature is lower than that, or another cutoff removes classes"
+            yield Finding(
+                "together", f"τ {asked:g}, no other cutoffs", "not both", Verdict.CONTRADICTS, p_value, None, reason
+            )
 
     # Fit
 
@@ -239,6 +281,11 @@ class Audit:
             return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
         reason = "no temperature explains the counts: something else changes the probabilities"
         return Finding("fit", "softmax", found, Verdict.CONTRADICTS, test.p_value, reason=reason)
+
+
+def _within(draws: Array, kept: Array) -> Array:
+    """Return the draws of kept classes, UNLISTED for the others."""
+    return np.where((draws >= 0) & kept[draws], draws, UNLISTED) if len(kept) else draws
 
 
 def _tau_text(interval: TauInterval) -> str:

@@ -71,15 +71,13 @@ def _row(draws: NamedDraws, position: int, number: int, rows: Sequence[Block]) -
 
 
 def _indices(row: Block, draws: Sequence[NamedDraws]) -> Array:
-    """Return the indices of a row's draws. Counts have no order, so they get a random one, which is always the same."""
+    """Return the indices of a row's draws."""
     lookup = ClassLookup(row.labels, row.logits.shape[1])
     found: dict[str, int] = {}
     for each in draws:
         if each.name not in found:
             found[each.name] = _index(row, lookup, each)
-    indices = np.repeat([found[each.name] for each in draws], [each.count for each in draws]).astype(np.int64)
-    has_counts = any(each.count != 1 for each in draws)
-    return np.random.default_rng(0).permutation(indices) if has_counts else indices
+    return np.repeat([found[each.name] for each in draws], [each.count for each in draws]).astype(np.int64)
 
 
 def _index(row: Block, lookup: ClassLookup, draws: NamedDraws) -> int:

@@ -10,6 +10,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.sampling.apply_chains import PIECE_SIZE, compute_distributions
 from tsoft.sampling.chain import Chain
+from tsoft.sampling.step import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +23,28 @@ class Support:
     lists_all: bool
 
 
-def supports(rows: Sequence[DrawnRow], chain: Chain, tau: float) -> list[Support]:
-    """Return what a chain keeps of each row at a temperature."""
-    return [support for piece in _pieces(rows) for support in _of_block(piece, chain, tau)]
+class Supports:
+    """What chains keep of the rows of some evidence."""
+
+    def __init__(self, evidence: Evidence):
+        self.evidence = evidence
+        # A chain's samplers are the same objects throughout an audit.
+        self._known: dict[tuple[tuple[Step, ...], float], list[Support]] = {}
+
+    def at(self, chain: Chain, tau: float) -> list[Support]:
+        """Return what a chain keeps of each row at a temperature."""
+        key = chain.steps, tau
+        if key not in self._known:
+            rows = self.evidence.rows
+            if tau > 0 and all(step.sampler.is_temperature for step in chain.steps):
+                self._known[key] = [_everything(row) for row in rows]
+            else:
+                self._known[key] = [each for piece in _pieces(rows) for each in _of_block(piece, chain, tau)]
+        return self._known[key]
+
+
+def _everything(row: DrawnRow) -> Support:
+    return Support(row.logits > -np.inf, np.ones(len(row.logits), bool), lists_all=False)
 
 
 def _pieces(rows: Sequence[DrawnRow]) -> Iterator[Block]:
@@ -63,11 +83,11 @@ class OutsideDraws:
     example: tuple[int, int]
 
 
-def outside_draws(evidence: Evidence, chain: Chain, taus: Sequence[float]) -> OutsideDraws | None:
+def outside_draws(supports: Supports, chain: Chain, taus: Sequence[float]) -> OutsideDraws | None:
     """Return the draws of classes that a chain removes at each of the temperatures, also if their logits were higher by
     the noise; None if there is no such draw."""
-    rows = evidence.rows
-    kept = [supports(rows, chain, tau) for tau in taus]
+    rows, noise = supports.evidence.rows, supports.evidence.noise
+    kept = [supports.at(chain, tau) for tau in taus]
     count, example = 0, None
     for r, row in enumerate(rows):
         draws = row.draws
@@ -80,7 +100,7 @@ def outside_draws(evidence: Evidence, chain: Chain, taus: Sequence[float]) -> Ou
             continue
         # The least probable one is the farthest from the cutoff.
         worst = UNLISTED if UNLISTED in outside else int(outside[row.block.logits[0][outside].argmin()])
-        if worst == UNLISTED or not any(_is_kept_if_raised(row, worst, evidence.noise, chain, tau) for tau in taus):
+        if worst == UNLISTED or not any(_is_kept_if_raised(row, worst, noise, chain, tau) for tau in taus):
             count += len(outside)
             example = example or (r, worst)
     return OutsideDraws(count, example) if example else None

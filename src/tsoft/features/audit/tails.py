@@ -21,8 +21,8 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
-from tsoft.features.audit.evidence import DrawnRow, Evidence
-from tsoft.features.audit.supports import Support, supports
+from tsoft.features.audit.evidence import DrawnRow
+from tsoft.features.audit.supports import Support, Supports
 
 # The number of bisections of a value that agrees.
 _STEPS = 50
@@ -164,7 +164,7 @@ class CutoffRange:
 class Tails:
     """The classes that the asked samplers keep, at several temperatures."""
 
-    evidence: Evidence
+    supports: Supports
     asked: Asked
     taus: Sequence[float]
 
@@ -173,11 +173,8 @@ class Tails:
         return [self._at(tau) for tau in self.taus]
 
     def _at(self, tau: float) -> _AtTau:
-        rows = self.evidence.rows
-        kept = [
-            _kept_row(row, support, tau)
-            for row, support in zip(rows, supports(rows, self.asked.chain, tau), strict=True)
-        ]
+        pairs = zip(self.supports.evidence.rows, self.supports.at(self.asked.chain, tau), strict=True)
+        kept = [_kept_row(row, support, tau) for row, support in pairs]
         taus = {name: tau if self.asked.is_tempered(name) else 1.0 for name in CUTOFFS}
         return _AtTau(kept, {name: _Scores(kept, [_SCORES[name](row, taus[name]) for row in kept]) for name in CUTOFFS})
 
