@@ -55,7 +55,8 @@ class Audit:
         found = (self._temperature, *self._cutoffs, *self._unasked)
         has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in found)
         together = () if has_cause else tuple(self._together)
-        return Report((*found, *together, self._fit), self.interval)
+        findings = (*found, *together, self._fit)
+        return Report(findings, self.interval, self.evidence.draws, self.draws.informative)
 
     @cached_property
     def _supports(self) -> Supports:

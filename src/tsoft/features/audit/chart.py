@@ -37,6 +37,8 @@ def _reasons(report: Report) -> Iterator[str]:
     for finding in report.findings:
         if parts := [*_parts(finding)]:
             yield f"{name_text(finding.name)}: {'; '.join(parts)}"
+    if report.draws:
+        yield f"draws: {report.draws:,}, of which {report.informative:,} tell something about τ"
     yield f"verdict: {report.verdict}"
 
 

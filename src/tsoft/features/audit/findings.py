@@ -39,10 +39,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings of an audit, and the 95 % interval of the temperature, None if it was not estimated."""
+    """All findings of an audit, and the 95 % interval of the temperature, None if it was not estimated. `draws` is the
+    number of all draws, and `informative` of those that the estimate uses."""
 
     findings: tuple[Finding, ...]
     tau: TauInterval | None = None
+    draws: int = 0
+    informative: int = 0
 
     @property
     def verdict(self) -> Verdict:

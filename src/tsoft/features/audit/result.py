@@ -47,6 +47,8 @@ class AuditResult(Result):
                 "tau": tau and tau.tau,
                 "tau_low": tau and tau.low,
                 "tau_high": tau and tau.high,
+                "draws": self.report.draws,
+                "informative_draws": self.report.informative,
                 "findings": [_fields(finding) for finding in self.report.findings],
                 "rows": [counts.fields for counts in self.counts],
             }
