@@ -245,7 +245,8 @@ def _untempered(removal: Removal, fit: SlopeFit) -> tuple[LogprobsForm, str]:
     if removal.is_shifted is None:
         reason = f"differences are the same, and the numbers shift by up to {abs(removal.shift):.2g}"
         return LogprobsForm.UNKNOWN, f"{reason}, which noise or a cutoff may explain; use more tokens"
-    return LogprobsForm.RAW, f"the numbers are the same at both temperatures, up to {fit.residual:.2g}"
+    reason = f"the numbers are the same at both temperatures, up to {fit.residual:.2g}"
+    return LogprobsForm.RAW, f"{reason}; they do not show whether the temperature is applied"
 
 
 def _removed(removal: Removal) -> str:
@@ -296,7 +297,7 @@ def _missing(pair: LogprobPair, slope: float, margin: float) -> int:
     removed = pair.first[np.isfinite(pair.first) & np.isneginf(pair.second)]
     count = int((lowest(removed) > LOWEST_PREDICTED).sum())
     unlisted = pair.first_only[np.isfinite(pair.first_only)]
-    return count + int((lowest(unlisted) > pair.ceilings[1]).sum())
+    return count + int((lowest(unlisted) > max(pair.ceilings[1], LOWEST_PREDICTED)).sum())
 
 
 def _excess(pair: LogprobPair, slope: float) -> float:
@@ -307,7 +308,7 @@ def _excess(pair: LogprobPair, slope: float) -> float:
     listed = np.concatenate([pair.first, pair.first_only])
     log_sum = float(np.logaddexp.reduce(slope * listed[listed > -inf]))
     rest, ceiling = pair.unlisted[0], pair.ceilings[0]
-    if rest > 0.0 and ceiling < inf:
+    if rest > 0.0 and LOWEST_PREDICTED < ceiling < inf:
         full, part = divmod(rest, exp(ceiling))
         log_sum = log(exp(log_sum) + full * exp(slope * ceiling) + part**slope)
     return constant + log_sum

@@ -13,7 +13,7 @@ constant per position, then give the slope and, by Student's t, an interval.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from math import atan, cos, inf, pi, sin, sqrt
+from math import atan, cos, inf, nan, pi, sin, sqrt
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def fit_slope(
 
 
 def _fit(xs: Sequence[Array], ys: Sequence[Array], errors: tuple[float, float], noise: float) -> SlopeFit | None:
-    start = _median_slope(xs, ys)
+    start = median_slope(xs, ys)
     if not start > 0:
         return None
     deviations = np.concatenate([_deviations(x, y, start) for x, y in zip(xs, ys, strict=True)])
@@ -112,8 +112,12 @@ def _fit(xs: Sequence[Array], ys: Sequence[Array], errors: tuple[float, float], 
     )
 
 
-def _median_slope(xs: Sequence[Array], ys: Sequence[Array]) -> float:
-    """Return the weighted median of the slopes of all pairs of tokens of a position."""
+def median_slope(xs: Sequence[Array], ys: Sequence[Array]) -> float:
+    """Return the weighted median of the slopes of all pairs of tokens of a position; NaN without such a pair.
+
+    >>> median_slope([np.array([0.0, 1.0, 3.0])], [np.array([0.0, 0.5, 1.5])])
+    0.5
+    """
     slopes, weights = [], []
     for x, y in zip(xs, ys, strict=True):
         some = np.argsort(x)[np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_TOKENS)).round().astype(int))]
@@ -123,6 +127,8 @@ def _median_slope(xs: Sequence[Array], ys: Sequence[Array]) -> float:
         slopes.append((y[some][j] - y[some][i])[is_apart] / run[is_apart])
         weights.append(run[is_apart])
     slope, weight = np.concatenate(slopes), np.concatenate(weights)
+    if not len(slope):
+        return nan
     order = np.argsort(slope)
     sums = weight[order].cumsum()
     return float(slope[order][np.searchsorted(sums, sums[-1] / 2)])
