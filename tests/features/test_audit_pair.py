@@ -185,10 +185,13 @@ def test_positions_after_different_tokens_are_left_out(tmp_path: Path, capfd: py
         (2, " w2", " w7"),
     ]
     for each, a, b in zip(found, tempered(0.5), tempered(1.0), strict=False):
-        change = b - a
+        change: Array = b - a
+        drawn = [WORDS.index(each[name]) for name in ("drawn_a", "drawn_b")]
+        common = {*listed(a, 8), drawn[0]} & {*listed(b, 8), drawn[1]}
+        assert each["token"] == WORDS[max(common, key=lambda i: abs(change[i]))]
         assert each["difference"] == pytest.approx(change[WORDS.index(each["token"])], abs=1e-4)
         assert each["slope"] == pytest.approx(0.5, abs=1e-3)
-        assert each["common"] + each["only_a"] in (8, 9)
+        assert each["common"] == len(common)
 
 
 def test_tokens_with_the_same_text_are_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +205,7 @@ def test_tokens_with_the_same_text_are_left_out(tmp_path: Path, capfd: pytest.Ca
         (tmp_path / name).write_text(json.dumps(answer))
     result = audit_pair(blocks(tmp_path / "a"), blocks(tmp_path / "b"), (0.5, 1.0))
     assert result.finding.found == "tempered"
+    assert not any(" twice" in position.labels for position in result.positions)
     assert "row 0: several tokens have the text ' twice'; tsoft leaves such tokens out" in capfd.readouterr().err
 
 
@@ -267,6 +271,7 @@ def test_a_table_shows_the_first_positions_and_untrusted_texts_as_text(tmp_path:
         (tmp_path / name).write_text(json.dumps(answer))
     result = audit_pair(blocks(tmp_path / "a"), blocks(tmp_path / "b"), (0.5, 1.0), shown=2)
     text = "".join(result.render(View(Screen(120, color=False))))
+    assert sum(line.lstrip()[:1].isdigit() for line in text.split("logprobs")[0].splitlines()) == 2
     assert "… 3 more positions (--rows N shows more)" in text
     assert "'[red]\\x1b[31m\\n'" in text
     assert "\x1b" not in text
