@@ -161,16 +161,36 @@ def test_temperature_zero_may_be_computed_at_one(
     assert (kind.form, kind.contradicts) == (form, False)
 
 
+@pytest.mark.parametrize(("applied", "tempered"), [((0.6, 1.0), "A"), ((1.0, 1.5), "B")])
+def test_one_tempered_response_does_not_contradict(applied: tuple[float, float], tempered: str) -> None:
+    """The other one may be from a server with raw log-probabilities."""
+    pairs = [listed(log_softmax(z / applied[0]), log_softmax(z / applied[1]), 8) for z in rows(14)]
+    kind = logprobs_kind(pairs, (0.6, 1.5))
+    assert (kind.form, kind.contradicts) == (UNKNOWN, False)
+    assert f"it fits tempered numbers in {tempered} and raw ones in" in kind.reason
+
+
+def test_listed_tokens_with_all_of_the_probability_may_be_the_rest_of_a_cutoff() -> None:
+    """The same top-k before the temperature leaves no other trace."""
+    kept = [np.where(z >= np.sort(z)[-6], z, -INF) for z in rows(15)]
+    pairs = [listed(log_softmax(z / 0.9), log_softmax(z / 1.2), 10, decimals=6) for z in kept]
+    kind = logprobs_kind(pairs, (0.9, 1.2))
+    assert kind.form == TEMPERED
+    assert "have all of the probability in A and B, so a sampler may have removed others" in kind.reason
+    full = [listed(log_softmax(z / 0.9), log_softmax(z / 1.2), 10, decimals=6) for z in rows(15)]
+    assert "all of the probability" not in logprobs_kind(full, (0.9, 1.2)).reason
+
+
 def test_too_little_is_unknown() -> None:
     z = rows(9)[0]
     one = LogprobPair(log_softmax(z)[:1], log_softmax(z)[:1])
-    greedy = LogprobPair(np.array([0.0, -INF]), np.array([-0.5, -1.5]))
+    greedy = LogprobPair(np.array([0.0]), np.array([-0.5]), second_only=np.array([-1.5]))
     few = listed(log_softmax(z), log_softmax(z / 2), 4, decimals=2)
     equal = LogprobPair(np.array([-1.0, -1.0]), np.array([-2.0, -2.0]))
     expected = {
         "no position in common": ([], (0.5, 1.0)),
         "request more alternatives": ([one], (0.5, 1.0)),
-        "a temperature and a cutoff explain alike": ([greedy], (0.0, 1.0)),
+        "a temperature near 0 and a cutoff explain alike": ([greedy], (0.0, 1.0)),
         "only known to be between": ([few], (0.5, 1.0)),
         "use finite temperatures": ([listed(log_softmax(z), log_softmax(z), 9)], (1.0, INF)),
         "do not determine a slope": ([equal] * 5, (0.5, 1.0)),

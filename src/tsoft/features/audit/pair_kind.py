@@ -9,7 +9,7 @@ with the classes that the other response does not list (see `core.partial_distri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import exp, inf, log
 
@@ -30,6 +30,8 @@ SLOPE_ERROR = 0.02
 MAX_RATIO = 1.2
 # At most this share of the numbers may deviate by more than the noise.
 MAX_OUTLIERS = 0.1
+# A higher log-probability is that of a token with all of the probability, up to float32.
+CERTAIN = -1e-5
 # A class with a lower predicted log-probability may have been rounded to 0.
 LOWEST_PREDICTED = -9.0
 # With an error of the slope, the numbers shift by at most this many times as much, because the derivative of log Z is
@@ -85,6 +87,20 @@ class LogprobPair:
     def is_usable(self) -> bool:
         """Whether both responses have a probability for two tokens, so that there is a difference."""
         return int(self.is_finite.sum()) >= 2
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether one response has a single token with a probability above 0, which has all of it."""
+        sides = np.append(self.first, self.first_only), np.append(self.second, self.second_only)
+        return any(np.isfinite(side).sum() == 1 and side.max() > CERTAIN for side in sides)
+
+    @property
+    def are_complete(self) -> tuple[bool, bool]:
+        """Whether the listed tokens have all of the probability in A and in B, although none of them is improbable."""
+        sides = (self.first, self.first_only), (self.second, self.second_only)
+        lowest = [min(part[part > -inf].min(initial=0.0) for part in parts) for parts in sides]
+        first, second = (ceiling < LOWEST_PREDICTED < low for ceiling, low in zip(self.ceilings, lowest, strict=True))
+        return bool(first), bool(second)
 
     @property
     def swapped(self) -> "LogprobPair":
@@ -167,7 +183,18 @@ def logprobs_kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], noise
     if fit.high > MAX_RATIO * fit.low:
         reason = f"the slope is only known to be between {fit.low:.3g} and {fit.high:.3g}; request more alternatives"
         return LogprobsKind(LogprobsForm.UNKNOWN, f"{reason} or tokens", expected, fit=fit)
-    return _kind(usable, taus, fit, noise)
+    kind = _kind(usable, taus, fit, noise)
+    return kind if kind.form == LogprobsForm.TRUNCATED else replace(kind, reason=kind.reason + _completeness(usable))
+
+
+def _completeness(pairs: Sequence[LogprobPair]) -> str:
+    """Return what hints at a sampler that removed the same tokens from both responses, or from one without a trace in
+    the other."""
+    complete = zip(*(pair.are_complete for pair in pairs), strict=True)
+    names = [name for name, are_complete in zip("AB", complete, strict=True) if all(are_complete)]
+    if not names:
+        return ""
+    return f"; the listed tokens have all of the probability in {joined(names)}, so a sampler may have removed others"
 
 
 _UNDETERMINED = "the numbers do not determine a slope; both responses must list more common tokens"
@@ -184,8 +211,8 @@ def _problem(pairs: Sequence[LogprobPair], usable: Sequence[LogprobPair], taus: 
     """Return why the pairs show nothing, None if they may show something."""
     if not pairs:
         return "the responses have no position in common"
-    if not usable and 0.0 in taus and any(len(pair.first) > 1 for pair in pairs):
-        return "only one token has a probability at τ = 0, which a temperature and a cutoff explain alike"
+    if not usable and all(pair.is_certain for pair in pairs):
+        return "one token has all of the probability, which a temperature near 0 and a cutoff explain alike"
     if not usable:
         return "no position has two tokens that both responses list; request more alternatives"
     if inf in taus:
@@ -208,10 +235,11 @@ def _kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], fit: SlopeFit
         form, reason = _untempered(removal, fit)
         return LogprobsKind(form, reason, expected, None if form == LogprobsForm.UNKNOWN else False, fit, removal)
     slope = f"differences have the slope {fit.slope:.4g}"
+    other = _one_sided(fit, taus)
     if is_tempered:
         reason = f"{slope}, and the temperatures give {expected:.4g}"
-    elif 0.0 in taus or fit.explained < MIN_EXPLAINED_OTHER:
-        reason = f"{slope}, which is neither 1 nor {expected:.4g}"
+    elif 0.0 in taus or fit.explained < MIN_EXPLAINED_OTHER or other:
+        reason = f"{slope}, which is neither 1 nor {expected:.4g}{other}"
         return LogprobsKind(LogprobsForm.UNKNOWN, reason, expected, None, fit, removal)
     else:
         swapped = "; it fits the temperatures in the other order" * _agrees(fit, 1 / expected)
@@ -220,6 +248,14 @@ def _kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], fit: SlopeFit
         reason = f"{reason}; {_removed(removal)}"
         return LogprobsKind(LogprobsForm.TRUNCATED, reason, expected, True, fit, removal)
     return LogprobsKind(LogprobsForm.TEMPERED, reason, expected, True, fit, removal)
+
+
+def _one_sided(fit: SlopeFit, taus: tuple[float, float]) -> str:
+    """Return which response alone seems to be tempered; an empty text if none does."""
+    for name, other, slope in (("A", "B", taus[0]), ("B", "A", 1 / taus[1] if taus[1] else inf)):
+        if _agrees(fit, slope):
+            return f"; it fits tempered numbers in {name} and raw ones in {other}"
+    return ""
 
 
 def _undecided(taus: tuple[float, float], fit: SlopeFit, removal: Removal) -> LogprobsKind:
@@ -245,7 +281,8 @@ def _untempered(removal: Removal, fit: SlopeFit) -> tuple[LogprobsForm, str]:
     if removal.is_shifted is None:
         reason = f"differences are the same, and the numbers shift by up to {abs(removal.shift):.2g}"
         return LogprobsForm.UNKNOWN, f"{reason}, which noise or a cutoff may explain; use more tokens"
-    reason = f"the numbers are the same at both temperatures, up to {fit.residual:.2g}"
+    extent = f", up to {fit.residual:.2g}" if fit.residual else ""
+    reason = f"the numbers are the same at both temperatures{extent}"
     return LogprobsForm.RAW, f"{reason}; they do not show whether the temperature is applied"
 
 
