@@ -2,6 +2,7 @@
 samplers, of which no claim may be false."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,6 +122,26 @@ def test_a_cutoff_below_the_listed_tokens_shows_as_a_shift() -> None:
     assert (kind.form, kind.is_tempered, sum(kind.removal.classes)) == (TRUNCATED, False, 0)
     shift = max(-math.log(np.exp(logprobs).sum()) for logprobs in kept)
     assert kind.removal.shift == pytest.approx(shift, abs=1e-5)
+
+
+def test_noise_that_would_hide_a_cutoff_is_named() -> None:
+    """Three standard deviations of the differences, which are those of one response times the square root of 2."""
+    noise = np.random.default_rng(17).normal(size=(2, 30, 300)) * 0.01
+    pairs = [
+        listed(log_softmax(z + one), log_softmax(z + other), 20)
+        for z, one, other in zip(rows(16, positions=30), *noise, strict=True)
+    ]
+    kind = logprobs_kind(pairs, (0.5, 1.0))
+    assert kind.form == RAW
+    found = re.search(r"which would hide a cutoff of less than ([\d.]+) %", kind.reason)
+    assert found
+    assert float(found[1]) == pytest.approx(3 * math.sqrt(2), rel=0.1)
+    # Half of the positions lose a tenth of the probability to a cutoff.
+    cut = [
+        listed(log_softmax(z + one), renormalized(top_p(log_softmax(z + other), 0.9 if i % 2 else 1.0)), 5)
+        for i, (z, one, other) in enumerate(zip(rows(16, positions=30), *noise, strict=True))
+    ]
+    assert logprobs_kind(cut, (0.5, 1.0)).form in (TRUNCATED, UNKNOWN)
 
 
 def test_a_probability_of_zero_is_a_removed_token() -> None:

@@ -11,7 +11,7 @@ with the classes that the other response does not list (see `core.partial_distri
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from math import exp, inf, log
+from math import exp, expm1, inf, log, sqrt
 
 import numpy as np
 
@@ -30,6 +30,8 @@ SLOPE_ERROR = 0.02
 MAX_RATIO = 1.2
 # At most this share of the numbers may deviate by more than the noise.
 MAX_OUTLIERS = 0.1
+# A smaller removed probability is not worth a remark.
+SMALLEST_CUTOFF = 1e-3
 # A higher log-probability is that of a token with all of the probability, up to float32.
 CERTAIN = -1e-5
 # A class with a lower predicted log-probability may have been rounded to 0.
@@ -37,8 +39,9 @@ LOWEST_PREDICTED = -9.0
 # With an error of the slope, the numbers shift by at most this many times as much, because the derivative of log Z is
 # an entropy, and that is at most the logarithm of the number of classes.
 SHIFT_PER_SLOPE = 12.0
-# A shift of up to this number of standard deviations of the residuals is noise.
-SMALL_SHIFT = 3.0
+# A shift of up to this number of standard deviations of the residuals, or a mean shift of up to this number of its
+# standard errors, is noise.
+SMALL_SHIFT, SMALL_MEAN = 3.0, 4.0
 
 
 class LogprobsForm(StrEnum):
@@ -283,6 +286,9 @@ def _untempered(removal: Removal, fit: SlopeFit) -> tuple[LogprobsForm, str]:
         return LogprobsForm.UNKNOWN, f"{reason}, which noise or a cutoff may explain; use more tokens"
     extent = f", up to {fit.residual:.2g}" if fit.residual else ""
     reason = f"the numbers are the same at both temperatures{extent}"
+    hidden = -expm1(-SMALL_SHIFT * fit.scatter)
+    if hidden >= SMALLEST_CUTOFF:
+        reason += f", which would hide a cutoff of less than {100 * hidden:.2g} %"
     return LogprobsForm.RAW, f"{reason}; they do not show whether the temperature is applied"
 
 
@@ -318,7 +324,10 @@ def _removal(pairs: Sequence[LogprobPair], fit: SlopeFit, slope: float, noise: f
     if abs(shift) > fit.margin + SHIFT_PER_SLOPE * reach:
         return Removal(missing, shift, is_shifted=True)
     rounding = max(pair.errors[0] + pair.errors[1] for pair in pairs)
-    return Removal(missing, shift, is_shifted=False if abs(shift) <= SMALL_SHIFT * fit.scatter + rounding else None)
+    # Noise has either sign, and a cutoff in one response has the same sign at all positions.
+    is_small = abs(shift) <= SMALL_SHIFT * fit.scatter + rounding
+    is_centered = abs(shifts.mean()) <= SMALL_MEAN * fit.scatter / sqrt(len(shifts)) + rounding
+    return Removal(missing, shift, is_shifted=False if is_small and is_centered else None)
 
 
 def _missing(pair: LogprobPair, slope: float, margin: float) -> int:

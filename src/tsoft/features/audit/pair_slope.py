@@ -21,6 +21,9 @@ from tsoft.core.softmax import Array
 
 # The level of every statement about a slope.
 LEVEL = 1e-6
+# The largest of many normally distributed residuals is hardly above this many standard deviations. With few numbers,
+# for which the quantile is larger, none is above the noise.
+LARGEST = 6.0
 # The weighted median uses at most this many tokens of a position.
 MAX_TOKENS = 32
 # Above this number of degrees of freedom, the quantile is that of this number, which is slightly larger.
@@ -103,7 +106,7 @@ def _fit(xs: Sequence[Array], ys: Sequence[Array], errors: tuple[float, float], 
         max(0.0, slope - reach),
         slope + reach,
         scatter,
-        min(quantile * scatter, noise) + rounding,
+        min(quantile * scatter, max(noise, LARGEST * scatter)) + rounding,
         float(np.abs(deviations).max()),
         1.0 - float(residuals @ residuals) / max(float(y @ y), 1e-300),
         len(deviations),
