@@ -9,6 +9,7 @@ from tsoft.core.block import Block
 from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.pair_kind import NOISE, LogprobsForm, LogprobsKind, logprobs_kind
 from tsoft.features.audit.pair_positions import PairPosition, pair_positions
+from tsoft.features.audit.result import EXIT_CODES
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
 
-_EXIT_CODES = {Verdict.AGREES: 0, Verdict.NOTED: 0, Verdict.CONTRADICTS: 3, Verdict.INCONCLUSIVE: 4}
 # The only columns in tsv.
 _BARE = ("logprobs", "verdict", "slope", "expected_slope")
 
@@ -49,7 +49,7 @@ class PairResult(Result):
     @property
     def exit_code(self) -> int:
         """0 if the kind is known, 3 if the numbers contradict the temperatures, 4 if the kind is unknown."""
-        return _EXIT_CODES[self.verdict]
+        return EXIT_CODES[self.verdict]
 
     @property
     def by_position(self) -> "PositionsResult":
