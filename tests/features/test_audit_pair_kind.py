@@ -214,6 +214,7 @@ def test_too_little_is_unknown() -> None:
         "request more alternatives": ([one], (0.5, 1.0)),
         "a temperature near 0 and a cutoff explain alike": ([greedy], (0.0, 1.0)),
         "only known to be between": ([few], (0.5, 1.0)),
+        "the temperatures differ too much": ([listed(log_softmax(z), log_softmax(z), 9)], (1e-300, 1.0)),
         "use finite temperatures": ([listed(log_softmax(z), log_softmax(z), 9)], (1.0, INF)),
         "do not determine a slope": ([equal] * 5, (0.5, 1.0)),
         "use temperatures that differ more": ([listed(log_softmax(z), log_softmax(z), 20)], (1.0, 1.01)),

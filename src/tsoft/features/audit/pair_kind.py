@@ -32,6 +32,8 @@ MAX_RATIO = 1.2
 MAX_OUTLIERS = 0.1
 # A smaller removed probability is not worth a remark.
 SMALLEST_CUTOFF = 1e-3
+# The lowest slope that numbers can show.
+FLATTEST = 1e-6
 # A higher log-probability is that of a token with all of the probability, up to float32.
 CERTAIN = -1e-5
 # A class with a lower predicted log-probability may have been rounded to 0.
@@ -207,7 +209,7 @@ def _expected_slope(taus: tuple[float, float]) -> float:
     """Return the slope of tempered log-probabilities. At temperature 0, servers draw the most probable token, and
     their log-probabilities are those at temperature 1."""
     first, second = (float(tau) if tau > 0 else 1.0 for tau in taus)
-    return first / second
+    return 1.0 if first == second else first / second
 
 
 def _problem(pairs: Sequence[LogprobPair], usable: Sequence[LogprobPair], taus: tuple[float, float]) -> str | None:
@@ -220,6 +222,8 @@ def _problem(pairs: Sequence[LogprobPair], usable: Sequence[LogprobPair], taus: 
         return "no position has two tokens that both responses list; request more alternatives"
     if inf in taus:
         return "at τ = ∞ all tokens are equally probable; use finite temperatures"
+    if not FLATTEST < _expected_slope(taus) < 1 / FLATTEST:
+        return "the temperatures differ too much; use more similar ones"
     return None
 
 
@@ -332,6 +336,10 @@ def _removal(pairs: Sequence[LogprobPair], fit: SlopeFit, slope: float, noise: f
 
 def _missing(pair: LogprobPair, slope: float, margin: float) -> int:
     """Return the number of tokens with a probability in A that have none in B although they should."""
+    removed = pair.first[np.isfinite(pair.first) & np.isneginf(pair.second)]
+    unlisted = pair.first_only[np.isfinite(pair.first_only)]
+    if not len(removed) and not len(unlisted):
+        return 0
     first, second = pair.finite
     center, constant = float(np.median(first)), float(np.median(second - slope * first))
 
@@ -340,9 +348,7 @@ def _missing(pair: LogprobPair, slope: float, margin: float) -> int:
         error = margin + SLOPE_ERROR * slope * np.abs(numbers - center)
         return np.asarray(constant + slope * numbers - error)
 
-    removed = pair.first[np.isfinite(pair.first) & np.isneginf(pair.second)]
     count = int((lowest(removed) > LOWEST_PREDICTED).sum())
-    unlisted = pair.first_only[np.isfinite(pair.first_only)]
     return count + int((lowest(unlisted) > max(pair.ceilings[1], LOWEST_PREDICTED)).sum())
 
 
