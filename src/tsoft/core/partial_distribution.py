@@ -196,6 +196,20 @@ class PartialDistribution:
         log_sum = np.logaddexp.reduce(known)
         return replace(self, logprobs=self.logprobs - log_sum, cap=self.cap - log_sum, classes=len(known))
 
+    def listing(self, kept: Array) -> "PartialDistribution":
+        """Return the same distribution with only the alternatives at some indices listed; the others count as unlisted.
+        If the drawn one is not among them, the index is -1.
+
+        >>> partial = PartialDistribution(np.log([0.5, 0.3, 0.1]), 2, np.log(0.1)).listing(np.array([0, 2]))
+        >>> np.exp(partial.logprobs).round(3), partial.index, float(np.exp(partial.cap).round(3))
+        (array([0.5, 0.1]), 1, 0.3)
+        """
+        removed = np.delete(self.logprobs, kept)
+        cap = max([self.cap, *removed[~np.isnan(removed)].tolist()])
+        places = np.flatnonzero(kept == self.index)
+        index = int(places[0]) if len(places) else -1
+        return replace(self, logprobs=self.logprobs[kept], index=index, cap=cap)
+
     @cached_property
     def _known_logprobs(self) -> Array:
         return self.logprobs[~self.unknown]

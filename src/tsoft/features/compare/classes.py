@@ -165,17 +165,11 @@ def _listed(labels: Counter[str]) -> str:
 
 
 def _listing(block: Block, kept: Array) -> Block:
-    """Return a block of a response that lists only some of its tokens. If the drawn one is not among them, its index
-    is -1."""
-    partial, labels = block.partial, block.labels
-    assert partial
-    assert labels
-    removed = np.delete(partial.logprobs, kept)
-    cap = max([partial.cap, *removed[~np.isnan(removed)].tolist()])
-    places = np.flatnonzero(kept == partial.index)
-    index = int(places[0]) if len(places) else -1
-    part = replace(partial, logprobs=partial.logprobs[kept], index=index, cap=cap)
-    return replace(block, logits=block.logits[:, kept], labels=tuple(labels[i] for i in kept), partial=part)
+    """Return a block of a response that lists only some of its tokens."""
+    assert block.partial
+    assert block.labels
+    labels = tuple(block.labels[i] for i in kept)
+    return replace(block, logits=block.logits[:, kept], labels=labels, partial=block.partial.listing(kept))
 
 
 def _of_classes(block: Block, classes: int | None, name: str) -> Block:

@@ -1,17 +1,20 @@
 """The rows of the two inputs in pairs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.errors import InputError, joined, shortened
+from tsoft.errors import InputError, shortened
 from tsoft.features.compare.classes import NAMES, ClassMatcher, Pair
 from tsoft.input.class_lookup import IGNORED
 from tsoft.notes import note
 from tsoft.options.paired_rows import kept_runs, paired_rows
+from tsoft.options.paired_texts import paired_texts
+
+_ALL_POSITIONS = "pass --all-positions to compare these, too"
 
 
 def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_positions: bool) -> Iterator[Pair]:
@@ -23,7 +26,7 @@ def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_p
     a, b = next(first), next(second)
     first, second = chain([a], first), chain([b], second)
     if a.partial is not None and b.partial is not None:
-        rows = paired_texts(first, second, all_positions=all_positions)
+        rows = paired_texts(first, second, NAMES, all_positions=all_positions, fix=_ALL_POSITIONS)
     else:
         rows = paired_rows(first, second, source, NAMES)
     matcher = ClassMatcher()
@@ -80,57 +83,3 @@ def _with_targets(block: Block, other: Block) -> Block:
         labels = other.labels
         targets = np.array([places.get(labels[i], i) if i >= 0 else i for i in targets.tolist()], np.int64)
     return replace(block, targets=targets)
-
-
-# Responses
-
-
-def paired_texts(
-    first: Iterable[Block], second: Iterable[Block], *, all_positions: bool
-) -> Iterator[tuple[Block, Block]]:
-    """Yield the tokens of two responses in pairs, text by text, up to the position at which the texts differ: after
-    different texts, the distributions are not comparable. Print a note on the positions that are left out.
-
-    Raise InputError if the numbers of texts differ.
-    """
-    texts = [_texts(blocks) for blocks in (first, second)]
-    if len(texts[0]) != len(texts[1]):
-        counts = joined([f"{name} has {len(some)}" for name, some in zip(NAMES, texts, strict=True)])
-        raise InputError(f"the numbers of texts differ: {counts}; both need the same texts")
-    for one, other in zip(*texts, strict=True):
-        count = min(len(one), len(other))
-        same = next((i for i in range(count) if _drawn(one[i]) != _drawn(other[i])), count)
-        compared = count if all_positions else min(same + 1, count)
-        _note_difference(one, other, same, compared)
-        yield from zip(one[:compared], other[:compared], strict=True)
-
-
-def _texts(blocks: Iterable[Block]) -> list[list[Block]]:
-    """Return the tokens of each text, in the order in which the texts begin."""
-    texts: dict[int, list[Block]] = {}
-    for block in blocks:
-        assert block.partial
-        texts.setdefault(block.partial.text, []).append(block)
-    return list(texts.values())
-
-
-def _drawn(block: Block) -> str:
-    assert block.partial
-    assert block.labels
-    return block.labels[block.partial.index]
-
-
-def _note_difference(first: Sequence[Block], second: Sequence[Block], same: int, compared: int) -> None:
-    """Print a note if not all tokens of a text are compared, or if they follow different texts."""
-    if same + 1 < min(len(first), len(second)):
-        row, tokens = first[same].first_row, joined([repr(shortened(_drawn(text[same]))) for text in (first, second)])
-        drawn = f"row {row}: the texts differ after {same} token{'s' * (same != 1)}: A and B drew {tokens}"
-        if compared == same + 1:
-            rest = max(len(first), len(second)) - compared
-            note(f"{drawn}; tsoft leaves out the {rest} tokens after them; pass --all-positions to compare these, too")
-        else:
-            note(f"{drawn}; the distributions after them depend on different texts")
-    elif len(first) != len(second) and compared == min(len(first), len(second)):
-        counts = joined([f"{name} has {len(text)}" for name, text in zip(NAMES, (first, second), strict=True)])
-        lengths = f"the texts differ in length: {counts} tokens"
-        note(f"row {first[0].first_row}: {lengths}; tsoft compares the first {compared}")
