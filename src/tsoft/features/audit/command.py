@@ -7,17 +7,55 @@ import typer
 
 from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import BoundsOptions, LogitsOptions
-from tsoft.options.output import DisplayOptions, FigureOptions, RecordOutputOptions
+from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
+from tsoft.options.output import (
+    FIGURE_FORMATS,
+    TEXT_FORMATS,
+    ClassDisplayOptions,
+    Displayed,
+    FigureOptions,
+    OnlyIn,
+    RecordOutputOptions,
+)
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import tau_option
 
 if TYPE_CHECKING:
     from tsoft.features.audit.asked import Asked
     from tsoft.features.audit.evidence import Evidence
+    from tsoft.features.audit.pair_result import PairResult
+    from tsoft.features.audit.result import AuditResult
     from tsoft.options.plan import Plan
+    from tsoft.options.result import Result
 
 _draws = in_panel("Draws")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditedOptions(LogitsOptions):
+    """The logits from which was drawn, or two responses."""
+
+    logits: Annotated[
+        list[str] | None,
+        logits_argument(
+            "Or two files, A and B: responses to one prompt. Without any, tsoft reads the logits from stdin."
+        ),
+    ] = None
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The files of two responses; None if the arguments are logits."""
+        from tsoft.input.fields import is_number
+
+        words = self.logits or []
+        are_files = words and not any(is_number(word) or "=" in word or word[:1] in "[{" for word in words)
+        if not are_files:
+            return None
+        if len(words) != 2:
+            raise UsageError(
+                f"audit takes two responses, got {len(words)} file{'s' * (len(words) != 1)}; for logits, pass -i FILE"
+            )
+        return words[0], words[1]
 
 
 @dataclass(frozen=True)
@@ -65,55 +103,131 @@ class VerdictOptions:
     ] = 0.1
 
 
+@dataclass(frozen=True)
+class PairOptions:
+    """The form of the audit of two responses."""
+
+    per_position: Annotated[
+        bool,
+        typer.Option("--per-position", help="For two responses: print what each position shows."),
+        OnlyIn("table", *TEXT_FORMATS),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditDisplayOptions(ClassDisplayOptions):
+    """The selection and the order of the classes, and the number of rows."""
+
+    rows: Annotated[
+        int | None,
+        in_panel("Table and chart")(
+            "--rows",
+            min=1,
+            metavar="N",
+            show_default="3, or 20 positions of two responses",
+            help="Maximum number of rows, or of positions, to show.",
+        ),
+        Displayed(*FIGURE_FORMATS),
+    ] = None
+
+
 @bundled
 def audit(
-    input: LogitsOptions,
+    input: AuditedOptions,
     bounds: BoundsOptions,
     drawn: DrawsOptions,
+    pair: PairOptions,
     asked: AskedOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
     verdicts: VerdictOptions,
     output: RecordOutputOptions,
-    display: DisplayOptions,
+    display: AuditDisplayOptions,
     figure: FigureOptions,
 ) -> None:
     """Test whether a server does what it was asked.
 
     Reads the logits and what was drawn from them. Estimates the temperature, and
     finds which top-k, top-p and min-p agree with the draws. Says of each setting
-    whether it agrees with what was asked. The exit code is 0 if all agree, 3 if
-    one contradicts, and 4 if one is inconclusive.
+    whether it agrees with what was asked. Of two responses, says whether their
+    log-probabilities come before or after the temperature. The exit code is 0 if
+    all agree, 3 if a setting contradicts, and 4 if one is inconclusive.
 
     Examples:
       tsoft audit -i logits.npy --draws draws.txt --tau 0.7 --top-p 0.9
       tsoft audit -i logits.csv --draws counts.txt --counts
       tsoft audit -i response.json --chosen --tau 0.7 --like vllm --top-k 40
+      tsoft audit A.json B.json --tau 0.5,1
     """
-    from tsoft.features.audit.audit import Audit
-    from tsoft.features.audit.drawn_counts import drawn_counts
-    from tsoft.features.audit.result import AuditResult
-    from tsoft.options.output import chosen_formats, view, write
-    from tsoft.options.plan import make_plan
+    from tsoft.options.output import chosen_formats, refuse, view, write
+
+    result: Result
 
     _check_level("--level", verdicts.level)
     _check_level("--tolerance", verdicts.tolerance)
-    chosen = chosen_formats(output, display, figure)
-    plan = make_plan(samplers, parameters, asked.tau)
-    settings = _asked(plan, is_tau_typed=asked.tau is not None)
-    evidence = _evidence(input, bounds, drawn, plan)
-    _note_chain(plan, evidence)
-    audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
-    result = AuditResult(audit.report, list(drawn_counts(audit)), display.rows)
+    chosen = chosen_formats(output, pair, display, figure)
+    if (files := input.pair) is not None:
+        refuse("two responses", bounds, drawn, parameters, samplers, verdicts)
+        pair_result = _audit_pair(files, input, asked, display.rows or 20)
+        result = pair_result.by_position if pair.per_position else pair_result
+        exit_code = pair_result.exit_code
+    else:
+        refuse("draws; it is for two responses", pair)
+        result = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
+        exit_code = result.exit_code
     for file, format in chosen:
         write(result, format, file, lambda: view(output, display), figure)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def _check_level(option: str, value: float) -> None:
     if not 0 < value < 1:
         raise UsageError(f"{option}: expected a number between 0 and 1, got {value:g}")
+
+
+def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptions, rows: int) -> "PairResult":
+    from dataclasses import replace
+
+    from tsoft.features.audit.pair_result import audit_pair
+    from tsoft.input.source import stdin_conflict
+    from tsoft.options import logits
+    from tsoft.options.temperatures import parsed_temperatures, pieces
+
+    if input.file is not None:
+        raise UsageError("--input has no effect on two responses; remove --input")
+    if files.count("-") + pieces(asked.tau).count("-") > 1:
+        raise UsageError(stdin_conflict(["A", "B", "--tau"]))
+    if asked.tau is None:
+        raise UsageError("--tau is missing; pass the temperatures that were asked of A and of B, such as --tau 0.5,1")
+    taus = parsed_temperatures(asked.tau).tolist()
+    if len(taus) > 2:
+        raise UsageError(f"--tau: {len(taus)} temperatures for two responses; pass one, or one for each")
+    first, second = (logits.read_blocks(replace(input, logits=None, file=file), asked.tau) for file in files)
+    return audit_pair(first, second, (taus[0], taus[-1]), shown=rows)
+
+
+def _audit_draws(
+    input: AuditedOptions,
+    bounds: BoundsOptions,
+    drawn: DrawsOptions,
+    asked: AskedOptions,
+    parameters: ParameterOptions,
+    samplers: SamplerOptions,
+    verdicts: VerdictOptions,
+    rows: int,
+) -> "AuditResult":
+    from tsoft.features.audit.audit import Audit
+    from tsoft.features.audit.drawn_counts import drawn_counts
+    from tsoft.features.audit.result import AuditResult
+    from tsoft.options.plan import make_plan
+
+    plan = make_plan(samplers, parameters, asked.tau)
+    settings = _asked(plan, is_tau_typed=asked.tau is not None)
+    evidence = _evidence(input, bounds, drawn, plan)
+    _note_chain(plan, evidence)
+    audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
+    return AuditResult(audit.report, list(drawn_counts(audit)), rows)
 
 
 def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
