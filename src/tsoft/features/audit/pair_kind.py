@@ -44,6 +44,7 @@ SHIFT_PER_SLOPE = 12.0
 # A shift of up to this number of standard deviations of the residuals, or a mean shift of up to this number of its
 # standard errors, is noise.
 SMALL_SHIFT, SMALL_MEAN = 3.0, 4.0
+_UNDETERMINED = "the numbers do not determine a slope; both responses must list more common tokens"
 
 
 class LogprobsForm(StrEnum):
@@ -188,7 +189,7 @@ def logprobs_kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], noise
     if fit.high > MAX_RATIO * fit.low:
         reason = f"the slope is only known to be between {fit.low:.3g} and {fit.high:.3g}; request more alternatives"
         return LogprobsKind(LogprobsForm.UNKNOWN, f"{reason} or tokens", expected, fit=fit)
-    kind = _kind(usable, taus, fit, noise)
+    kind = _kind(usable, taus, fit)
     return kind if kind.form == LogprobsForm.TRUNCATED else replace(kind, reason=kind.reason + _completeness(usable))
 
 
@@ -200,9 +201,6 @@ def _completeness(pairs: Sequence[LogprobPair]) -> str:
     if not names:
         return ""
     return f"; the listed tokens have all of the probability in {joined(names)}, so a sampler may have removed others"
-
-
-_UNDETERMINED = "the numbers do not determine a slope; both responses must list more common tokens"
 
 
 def _expected_slope(taus: tuple[float, float]) -> float:
@@ -231,11 +229,11 @@ def _agrees(fit: SlopeFit, slope: float) -> bool:
     return bool(fit.low * (1 - SLOPE_ERROR) <= slope <= fit.high * (1 + SLOPE_ERROR))
 
 
-def _kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], fit: SlopeFit, noise: float) -> LogprobsKind:
+def _kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], fit: SlopeFit) -> LogprobsKind:
     """Return the form that a well-fitted slope shows."""
     expected = _expected_slope(taus)
     is_raw, is_tempered = _agrees(fit, 1.0), _agrees(fit, expected)
-    removal = _removal(pairs, fit, 1.0 if is_raw else expected if is_tempered else fit.slope, noise)
+    removal = _removal(pairs, fit, 1.0 if is_raw else expected if is_tempered else fit.slope)
     if is_raw and is_tempered:
         return _undecided(taus, fit, removal)
     if is_raw:
@@ -308,7 +306,7 @@ def _removed(removal: Removal) -> str:
     return f"a sampler removed tokens ({joined(parts)})"
 
 
-def _removal(pairs: Sequence[LogprobPair], fit: SlopeFit, slope: float, noise: float) -> Removal:
+def _removal(pairs: Sequence[LogprobPair], fit: SlopeFit, slope: float) -> Removal:
     """Return what a sampler removed, if the numbers have this slope."""
     # The margin is in the units of the flatter response.
     missing = (
