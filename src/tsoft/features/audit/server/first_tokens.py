@@ -1,6 +1,7 @@
 """The first token of a choice in a server's response, with its log-probabilities if there are any."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,11 +21,14 @@ from tsoft.models.server_errors import value_at
 class FirstToken:
     """A drawn token: its label, and the distribution that the server lists with it; None if it lists none.
 
-    Without a list, the label is the text of the choice: empty if the server drew the end of the text.
+    Without a list, the label is the text of the choice: empty if the server drew the end of the text. If the list is
+    keyed by text, it has room for only one of several tokens with the same text. Servers let the drawn token take
+    precedence, and else the least probable one.
     """
 
     label: str
     block: Block | None = None
+    is_keyed: bool = False
 
     @property
     def size(self) -> int:
@@ -38,6 +42,11 @@ class FirstToken:
             return {}
         pairs = sorted(zip(self.block.partial.logprobs.tolist(), self.block.labels, strict=True))
         return {label: logprob for logprob, label in pairs if logprob == logprob}
+
+    @cached_property
+    def comparable(self) -> dict[str, float]:
+        """The log-probabilities that do not depend on which token was drawn."""
+        return {label: number for label, number in self.logprobs.items() if not self.is_keyed or label != self.label}
 
     @property
     def top(self) -> float:
@@ -76,7 +85,8 @@ def first_token(choice: Object, place: str) -> FirstToken:
     assert block.partial
     assert block.labels
     known = None if block.partial.unknown.all() else block
-    return FirstToken(block.labels[block.partial.index], known)
+    is_keyed = isinstance(value_at(choice, "logprobs", "top_logprobs", 0), dict)
+    return FirstToken(block.labels[block.partial.index], known, is_keyed)
 
 
 def is_ambiguous(label: str) -> bool:
@@ -84,9 +94,11 @@ def is_ambiguous(label: str) -> bool:
     return label == "" or REPLACEMENT in label
 
 
-def known_row(block: Block) -> Block | None:
+def known_row(block: Block, shared: Mapping[str, float]) -> Block | None:
     """Return the block without the tokens that cannot be recognized in a draw: those whose label is ambiguous, repeated
     or without a known probability. None if no token remains.
+
+    `shared` are other labels that several tokens have, with the log-probability of the most probable one.
 
     Several tokens with one label cannot become one class: its probability at a temperature is not a softmax.
     """
@@ -94,13 +106,13 @@ def known_row(block: Block) -> Block | None:
     assert partial
     assert labels
     counts = Counter(labels)
-    kept = np.array([counts[label] == 1 and not is_ambiguous(label) for label in labels])
+    kept = np.array([counts[label] == 1 and label not in shared and not is_ambiguous(label) for label in labels])
     kept &= partial.logprobs > -np.inf
     if not kept.any():
         return None
     removed = _finite(partial.logprobs[~kept])
     # The removed tokens now are unlisted ones.
-    cap = max(partial.cap, float(removed.max(initial=-np.inf)))
+    cap = max(partial.cap, float(removed.max(initial=-np.inf)), *shared.values())
     rest = replace(partial, logprobs=partial.logprobs[kept], index=0, cap=cap)
     return replace(block, logits=block.logits[:, kept], labels=tuple(np.array(labels, object)[kept]), partial=rest)
 

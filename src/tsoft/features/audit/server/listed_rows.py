@@ -16,6 +16,10 @@ from tsoft.input.json_values import is_index
 # Two numbers differ if they are this many times the noise from each other. The noise is the largest difference of a few
 # repetitions, so that a larger one is possible.
 _FACTOR = 3.0
+# Tokens with the same text have log-probabilities that differ by more than this.
+_SAME = 0.02
+# A larger change of a log-probability between requests is no noise: the server has computed another distribution.
+_MOVED = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class ListedRows:
         equals the one to which most draws belong."""
         lists: dict[int, FirstToken] = {}
         for prompt, tokens in self._all_lists.items():
-            draws = [draw.token for draw in self._probes.answered(Purpose.DRAW) if draw.prompt == prompt]
+            draws = self._draws(prompt)
             lists[prompt] = max(tokens, key=lambda token: self._rank(token, draws))
         return lists
 
@@ -75,18 +79,44 @@ class ListedRows:
         """
         if self.kind.text != "raw" or draw.block is None:
             return True
-        return abs(draw.top - token.top) <= _FACTOR * self.noise
+        return abs(draw.top - token.top) <= max(_MOVED, _FACTOR * self.noise)
 
     @cached_property
     def rows(self) -> dict[int, Block]:
         """The tokens of each prompt's list that can be recognized in a draw, by the prompt's index."""
-        rows = {prompt: known_row(token.block) for prompt, token in self.lists.items() if token.block is not None}
+        rows = {
+            prompt: known_row(token.block, self._shared_labels(prompt))
+            for prompt, token in self.lists.items()
+            if token.block is not None
+        }
         return {prompt: row for prompt, row in rows.items() if row is not None}
+
+    def _shared_labels(self, prompt: int) -> dict[str, float]:
+        """Return the labels of a list keyed by text that several tokens have, as far as draws show it, with the
+        log-probability of the most probable one: the drawn one has another number than the listed one."""
+        listed = self.lists[prompt]
+        shared: dict[str, float] = {}
+        for token in self._draws(prompt) if listed.is_keyed else ():
+            number = listed.logprobs.get(token.label, np.nan)
+            drawn = listed.top - self.untempered(token)
+            if abs(number - drawn) > _FACTOR * self.noise + _SAME and self.is_same_state(listed, token):
+                shared[token.label] = max(number, drawn, shared.get(token.label, -np.inf))
+        return shared
+
+    def untempered(self, draw: FirstToken) -> float:
+        """Return how far a token that was drawn with the settings of the user is below the most probable one, at
+        temperature 1."""
+        tau = float(self._probes.settings.get("temperature", 1.0)) if self.kind.is_tempered else 1.0
+        return draw.gap * tau
+
+    def _draws(self, prompt: int) -> list[FirstToken]:
+        draws = [probe for probe in self._probes.answered(Purpose.DRAW) if probe.prompt == prompt]
+        return [token for draw in draws for token in draw.tokens]
 
     @property
     def size(self) -> int:
-        """The number of log-probabilities in the longest list."""
-        return max((token.size for token in self.lists.values()), default=0)
+        """The number of log-probabilities in the shortest list: others may have the drawn token in addition."""
+        return min((token.size for token in self.lists.values()), default=0)
 
     @property
     def requested(self) -> int:
@@ -169,7 +199,7 @@ def _requested(probe: Probe) -> int:
 def _shared(first: FirstToken, second: FirstToken) -> tuple[Array, Array]:
     """Return the log-probabilities of the tokens that two lists share, if they are finite in both, from the most
     probable one down."""
-    pairs = [(logprob, second.logprobs.get(label, -np.inf)) for label, logprob in first.logprobs.items()]
+    pairs = [(logprob, second.comparable.get(label, -np.inf)) for label, logprob in first.comparable.items()]
     finite = np.array([pair for pair in pairs if np.isfinite(pair).all()]).reshape(-1, 2)
     finite = finite[np.argsort(-finite[:, 0], kind="stable")]
     return finite[:, 0], finite[:, 1]

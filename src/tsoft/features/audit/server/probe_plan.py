@@ -37,14 +37,14 @@ def probe_budget(prompts: tuple[str, ...], draws: int, settings: int, *, chat: b
     """Return the budget of an audit of some settings with this number of draws.
 
     >>> probe_budget(("A random word:",), 400, 2, chat=False)
-    ProbeBudget(requests=456, generated=484, prompted=2736)
+    ProbeBudget(requests=466, generated=520, prompted=2796)
     """
     count = len(prompts)
     lists = len(LIST_SIZES) + 2 + (count - 1) + REPEATS + 3 + 2 * count
     tries = 2 * SEEDS + PER_PROMPT * count + 2 * PER_CUTOFF + len(BIASED) * PER_BIAS + 1 + settings
     choices = 2 * len(CHOICE_COUNTS)
     requests = lists + tries + choices + draws
-    generated = lists + tries + 2 * sum(CHOICE_COUNTS) + draws
+    generated = lists + tries + 2 * sum(CHOICE_COUNTS) + max(CHOICE_COUNTS) * (count + 3) + draws
     tokens = sum(len(prompt) // _CHARACTERS + 2 + _TEMPLATE * chat for prompt in prompts) / count
     return ProbeBudget(requests, generated, round(requests * tokens))
 

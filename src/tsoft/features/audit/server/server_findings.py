@@ -16,14 +16,13 @@ from tsoft.features.audit.server.field_findings import (
     refused_findings,
     seed_finding,
 )
-from tsoft.features.audit.server.first_tokens import FirstToken
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 
 # The number of random orders in which to compare the draws of a request, and the share of them that a dependence may
 # reach by chance.
 _ORDERS, _DEPENDENT = 999, 0.001
-# Fewer draws of a prompt may all be the same by chance.
+# Fewer repetitions of a prompt's draws may be an accident.
 _MIN_SAME = 10
 
 # The findings about the temperature, the cutoffs and the fit, from the evidence, without the settings that the server
@@ -139,26 +138,27 @@ def drawn_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = F
 def _difference(draw: Probe, rows: ListedRows) -> float:
     """Return the largest difference between the gap of a drawn token from the top and its gap in the prompt's list."""
     listed = rows.lists[draw.prompt]
-    factor = float(draw.request.get("temperature", 1.0)) if rows.kind.is_tempered else 1.0
     known = set(rows.rows[draw.prompt].labels or ())
     tokens = [token for token in draw.tokens if token.label in known]
-    gaps = np.array([[token.gap * factor, listed.top - listed.logprobs[token.label]] for token in tokens])
+    gaps = np.array([[rows.untempered(token), listed.top - listed.logprobs[token.label]] for token in tokens])
     gaps = gaps.reshape(-1, 2)
     return float(np.abs(np.subtract(*gaps[np.isfinite(gaps).all(1)].T)).max(initial=0.0))
 
 
 def _repetition(draws: list[Probe], rows: ListedRows) -> Finding | None:
-    """Return a finding if all draws of each prompt are the same token, and for one prompt not the most probable one.
+    """Return a finding if all requests of each prompt give the same tokens, and not only the most probable ones.
 
     A temperature near 0 repeats the most probable token, too; the estimate of the temperature shows that.
     """
-    tokens = defaultdict[int, list[FirstToken]](list)
+    by_prompt = defaultdict[int, set[tuple[str, ...]]](set)
     for draw in draws:
-        tokens[draw.prompt] += draw.tokens
-    are_same = all(len({token.label for token in drawn}) == 1 for drawn in tokens.values()) and len(draws) >= _MIN_SAME
-    if not are_same or all(rows.is_top(drawn[0]) for drawn in tokens.values()):
+        by_prompt[draw.prompt].add(tuple(token.label for token in draw.tokens))
+    are_same = all(len(tokens) == 1 for tokens in by_prompt.values()) and len(draws) >= _MIN_SAME + len(by_prompt)
+    if not are_same or all(rows.is_top(token) for draw in draws for token in draw.tokens):
         return None
-    reason = "each prompt gives the same token again and again, and not the most probable one: a fixed seed or a cache"
+    reason = (
+        "each prompt gives the same tokens in every request, and not the most probable ones: a fixed seed or a cache"
+    )
     return Finding("draws", "independent draws", "the same each time", Verdict.CONTRADICTS, reason=reason)
 
 
