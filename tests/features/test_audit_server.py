@@ -5,31 +5,33 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from serving import Reply, Request, serving
-from tsoft.core.draw_likelihood import likely_tau
-from tsoft.core.draw_temperature import conditional_counts
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
-from tsoft.features.audit.evidence import Evidence
-from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.findings import Finding, Verdict
+from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.live_audit import probe_server
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
 from tsoft.features.audit.server.probe_options import ProbeOptions, typed_probe_options
 from tsoft.features.audit.server.probe_plan import probe_budget
 from tsoft.features.audit.server.probes import Purpose, ServerProbes
 from tsoft.features.audit.server.prompts import COMPLETION_PROMPTS
-from tsoft.features.audit.server.server_findings import server_findings
+from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
+from tsoft.features.audit.server.server_findings import drawn_evidence, server_findings
 from tsoft.models import http
 
 KEY = "sk-test-3141592653589793"
 WORDS = [f" w{i}" for i in range(200)]
 AGREES, CONTRADICTS, INCONCLUSIVE, NOTED = Verdict
+# Few draws are fast, and enough for this relative error of the temperature.
+TOLERANCE = 0.6
 
 
 @pytest.fixture(autouse=True)
@@ -150,26 +152,10 @@ def refusal(message: str) -> Reply:
     return Reply({"error": {"message": message}}, status=400)
 
 
-def estimate(tau: float) -> Callable[[Evidence, frozenset[str], float], Report]:
-    """Return a stand-in for the findings on the draws: only the temperature, from the conditional likelihood."""
-
-    def findings(evidence: Evidence, refused: frozenset[str], level: float) -> Report:
-        parts = []
-        for row in evidence.rows:
-            draws = row.draws[row.draws >= 0]
-            third = len(draws) // 3
-            parts.append(
-                conditional_counts(row.logits[np.newaxis], draws[np.newaxis, :third], draws[np.newaxis, third:])
-            )
-        width = max(gaps.shape[1] for gaps, _ in parts)
-        gaps, counts = np.full((len(parts), width), np.inf), np.zeros((len(parts), width), np.int64)
-        for i, (row_gaps, row_counts) in enumerate(parts):
-            gaps[i, : row_gaps.shape[1]], counts[i, : row_counts.shape[1]] = row_gaps, row_counts
-        interval = likely_tau(gaps, counts, 1 - level)
-        verdict = AGREES if interval.low <= tau <= interval.high else CONTRADICTS
-        return Report((Finding("tau", f"{tau:g}", f"{interval.tau:.3g}", verdict),), interval)
-
-    return findings
+def wanted(**values: float) -> Asked:
+    """Return the settings that the user asks for: a temperature, 1 by default, and cutoffs."""
+    order = ("temperature", *(name for name in ("top_k", "top_p", "min_p") if name in values))
+    return asked_settings(RequestSettings({"temperature": 1.0} | values, order), "")
 
 
 def probed(
@@ -178,7 +164,7 @@ def probed(
     """Return the probes of a simulated server, with the settings that the user asked for."""
     options = {"requests": 160, "yes": True, "chat": chat} | asked.pop("options", {})
     with serving(server.reply) as served:
-        return probe_server(ProbeOptions(endpoint=served.url, **options), {"temperature": 1.0} | asked, 1, is_clear)
+        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), 1, is_clear)
 
 
 def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str, Finding]:
@@ -188,9 +174,14 @@ def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str,
 
 
 def findings_of(probes: ServerProbes, level: float = 0.01) -> dict[str, Finding]:
-    report = server_findings(probes, estimate(probes.settings["temperature"]), level)
+    report = server_findings(probes, asked_settings(probes.settings, ""), level, TOLERANCE)
     assert len({finding.name for finding in report.findings}) == len(report.findings)
     return {finding.name: finding for finding in report.findings}
+
+
+def tau_of(finding: Finding) -> float:
+    """Return the temperature in "0.7 (0.65 to 0.76)"."""
+    return float(finding.found.split()[0])
 
 
 def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
@@ -200,11 +191,14 @@ def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
 @pytest.mark.parametrize("chat", [False, True])
 def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
     found = audited(Simulated(), chat=chat, temperature=0.8)
-    names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "tau"]
+    names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "temperature", "top_k", "top_p", "min_p"]
+    names += ["other cutoffs", "fit"]
     names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
     assert list(found) == names
-    decided = {"temperature_0": AGREES, "tau": AGREES}
-    assert verdicts(found) == dict.fromkeys(names, NOTED) | decided
+    decided = {"temperature_0": AGREES, "temperature": AGREES, "fit": AGREES}
+    # Some hundreds of draws more would decide.
+    assert found.pop("other cutoffs").verdict in (AGREES, INCONCLUSIVE)
+    assert verdicts(found) == dict.fromkeys(found, NOTED) | decided
     assert (found["logprobs"].asked, found["logprobs"].found) == ("up to 1000 tokens", "200 tokens")
     assert found["logprobs_kind"].found == "raw"
     assert found["seed"].found == "applied: 6 of 6 seeds"
@@ -225,8 +219,8 @@ def test_kind_of_logprobs(after: tuple[str, ...], kind: str) -> None:
     """Whatever the kind, the draws at 0.6 come from the log-probabilities at 1."""
     found = audited(Simulated(after=after), temperature=0.6, top_p=0.9)
     assert found["logprobs_kind"].found == kind
-    assert found["tau"].verdict == AGREES
-    assert 0.45 < float(found["tau"].found) < 0.75
+    assert found["temperature"].verdict == AGREES
+    assert tau_of(found["temperature"]) == pytest.approx(0.6, rel=0.25)
 
 
 def test_noise_of_a_server() -> None:
@@ -239,16 +233,16 @@ def test_noise_of_a_server() -> None:
 
 def test_hidden_temperature() -> None:
     found = audited(Simulated(hidden={"temperature": 1.4}), temperature=0.7)
-    assert found["temperature_0"].verdict == found["tau"].verdict == CONTRADICTS
-    assert 1.1 < float(found["tau"].found) < 1.8
+    assert found["temperature_0"].verdict == found["temperature"].verdict == CONTRADICTS
+    assert tau_of(found["temperature"]) == pytest.approx(1.4, rel=0.25)
 
 
 def test_logprobs_after_a_fixed_temperature_prove_nothing() -> None:
     """The draws agree with log-probabilities at the same temperature, whatever it is."""
     found = audited(Simulated(hidden={"temperature": 1.4}, after=("temperature",)))
     assert found["temperature_0"].verdict == CONTRADICTS
-    assert found["tau"].verdict == INCONCLUSIVE
-    assert "do not change with the temperature" in found["tau"].reason
+    assert found["temperature"].verdict == INCONCLUSIVE
+    assert "do not change with the temperature" in found["temperature"].reason
 
 
 def test_temperature_0_that_is_not_greedy() -> None:
@@ -259,7 +253,7 @@ def test_temperature_0_that_is_not_greedy() -> None:
             return super().reply(request)
 
     found = audited(Warm(), temperature=0.6)
-    assert (found["temperature_0"].verdict, found["tau"].verdict) == (CONTRADICTS, AGREES)
+    assert (found["temperature_0"].verdict, found["temperature"].verdict) == (CONTRADICTS, AGREES)
 
 
 def test_temperature_0_of_a_model_that_is_certain() -> None:
@@ -283,7 +277,7 @@ def test_server_without_logprobs() -> None:
     assert (found["temperature_0"].found, found["temperature_0"].verdict) == ("always the same token", INCONCLUSIVE)
     assert found["seed"].found == "applied: 6 of 6 seeds"
     assert found["top_k_support"].found == "applied"
-    assert "tau" not in found
+    assert "temperature" not in found
 
 
 @pytest.mark.parametrize("refuses_more", [False, True])
@@ -291,7 +285,7 @@ def test_server_with_few_logprobs(refuses_more: bool) -> None:
     found = audited(Simulated(most=5, refuses_more=refuses_more))
     assert found["logprobs"].found == "5 tokens"
     assert found["logprobs_kind"].found == "raw"
-    assert found["tau"].verdict == AGREES
+    assert found["temperature"].verdict == AGREES
 
 
 def test_server_that_refuses_logprobs() -> None:
@@ -329,14 +323,14 @@ def test_dependent_choices() -> None:
     assert found["choices"].found == "dependent"
     assert found["choices"].p_value is not None
     assert found["choices"].p_value <= 0.001
-    assert found["tau"].verdict == AGREES
+    assert found["temperature"].verdict == AGREES
 
 
 def test_fixed_seed() -> None:
     found = audited(Simulated(fixed_seed=5))
     assert (found["draws"].found, found["draws"].verdict) == ("the same each time", CONTRADICTS)
     assert found["seed"].found.startswith("unknown")
-    assert "tau" not in found
+    assert "temperature" not in found
 
 
 def test_ignored_fields() -> None:
@@ -351,13 +345,20 @@ def test_refused_fields() -> None:
     """A refused setting contradicts if the user asked for it; the other settings are audited all the same."""
     probes = probed(Simulated(refused=("seed", "logit_bias", "min_p", "top_k")), top_k=40, top_p=0.95)
     found = findings_of(probes)
-    assert (found["top_k"].found, found["top_k"].verdict) == ("refused", CONTRADICTS)
     assert (found["top_k_support"].verdict, found["min_p_support"].verdict) == (CONTRADICTS, NOTED)
+    # Nothing is asked of a cutoff that no draw was asked to have.
+    assert (found["top_k"].verdict, found["top_p"].asked) == (NOTED, "0.95")
     assert {found[name].found for name in ("seed", "logit_bias", "min_p_support")} == {"refused"}
-    assert "Unrecognized request argument: top_k" in found["top_k"].reason
+    assert "Unrecognized request argument: top_k" in found["top_k_support"].reason
     for draw in probes.answered(Purpose.DRAW):
         assert draw.request["top_p"] == 0.95
         assert not {"top_k", "seed"} & draw.request.keys()
+
+
+def test_refused_setting_without_a_probe_of_its_own() -> None:
+    found = audited(Simulated(refused=("top_p",)), top_p=0.9, options={"requests": 10})
+    assert (found["top_p_support"].asked, found["top_p_support"].found) == ("0.9", "refused")
+    assert found["top_p_support"].verdict == CONTRADICTS
 
 
 def test_refused_temperature_0_and_2() -> None:
@@ -396,21 +397,14 @@ def test_distribution_that_changes_between_requests() -> None:
     found = audited(Simulated(moves=4.0), options={"jobs": 1})
     assert found["distribution"].verdict == NOTED
     assert "tsoft uses the draws from the listed distributions only" in found["distribution"].reason
-    assert found["tau"].verdict == AGREES
+    assert found["temperature"].verdict == AGREES
 
 
 def test_tokens_with_the_same_text() -> None:
     """A list keyed by text has one of two tokens. Draws of this text are of an unlisted token."""
     words = [" twin" if i in (3, 7) else word for i, word in enumerate(WORDS)]
     probes = probed(Simulated(keyed=True, words=words), options={"requests": 400})
-    evidence: list[Evidence] = []
-
-    def keep(kept: Evidence, refused: frozenset[str], level: float) -> Report:
-        evidence.append(kept)
-        return Report((Finding("tau", "", "", AGREES),))
-
-    server_findings(probes, keep, 0.01)
-    [kept] = evidence
+    kept = drawn_evidence(probes.answered(Purpose.DRAW), ListedRows(probes))
     drawn = {probe.prompt for probe in probes.answered(Purpose.DRAW) for t in probe.tokens if t.label == " twin"}
     assert drawn
     assert kept.noise < 0.02
@@ -432,14 +426,11 @@ def test_stages_stop_when_the_answer_is_clear() -> None:
 
 
 def test_looks_share_the_level() -> None:
-    levels: list[float] = []
-
-    def statistics(evidence: Evidence, refused: frozenset[str], level: float) -> Report:
-        levels.append(level)
-        return Report(())
-
-    server_findings(probed(Simulated(), options={"requests": 40}), statistics, 0.03)
-    assert levels == pytest.approx([0.01])
+    """The level of a run with three looks has the effect of a third of it in a run with one look."""
+    probes = probed(Simulated(hidden={"temperature": 1.3}), options={"requests": 100})
+    once = replace(probes, looks=1)
+    assert probes.looks == 3
+    assert findings_of(probes, 0.03) == findings_of(once, 0.01)
 
 
 def test_interrupted_audit_reports_what_is_known() -> None:
@@ -450,7 +441,7 @@ def test_interrupted_audit_reports_what_is_known() -> None:
     found = findings_of(probes)
     assert probes.ended == "interrupted"
     assert (found["run"].found, found["run"].verdict) == ("incomplete", INCONCLUSIVE)
-    assert found["tau"].verdict == AGREES
+    assert found["temperature"].verdict == AGREES
 
 
 def test_server_that_dies_midway() -> None:
@@ -466,7 +457,7 @@ def test_server_that_dies_midway() -> None:
 def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     probes = probed(Simulated(refused=("top_k",)), top_k=3, options={"requests": 10})
-    assert "your key is ***" in findings_of(probes)["top_k"].reason
+    assert "your key is ***" in findings_of(probes)["top_k_support"].reason
     assert KEY not in json.dumps(probes_json(probes)) + capsys.readouterr().err
 
 
@@ -485,7 +476,7 @@ def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys
 )
 def test_answers_that_end_the_audit(reply: Reply, problem: str) -> None:
     with serving(reply) as served, pytest.raises(InputError, match=problem) as caught:
-        probe_server(ProbeOptions(endpoint=served.url, yes=True), {"temperature": 1.0}, 1, lambda _: False)
+        probe_server(ProbeOptions(endpoint=served.url, yes=True), wanted(), 1, lambda _: False)
     assert str(caught.value).startswith(served.url.removesuffix("/v1"))
 
 
@@ -493,7 +484,7 @@ def test_hostile_texts() -> None:
     words = ["\x1b[31m", "[bold]x[/bold]", "", "\ufffd", "\u202eevil", "\n", *WORDS[6:]]
     probes = probed(Simulated(words=words), options={"requests": 40})
     found = findings_of(probes)
-    assert found["tau"].verdict == AGREES
+    assert found["temperature"].verdict == AGREES
     assert findings_of(read_probes(json.loads(json.dumps(probes_json(probes))), "p.json")) == found
 
 
@@ -503,7 +494,7 @@ def test_hostile_texts() -> None:
 def test_without_a_terminal_the_audit_needs_yes(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(Simulated().reply) as served:
         with pytest.raises(UsageError, match=r"the audit sends up to \d+ requests to 127.0.0.1.*pass --yes to agree"):
-            probe_server(ProbeOptions(endpoint=served.url), {"temperature": 1.0}, 1, lambda _: False)
+            probe_server(ProbeOptions(endpoint=served.url), wanted(), 1, lambda _: False)
         assert served.requests == []
 
 
@@ -560,6 +551,8 @@ FILE = {
     "chat": False,
     "prompts": ["A"],
     "settings": {"temperature": 1},
+    "samplers": ["temperature"],
+    "engine": "",
     "looks": 3,
     "ended": "",
     "probes": [PROBE],

@@ -14,13 +14,15 @@ from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 # A finding that chance explains with a higher probability than this is inconclusive.
 CHANCE = 0.01
 _MAX_ERROR = 200
+# The cutoffs that are tried, with their value.
+_CUTOFFS = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
 
 
 def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     """Return whether the draws at temperature 0 are the most probable tokens. None without such draws."""
     asked = "the most probable token"
     if (refusal := probes.refusal(Purpose.GREEDY)) is not None:
-        verdict = Verdict.CONTRADICTS if probes.settings.get("temperature") == 0 else Verdict.NOTED
+        verdict = Verdict.CONTRADICTS if probes.settings.tau == 0 else Verdict.NOTED
         return Finding("temperature_0", asked, "refused", verdict, reason=_message(refusal))
     draws = probes.answered(Purpose.GREEDY)
     if not draws:
@@ -97,15 +99,15 @@ def bias_finding(probes: ServerProbes) -> Finding | None:
 
 def cutoff_findings(probes: ServerProbes, rows: ListedRows) -> list[Finding]:
     """Return whether the server applies min_p and top_k. Either contradicts if the user asked for it."""
-    tried = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
-    findings = [_cutoff_finding(probes, rows, name, *test) for name, test in tried.items()]
-    return [finding for finding in findings if finding is not None]
+    refused = {finding.name for finding in refused_findings(probes)}
+    findings = [_cutoff_finding(probes, rows, name, *test) for name, test in _CUTOFFS.items()]
+    return [finding for finding in findings if finding is not None and finding.name not in refused]
 
 
 def _cutoff_finding(
     probes: ServerProbes, rows: ListedRows, name: str, purpose: Purpose, value: float
 ) -> Finding | None:
-    is_asked = name in probes.settings
+    is_asked = name in probes.settings.values
     asked = f"one token, with {name} {value:g}"
     if (refusal := probes.refusal(purpose)) is not None:
         verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
@@ -129,10 +131,13 @@ def _cutoff_finding(
 
 
 def refused_findings(probes: ServerProbes) -> list[Finding]:
-    """Return a finding for each setting of the user that the server refuses."""
+    """Return a finding for each setting of the user that the server refuses, but for those that `cutoff_findings`
+    tests."""
     return [
-        Finding(name, f"{probes.settings[name]:g}", "refused", Verdict.CONTRADICTS, reason=shortened(error, _MAX_ERROR))
+        Finding(f"{name}_support", f"{probes.settings.values[name]:g}", "refused", Verdict.CONTRADICTS, reason=reason)
         for name, error in probes.refused_settings.items()
+        if name not in _CUTOFFS or probes.answered(_CUTOFFS[name][0])
+        for reason in [shortened(error, _MAX_ERROR)]
     ]
 
 

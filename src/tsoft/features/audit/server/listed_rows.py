@@ -105,9 +105,10 @@ class ListedRows:
 
     def untempered(self, draw: FirstToken) -> float:
         """Return how far a token that was drawn with the settings of the user is below the most probable one, at
-        temperature 1."""
-        tau = float(self._probes.settings.get("temperature", 1.0)) if self.kind.is_tempered else 1.0
-        return draw.gap * tau
+        temperature 1; NaN if that is unknown."""
+        if not self.kind.is_tempered:
+            return draw.gap
+        return np.nan if self._probes.settings.tau is None else draw.gap * self._probes.settings.tau
 
     def _draws(self, prompt: int) -> list[FirstToken]:
         draws = [probe for probe in self._probes.answered(Purpose.DRAW) if probe.prompt == prompt]

@@ -1,37 +1,39 @@
 """The audit of a live server: what it will send, the consent of the user, and the probes."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tsoft.errors import UsageError
+from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.server.probe_client import ProbeClient
 from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.features.audit.server.probe_plan import ProbeBudget, probe_budget
 from tsoft.features.audit.server.prober import ProbePlan, Prober
 from tsoft.features.audit.server.probes import ServerProbes
 from tsoft.features.audit.server.prompts import CHAT_PROMPTS, COMPLETION_PROMPTS
+from tsoft.features.audit.server.request_settings import request_settings
 from tsoft.notes import note
 
 
 def probe_server(
-    options: ProbeOptions, settings: Mapping[str, float], seed: int, is_clear: Callable[[ServerProbes], bool]
+    options: ProbeOptions, asked: Asked, seed: int, is_clear: Callable[[ServerProbes], bool]
 ) -> ServerProbes:
     """Send the probes of an audit to the server of the options, and return them with the answers.
 
-    `settings` are those that the user asked for, by the names of the request's fields, with the temperature. The seed
-    is the first of those that the requests have. `is_clear` returns whether the probes so far decide.
+    The seeds of the requests come from `seed`. `is_clear` returns whether the draws so far decide.
 
     Raise UsageError for wrong options, or if the user does not agree to the number of requests. Raise InputError if the
     server does not answer the first request; later, an error or Ctrl-C ends the run, and `ended` explains why.
     """
     if not options.endpoint:
         raise UsageError("--endpoint needs a URL")
-    prompts = _prompts(options)
+    prompts, settings = _prompts(options), request_settings(asked)
     client = ProbeClient(
         options.endpoint, options.remote_model, chat=options.chat, timeout=options.timeout, jobs=options.jobs
     )
     try:
-        _ask(probe_budget(prompts, options.requests, len(settings), chat=options.chat), client.host, yes=options.yes)
+        budget = probe_budget(prompts, options.requests, len(settings.values), chat=options.chat)
+        _ask(budget, client.host, yes=options.yes)
         plan = ProbePlan(prompts, settings, options.requests, options.top_logprobs, seed)
         return Prober(client, plan, options.remote_model).run(is_clear)
     finally:

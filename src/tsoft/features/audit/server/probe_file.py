@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from tsoft.features.audit.server.probes import Probe, ProbeAnswer, Purpose, ServerProbes
+from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
 from tsoft.input.json_values import Location, Object, as_list, as_object, described, is_index
 
 # The name whose presence marks a probes file, and the version that this module writes.
@@ -23,7 +24,9 @@ def probes_json(probes: ServerProbes) -> Object:
         "model": probes.model,
         "chat": probes.chat,
         "prompts": list(probes.prompts),
-        "settings": dict(probes.settings),
+        "settings": dict(probes.settings.values),
+        "samplers": list(probes.settings.order),
+        "engine": probes.settings.engine,
         "looks": probes.looks,
         "ended": probes.ended,
         "probes": [_probe_json(probe) for probe in probes.probes],
@@ -58,7 +61,6 @@ def read_probes(value: object, source: str) -> ServerProbes:
     probes = [_probe(item, len(prompts), place.at(f"probe {i}")) for i, item in _items(file, "probes", place)]
     if not probes:
         raise place.error("the file has no probes; audit the server again")
-    settings = as_object(file.get("settings"), place.at("settings"))
     looks = file.get("looks")
     if not is_index(looks) or looks == 0:
         raise place.at("looks").error(f"expected a whole number above 0, got {described(looks)}")
@@ -67,11 +69,23 @@ def read_probes(value: object, source: str) -> ServerProbes:
         model=_text(file.get("model"), place.at("model")),
         chat=file.get("chat") is True,
         prompts=prompts,
-        settings={name: _number(number, place.at("settings", name)) for name, number in settings.items()},
+        settings=_settings(file, place),
         probes=tuple(probes),
         looks=looks,
         ended=_text(file.get("ended"), place.at("ended")),
     )
+
+
+def _settings(file: Object, place: Location) -> RequestSettings:
+    values = as_object(file.get("settings"), place.at("settings"))
+    settings = RequestSettings(
+        {name: _number(number, place.at("settings", name)) for name, number in values.items()},
+        tuple(_text(name, place.at(f"sampler {i}")) for i, name in _items(file, "samplers", place)),
+        _text(file.get("engine"), place.at("engine")),
+    )
+    # The names and the values are checked here, where the place is known.
+    asked_settings(settings, place.source)
+    return settings
 
 
 def _items(file: Object, name: str, place: Location) -> Any:

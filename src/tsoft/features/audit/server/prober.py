@@ -4,7 +4,7 @@ Later requests depend on the answers to earlier ones: how many log-probabilities
 whether it may have a seed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -28,6 +28,7 @@ from tsoft.features.audit.server.probe_plan import (
     stage_ends,
 )
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
+from tsoft.features.audit.server.request_settings import RequestSettings
 from tsoft.input.json_values import Object
 from tsoft.output.watching import watched
 
@@ -38,11 +39,11 @@ _MAX_SEED = 1 << 30
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """What to audit: the prompts, the settings of the user by the names of the request's fields, the number of draws,
-    the number of log-probabilities to request (None for as many as the server has), and the first seed."""
+    """What to audit: the prompts, the settings of the user, the number of draws, the number of log-probabilities to
+    request (None for as many as the server has), and the seed from which those of the requests come."""
 
     prompts: tuple[str, ...]
-    settings: Mapping[str, float]
+    settings: RequestSettings
     draws: int
     top_logprobs: int | None = None
     seed: int = 0
@@ -62,7 +63,7 @@ class Prober:
         self._takes_seeds = True
         self._choices, self._sent = 1, 0
         self._high = HIGH
-        self._budget = probe_budget(plan.prompts, plan.draws, len(plan.settings), chat=client.chat)
+        self._budget = probe_budget(plan.prompts, plan.draws, len(plan.settings.values), chat=client.chat)
 
     def run(self, is_clear: Callable[[ServerProbes], bool]) -> ServerProbes:
         """Return the probes. Draw until `is_clear`, which is called after each stage.
@@ -174,7 +175,7 @@ class Prober:
 
     def _accepted_settings(self) -> Object:
         """Return the settings of the user that the server accepts. Try each of them if it refuses all together."""
-        settings: Object = dict(self._plan.settings)
+        settings: Object = dict(self._plan.settings.values)
         [probe] = self._send([self._try(Purpose.SETTINGS, 0, settings)])
         if not probe.answer.is_refusal:
             return settings

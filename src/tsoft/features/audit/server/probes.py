@@ -1,12 +1,12 @@
 """The probes of a server: requests for one token, and the answers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from tsoft.errors import InputError
 from tsoft.features.audit.server.first_tokens import FirstToken, first_token
+from tsoft.features.audit.server.request_settings import RequestSettings
 from tsoft.input.json_values import Object
 
 # The HTTP statuses of a server that refuses a field or its value. llama-cpp-python answers 422, and others 500 or 501.
@@ -82,15 +82,15 @@ class ServerProbes:
     """The probes of a server, in the order of the requests.
 
     `server` is its host, and `model` the name of the model; empty if the server chose it. `settings` are those that the
-    user asked for, by the names of the request's fields, with the temperature. `looks` is the number of times that
-    the run may have looked at its draws. `ended` explains why the run ended early; empty if it did not.
+    user asked for. `looks` is the number of times that the run may have looked at its draws. `ended` explains why the
+    run ended early; empty if it did not.
     """
 
     server: str
     model: str
     chat: bool
     prompts: tuple[str, ...]
-    settings: Mapping[str, float]
+    settings: RequestSettings
     probes: tuple[Probe, ...]
     looks: int = 1
     ended: str = ""
@@ -108,7 +108,7 @@ class ServerProbes:
     def refused_settings(self) -> dict[str, str]:
         """The settings of the user that the server refuses, with its messages."""
         refused = [probe for probe in self.probes if probe.purpose == Purpose.SETTING and probe.answer.is_refusal]
-        return {name: probe.answer.error for probe in refused for name in self.settings if name in probe.request}
+        return {name: probe.answer.error for probe in refused for name in self.settings.values if name in probe.request}
 
     @property
     def has_lists(self) -> bool:

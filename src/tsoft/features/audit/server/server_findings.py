@@ -1,12 +1,13 @@
 """The findings of the audit of a server, from its probes: the same for a live server and for a probes file."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.features.audit.findings import Finding, Report, Verdict
 from tsoft.features.audit.server.field_findings import (
@@ -18,6 +19,7 @@ from tsoft.features.audit.server.field_findings import (
 )
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
+from tsoft.features.audit.server.request_settings import asked_settings
 
 # The number of random orders in which to compare the draws of a request, and the share of them that a dependence may
 # reach by chance.
@@ -25,20 +27,20 @@ _ORDERS, _DEPENDENT = 999, 0.001
 # Fewer repetitions of a prompt's draws may be an accident.
 _MIN_SAME = 10
 
-# The findings about the temperature, the cutoffs and the fit, from the evidence, without the settings that the server
-# refuses, at a level.
-Statistics = Callable[[Evidence, frozenset[str], float], Report]
+# The findings of the draws that a doubt about the log-probabilities leaves as they are.
+_SURE = ("draws", "choices", "distribution")
 
 
-def server_findings(probes: ServerProbes, statistics: Statistics, level: float) -> Report:
+def server_findings(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> Report:
     """Return the findings in the order in which they build on each other.
 
-    A run may look at its draws several times, and each look gets an equal share of the level (Bonferroni).
+    `level` is the probability of a false contradiction about the draws. A run may look at its draws several times, and
+    each look gets an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
+    the server agrees.
     """
     rows = ListedRows(probes)
     greedy = greedy_finding(probes, rows)
-    drawn = _drawn_report(probes, rows, statistics, level / probes.looks)
-    drawn = _with_doubts(drawn, rows, greedy)
+    drawn = _drawn_report(probes, rows, greedy, asked, level / probes.looks, tolerance)
     findings = [
         *_list_findings(rows),
         *filter(None, [greedy]),
@@ -50,6 +52,13 @@ def server_findings(probes: ServerProbes, statistics: Statistics, level: float) 
     if probes.ended:
         findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
     return Report(tuple(findings), drawn.tau)
+
+
+def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
+    """Return whether the draws decide about all that was asked, so that more of them would add nothing."""
+    rows = ListedRows(probes)
+    drawn = _drawn_report(probes, rows, greedy_finding(probes, rows), asked, level / probes.looks, tolerance)
+    return Verdict.INCONCLUSIVE not in [finding.verdict for finding in drawn.findings]
 
 
 def _list_findings(rows: ListedRows) -> list[Finding]:
@@ -88,23 +97,25 @@ def _kind_finding(rows: ListedRows) -> Finding:
 # From the draws to the report on temperature, cutoffs and fit
 
 
-def _drawn_report(probes: ServerProbes, rows: ListedRows, statistics: Statistics, level: float) -> Report:
+def _drawn_report(
+    probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
+) -> Report:
     """Return the findings about the draws; none if there are no draws, or no known distribution."""
     draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
     same = [draw for draw in draws if rows.is_same_state(rows.lists[draw.prompt], draw.token)]
+    findings = [_moved_finding(draws, rows, len(same))] if len(same) < len(draws) else []
     if not same:
-        return Report(())
+        return Report(tuple(findings))
     if (repetition := _repetition(same, rows)) is not None:
-        return Report((repetition,))
-    findings = []
-    if len(same) < len(draws):
-        findings.append(_moved_finding(draws, rows, len(same)))
+        return Report((*findings, repetition))
     if p_value := _dependence(same):
         reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
         findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
     evidence = drawn_evidence(same, rows, first_only=p_value is not None)
-    report = statistics(evidence, frozenset(probes.refused_settings), level)
-    return replace(report, findings=(*findings, *report.findings))
+    accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
+    accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
+    report = Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance).report
+    return _with_doubts(replace(report, findings=(*findings, *report.findings)), rows, greedy)
 
 
 def _moved_finding(draws: list[Probe], rows: ListedRows, same: int) -> Finding:
@@ -201,13 +212,12 @@ def _same_pairs(groups: list[Array], labels: list[Array]) -> int:
 
 def _with_doubts(report: Report, rows: ListedRows, greedy: Finding | None) -> Report:
     """Return the report with inconclusive findings where the log-probabilities do not allow others."""
-    if not report.findings:
-        return report
     if rows.kind.is_tempered is None:
-        return Report(_doubtful(report, "the log-probabilities are of an unknown kind"))
+        reason = "the log-probabilities are of an unknown kind"
+        return Report(tuple(_doubted(finding, reason) for finding in report.findings))
     if rows.cut:
         reason = "a sampler had cut the log-probabilities before, so the draws show only the other cutoffs"
-        return replace(report, findings=_doubtful(report, reason, but=("tau", "temperature")))
+        report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
     is_applied = greedy is not None and greedy.verdict == Verdict.AGREES
     if rows.kind.is_tempered or is_applied or (report.tau and not report.tau.low <= 1 <= report.tau.high):
         return report
@@ -215,15 +225,18 @@ def _with_doubts(report: Report, rows: ListedRows, greedy: Finding | None) -> Re
         "the log-probabilities do not change with the temperature, and the draws have the same distribution; they may"
         " come after a temperature that the server applies in place of the requested one"
     )
-    return Report(_doubtful(report, reason))
+    findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
+    return Report(tuple(findings))
 
 
-def _doubtful(report: Report, reason: str, but: tuple[str, ...] = ()) -> tuple[Finding, ...]:
-    """Return the findings as inconclusive, except for those about dependent draws and those with other names."""
-    kept = ("draws", "choices", "distribution", *but)
-    return tuple(
-        finding
-        if finding.name in kept
-        else replace(finding, verdict=Verdict.INCONCLUSIVE, p_value=None, draws_needed=None, reason=reason)
-        for finding in report.findings
-    )
+def _doubted(finding: Finding, reason: str) -> Finding:
+    """Return a finding as inconclusive, unless it does not depend on the log-probabilities."""
+    if finding.name in _SURE:
+        return finding
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, p_value=None, draws_needed=None, reason=reason)
+
+
+def _doubted_cutoff(finding: Finding, reason: str) -> Finding:
+    """Return a finding that agrees about a cutoff as inconclusive."""
+    is_cutoff = finding.name not in (*_SURE, "temperature", "fit")
+    return _doubted(finding, reason) if is_cutoff and finding.verdict is Verdict.AGREES else finding
