@@ -164,7 +164,7 @@ def probed(
     """Return the probes of a simulated server, with the settings that the user asked for."""
     options = {"requests": 160, "yes": True, "chat": chat} | asked.pop("options", {})
     with serving(server.reply) as served:
-        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), 1, is_clear)
+        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), asked, 1, is_clear)
 
 
 def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str, Finding]:
@@ -355,6 +355,17 @@ def test_refused_fields() -> None:
         assert not {"top_k", "seed"} & draw.request.keys()
 
 
+def test_settings_that_switch_a_cutoff_off_are_sent() -> None:
+    """Without them, a request would have the defaults of the server."""
+    probes = probed(Simulated(), top_k=0, top_p=1.0, temperature=0.5, options={"requests": 5})
+    for draw in probes.answered(Purpose.DRAW):
+        assert {name: draw.request[name] for name in ("top_k", "top_p", "temperature")} == {
+            "top_k": 0,
+            "top_p": 1,
+            "temperature": 0.5,
+        }
+
+
 def test_refused_setting_without_a_probe_of_its_own() -> None:
     found = audited(Simulated(refused=("top_p",)), top_p=0.9, options={"requests": 10})
     assert (found["top_p_support"].asked, found["top_p_support"].found) == ("0.9", "refused")
@@ -476,7 +487,7 @@ def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys
 )
 def test_answers_that_end_the_audit(reply: Reply, problem: str) -> None:
     with serving(reply) as served, pytest.raises(InputError, match=problem) as caught:
-        probe_server(ProbeOptions(endpoint=served.url, yes=True), wanted(), 1, lambda _: False)
+        probe_server(ProbeOptions(endpoint=served.url, yes=True), wanted(), {}, 1, lambda _: False)
     assert str(caught.value).startswith(served.url.removesuffix("/v1"))
 
 
@@ -494,7 +505,7 @@ def test_hostile_texts() -> None:
 def test_without_a_terminal_the_audit_needs_yes(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(Simulated().reply) as served:
         with pytest.raises(UsageError, match=r"the audit sends up to \d+ requests to 127.0.0.1.*pass --yes to agree"):
-            probe_server(ProbeOptions(endpoint=served.url), wanted(), 1, lambda _: False)
+            probe_server(ProbeOptions(endpoint=served.url), wanted(), {}, 1, lambda _: False)
         assert served.requests == []
 
 

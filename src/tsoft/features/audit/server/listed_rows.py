@@ -132,13 +132,24 @@ class ListedRows:
     @cached_property
     def noise(self) -> float:
         """The largest difference of a log-probability between a repetition of one request and the most similar other
-        one, at least ROUNDING."""
+        one, at least ROUNDING. Repetitions of another distribution do not count, if there are others."""
+        near = [distance for distance in self._nearest if distance <= _MOVED]
+        return max(ROUNDING, *(near if len(near) > 1 else self._nearest), 0.0)
+
+    @property
+    def moved(self) -> int:
+        """The number of repetitions that have another distribution."""
+        near = sum(distance <= _MOVED for distance in self._nearest)
+        return len(self._nearest) - near if near > 1 else 0
+
+    @cached_property
+    def _nearest(self) -> list[float]:
+        """The difference of each repetition from the most similar other one."""
         tokens = self._repetitions
-        nearest = [
+        return [
             min((_largest(_shared(token, other)) for other in tokens if other is not token), default=0.0)
             for token in tokens
         ]
-        return max(ROUNDING, *nearest) if nearest else ROUNDING
 
     @cached_property
     def _repetitions(self) -> list[FirstToken]:
@@ -152,7 +163,8 @@ class ListedRows:
     @cached_property
     def kind(self) -> LogprobsKind:
         """Whether the log-probabilities come after the temperature and after the cutoffs."""
-        bases = self._repetitions
+        first = self._all_lists.get(0, [])
+        bases = self._repetitions and [*self._repetitions, *first]
         others = [probe for probe in self._probes.answered(Purpose.COLDER, Purpose.HOTTER) if probe.token.block]
         cuts = [probe.token for probe in self._probes.answered(Purpose.CUT) if probe.token.block]
         if not bases or not others:

@@ -1,7 +1,7 @@
 """The audit of a live server: what it will send, the consent of the user, and the probes."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tsoft.errors import UsageError
 from tsoft.features.audit.asked import Asked
@@ -16,18 +16,23 @@ from tsoft.notes import note
 
 
 def probe_server(
-    options: ProbeOptions, asked: Asked, seed: int, is_clear: Callable[[ServerProbes], bool]
+    options: ProbeOptions,
+    asked: Asked,
+    typed: Mapping[str, float],
+    seed: int,
+    is_clear: Callable[[ServerProbes], bool],
 ) -> ServerProbes:
     """Send the probes of an audit to the server of the options, and return them with the answers.
 
-    The seeds of the requests come from `seed`. `is_clear` returns whether the draws so far decide.
+    `typed` are the parameters of samplers that the user has set, which the requests have, also those that switch a
+    sampler off. The seeds of the requests come from `seed`. `is_clear` returns whether the draws so far decide.
 
     Raise UsageError for wrong options, or if the user does not agree to the number of requests. Raise InputError if the
     server does not answer the first request; later, an error or Ctrl-C ends the run, and `ended` explains why.
     """
     if not options.endpoint:
         raise UsageError("--endpoint needs a URL")
-    prompts, settings = _prompts(options), request_settings(asked)
+    prompts, settings = _prompts(options), request_settings(asked, typed)
     client = ProbeClient(
         options.endpoint, options.remote_model, chat=options.chat, timeout=options.timeout, jobs=options.jobs
     )

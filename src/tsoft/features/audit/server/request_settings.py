@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from types import MappingProxyType
 
 from tsoft.errors import InputError, unknown
 from tsoft.features.audit.asked import Asked
@@ -34,8 +36,11 @@ class RequestSettings:
         return self.values.get(_TEMPERATURE)
 
 
-def request_settings(asked: Asked) -> RequestSettings:
+def request_settings(asked: Asked, typed: Mapping[str, float] = MappingProxyType({})) -> RequestSettings:
     """Return the settings as fields of a request.
+
+    `typed` are parameters that the user has set, also to a value that switches a sampler off: a request without them
+    has the defaults of the server.
 
     >>> request_settings(Asked(0.5, chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40.0}))).values
     {'temperature': 0.5, 'top_k': 40}
@@ -44,6 +49,7 @@ def request_settings(asked: Asked) -> RequestSettings:
     for step in asked.chain.steps:
         settings = {parameter.name: value for parameter, value in step.settings if value not in (None, parameter.off)}
         values |= {name: _whole(value) for name, value in settings.items() if name in _PARAMETERS}
+    values |= {name: _whole(value) for name, value in typed.items() if name in _PARAMETERS and isfinite(value)}
     order = tuple(step.sampler.name for step in asked.chain.steps)
     return RequestSettings(values, order, asked.engine.name if asked.engine else "")
 

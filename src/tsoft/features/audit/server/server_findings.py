@@ -70,7 +70,8 @@ def _list_findings(rows: ListedRows) -> list[Finding]:
     findings = [Finding("logprobs", asked, f"{rows.size} tokens", Verdict.NOTED)]
     if rows.repetitions > 1:
         kind = _kind_finding(rows)
-        noise = Finding("noise", f"{rows.repetitions} equal requests", f"± {rows.noise:.2g}", Verdict.NOTED)
+        moved = f", {rows.moved} of another distribution" * bool(rows.moved)
+        noise = Finding("noise", f"{rows.repetitions} equal requests", f"± {rows.noise:.2g}{moved}", Verdict.NOTED)
         findings += [kind, noise]
     return findings
 
