@@ -26,12 +26,10 @@ sampled tokens: two line breaks may become one token.
 Responses are an input format: `input.api_responses` reads them.
 """
 
-import contextlib
-import http.client
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,12 +37,12 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.errors import InputError, UsageError, shortened
+from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import is_response
-from tsoft.models.http import HttpResponse, Server, in_threads
+from tsoft.models.http import Server, in_threads
 from tsoft.models.model import encoded_prompt
+from tsoft.models.server_errors import CANNOT_CONTINUE, ServerErrors, parsed_json, value_at
 from tsoft.models.tokens import NextDistribution, Tokens
 
 # The maximum number of cached responses, for going back in the explorer and for texts with the same beginning.
@@ -57,23 +55,12 @@ ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", 
 ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
-# Error messages of a server with several models, or without a model of the requested name.
-_NEEDS_MODEL = re.compile(
-    "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
-)
 # Above this log-probability of a token, a server may have no alternatives to list.
 _NEARLY_SURE = -1e-3
 # A server may split a text into a few more tokens than it sampled. A template adds more than that between two answers.
 _EXTRA_TOKENS = 2
 # A shorter key is no secret, such as the "none" of a local server, and may be a part of the text.
 _MIN_SECRET = 8
-_CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
-# Limits on how much of a server's message to show.
-_MAX_NAMES = 5
-_MAX_ERROR_BYTES = 1 << 16
-_MAX_SHOWN = 60
-# How many seconds an error waits for the names of the server's models.
-_HINT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -111,11 +98,11 @@ class Endpoint:
 
     def __init__(self, url: str, model: str | None, *, chat: bool, alternatives: int, timeout: float):
         key = os.environ.get("OPENAI_API_KEY", "").strip()
-        self._has_key = bool(key)
         self._server = Server(url, key, timeout)
         self._model, self._chat, self._alternatives = model, chat, alternatives
         self._path = "/chat/completions" if chat else "/completions"
         self.name = model or self._server.host
+        self._errors = ServerErrors(self._server, model, chat=chat, alternatives=alternatives, has_key=bool(key))
         self._tokens: list[_ServerToken] = []
         self._token_numbers: dict[_ServerToken, int] = {}
         self._cache: dict[_Request, NextDistribution] = {}
@@ -190,18 +177,18 @@ class Endpoint:
             body = request.body if attempt == 0 else json.dumps(json.loads(request.body) | {"seed": attempt})
             response = self._server.request(self._path, body.encode())
             if not 200 <= response.status < 300:
-                raise self._refusal(response)
-            answer = _parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
+                raise self._errors.refusal(response)
+            answer = parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
             try:
                 block = self._first_token(response.url, answer)
             except InputError:
                 # Read it again without any key, which the error may contain.
-                answer = _parsed_json(response.url, self._server.redacted(response.body))
+                answer = parsed_json(response.url, self._server.redacted(response.body))
                 block = self._first_token(response.url, answer)
             if block is not None:
                 self._check_continues(request, response.url, answer)
                 return block
-        if _value_at(answer, "choices", 0, "finish_reason") == "stop":
+        if value_at(answer, "choices", 0, "finish_reason") == "stop":
             # The server samples the end each time, and lists no probabilities with it.
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
             return Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
@@ -211,12 +198,12 @@ class Endpoint:
 
     def _first_token(self, where: str, value: Any) -> Block | None:
         """Return the first token of a response; None if the response has no token, as at the end of a text."""
-        choice = _value_at(value, "choices", 0)
+        choice = value_at(value, "choices", 0)
         if isinstance(value, dict) and value.get("choices") == []:
             raise InputError(f"{where}: the response has no choices")
-        has_tokens = any(_value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
+        has_tokens = any(value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
         if isinstance(choice, dict) and choice and not has_tokens:
-            text = _value_at(choice, "message", "content") or _value_at(choice, "text") or ""
+            text = value_at(choice, "message", "content") or value_at(choice, "text") or ""
             # A part of a character does not count as text.
             if not str(text).replace("\ufffd", ""):
                 return None
@@ -234,60 +221,13 @@ class Endpoint:
 
         If it does, its count of prompt tokens exceeds the tokens so far by those of its template.
         """
-        length = _value_at(answer, "usage", "prompt_tokens")
+        length = value_at(answer, "usage", "prompt_tokens")
         if not request.prompt or not isinstance(length, int) or length <= 0:
             return
         if request.answer_tokens == 0:
             self._prompt_lengths[request.prompt] = length
         if length - self._prompt_lengths.get(request.prompt, length) > request.answer_tokens + _EXTRA_TOKENS:
-            raise InputError(f"{where}: {_CANNOT_CONTINUE}")
-
-    def _refusal(self, response: HttpResponse) -> InputError:
-        """Return an error with the server's message and hints."""
-        # Only the start of a longer text would be shown.
-        body = self._server.redacted(response.body[:_MAX_ERROR_BYTES])
-        status = f"HTTP {response.status} {http.client.responses.get(response.status, '')}".rstrip()
-        message = _error_message(f"{response.url}: {status}", body)
-        return InputError("; ".join([message, *self._hints(response, body.lower())]))
-
-    def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
-        status = response.status
-        if status in (401, 403):
-            rejected = "this server rejects the key in OPENAI_API_KEY"
-            yield rejected if self._has_key else "set OPENAI_API_KEY to your key for this server"
-        elif status == 429:
-            retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
-            yield f"too many requests, or the quota is used up{retry}"
-        elif status in (400, 404, 405, 422, 500, 501):
-            yield from self._hints_on_request(status, message)
-
-    def _hints_on_request(self, status: int, message: str) -> Iterator[str]:
-        if "logprob" in message:
-            yield f"tsoft requests {self._alternatives} alternatives; pass --top-logprobs N to request fewer"
-        elif not self._chat and ("chat model" in message or "chat/completions" in message):
-            yield "pass --chat for a chat model"
-        elif self._chat and ("chat template" in message or "chat model" in message or "support chat" in message):
-            yield "remove --chat for a model that is not a chat model"
-        elif self._chat and ("continue_final_message" in message or "prefill" in message):
-            yield _CANNOT_CONTINUE
-        elif self._model is None and _NEEDS_MODEL.search(message):
-            yield f"pass --remote-model NAME to select a model{self._models()}"
-        elif status == 404 or "exist" in message or "not found" in message:
-            if not self._server.path.endswith("/v1"):
-                yield "--endpoint is the URL before /completions, which usually ends in /v1"
-            if self._model is not None:
-                yield f"check --remote-model {self._model}{self._models()}"
-
-    def _models(self) -> str:
-        """Return the names of the server's models as the end of a message, if the server lists them."""
-        try:
-            response = self._server.request("/models", retries=0, within=_HINT_SECONDS)
-            listed = _parsed_json(response.url, self._server.redacted(response.body))["data"]
-            names = [str(entry["id"])[:_MAX_SHOWN] for entry in listed]
-        except (InputError, LookupError, TypeError):
-            return ""
-        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-        return f"; the server has {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
+            raise InputError(f"{where}: {CANNOT_CONTINUE}")
 
 
 def _server_token(label: str) -> _ServerToken:
@@ -321,38 +261,3 @@ def _merge_labels(block: Block) -> Block:
     classes = None if partial.classes is None else partial.classes - merged_count
     merged = replace(partial, logprobs=logprobs, index=int(indices[partial.index]), classes=classes)
     return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
-
-
-def _parsed_json(where: str, body: bytes | str) -> Any:
-    if not body.strip():
-        raise InputError(f"{where}: the response is empty")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise InputError(f"{where}: the response is not JSON; it starts with {_quoted_start(body)}") from None
-
-
-def _quoted_start(body: bytes | str) -> str:
-    start = body[: 9 * _MAX_SHOWN]
-    text = " ".join((start if isinstance(start, str) else start.decode(errors="replace")).split())
-    return repr(shortened(text, _MAX_SHOWN))
-
-
-def _value_at(value: Any, *path: str | int) -> Any:
-    """Return the value at a path of names and indices in a JSON value; None if the path does not exist."""
-    with contextlib.suppress(LookupError, TypeError):
-        for key in path:
-            value = value[key]
-        return value
-    return None
-
-
-def _error_message(place: str, body: str) -> str:
-    """Return the error message in a response."""
-    try:
-        value = _parsed_json(place, body)
-        if is_response(value):
-            next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
-    except InputError as error:
-        return str(error)
-    return f"{place}: the server responded {_quoted_start(body)}"

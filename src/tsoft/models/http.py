@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.entities import html5
 from http.client import BadStatusLine, LineTooLong
@@ -30,7 +30,7 @@ from tsoft.errors import InputError, UsageError, shortened
 T = TypeVar("T")
 R = TypeVar("R")
 
-# The maximum number of simultaneous requests.
+# The maximum number of simultaneous requests, unless the user sets another.
 MAX_CONNECTIONS = 4
 # The maximum number of retries of a request, and the seconds before the first one. The seconds double each time.
 RETRIES = 3
@@ -66,10 +66,17 @@ class Server:
     """A server at a URL.
 
     Each request has the user name and password of the URL, or else the `key`. tsoft sends these to no other host,
-    and no message shows them. Raise UsageError for an invalid URL or key.
+    and no message shows them. Up to `connections` connections stay open. Raise UsageError for an invalid URL or key.
     """
 
-    def __init__(self, url: str, key: str, timeout: float, pause: Callable[[float], None] = time.sleep):
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        timeout: float,
+        pause: Callable[[float], None] = time.sleep,
+        connections: int = MAX_CONNECTIONS,
+    ):
         if not 0 < timeout <= _MAX_SECONDS:
             raise UsageError(
                 f"--timeout: {timeout:g} is out of range; pass a number of seconds above 0, up to {_MAX_SECONDS:g}"
@@ -79,7 +86,7 @@ class Server:
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         self._secrets: list[str] = []
         self._authorize(key)
-        self._pool = _pool(self._url)
+        self._pool = _pool(self._url, connections)
 
     @property
     def host(self) -> str:
@@ -238,6 +245,17 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None
     Return immediately on an error or on Ctrl-C: the threads are daemons, which end with the program. Raise
     TimeoutError if no result arrives for `seconds`.
     """
+    results = dict(as_completed(work, items, MAX_CONNECTIONS, seconds))
+    return [results[i] for i in range(len(items))]
+
+
+def as_completed(
+    work: Callable[[T], R], items: Sequence[T], threads: int, seconds: float | None = None
+) -> Iterator[tuple[int, R]]:
+    """Yield the index of each item and the result of the work on it, as they arrive, running `threads` at a time.
+
+    An error of the work is raised here. No item starts after that, nor after the caller has closed the iterator.
+    """
     waiting, done = queue.SimpleQueue[int](), queue.SimpleQueue[tuple[int, R | Exception]]()
     for i in range(len(items)):
         waiting.put(i)
@@ -252,18 +270,21 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None
                     done.put((i, error))
                     return
 
-    for _ in range(min(MAX_CONNECTIONS, len(items))):
+    for _ in range(min(threads, len(items))):
         threading.Thread(target=run, daemon=True).start()
-    results: dict[int, R] = {}
-    while len(results) < len(items):
-        try:
-            i, result = done.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError from None
-        if isinstance(result, Exception):
-            raise result
-        results[i] = result
-    return [results[i] for i in range(len(items))]
+    try:
+        for _ in range(len(items)):
+            try:
+                i, result = done.get(timeout=seconds)
+            except queue.Empty:
+                raise TimeoutError from None
+            if isinstance(result, Exception):
+                raise result
+            yield i, result
+    finally:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
 
 
 def _body(response: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
@@ -375,7 +396,7 @@ def _origin(url: Url) -> tuple[str | None, str | None, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme or "")
 
 
-def _pool(url: Url) -> urllib3.PoolManager:
+def _pool(url: Url, connections: int) -> urllib3.PoolManager:
     """Return a connection pool, with a proxy if the environment names one.
 
     Connections to this computer are direct: for a proxy, localhost is another computer.
@@ -385,11 +406,11 @@ def _pool(url: Url) -> urllib3.PoolManager:
     proxy = proxies.get(url.scheme or "") or proxies.get("all")
     is_here = host in ("localhost", "[::1]") or host.startswith("127.")
     if not proxy or is_here or proxy_bypass(url.netloc or ""):
-        return urllib3.PoolManager(maxsize=MAX_CONNECTIONS)
+        return urllib3.PoolManager(maxsize=connections)
     try:
         parsed = parse_url(proxy if "://" in proxy else f"http://{proxy}")
         headers = urllib3.make_headers(proxy_basic_auth=unquote(parsed.auth)) if parsed.auth else {}
-        return urllib3.ProxyManager(parsed._replace(auth=None).url, maxsize=MAX_CONNECTIONS, proxy_headers=headers)
+        return urllib3.ProxyManager(parsed._replace(auth=None).url, maxsize=connections, proxy_headers=headers)
     except (exceptions.LocationValueError, AssertionError):
         raise UsageError(f"{url.scheme}_proxy: the proxy from the environment is not an http or https URL") from None
 

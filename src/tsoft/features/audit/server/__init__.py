@@ -1,0 +1,1 @@
+"""The audit of a live server: the requests, the probes file, and the findings."""

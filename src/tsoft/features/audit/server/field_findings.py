@@ -1,0 +1,160 @@
+"""Findings on single fields of a request: temperature 0, seed, logit_bias, min_p and top_k."""
+
+from collections import defaultdict
+from itertools import combinations
+from math import log
+
+from tsoft.errors import shortened
+from tsoft.features.audit.findings import Finding, Verdict
+from tsoft.features.audit.server.first_tokens import FirstToken
+from tsoft.features.audit.server.listed_rows import ListedRows
+from tsoft.features.audit.server.probe_plan import BIAS, HIGH, HIGH_MIN_P
+from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
+
+# A finding that chance explains with a higher probability than this is inconclusive.
+CHANCE = 0.01
+_MAX_ERROR = 200
+# The cutoffs that are tried, with their value.
+_CUTOFFS = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
+
+
+def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
+    """Return whether the draws at temperature 0 are the most probable tokens. None without such draws."""
+    asked = "the most probable token"
+    if (refusal := probes.refusal(Purpose.GREEDY)) is not None:
+        verdict = Verdict.CONTRADICTS if probes.settings.tau == 0 else Verdict.NOTED
+        return Finding("temperature_0", asked, "refused", verdict, reason=_message(refusal))
+    draws = probes.answered(Purpose.GREEDY)
+    if not draws:
+        return None
+    if not rows.lists:
+        return _greedy_without_lists(asked, draws)
+    draws = [draw for draw in draws if draw.prompt in rows.lists]
+    tops = [draw for draw in draws if rows.is_top(draw.token)]
+    found = f"{len(tops)} of {len(draws)} draws"
+    if len(tops) < len(draws):
+        reason = "the server draws other tokens at temperature 0, beyond its noise"
+        return Finding("temperature_0", asked, found, Verdict.CONTRADICTS, reason=reason)
+    chance = 1.0
+    for draw in draws:
+        chance *= rows.top_probability(draw.prompt)
+    if chance > CHANCE:
+        reason = f"draws at temperature 1 would be the same with a probability of {chance:.2g}; pass other prompts"
+        return Finding("temperature_0", asked, found, Verdict.INCONCLUSIVE, reason=reason)
+    return Finding("temperature_0", asked, found, Verdict.AGREES)
+
+
+def _greedy_without_lists(asked: str, draws: list[Probe]) -> Finding:
+    by_prompt = defaultdict[int, set[str]](set)
+    for draw in draws:
+        by_prompt[draw.prompt].add(draw.token.label)
+    if any(len(labels) > 1 for labels in by_prompt.values()):
+        reason = "the server draws different tokens at temperature 0"
+        return Finding("temperature_0", asked, "different tokens", Verdict.CONTRADICTS, reason=reason)
+    reason = "without log-probabilities, it is unknown whether this is the most probable one"
+    return Finding("temperature_0", asked, "always the same token", Verdict.INCONCLUSIVE, reason=reason)
+
+
+def seed_finding(probes: ServerProbes) -> Finding | None:
+    """Return whether the same seed gives the same token, and another seed another one."""
+    asked = "the same token for the same seed"
+    if (refusal := probes.refusal(Purpose.SEED)) is not None:
+        return Finding("seed", asked, "refused", Verdict.NOTED, reason=_message(refusal))
+    labels = defaultdict[int, list[str]](list)
+    for probe in probes.answered(Purpose.SEED):
+        labels[probe.request["seed"]].append(probe.token.label)
+    pairs = [pair for pair in labels.values() if len(pair) > 1]
+    if not pairs:
+        return None
+    same = sum(len(set(pair)) == 1 for pair in pairs)
+    found = f"{same} of {len(pairs)} seeds"
+    if same < len(pairs):
+        return Finding("seed", asked, f"ignored: {found}", Verdict.NOTED)
+    different = list(combinations([pair[0] for pair in pairs], 2))
+    equal = sum(first == second for first, second in different)
+    chance = ((equal + 1) / (len(different) + 2)) ** len(pairs)
+    if chance > CHANCE:
+        reason = "other seeds give the same tokens, too"
+        return Finding("seed", asked, f"unknown: {found}", Verdict.NOTED, reason=reason)
+    return Finding("seed", asked, f"applied: {found}", Verdict.NOTED)
+
+
+def bias_finding(probes: ServerProbes) -> Finding | None:
+    """Return whether a high bias makes a token certain. Which token has the id is not known."""
+    asked = f"one token, with a bias of {BIAS}"
+    if (refusal := probes.refusal(Purpose.LOGIT_BIAS)) is not None:
+        return Finding("logit_bias", asked, "refused", Verdict.NOTED, reason=_message(refusal))
+    labels = defaultdict[str, set[str]](set)
+    for probe in probes.answered(Purpose.LOGIT_BIAS):
+        labels[str(probe.request["logit_bias"])].add(probe.token.label)
+    if len(labels) < 2:
+        return None
+    if any(len(drawn) > 1 for drawn in labels.values()):
+        return Finding("logit_bias", asked, "ignored", Verdict.NOTED)
+    if len(set.union(*labels.values())) < len(labels):
+        reason = "the biases of different tokens give the same one"
+        return Finding("logit_bias", asked, "unknown", Verdict.NOTED, reason=reason)
+    return Finding("logit_bias", asked, "applied", Verdict.NOTED)
+
+
+def cutoff_findings(probes: ServerProbes, rows: ListedRows) -> list[Finding]:
+    """Return whether the server applies min_p and top_k. Either contradicts if the user asked for it."""
+    refused = {finding.name for finding in refused_findings(probes)}
+    findings = [_cutoff_finding(probes, rows, name, *test) for name, test in _CUTOFFS.items()]
+    return [finding for finding in findings if finding is not None and finding.name not in refused]
+
+
+def _cutoff_finding(
+    probes: ServerProbes, rows: ListedRows, name: str, purpose: Purpose, value: float
+) -> Finding | None:
+    is_asked = name in probes.settings.values
+    asked = f"one token, with {name} {value:g}"
+    if (refusal := probes.refusal(purpose)) is not None:
+        verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
+        return Finding(f"{name}_support", asked, "refused", verdict, reason=_message(refusal))
+    draws = probes.answered(purpose)
+    if not draws:
+        return None
+    # A token is kept if its probability is min_p times that of the top one, at the temperature of the draws.
+    slack = -log(HIGH_MIN_P) * HIGH
+    others = _beside_the_top(rows, [draw.token for draw in draws], slack)
+    if others:
+        verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
+        return Finding(f"{name}_support", asked, f"ignored: {others} of {len(draws)} draws differ", verdict)
+    control = _controls(probes)
+    chance = (1 - _beside_the_top(rows, control, slack) / (len(control) + 2)) ** len(draws)
+    if chance > CHANCE:
+        reason = "the draws without it are hardly different"
+        verdict = Verdict.INCONCLUSIVE if is_asked else Verdict.NOTED
+        return Finding(f"{name}_support", asked, "unknown", verdict, reason=reason)
+    return Finding(f"{name}_support", asked, "applied", Verdict.AGREES if is_asked else Verdict.NOTED)
+
+
+def refused_findings(probes: ServerProbes) -> list[Finding]:
+    """Return a finding for each setting of the user that the server refuses, but for those that `cutoff_findings`
+    tests."""
+    return [
+        Finding(f"{name}_support", f"{probes.settings.values[name]:g}", "refused", Verdict.CONTRADICTS, reason=reason)
+        for name, error in probes.refused_settings.items()
+        if name not in _CUTOFFS or probes.answered(_CUTOFFS[name][0])
+        for reason in [shortened(error, _MAX_ERROR)]
+    ]
+
+
+def _controls(probes: ServerProbes) -> list[FirstToken]:
+    """Return the draws at the high temperature without cutoffs, of the same prompt, one for each seed."""
+    by_seed = {probe.request["seed"]: probe for probe in probes.answered(Purpose.SEED)}
+    return [token for probe in [*by_seed.values(), *probes.answered(Purpose.CHOICES)] for token in probe.tokens]
+
+
+def _beside_the_top(rows: ListedRows, draws: list[FirstToken], slack: float) -> int:
+    """Count the draws of other tokens than the most probable one or, without log-probabilities, than the most frequent
+    one."""
+    if rows.lists:
+        return sum(not rows.is_top(token, slack) for token in draws)
+    labels = [token.label for token in draws]
+    return len(labels) - max(map(labels.count, labels), default=0)
+
+
+def _message(refusal: Probe) -> str:
+    return shortened(refusal.answer.error, _MAX_ERROR)

@@ -1,0 +1,121 @@
+"""The first token of a choice in a server's response, with its log-probabilities if there are any."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.input import api_responses
+from tsoft.input.api_tokens import REPLACEMENT
+from tsoft.input.json_values import Object
+from tsoft.input.read_options import ReadOptions
+from tsoft.models.server_errors import value_at
+
+
+@dataclass(frozen=True, eq=False)
+class FirstToken:
+    """A drawn token: its label, and the distribution that the server lists with it; None if it lists none.
+
+    Without a list, the label is the text of the choice: empty if the server drew the end of the text. If the list is
+    keyed by text, it has room for only one of several tokens with the same text. Servers let the drawn token take
+    precedence, and else the least probable one.
+    """
+
+    label: str
+    block: Block | None = None
+    is_keyed: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of listed tokens."""
+        return 0 if self.block is None else self.block.logits.shape[1]
+
+    @cached_property
+    def logprobs(self) -> dict[str, float]:
+        """The log-probability of each label: that of the most probable token if several have the label."""
+        if self.block is None or self.block.labels is None or self.block.partial is None:
+            return {}
+        pairs = sorted(zip(self.block.partial.logprobs.tolist(), self.block.labels, strict=True))
+        return {label: logprob for logprob, label in pairs if logprob == logprob}
+
+    @cached_property
+    def comparable(self) -> dict[str, float]:
+        """The log-probabilities that do not depend on which token was drawn."""
+        return {label: number for label, number in self.logprobs.items() if not self.is_keyed or label != self.label}
+
+    @property
+    def top(self) -> float:
+        """The log-probability of the most probable token; NaN without a list."""
+        return max(self.logprobs.values(), default=np.nan)
+
+    @property
+    def gap(self) -> float:
+        """How far the drawn token is below the most probable one; NaN without a list."""
+        if self.block is None or self.block.partial is None:
+            return np.nan
+        return self.top - float(self.block.partial.logprobs[self.block.partial.index])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the list shows that a sampler has removed tokens: it has tokens of probability 0, or it is complete
+        although its least probable token is not rare."""
+        if self.block is None or self.block.partial is None:
+            return False
+        return self.block.partial.is_truncated or any(np.isneginf(self.block.partial.logprobs))
+
+
+def first_token(choice: Object, place: str) -> FirstToken:
+    """Return the first token of a choice. Raise InputError if its log-probabilities cannot be read.
+
+    >>> logprobs = {"tokens": [" a"], "token_logprobs": [-0.5], "top_logprobs": [{" a": -0.5, " b": -1.5}]}
+    >>> first_token({"text": " a", "logprobs": logprobs}, "URL").logprobs
+    {' b': -1.5, ' a': -0.5}
+    >>> first_token({"message": {"content": "Hi"}}, "URL").label
+    'Hi'
+    """
+    if not any(value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal")):
+        text = value_at(choice, "message", "content") or value_at(choice, "text")
+        return FirstToken(text if isinstance(text, str) else "")
+    block = next(api_responses.blocks({"choices": [choice]}, ReadOptions(place), place, 0))
+    assert block.partial
+    assert block.labels
+    known = None if block.partial.unknown.all() else block
+    is_keyed = isinstance(value_at(choice, "logprobs", "top_logprobs", 0), dict)
+    return FirstToken(block.labels[block.partial.index], known, is_keyed)
+
+
+def is_ambiguous(label: str) -> bool:
+    """Return whether different tokens may have this label: parts of characters, and control tokens."""
+    return label == "" or REPLACEMENT in label
+
+
+def known_row(block: Block, shared: Mapping[str, float]) -> Block | None:
+    """Return the block without the tokens that cannot be recognized in a draw: those whose label is ambiguous, repeated
+    or without a known probability. None if no token remains.
+
+    `shared` are other labels that several tokens have, with the log-probability of the most probable one.
+
+    Several tokens with one label cannot become one class: its probability at a temperature is not a softmax.
+    """
+    partial, labels = block.partial, block.labels
+    assert partial
+    assert labels
+    counts = Counter(labels)
+    kept = np.array([counts[label] == 1 and label not in shared and not is_ambiguous(label) for label in labels])
+    kept &= partial.logprobs > -np.inf
+    if not kept.any():
+        return None
+    removed = _finite(partial.logprobs[~kept])
+    # The removed tokens now are unlisted ones.
+    cap = max(partial.cap, float(removed.max(initial=-np.inf)), *shared.values())
+    rest = replace(partial, logprobs=partial.logprobs[kept], index=0, cap=cap)
+    return replace(block, logits=block.logits[:, kept], labels=tuple(np.array(labels, object)[kept]), partial=rest)
+
+
+def _finite(numbers: Array) -> Any:
+    return numbers[np.isfinite(numbers)]

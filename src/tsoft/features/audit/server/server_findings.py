@@ -1,0 +1,243 @@
+"""The findings of the audit of a server, from its probes: the same for a live server and for a probes file."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
+from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
+from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.server.field_findings import (
+    bias_finding,
+    cutoff_findings,
+    greedy_finding,
+    refused_findings,
+    seed_finding,
+)
+from tsoft.features.audit.server.listed_rows import ListedRows
+from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
+from tsoft.features.audit.server.request_settings import asked_settings
+
+# The number of random orders in which to compare the draws of a request, and the share of them that a dependence may
+# reach by chance.
+_ORDERS, _DEPENDENT = 999, 0.001
+# Fewer repetitions of a prompt's draws may be an accident.
+_MIN_SAME = 10
+
+# The findings of the draws that a doubt about the log-probabilities leaves as they are.
+_SURE = ("draws", "choices", "distribution")
+
+
+def server_findings(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> Report:
+    """Return the findings in the order in which they build on each other.
+
+    `level` is the probability of a false contradiction about the draws. A run may look at its draws several times, and
+    each look gets an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
+    the server agrees.
+    """
+    rows = ListedRows(probes)
+    greedy = greedy_finding(probes, rows)
+    drawn = _drawn_report(probes, rows, greedy, asked, level / probes.looks, tolerance)
+    findings = [
+        *_list_findings(rows),
+        *filter(None, [greedy]),
+        *refused_findings(probes),
+        *drawn.findings,
+        *filter(None, [seed_finding(probes), bias_finding(probes)]),
+        *cutoff_findings(probes, rows),
+    ]
+    if probes.ended:
+        findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
+    return Report(tuple(findings), drawn.tau)
+
+
+def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
+    """Return whether the draws decide about all that was asked, so that more of them would add nothing."""
+    rows = ListedRows(probes)
+    drawn = _drawn_report(probes, rows, greedy_finding(probes, rows), asked, level / probes.looks, tolerance)
+    return Verdict.INCONCLUSIVE not in [finding.verdict for finding in drawn.findings]
+
+
+def _list_findings(rows: ListedRows) -> list[Finding]:
+    """Return the findings about the log-probabilities."""
+    asked = f"up to {rows.requested} tokens"
+    if not rows.lists:
+        reason = "the server returns no log-probabilities, without which the draws prove nothing"
+        return [Finding("logprobs", asked, "none", Verdict.INCONCLUSIVE, reason=reason)]
+    findings = [Finding("logprobs", asked, f"{rows.size} tokens", Verdict.NOTED)]
+    if rows.repetitions > 1:
+        kind = _kind_finding(rows)
+        moved = f", {rows.moved} of another distribution" * bool(rows.moved)
+        noise = Finding("noise", f"{rows.repetitions} equal requests", f"± {rows.noise:.2g}{moved}", Verdict.NOTED)
+        findings += [kind, noise]
+    return findings
+
+
+_KINDS = {
+    "raw": "they do not change with the temperature or top_p",
+    "tempered": "their differences scale by 1 / τ, so tsoft uses those at temperature 1",
+    "truncated": "a cutoff changes them, so tsoft uses those without a cutoff",
+    "tempered and truncated": "they come after the samplers, so tsoft uses those at temperature 1 without a cutoff",
+    "unknown": "they change with the temperature, but not by 1 / τ, or too few are listed",
+}
+
+
+def _kind_finding(rows: ListedRows) -> Finding:
+    if rows.cut:
+        sizes = sorted(token.size for token in rows.cut.values())
+        reason = f"a list of {sizes[0]} tokens has all the probability, although no cutoff was requested"
+        return Finding("logprobs_kind", "no cutoff", "truncated", Verdict.CONTRADICTS, reason=reason)
+    text = rows.kind.text
+    verdict = Verdict.INCONCLUSIVE if text == "unknown" else Verdict.NOTED
+    return Finding("logprobs_kind", "", text, verdict, reason=_KINDS[text])
+
+
+# From the draws to the report on temperature, cutoffs and fit
+
+
+def _drawn_report(
+    probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
+) -> Report:
+    """Return the findings about the draws; none if there are no draws, or no known distribution."""
+    draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
+    same = [draw for draw in draws if rows.is_same_state(rows.lists[draw.prompt], draw.token)]
+    findings = [_moved_finding(draws, rows, len(same))] if len(same) < len(draws) else []
+    if not same:
+        return Report(tuple(findings))
+    if (repetition := _repetition(same, rows)) is not None:
+        return Report((*findings, repetition))
+    if p_value := _dependence(same):
+        reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
+        findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
+    evidence = drawn_evidence(same, rows, first_only=p_value is not None)
+    accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
+    accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
+    report = Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance).report
+    return _with_doubts(replace(report, findings=(*findings, *report.findings)), rows, greedy)
+
+
+def _moved_finding(draws: list[Probe], rows: ListedRows, same: int) -> Finding:
+    """Return the finding that the distribution of a prompt is not the same in all requests."""
+    change = max(abs(draw.token.top - rows.lists[draw.prompt].top) for draw in draws)
+    found = f"another in {len(draws) - same} of {len(draws)} requests"
+    reason = (
+        f"a log-probability changes by up to {change:.2g} between equal requests, as with a cache of prompts or with"
+        " several models; tsoft uses the draws from the listed distributions only"
+    )
+    return Finding("distribution", "one for each prompt", found, Verdict.NOTED, reason=reason)
+
+
+def drawn_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = False) -> Evidence:
+    """Return the draws of each prompt with its known distribution. A draw that cannot be recognized is unlisted.
+
+    The noise includes the differences between the lists and the log-probabilities in the draws.
+    """
+    drawn = defaultdict[int, list[str]](list)
+    for draw in draws:
+        drawn[draw.prompt] += [token.label for token in draw.tokens[: 1 if first_only else None]]
+    evidence = []
+    for prompt, labels in sorted(drawn.items()):
+        row = rows.rows[prompt]
+        indices = {label: i for i, label in enumerate(row.labels or ())}
+        evidence.append(DrawnRow(row, np.array([indices.get(label, UNLISTED) for label in labels])))
+    noise = max((_difference(draw, rows) for draw in draws), default=0.0)
+    return Evidence(tuple(evidence), max(rows.noise, noise))
+
+
+def _difference(draw: Probe, rows: ListedRows) -> float:
+    """Return the largest difference between the gap of a drawn token from the top and its gap in the prompt's list."""
+    listed = rows.lists[draw.prompt]
+    known = set(rows.rows[draw.prompt].labels or ())
+    tokens = [token for token in draw.tokens if token.label in known]
+    gaps = np.array([[rows.untempered(token), listed.top - listed.logprobs[token.label]] for token in tokens])
+    gaps = gaps.reshape(-1, 2)
+    return float(np.abs(np.subtract(*gaps[np.isfinite(gaps).all(1)].T)).max(initial=0.0))
+
+
+def _repetition(draws: list[Probe], rows: ListedRows) -> Finding | None:
+    """Return a finding if all requests of each prompt give the same tokens, and not only the most probable ones.
+
+    A temperature near 0 repeats the most probable token, too; the estimate of the temperature shows that.
+    """
+    by_prompt = defaultdict[int, set[tuple[str, ...]]](set)
+    for draw in draws:
+        by_prompt[draw.prompt].add(tuple(token.label for token in draw.tokens))
+    are_same = all(len(tokens) == 1 for tokens in by_prompt.values()) and len(draws) >= _MIN_SAME + len(by_prompt)
+    if not are_same or all(rows.is_top(token) for draw in draws for token in draw.tokens):
+        return None
+    reason = (
+        "each prompt gives the same tokens in every request, and not the most probable ones: a fixed seed or a cache"
+    )
+    return Finding("draws", "independent draws", "the same each time", Verdict.CONTRADICTS, reason=reason)
+
+
+def _dependence(draws: list[Probe]) -> float | None:
+    """Return the p-value of a permutation test that the choices of one request are more often the same than those of
+    different requests, if it is significant.
+
+    Under independence the draws of a prompt are exchangeable, so that any assignment to the requests is equally likely.
+    """
+    requests = [draw for draw in draws if len(draw.tokens) > 1]
+    if not requests:
+        return None
+    groups, labels = _grouped(requests)
+    rng = np.random.default_rng(0)
+    observed = _same_pairs(groups, labels)
+    orders = [[rng.permutation(numbers) for numbers in labels] for _ in range(_ORDERS)]
+    reached = 1 + sum(_same_pairs(groups, permuted) >= observed for permuted in orders)
+    p_value = reached / (_ORDERS + 1)
+    return p_value if p_value <= _DEPENDENT else None
+
+
+def _grouped(requests: list[Probe]) -> tuple[list[Array], list[Array]]:
+    """Return, for each prompt, the number of each draw's request and the number of its token."""
+    groups, labels = defaultdict[int, list[int]](list), defaultdict[int, list[str]](list)
+    for i, draw in enumerate(requests):
+        groups[draw.prompt] += [i] * len(draw.tokens)
+        labels[draw.prompt] += [token.label for token in draw.tokens]
+    numbers = [np.unique(labels[prompt], return_inverse=True)[1] for prompt in groups]
+    return [np.array(group) for group in groups.values()], numbers
+
+
+def _same_pairs(groups: list[Array], labels: list[Array]) -> int:
+    """Return how many pairs of draws share their request and their token."""
+    total = 0
+    for group, numbers in zip(groups, labels, strict=True):
+        counts = np.bincount(group * len(numbers) + numbers)
+        total += int((counts * (counts - 1)).sum() // 2)
+    return total
+
+
+def _with_doubts(report: Report, rows: ListedRows, greedy: Finding | None) -> Report:
+    """Return the report with inconclusive findings where the log-probabilities do not allow others."""
+    if rows.kind.is_tempered is None:
+        reason = "the log-probabilities are of an unknown kind"
+        return Report(tuple(_doubted(finding, reason) for finding in report.findings))
+    if rows.cut:
+        reason = "a sampler had cut the log-probabilities before, so the draws show only the other cutoffs"
+        report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
+    is_applied = greedy is not None and greedy.verdict == Verdict.AGREES
+    if rows.kind.is_tempered or is_applied or (report.tau and not report.tau.low <= 1 <= report.tau.high):
+        return report
+    reason = (
+        "the log-probabilities do not change with the temperature, and the draws have the same distribution; they may"
+        " come after a temperature that the server applies in place of the requested one"
+    )
+    findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
+    return Report(tuple(findings))
+
+
+def _doubted(finding: Finding, reason: str) -> Finding:
+    """Return a finding as inconclusive, unless it does not depend on the log-probabilities."""
+    if finding.name in _SURE:
+        return finding
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, p_value=None, draws_needed=None, reason=reason)
+
+
+def _doubted_cutoff(finding: Finding, reason: str) -> Finding:
+    """Return a finding that agrees about a cutoff as inconclusive."""
+    is_cutoff = finding.name not in (*_SURE, "temperature", "fit")
+    return _doubted(finding, reason) if is_cutoff and finding.verdict is Verdict.AGREES else finding

@@ -1,0 +1,595 @@
+"""The audit of a live server, with simulated servers whose samplers are hidden, ignored or refused."""
+
+import json
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving import Reply, Request, serving
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, UsageError
+from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.findings import Finding, Verdict
+from tsoft.features.audit.server.listed_rows import ListedRows
+from tsoft.features.audit.server.live_audit import probe_server
+from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
+from tsoft.features.audit.server.probe_options import ProbeOptions, typed_probe_options
+from tsoft.features.audit.server.probe_plan import probe_budget
+from tsoft.features.audit.server.probes import Purpose, ServerProbes
+from tsoft.features.audit.server.prompts import COMPLETION_PROMPTS
+from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
+from tsoft.features.audit.server.server_findings import drawn_evidence, server_findings
+from tsoft.models import http
+
+KEY = "sk-test-3141592653589793"
+WORDS = [f" w{i}" for i in range(200)]
+AGREES, CONTRADICTS, INCONCLUSIVE, NOTED = Verdict
+# Few draws are fast, and enough for this relative error of the temperature.
+TOLERANCE = 0.6
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the key and the proxies from the environment, and do not wait between retries."""
+    for name in ("openai_api_key", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(http, "BACKOFF", 0.0)
+
+
+@dataclass
+class Simulated:
+    """A server with a random distribution for each prompt.
+
+    `hidden` replaces fields of the requests, and `ignored` fields have no effect. A request with a `refused` field is
+    an error. Log-probabilities come `after` none, the temperature, the cutoffs, or both. It lists at most `most`
+    tokens, or refuses to list more if it `refuses_more`. A request may have `choices` choices; None ignores `n`, and
+    `same_choices` are copies. `moves` is added to the logit of one token in every other request.
+    """
+
+    hidden: dict[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    most: int = 1000
+    refuses_more: bool = False
+    choices: int | None = 8
+    same_choices: bool = False
+    fixed_seed: int | None = None
+    keyed: bool = False
+    noise: float = 0.0
+    moves: float = 0.0
+    words: list[str] = field(default_factory=lambda: WORDS)
+    dies_after: int | None = None
+    count: int = 0
+
+    def reply(self, request: Request) -> Reply:
+        with lock:
+            self.count += 1
+            count = self.count
+        if self.dies_after is not None and count > self.dies_after:
+            return Reply(ends_at_once=True)
+        for name in self.refused:
+            if name in request.body:
+                return refusal(f"Unrecognized request argument: {name}; your key is {KEY}")
+        body = {name: value for name, value in request.body.items() if name not in self.ignored} | self.hidden
+        size = body.get("top_logprobs", body.get("logprobs", 0)) or 0
+        if size > self.most and self.refuses_more:
+            return refusal(f"logprobs must be at most {self.most}")
+        number = body.get("n", 1)
+        if self.choices is not None and number > self.choices:
+            return refusal(f"n must be at most {self.choices}")
+        seed = self.fixed_seed if self.fixed_seed is not None else body.get("seed", 1_000_000 + count)
+        rng = np.random.default_rng(seed)
+        is_chat = "messages" in body
+        prompt = body["messages"][0]["content"] if is_chat else body["prompt"]
+        logits = self.logits(prompt, body, count)
+        probs = sampled(logits, body, ("temperature", "cutoffs"))
+        shown = sampled(logits, body, self.after)
+        drawn = [int(rng.choice(len(probs), p=probs)) for _ in range(1 if self.choices is None else number)]
+        drawn = drawn[:1] * len(drawn) if self.same_choices else drawn
+        listed = min(size, self.most)
+        return Reply({"choices": [self.choice(i, token, shown, listed, is_chat) for i, token in enumerate(drawn)]})
+
+    def logits(self, prompt: str, body: dict[str, Any], count: int) -> Array:
+        logits: Array = np.random.default_rng(list(prompt.encode())).normal(0, 2.5, len(self.words))
+        if self.noise:
+            logits += np.random.default_rng(count).uniform(-self.noise, self.noise, len(logits))
+        logits[0] += self.moves * (count % 2)
+        for token, bias in body.get("logit_bias", {}).items():
+            # The vocabulary is smaller than that of a model.
+            logits[int(token) // 1000] += bias
+        return logits
+
+    def choice(self, index: int, token: int, shown: Array, size: int, is_chat: bool) -> dict[str, Any]:
+        with np.errstate(divide="ignore"):
+            logprobs = np.log(shown)
+        best = [int(i) for i in (-shown).argsort(kind="stable")[:size] if shown[i] > 0]
+        text = self.words[token]
+        choice: dict[str, Any] = {"index": index, "finish_reason": "length"}
+        choice |= {"message": {"content": text.strip()}} if is_chat else {"text": text}
+        numbers = {i: max(float(logprobs[i]), -9999.0) for i in [*best, token]}
+        if self.keyed and size:
+            top = {self.words[i]: numbers[i] for i in [*best, token]}
+            return choice | {"logprobs": {"tokens": [text], "token_logprobs": [numbers[token]], "top_logprobs": [top]}}
+        if size:
+            tops = [{"token": self.words[i], "id": i, "logprob": numbers[i]} for i in best]
+            entry = {"token": text, "id": token, "logprob": numbers[token], "top_logprobs": tops}
+            choice["logprobs"] = {"content": [entry]}
+        return choice
+
+
+lock = threading.Lock()
+
+
+def sampled(logits: Array, body: dict[str, Any], steps: tuple[str, ...]) -> Array:
+    """Return the probabilities after some steps of the samplers."""
+    tau = body.get("temperature", 1.0) if "temperature" in steps else 1.0
+    if tau == 0:
+        return np.where(np.arange(len(logits)) == logits.argmax(), 1.0, 0.0)
+    weights = np.exp((logits - logits.max()) / tau)
+    probs: Array = weights / weights.sum()
+    if "cutoffs" in steps:
+        order = (-probs).argsort(kind="stable")
+        kept = np.ones(len(probs), bool)
+        if 0 < body.get("top_k", 0) < len(probs):
+            kept[order[int(body["top_k"]) :]] = False
+        before = np.cumsum(probs[order]) - probs[order]
+        kept[order[before >= body.get("top_p", 1.0)]] = False
+        kept &= probs >= body.get("min_p", 0.0) * probs.max()
+        probs = np.where(kept, probs, 0.0)
+        probs = probs / probs.sum()
+    return probs
+
+
+def refusal(message: str) -> Reply:
+    return Reply({"error": {"message": message}}, status=400)
+
+
+def wanted(**values: float) -> Asked:
+    """Return the settings that the user asks for: a temperature, 1 by default, and cutoffs."""
+    order = ("temperature", *(name for name in ("top_k", "top_p", "min_p") if name in values))
+    return asked_settings(RequestSettings({"temperature": 1.0} | values, order), "")
+
+
+def probed(
+    server: Simulated, is_clear: Callable[[ServerProbes], bool] = lambda _: False, *, chat: bool = False, **asked: Any
+) -> ServerProbes:
+    """Return the probes of a simulated server, with the settings that the user asked for."""
+    options = {"requests": 160, "yes": True, "chat": chat} | asked.pop("options", {})
+    with serving(server.reply) as served:
+        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), asked, 1, is_clear)
+
+
+def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str, Finding]:
+    """Return the findings on a simulated server, by name."""
+    probes = probed(server, chat=chat, **asked)
+    return findings_of(probes)
+
+
+def findings_of(probes: ServerProbes, level: float = 0.01) -> dict[str, Finding]:
+    report = server_findings(probes, asked_settings(probes.settings, ""), level, TOLERANCE)
+    assert len({finding.name for finding in report.findings}) == len(report.findings)
+    return {finding.name: finding for finding in report.findings}
+
+
+def tau_of(finding: Finding) -> float:
+    """Return the temperature in "0.7 (0.65 to 0.76)"."""
+    return float(finding.found.split()[0])
+
+
+def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
+    return {name: finding.verdict for name, finding in found.items()}
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    found = audited(Simulated(), chat=chat, temperature=0.8)
+    names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "temperature", "top_k", "top_p", "min_p"]
+    names += ["other cutoffs", "fit"]
+    names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
+    assert list(found) == names
+    decided = {"temperature_0": AGREES, "temperature": AGREES, "fit": AGREES}
+    # Some hundreds of draws more would decide.
+    assert found.pop("other cutoffs").verdict in (AGREES, INCONCLUSIVE)
+    assert verdicts(found) == dict.fromkeys(found, NOTED) | decided
+    assert (found["logprobs"].asked, found["logprobs"].found) == ("up to 1000 tokens", "200 tokens")
+    assert found["logprobs_kind"].found == "raw"
+    assert found["seed"].found == "applied: 6 of 6 seeds"
+    assert found["logit_bias"].found == found["min_p_support"].found == found["top_k_support"].found == "applied"
+    assert "tsoft: note: the audit sends up to " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ((), "raw"),
+        (("temperature",), "tempered"),
+        (("cutoffs",), "truncated"),
+        (("temperature", "cutoffs"), "tempered and truncated"),
+    ],
+)
+def test_kind_of_logprobs(after: tuple[str, ...], kind: str) -> None:
+    """Whatever the kind, the draws at 0.6 come from the log-probabilities at 1."""
+    found = audited(Simulated(after=after), temperature=0.6, top_p=0.9)
+    assert found["logprobs_kind"].found == kind
+    assert found["temperature"].verdict == AGREES
+    assert tau_of(found["temperature"]) == pytest.approx(0.6, rel=0.25)
+
+
+def test_noise_of_a_server() -> None:
+    found = audited(Simulated(noise=0.01))
+    assert found["logprobs_kind"].found == "raw"
+    # Two logits differ by at most 0.02, and so do the logarithms of the sums.
+    assert 0.01 < float(found["noise"].found.removeprefix("± ")) < 0.04
+    assert found["temperature_0"].verdict == AGREES
+
+
+def test_hidden_temperature() -> None:
+    found = audited(Simulated(hidden={"temperature": 1.4}), temperature=0.7)
+    assert found["temperature_0"].verdict == found["temperature"].verdict == CONTRADICTS
+    assert tau_of(found["temperature"]) == pytest.approx(1.4, rel=0.25)
+
+
+def test_logprobs_after_a_fixed_temperature_prove_nothing() -> None:
+    """The draws agree with log-probabilities at the same temperature, whatever it is."""
+    found = audited(Simulated(hidden={"temperature": 1.4}, after=("temperature",)))
+    assert found["temperature_0"].verdict == CONTRADICTS
+    assert found["temperature"].verdict == INCONCLUSIVE
+    assert "do not change with the temperature" in found["temperature"].reason
+
+
+def test_temperature_0_that_is_not_greedy() -> None:
+    class Warm(Simulated):
+        def reply(self, request: Request) -> Reply:
+            if request.body["temperature"] == 0:
+                request.body["temperature"] = 1.0
+            return super().reply(request)
+
+    found = audited(Warm(), temperature=0.6)
+    assert (found["temperature_0"].verdict, found["temperature"].verdict) == (CONTRADICTS, AGREES)
+
+
+def test_temperature_0_of_a_model_that_is_certain() -> None:
+    """Draws at any temperature would be the most probable token."""
+
+    class Certain(Simulated):
+        def logits(self, prompt: str, body: dict[str, Any], count: int) -> Array:
+            logits = super().logits(prompt, body, count)
+            logits[3] += 20
+            return logits
+
+    found = audited(Certain(), options={"requests": 10})
+    assert found["temperature_0"].verdict == INCONCLUSIVE
+    assert found["seed"].found.startswith("unknown")
+    assert found["min_p_support"].found == found["top_k_support"].found == "unknown"
+
+
+def test_server_without_logprobs() -> None:
+    found = audited(Simulated(most=0), options={"requests": 10})
+    assert (found["logprobs"].found, found["logprobs"].verdict) == ("none", INCONCLUSIVE)
+    assert (found["temperature_0"].found, found["temperature_0"].verdict) == ("always the same token", INCONCLUSIVE)
+    assert found["seed"].found == "applied: 6 of 6 seeds"
+    assert found["top_k_support"].found == "applied"
+    assert "temperature" not in found
+
+
+@pytest.mark.parametrize("refuses_more", [False, True])
+def test_server_with_few_logprobs(refuses_more: bool) -> None:
+    found = audited(Simulated(most=5, refuses_more=refuses_more))
+    assert found["logprobs"].found == "5 tokens"
+    assert found["logprobs_kind"].found == "raw"
+    assert found["temperature"].verdict == AGREES
+
+
+def test_server_that_refuses_logprobs() -> None:
+    found = audited(Simulated(refused=("logprobs",)), options={"requests": 10})
+    assert found["logprobs"].found == "none"
+
+
+@pytest.mark.parametrize(("choices", "number"), [(8, 8), (4, 4), (None, 1), (1, 1)])
+def test_choices_per_request(choices: int | None, number: int) -> None:
+    probes = probed(Simulated(choices=choices), options={"requests": 40})
+    draws = [probe for probe in probes.probes if probe.purpose == Purpose.DRAW]
+    assert {len(probe.tokens) for probe in draws} == {number}
+    assert {probe.request.get("n", 1) for probe in draws} == {number}
+    assert len(draws) * number == 40
+    # The prompts take turns.
+    assert [probe.prompt for probe in draws] == [i % 5 for i in range(len(draws))]
+    seeds = [probe.request["seed"] for probe in probes.probes if "seed" in probe.request]
+    assert Counter(Counter(seeds).values()).keys() == {1, 2}
+
+
+def test_copied_choices_are_not_requested() -> None:
+    probes = probed(Simulated(same_choices=True), options={"requests": 10})
+    assert {len(draw.tokens) for draw in probes.answered(Purpose.DRAW)} == {1}
+
+
+def test_dependent_choices() -> None:
+    """Choices that are copies only in the draws count once."""
+
+    class Copying(Simulated):
+        def reply(self, request: Request) -> Reply:
+            self.same_choices = request.body["temperature"] == 1
+            return super().reply(request)
+
+    found = audited(Copying(), options={"jobs": 1})
+    assert found["choices"].found == "dependent"
+    assert found["choices"].p_value is not None
+    assert found["choices"].p_value <= 0.001
+    assert found["temperature"].verdict == AGREES
+
+
+def test_fixed_seed() -> None:
+    found = audited(Simulated(fixed_seed=5))
+    assert (found["draws"].found, found["draws"].verdict) == ("the same each time", CONTRADICTS)
+    assert found["seed"].found.startswith("unknown")
+    assert "temperature" not in found
+
+
+def test_ignored_fields() -> None:
+    found = audited(Simulated(ignored=("seed", "logit_bias", "min_p", "top_k")), min_p=0.05)
+    assert found["seed"].found.startswith("ignored")
+    assert found["logit_bias"].found == "ignored"
+    assert found["min_p_support"].found.startswith("ignored")
+    assert (found["min_p_support"].verdict, found["top_k_support"].verdict) == (CONTRADICTS, NOTED)
+
+
+def test_refused_fields() -> None:
+    """A refused setting contradicts if the user asked for it; the other settings are audited all the same."""
+    probes = probed(Simulated(refused=("seed", "logit_bias", "min_p", "top_k")), top_k=40, top_p=0.95)
+    found = findings_of(probes)
+    assert (found["top_k_support"].verdict, found["min_p_support"].verdict) == (CONTRADICTS, NOTED)
+    # Nothing is asked of a cutoff that no draw was asked to have.
+    assert (found["top_k"].verdict, found["top_p"].asked) == (NOTED, "0.95")
+    assert {found[name].found for name in ("seed", "logit_bias", "min_p_support")} == {"refused"}
+    assert "Unrecognized request argument: top_k" in found["top_k_support"].reason
+    for draw in probes.answered(Purpose.DRAW):
+        assert draw.request["top_p"] == 0.95
+        assert not {"top_k", "seed"} & draw.request.keys()
+
+
+def test_settings_that_switch_a_cutoff_off_are_sent() -> None:
+    """Without them, a request would have the defaults of the server."""
+    probes = probed(Simulated(), top_k=0, top_p=1.0, temperature=0.5, options={"requests": 5})
+    for draw in probes.answered(Purpose.DRAW):
+        assert {name: draw.request[name] for name in ("top_k", "top_p", "temperature")} == {
+            "top_k": 0,
+            "top_p": 1,
+            "temperature": 0.5,
+        }
+
+
+def test_refused_setting_without_a_probe_of_its_own() -> None:
+    found = audited(Simulated(refused=("top_p",)), top_p=0.9, options={"requests": 10})
+    assert (found["top_p_support"].asked, found["top_p_support"].found) == ("0.9", "refused")
+    assert found["top_p_support"].verdict == CONTRADICTS
+
+
+def test_refused_temperature_0_and_2() -> None:
+    class Narrow(Simulated):
+        def reply(self, request: Request) -> Reply:
+            if not 0 < request.body["temperature"] <= 1:
+                return refusal("temperature must be above 0 and at most 1")
+            return super().reply(request)
+
+    found = audited(Narrow())
+    assert (found["temperature_0"].found, found["temperature_0"].verdict) == ("refused", NOTED)
+    assert found["logprobs_kind"].found == "raw"
+    assert found["seed"].found == "applied: 6 of 6 seeds"
+    assert found["top_k_support"].found == "applied"
+
+
+def test_hidden_cutoff_in_the_logprobs() -> None:
+    found = audited(Simulated(hidden={"top_k": 9}, after=("cutoffs",)))
+    assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTS)
+    assert "9 tokens" in found["logprobs_kind"].reason
+
+
+def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
+    class Default(Simulated):
+        def reply(self, request: Request) -> Reply:
+            request.body.setdefault("top_k", 9)
+            return super().reply(request)
+
+    found = audited(Default(after=("cutoffs",)))
+    assert found["logprobs"].found == "200 tokens"
+    assert found["logprobs_kind"].verdict == NOTED
+
+
+def test_distribution_that_changes_between_requests() -> None:
+    """The draws from another distribution do not count."""
+    found = audited(Simulated(moves=4.0), options={"jobs": 1})
+    assert found["distribution"].verdict == NOTED
+    assert "tsoft uses the draws from the listed distributions only" in found["distribution"].reason
+    assert found["temperature"].verdict == AGREES
+
+
+def test_tokens_with_the_same_text() -> None:
+    """A list keyed by text has one of two tokens. Draws of this text are of an unlisted token."""
+    words = [" twin" if i in (3, 7) else word for i, word in enumerate(WORDS)]
+    probes = probed(Simulated(keyed=True, words=words), options={"requests": 400})
+    kept = drawn_evidence(probes.answered(Purpose.DRAW), ListedRows(probes))
+    drawn = {probe.prompt for probe in probes.answered(Purpose.DRAW) for t in probe.tokens if t.label == " twin"}
+    assert drawn
+    assert kept.noise < 0.02
+    for row in kept.rows:
+        assert (row.draws >= 0).any()
+        assert row.draws.max() < len(row.block.labels or ())
+
+
+def test_stages_stop_when_the_answer_is_clear() -> None:
+    looks: list[int] = []
+
+    def is_clear(probes: ServerProbes) -> bool:
+        looks.append(sum(len(draw.tokens) for draw in probes.answered(Purpose.DRAW)))
+        return len(looks) == 2
+
+    probes = probed(Simulated(), is_clear, options={"requests": 400})
+    assert looks == [104, 200]
+    assert probes.looks == 3
+
+
+def test_looks_share_the_level() -> None:
+    """The level of a run with three looks has the effect of a third of it in a run with one look."""
+    probes = probed(Simulated(hidden={"temperature": 1.3}), options={"requests": 100})
+    once = replace(probes, looks=1)
+    assert probes.looks == 3
+    assert findings_of(probes, 0.03) == findings_of(once, 0.01)
+
+
+def test_interrupted_audit_reports_what_is_known() -> None:
+    def interrupt(_: ServerProbes) -> bool:
+        raise KeyboardInterrupt
+
+    probes = probed(Simulated(), interrupt)
+    found = findings_of(probes)
+    assert probes.ended == "interrupted"
+    assert (found["run"].found, found["run"].verdict) == ("incomplete", INCONCLUSIVE)
+    assert found["temperature"].verdict == AGREES
+
+
+def test_server_that_dies_midway() -> None:
+    probes = probed(Simulated(dies_after=80, choices=None))
+    assert "the connection was lost" in probes.ended
+    found = findings_of(probes)
+    assert found["run"].reason == probes.ended
+    assert found["temperature_0"].verdict == AGREES
+    with pytest.raises(InputError, match="the connection was lost"):
+        probed(Simulated(dies_after=0))
+
+
+def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    probes = probed(Simulated(refused=("top_k",)), top_k=3, options={"requests": 10})
+    assert "your key is ***" in findings_of(probes)["top_k_support"].reason
+    assert KEY not in json.dumps(probes_json(probes)) + capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (Reply({"choices": []}), "no choices"),
+        (Reply([1]), "no choices"),
+        (Reply(b"<html>"), "not JSON"),
+        (Reply({"choices": [{"text": "a", "logprobs": {"content": [{"token": 3}]}}]}), "expected a string"),
+        (Reply({"choices": [{"text": "a", "logprobs": {"content": [{"token": "a", "logprob": 7}]}}]}), "7"),
+        (Reply({"error": {"message": "no such model"}}, status=404), "no such model"),
+        (Reply({"error": {"message": "pay"}}, status=401), "set OPENAI_API_KEY"),
+        (Reply({"error": {"message": "prompt is bad"}}, status=400), "prompt is bad"),
+    ],
+)
+def test_answers_that_end_the_audit(reply: Reply, problem: str) -> None:
+    with serving(reply) as served, pytest.raises(InputError, match=problem) as caught:
+        probe_server(ProbeOptions(endpoint=served.url, yes=True), wanted(), {}, 1, lambda _: False)
+    assert str(caught.value).startswith(served.url.removesuffix("/v1"))
+
+
+def test_hostile_texts() -> None:
+    words = ["\x1b[31m", "[bold]x[/bold]", "", "\ufffd", "\u202eevil", "\n", *WORDS[6:]]
+    probes = probed(Simulated(words=words), options={"requests": 40})
+    found = findings_of(probes)
+    assert found["temperature"].verdict == AGREES
+    assert findings_of(read_probes(json.loads(json.dumps(probes_json(probes))), "p.json")) == found
+
+
+# Consent
+
+
+def test_without_a_terminal_the_audit_needs_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(Simulated().reply) as served:
+        with pytest.raises(UsageError, match=r"the audit sends up to \d+ requests to 127.0.0.1.*pass --yes to agree"):
+            probe_server(ProbeOptions(endpoint=served.url), wanted(), {}, 1, lambda _: False)
+        assert served.requests == []
+
+
+def test_budget_is_an_upper_bound() -> None:
+    for server in (Simulated(), Simulated(choices=None), Simulated(most=5, refuses_more=True, refused=("top_k",))):
+        probes = probed(server, options={"requests": 20}, top_k=3)
+        budget = probe_budget(probes.prompts, 20, 2, chat=False)
+        assert len(probes.probes) <= budget.requests
+        # The choices of the last draws may exceed the number of draws.
+        assert sum(len(probe.tokens) for probe in probes.probes) <= budget.generated
+
+
+def test_prompts() -> None:
+    assert probed(Simulated(), options={"requests": 4}).prompts == COMPLETION_PROMPTS
+    prompts = ["One", "Two", "One"]
+    probes = probed(Simulated(), options={"requests": 4, "prompt": prompts})
+    assert probes.prompts == ("One", "Two")
+    assert {probe.request["prompt"] for probe in probes.probes} == {"One", "Two"}
+    with pytest.raises(UsageError, match="the prompt is empty"):
+        probed(Simulated(), options={"prompt": [""]})
+
+
+def test_typed_options_without_an_endpoint() -> None:
+    assert typed_probe_options(ProbeOptions(endpoint="URL")) == []
+    assert typed_probe_options(ProbeOptions(remote_model="m", jobs=2, yes=True)) == [
+        "--remote-model",
+        "--jobs",
+        "--yes",
+    ]
+
+
+# The probes file
+
+
+def test_file_gives_the_same_findings() -> None:
+    probes = probed(Simulated(after=("temperature", "cutoffs"), refused=("min_p",)), temperature=0.7, min_p=0.1)
+    text = json.dumps(probes_json(probes), allow_nan=False)
+    value = json.loads(text)
+    assert is_probes(value)
+    assert value["tsoft_audit"] == 1
+    assert findings_of(read_probes(value, "p.json")) == findings_of(probes)
+
+
+PROBE = {
+    "purpose": "list",
+    "prompt": 0,
+    "request": {"temperature": 1},
+    "answer": {"status": 200, "error": "", "choices": [{"text": "a"}]},
+}
+FILE = {
+    "tsoft_audit": 1,
+    "server": "host",
+    "model": "",
+    "chat": False,
+    "prompts": ["A"],
+    "settings": {"temperature": 1},
+    "samplers": ["temperature"],
+    "engine": "",
+    "looks": 3,
+    "ended": "",
+    "probes": [PROBE],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"tsoft_audit": 2}, "p.json: tsoft_audit: expected 1, the version of this tsoft, got 2"),
+        ({"prompts": [1]}, "p.json: prompt 0: expected a text, got 1"),
+        ({"probes": []}, "p.json: the file has no probes; audit the server again"),
+        ({"probes": None}, "p.json: probes: missing; expected an array"),
+        ({"settings": {"temperature": math.nan}}, "p.json: settings, temperature: expected a number, got NaN"),
+        ({"looks": 0}, "p.json: looks: expected a whole number above 0, got 0"),
+        ({"probes": [PROBE | {"prompt": 1}]}, "p.json: probe 0, prompt: expected the index of one of 1 prompts, got 1"),
+        ({"probes": [PROBE | {"purpose": "x"}]}, 'p.json: probe 0, purpose: unknown purpose "x"'),
+        ({"probes": [PROBE | {"answer": 1}]}, "p.json: probe 0, answer: expected an object, got 1"),
+        (
+            {"probes": [PROBE | {"answer": {"status": 200, "error": "", "choices": []}}]},
+            "p.json: probe 0, answer: the response has no choices",
+        ),
+    ],
+)
+def test_bad_files(change: dict[str, Any], problem: str) -> None:
+    assert read_probes(FILE, "p.json").prompts == ("A",)
+    with pytest.raises(InputError) as caught:
+        read_probes(FILE | change, "p.json")
+    assert str(caught.value) == problem
