@@ -169,6 +169,7 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         (
             "",
             {
+                "audit",
                 "compare",
                 "compute",
                 "sweep",

@@ -119,7 +119,7 @@ class Audit:
     @property
     def _temperature(self) -> Finding:
         interval, asked = self.interval, self.asked.tau
-        found = _tau_text(interval)
+        found = interval_text(interval)
         if asked is None:
             return Finding("temperature", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
         p_value = self._likelihood.p_value(asked) if 0 < asked < inf else None
@@ -247,7 +247,7 @@ class Audit:
         if not self.asked.states_cutoffs:
             return
         if p_value < self._share:
-            reason = "classes that should have been drawn never came"
+            reason = "classes that should have been drawn were not"
             yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
             return
         found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"
@@ -289,7 +289,8 @@ def _within(draws: Array, kept: Array) -> Array:
     return np.where((draws >= 0) & kept[draws], draws, UNLISTED) if len(kept) else draws
 
 
-def _tau_text(interval: TauInterval) -> str:
+def interval_text(interval: TauInterval) -> str:
+    """Return the temperature with its interval in words."""
     if interval.low == 0 and interval.high == inf:
         return "unknown"
     if interval.low == 0:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tsoft.charts.style import number_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
+from tsoft.features.audit.audit import interval_text
 from tsoft.features.audit.drawn_counts import DrawnCounts
 from tsoft.features.audit.findings import Finding, Report, Verdict
 
@@ -14,10 +15,10 @@ _ROUNDED = 3
 
 def draw_findings(report: Report, view: View) -> str:
     """Return the table of the findings, their reasons, and the verdict on all together."""
-    rows = [["", "asked", "found", "verdict"]]
+    rows = [["", "verdict", "asked", "found"]]
     for finding in report.findings:
         verdict = "–" if finding.verdict is Verdict.NOTED else str(finding.verdict)
-        rows.append([name_text(finding.name), finding.asked or "–", finding.found or "–", verdict])
+        rows.append([name_text(finding.name), verdict, finding.asked or "–", finding.found or "–"])
     table = text_tables(rows, view.screen)
     reasons = "".join(wrapped(text, view.screen.width) for text in _reasons(report))
     return f"{table}\n{reasons}" if reasons else table
@@ -38,7 +39,7 @@ def _reasons(report: Report) -> Iterator[str]:
         if parts := [*_parts(finding)]:
             yield f"{name_text(finding.name)}: {'; '.join(parts)}"
     if report.draws:
-        yield f"draws: {report.draws:,}, of which {report.informative:,} tell something about τ"
+        yield f"draws: {report.draws:,}; the estimate of τ uses {report.informative:,}"
     yield f"verdict: {report.verdict}"
 
 
@@ -67,4 +68,4 @@ def draw_counts(counts: DrawnCounts, view: View) -> str:
     if counts.unlisted:
         lines.append(["(unlisted)", str(counts.unlisted), "–"])
     view.legend.add_lines("expected: the counts that the asked settings would give on average")
-    return text_tables(lines, view.screen, right=("drawn", "expected"))
+    return f"{text_tables(lines, view.screen, right=('drawn', 'expected'))} τ of this row: {interval_text(counts.interval)}\n"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.errors import UsageError, joined
+from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.output import (
@@ -18,6 +19,7 @@ from tsoft.options.output import (
     RecordOutputOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import tau_option
 
 if TYPE_CHECKING:
@@ -104,6 +106,11 @@ class VerdictOptions:
 
 
 @dataclass(frozen=True)
+class SeedOptions:
+    seed: Seed = None
+
+
+@dataclass(frozen=True)
 class PairOptions:
     """The form of the audit of two responses."""
 
@@ -137,6 +144,8 @@ def audit(
     bounds: BoundsOptions,
     drawn: DrawsOptions,
     pair: PairOptions,
+    server: ProbeOptions,
+    seed: SeedOptions,
     asked: AskedOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
@@ -150,10 +159,12 @@ def audit(
     Reads the logits and what was drawn from them. Estimates the temperature, and
     finds which top-k, top-p and min-p agree with the draws. Says of each setting
     whether it agrees with what was asked. Of two responses, says whether their
-    log-probabilities come before or after the temperature. The exit code is 0 if
-    all agree, 3 if a setting contradicts, and 4 if one is inconclusive.
+    log-probabilities come before or after the temperature. With --endpoint, sends
+    requests to a server. The exit code is 0 if all agree, 3 if a setting
+    contradicts, and 4 if one is inconclusive.
 
     Examples:
+      tsoft audit --endpoint http://localhost:8080/v1 --tau 0.7 --top-p 0.9
       tsoft audit -i logits.npy --draws draws.txt --tau 0.7 --top-p 0.9
       tsoft audit -i logits.csv --draws counts.txt --counts
       tsoft audit -i response.json --chosen --tau 0.7 --like vllm --top-k 40
@@ -166,15 +177,23 @@ def audit(
     _check_level("--level", verdicts.level)
     _check_level("--tolerance", verdicts.tolerance)
     chosen = chosen_formats(output, pair, display, figure)
-    if (files := input.pair) is not None:
-        refuse("two responses", bounds, drawn, parameters, samplers, verdicts)
-        pair_result = _audit_pair(files, input, asked, display.rows or 20)
-        result = pair_result.by_position if pair.per_position else pair_result
-        exit_code = pair_result.exit_code
+    if server.endpoint is not None:
+        refuse("the audit of a server", input, bounds, drawn, pair)
+        audited = _audit_server(server, seed, asked, parameters, samplers, verdicts, display.rows or 3)
+        result, exit_code = audited, audited.exit_code
+    elif (files := input.pair) is not None:
+        refuse("two responses", bounds, drawn, server, seed, parameters, samplers, verdicts)
+        audited_pair = _audit_pair(files, input, asked, display.rows or 20)
+        result, exit_code = audited_pair.by_position if pair.per_position else audited_pair, audited_pair.exit_code
+    elif drawn == DrawsOptions() and input.file is not None:
+        refuse("the probes of a server", bounds, server, seed, asked, parameters, samplers, pair)
+        audited = _audit_probes(input.file, verdicts, display.rows or 3)
+        result, exit_code = audited, audited.exit_code
     else:
+        refuse("draws from files", server, seed)
         refuse("draws; it is for two responses", pair)
-        result = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
-        exit_code = result.exit_code
+        audited = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
+        result, exit_code = audited, audited.exit_code
     for file, format in chosen:
         write(result, format, file, lambda: view(output, display), figure)
     if exit_code:
@@ -184,6 +203,41 @@ def audit(
 def _check_level(option: str, value: float) -> None:
     if not 0 < value < 1:
         raise UsageError(f"{option}: expected a number between 0 and 1, got {value:g}")
+
+
+def _audit_server(
+    server: ProbeOptions,
+    seed: SeedOptions,
+    asked: AskedOptions,
+    parameters: ParameterOptions,
+    samplers: SamplerOptions,
+    verdicts: VerdictOptions,
+    rows: int,
+) -> "AuditResult":
+    from functools import partial
+
+    from tsoft.features.audit.server.live_audit import probe_server
+    from tsoft.features.audit.server.server_findings import is_clear
+    from tsoft.features.audit.server.server_result import server_result
+    from tsoft.options.output import typed_fields
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
+
+    plan = make_plan(samplers, parameters, asked.tau)
+    settings = _asked(plan, is_tau_typed=asked.tau is not None)
+    values = {field.name: getattr(parameters, field.name) for field in typed_fields(parameters)}
+    typed = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    clear = partial(is_clear, asked=settings, level=verdicts.level, tolerance=verdicts.tolerance)
+    probes = probe_server(server, settings, typed, chosen_seed(seed.seed), clear)
+    return server_result(probes, settings, verdicts.level, verdicts.tolerance, rows)
+
+
+def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResult":
+    from tsoft.features.audit.server.request_settings import asked_settings
+    from tsoft.features.audit.server.server_result import read_probes_file, server_result
+
+    probes = read_probes_file(file)
+    return server_result(probes, asked_settings(probes.settings, file), verdicts.level, verdicts.tolerance, rows)
 
 
 def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptions, rows: int) -> "PairResult":
