@@ -68,4 +68,9 @@ def draw_counts(counts: DrawnCounts, view: View) -> str:
     if counts.unlisted:
         lines.append(["(unlisted)", str(counts.unlisted), "–"])
     view.legend.add_lines("expected: the counts that the asked settings would give on average")
-    return f"{text_tables(lines, view.screen, right=('drawn', 'expected'))} τ of this row: {interval_text(counts.interval)}\n"
+    return text_tables(lines, view.screen, right=("drawn", "expected"))
+
+
+def draw_interval(counts: DrawnCounts) -> str:
+    """Return a line with the temperature of a row alone."""
+    return f" τ of row {counts.block.first_row}: {interval_text(counts.interval)}\n"

@@ -55,11 +55,13 @@ class AuditResult(Result):
         ]
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.features.audit.chart import draw_counts, draw_findings
+        from tsoft.features.audit.chart import draw_counts, draw_findings, draw_interval
 
         yield draw_findings(self.report, view)
         for counts in self.counts[: self.shown]:
             yield "\n" + draw_counts(counts, view)
+            if len(self.counts) > 1:
+                yield draw_interval(counts)
         if (more := len(self.counts) - self.shown) > 0:
             yield f"\n… {more} more row{'s' * (more != 1)} (--rows N shows more)\n"
 
