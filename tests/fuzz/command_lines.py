@@ -6,6 +6,7 @@ import os
 import random
 import shlex
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from outcomes import Outcome, problem_of
 
 # These options reach the network, start an app, load a model or use many processes.
 EXCLUDED = {"--endpoint", "--remote-model", "--model", "--chat", "--threads", "--timeout", "--help"}
+EXCLUDED |= {"--requests", "--jobs", "--yes"}
 # These commands start an app.
 APPS = {"explore", "learn"}
 # Each of these options fits few inputs or excludes other options. A friendly run draws none of them.
@@ -45,6 +47,11 @@ NARROW = {
     "--units",
     "--degeneracy",
     "--chosen",
+    "--draws",
+    "--counts",
+    "--per-position",
+    "--level",
+    "--tolerance",
     "--prompt",
     "--ngram",
     "--top-prob",
@@ -104,6 +111,7 @@ VALUES = {
     "--history": ["history.txt"],
     "--prob": ["c0=0.5", "#0=0.9"],
     "--targets": ["targets.txt"],
+    "--draws": ["draws.json", "targets.txt"],
     "--top-k": ["1", "2", "50"],
     "--test": ["input"],
     "--test-targets": ["targets.txt"],
@@ -208,10 +216,17 @@ def _files(rng: random.Random, block: list[list[float]]) -> dict[str, bytes]:
         "labels.txt": "".join(f"c{i}\n" for i in range(len(block[0]))).encode(),
         "targets.txt": "".join(f"{target}\n" for target in inputs.targets(rng, block)).encode(),
         "student.json": _student(rng, len(block), len(block[0])),
+        "draws.json": _draws(rng, block),
         "settings.json": SETTINGS,
         "history.txt": b"#0\n#1\n#0\n",
         "text.txt": TEXT,
     }
+
+
+def _draws(rng: random.Random, block: list[list[float]]) -> bytes:
+    """Return draws of classes that are not masked."""
+    unmasked = [[i for i, z in enumerate(row) if z > -inf] or [0] for row in block]
+    return json.dumps([rng.choices(classes, k=rng.choice([0, 1, 5, 40])) for classes in unmasked]).encode()
 
 
 def _student(rng: random.Random, height: int, width: int) -> bytes:
@@ -229,6 +244,7 @@ def _input(
         "bandit": ["1", "0.5", "0.2", "--runs", "5", "--steps", "20"],
         "help": rng.choice([[], ["compute"], ["sweep"], [rng.choice(HOSTILE)]]),
         "anneal": ["--steps", "5"],
+        "audit": rng.choice([["--draws", "draws.json"], ["--draws", "draws.json"], ["--chosen"], ["--draws", "-"]]),
         "solve": [rng.choice(["--top-prob=0.8", "--entropy=0.3", "--perplexity=1.5", "--margin=0.2"])],
         "calibrate": ["--targets", "targets.txt", *["--test", "input", "--test-targets", "targets.txt"] * (kind < 0.6)],
         "distill": ["--student", "student.json", *["--targets", "targets.txt", "--alpha", "0.3"] * (kind < 0.4)],

@@ -13,6 +13,7 @@ from math import inf
 import numpy as np
 
 from tsoft.core.draw_likelihood import ConditionalDraws
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
 
 # Top-p may compare cumulative probabilities before the temperature or after it, which is unknown.
@@ -97,11 +98,11 @@ class _Ranked:
         order = np.lexsort((first, -z))
         rank = np.empty(len(z), np.int64)
         rank[order] = np.arange(len(z))
-        self.gaps = z.max() - z[order]
-        self.gaps = self.gaps[self.gaps < inf]
+        ordered = z[order][: int((z > -inf).sum())]
+        with np.errstate(over="ignore"):
+            self.gaps = ordered[:1] - ordered
         self.places = np.where(self.is_unknown, 0, rank[draws])
-        with np.errstate(under="ignore"):
-            self.cumulative = np.exp(-self.gaps / taus[:, np.newaxis]).cumsum(-1)
+        self.cumulative = gap_weights(self.gaps, taus[:, np.newaxis]).cumsum(-1)
         self._listed = 1.0 - row.unlisted
 
     @property

@@ -17,6 +17,7 @@ from math import ceil, inf, log
 import numpy as np
 
 from tsoft.core.draw_likelihood import ConditionalDraws, TauInterval, TauLikelihood
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, draws_from_kept_sets
 from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
@@ -220,7 +221,7 @@ class Audit:
             total = 0.0
             for row, wide, narrow in zip(rows, without, alone, strict=True):
                 z = np.where(wide.certain & row.is_counted, row.logits, -inf)
-                weights = np.exp((z - z.max(initial=0.0)) / tau) if tau > 0 else (z == z.max()).astype(float)
+                weights = gap_weights(_gaps(z), tau)
                 inside = weights[narrow.possible].sum() / weights.sum() if weights.sum() else 1.0
                 total += int((row.counted_draws >= 0).sum()) * log(min(1.0, inside)) if inside > 0 else -inf
             best = max(best, total)
@@ -282,6 +283,13 @@ class Audit:
             return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
         reason = "no temperature explains the counts: something else changes the probabilities"
         return Finding("fit", "softmax", found, Verdict.CONTRADICTS, test.p_value, reason=reason)
+
+
+def _gaps(z: Array) -> Array:
+    """Return the gaps of logits to their maximum, inf for masked classes."""
+    top = z.max(initial=-inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(z > -inf, top - z, inf)
 
 
 def _within(draws: Array, kept: Array) -> Array:

@@ -275,13 +275,17 @@ def _audit_draws(
     from tsoft.features.audit.drawn_counts import drawn_counts
     from tsoft.features.audit.result import AuditResult
     from tsoft.options.plan import make_plan
+    from tsoft.sampling.step import ChainError
 
     plan = make_plan(samplers, parameters, asked.tau)
     settings = _asked(plan, is_tau_typed=asked.tau is not None)
     evidence = _evidence(input, bounds, drawn, plan)
     _note_chain(plan, evidence)
     audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
-    return AuditResult(audit.report, list(drawn_counts(audit)), rows)
+    try:
+        return AuditResult(audit.report, list(drawn_counts(audit)), rows)
+    except ChainError as error:
+        raise UsageError(error.with_fix) from None
 
 
 def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":

@@ -14,6 +14,7 @@ import numpy as np
 
 from tsoft.core.chi_square import ChiSquareTest, chi_square_tail
 from tsoft.core.draw_likelihood import ConditionalDraws
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
 
 # Cells with a smaller expected count are pooled. It is larger than Cochran's 5, because the p-values that matter here
@@ -35,7 +36,7 @@ class FittedCounts:
 
 def fitted_counts(draws: ConditionalDraws, tau: float) -> FittedCounts:
     """Return the expected counts at a temperature beside those of the draws."""
-    weights = _weights(draws, tau)
+    weights = gap_weights(draws.gaps, tau)
     sums = weights.cumsum(-1)
     share = np.divide(draws.sizes, sums, out=np.zeros_like(sums), where=draws.sizes > 0)
     return FittedCounts(weights * _sums_from(share), draws.counts)
@@ -50,7 +51,7 @@ def fit_test(draws: ConditionalDraws, tau: float) -> ChiSquareTest | None:
     if not number:
         return None
     difference, covariance = np.zeros(number), np.zeros((number, number))
-    weights = _weights(draws, tau)
+    weights = gap_weights(draws.gaps, tau)
     for r in range(len(cells)):
         used = np.unique(cells[r][cells[r] >= 0])
         np.add.at(difference, cells[r][cells[r] >= 0], (counts.drawn - counts.expected)[r][cells[r] >= 0])
@@ -62,11 +63,6 @@ def fit_test(draws: ConditionalDraws, tau: float) -> ChiSquareTest | None:
         return None
     statistic = float((((vectors.T @ difference) ** 2)[is_positive] / values[is_positive]).sum())
     return ChiSquareTest(statistic, degrees, chi_square_tail(statistic, degrees))
-
-
-def _weights(draws: ConditionalDraws, tau: float) -> Array:
-    with np.errstate(under="ignore"):
-        return np.exp(-draws.gaps / tau) if tau > 0 else (draws.gaps == 0).astype(np.float64)
 
 
 def _sums_from(values: Array) -> Array:

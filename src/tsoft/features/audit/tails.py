@@ -19,6 +19,7 @@ from math import exp, inf
 
 import numpy as np
 
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
 from tsoft.features.audit.evidence import DrawnRow
@@ -49,14 +50,10 @@ def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
     places[kept[order]] = np.arange(len(kept))
     draws = row.counted_draws
     draws = places[draws[draws >= 0]]
-    gaps = z.max(initial=-inf) - z[order]
-    cumulative = _weights(gaps, tau).cumsum()
+    with np.errstate(over="ignore"):
+        gaps = z[order][:1] - z[order]
+    cumulative = gap_weights(gaps, tau).cumsum()
     return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0])
-
-
-def _weights(gaps: Array, tau: float) -> Array:
-    with np.errstate(under="ignore"):
-        return np.exp(-gaps / tau) if tau > 0 else (gaps == 0).astype(np.float64)
 
 
 def _ranks(row: _KeptRow, tau: float) -> Array:
@@ -64,13 +61,13 @@ def _ranks(row: _KeptRow, tau: float) -> Array:
 
 
 def _cumulative_before(row: _KeptRow, tau: float) -> Array:
-    cumulative = _weights(row.gaps, tau).cumsum()
+    cumulative = gap_weights(row.gaps, tau).cumsum()
     return np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:] if len(cumulative) else cumulative
 
 
 def _negative_ratios(row: _KeptRow, tau: float) -> Array:
     """Return min-p's score: the negative of the ratio to the highest probability, which ascends."""
-    return -_weights(row.gaps, tau)
+    return -gap_weights(row.gaps, tau)
 
 
 _SCORES: dict[str, Callable[[_KeptRow, float], Array]] = {
