@@ -28,6 +28,7 @@ Temperatures
     solve            the temperature at which a measure reaches a target
     fit_temperature  the temperature that calibrates a classifier
     estimate_temperature  at which temperature classes were drawn
+    audit_draws           whether draws have the temperature and the cutoffs that were asked
     reliability      how well calibrated a classifier is
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
+    from tsoft.features.audit.audited_draws import audit_draws
     from tsoft.features.calibrate.reliability import reliability
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
@@ -109,6 +111,7 @@ __all__ = [
     "LogitsError",
     "adaptive_p",
     "adaptive_temperature",
+    "audit_draws",
     "compare",
     "dry",
     "edt",
@@ -160,6 +163,7 @@ _MODULES = {
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
+    "features.audit.audited_draws": ("audit_draws",),
     "features.calibrate.reliability": ("reliability",),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),

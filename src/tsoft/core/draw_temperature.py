@@ -109,14 +109,14 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     logits = validate_logits(z)
     require_softmax(logits)
     rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
-    indices = _validated(draws, logits).reshape(len(rows), -1)
+    indices = validated_draws(draws, logits).reshape(len(rows), -1)
     draws_in_sets = draws_from_kept_sets([DrawnClasses(*row) for row in zip(rows, indices, strict=True)])
     interval = TauLikelihood(draws_in_sets).interval(level)
     return EstimatedTemperature(interval.tau, interval.low, interval.high, draws_in_sets.informative, indices.size)
 
 
-def _validated(draws: ArrayLike, logits: Array) -> Array:
-    """Return the draws as an array of indices, with the axes of the logits' rows."""
+def validated_draws(draws: ArrayLike, logits: Array) -> Array:
+    """Return the draws as an array of indices, with the axes of the logits' rows. Raise ValueError or IndexError."""
     indices = np.asarray(draws)
     if indices.size and indices.dtype.kind not in "iu":
         raise ValueError("draws must be whole numbers")

@@ -22,8 +22,8 @@ from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, dra
 from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
 from tsoft.features.audit.evidence import UNLISTED, Evidence
-from tsoft.features.audit.findings import Finding, Report, Verdict
-from tsoft.features.audit.fit import fit_test
+from tsoft.features.audit.findings import AuditReport, Finding, Verdict
+from tsoft.features.audit.softmax_fit import fit_test
 from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import Tails
 from tsoft.sampling.step import Step
@@ -38,6 +38,8 @@ SHOWN_LEVEL = 0.95
 # The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
 # its best temperature.
 _POINTS, _FACTOR = 5, 30.0
+# Temperatures below this would underflow when they are multiplied.
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +53,13 @@ class Audit:
     tolerance: float = TOLERANCE
 
     @property
-    def report(self) -> Report:
+    def report(self) -> AuditReport:
         """All findings: about the temperature, each cutoff, other cutoffs, and fit."""
         found = (self._temperature, *self._cutoffs, *self._unasked)
         has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in found)
         together = () if has_cause else tuple(self._together)
         findings = (*found, *together, self._fit)
-        return Report(findings, self.interval, self.evidence.draws, self.draws.informative)
+        return AuditReport(findings, self.interval, self.evidence.draws, self.draws.informative)
 
     @cached_property
     def _supports(self) -> Supports:
@@ -111,7 +113,7 @@ class Audit:
             return [0.0]
         wide = self._likelihood.interval(1 - self._share)
         best = wide.tau if 0 < wide.tau < inf else 1.0
-        low, high = max(wide.low, best / _FACTOR), min(wide.high, best * _FACTOR)
+        low, high = max(wide.low, best / _FACTOR, _LEAST), min(wide.high, best * _FACTOR, 1 / _LEAST)
         taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _POINTS).tolist()}
         return sorted(taus)
 

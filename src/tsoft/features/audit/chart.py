@@ -7,13 +7,13 @@ from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.features.audit.audit import interval_text
 from tsoft.features.audit.drawn_counts import DrawnCounts
-from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 
 _NAMES = {"temperature": "τ", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
 _ROUNDED = 3
 
 
-def draw_findings(report: Report, view: View) -> str:
+def draw_findings(report: AuditReport, view: View) -> str:
     """Return the table of the findings, their reasons, and the verdict on all together."""
     rows = [["", "verdict", "asked", "found"]]
     for finding in report.findings:
@@ -33,7 +33,7 @@ def name_text(name: str) -> str:
     return _NAMES.get(name, name.replace("_", "-"))
 
 
-def _reasons(report: Report) -> Iterator[str]:
+def _reasons(report: AuditReport) -> Iterator[str]:
     """Yield a sentence for each finding that needs one, and the verdict."""
     for finding in report.findings:
         if parts := [*_parts(finding)]:

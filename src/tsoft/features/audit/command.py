@@ -312,8 +312,8 @@ def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
 
 
 def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":
+    from tsoft.features.audit.drawn_inputs import chosen_evidence, drawn_evidence
     from tsoft.features.audit.draws_file import read_draws
-    from tsoft.features.audit.inputs import chosen_evidence, drawn_evidence
     from tsoft.options import logits
 
     if drawn.draws is None:

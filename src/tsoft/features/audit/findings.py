@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class AuditReport:
     """All findings of an audit, and the 95 % interval of the temperature, None if it was not estimated. `draws` is the
     number of all draws, and `informative` of those that the estimate uses."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
@@ -22,7 +22,7 @@ _BARE = ("finding", "verdict", "low", "high")
 class AuditResult(Result):
     """The report of an audit, with the counts of some rows. A table shows `shown` rows."""
 
-    report: Report
+    report: AuditReport
     counts: Sequence["DrawnCounts"]
     shown: int = 3
 

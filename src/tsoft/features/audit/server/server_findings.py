@@ -9,7 +9,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
-from tsoft.features.audit.findings import Finding, Report, Verdict
+from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 from tsoft.features.audit.server.field_findings import (
     bias_finding,
     cutoff_findings,
@@ -31,7 +31,9 @@ _MIN_SAME = 10
 _SURE = ("draws", "choices", "distribution")
 
 
-def server_findings(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> Report:
+def server_findings(
+    probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE
+) -> AuditReport:
     """Return the findings in the order in which they build on each other.
 
     `level` is the probability of a false contradiction about the draws. A run may look at its draws several times, and
@@ -51,7 +53,7 @@ def server_findings(probes: ServerProbes, asked: Asked, level: float = LEVEL, to
     ]
     if probes.ended:
         findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
-    return Report(tuple(findings), drawn.tau)
+    return AuditReport(tuple(findings), drawn.tau)
 
 
 def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
@@ -100,15 +102,15 @@ def _kind_finding(rows: ListedRows) -> Finding:
 
 def _drawn_report(
     probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
-) -> Report:
+) -> AuditReport:
     """Return the findings about the draws; none if there are no draws, or no known distribution."""
     draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
     same = [draw for draw in draws if rows.is_same_state(rows.lists[draw.prompt], draw.token)]
     findings = [_moved_finding(draws, rows, len(same))] if len(same) < len(draws) else []
     if not same:
-        return Report(tuple(findings))
+        return AuditReport(tuple(findings))
     if (repetition := _repetition(same, rows)) is not None:
-        return Report((*findings, repetition))
+        return AuditReport((*findings, repetition))
     if p_value := _dependence(same):
         reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
         findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
@@ -211,11 +213,11 @@ def _same_pairs(groups: list[Array], labels: list[Array]) -> int:
     return total
 
 
-def _with_doubts(report: Report, rows: ListedRows, greedy: Finding | None) -> Report:
+def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) -> AuditReport:
     """Return the report with inconclusive findings where the log-probabilities do not allow others."""
     if rows.kind.is_tempered is None:
         reason = "the log-probabilities are of an unknown kind"
-        return Report(tuple(_doubted(finding, reason) for finding in report.findings))
+        return AuditReport(tuple(_doubted(finding, reason) for finding in report.findings))
     if rows.cut:
         reason = "a sampler had cut the log-probabilities before, so the draws show only the other cutoffs"
         report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
@@ -227,7 +229,7 @@ def _with_doubts(report: Report, rows: ListedRows, greedy: Finding | None) -> Re
         " come after a temperature that the server applies in place of the requested one"
     )
     findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
-    return Report(tuple(findings))
+    return AuditReport(tuple(findings))
 
 
 def _doubted(finding: Finding, reason: str) -> Finding:

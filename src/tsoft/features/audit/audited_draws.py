@@ -1,0 +1,129 @@
+"""The audit of draws, for Python users."""
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tsoft.core.block import Block
+from tsoft.core.draw_temperature import validated_draws
+from tsoft.core.softmax import require_softmax, validate_logits
+from tsoft.errors import unknown
+from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
+from tsoft.features.audit.evidence import DrawnRow, Evidence
+from tsoft.features.audit.findings import AuditReport
+from tsoft.sampling.chain import chain_of
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.sampler_table import SAMPLERS
+
+
+def audit_draws(
+    z: ArrayLike,
+    draws: ArrayLike,
+    tau: float | None = None,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    like: str | None = None,
+    level: float = LEVEL,
+    tolerance: float = TOLERANCE,
+) -> AuditReport:
+    """Test whether draws have the temperature and the cutoffs that were asked.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        The logits at temperature 1; -inf masks a class.
+    draws : array_like of int, shape (..., m)
+        The draws of each row, as indices of classes, from 0.
+    tau : float, optional
+        The temperature that was asked. None if it is unknown; nothing contradicts it then.
+    top_k : int, optional
+        The top-k that was asked.
+    top_p : float, optional
+        The top-p that was asked.
+    min_p : float, optional
+        The min-p that was asked.
+    like : str, optional
+        The engine whose order and rules apply, such as "vllm"; those of transformers by default.
+    level : float, default 0.01
+        The probability that a server that does what was asked is contradicted, over all tests together.
+    tolerance : float, default 0.1
+        The relative error of the temperature up to which the draws agree with it.
+
+    Returns
+    -------
+    AuditReport
+        Its ``findings``, its ``verdict`` on all of them together, and the interval ``tau`` of the temperature.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If the draws do not match the rows, are not whole numbers, or include a masked class, or if a setting is out of
+        range.
+    IndexError
+        If a draw is not a class.
+
+    See Also
+    --------
+    estimate_temperature : The temperature alone.
+
+    Notes
+    -----
+    `estimate_temperature` names the sources of the estimate. The tests of the cutoffs are maximized over an interval of
+    temperatures [1]_. A neighbour is the test of whether two APIs have the same distribution [2]_, which needs no
+    logits, and names no cause.
+
+    References
+    ----------
+    .. [1] R. L. Berger and D. D. Boos, "P Values Maximized Over a Confidence Set for the Nuisance Parameter", Journal
+       of the American Statistical Association 89, 1994.
+    .. [2] I. Gao, P. Liang and C. Guestrin, "Model Equality Testing: Which Model Is This API Serving?", 2024,
+       arXiv:2410.20247.
+
+    Examples
+    --------
+    A server is asked for a temperature of 1.4, and applies a top-k of 40, too:
+
+    >>> import numpy as np
+    >>> import tsoft
+    >>> z = np.random.default_rng(1).normal(0, 2, 1000)
+    >>> draws = tsoft.sample(tsoft.top_k(z, 40), tau=1.4, size=2000, rng=2)
+    >>> report = tsoft.audit_draws(z, draws, 1.4)
+    >>> [finding.name for finding in report.findings if finding.verdict == "contradicts"]
+    ['other cutoffs']
+    >>> str(tsoft.audit_draws(z, draws, 1.4, top_k=40).verdict)
+    'agrees'
+    """
+    for name, value in (("level", level), ("tolerance", tolerance)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must be between 0 and 1, got {value}")
+    if tau is not None and not tau >= 0:
+        raise ValueError(f"tau must be at least 0, got {tau}")
+    logits = validate_logits(z)
+    require_softmax(logits)
+    indices = validated_draws(draws, logits)
+    rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
+    drawn = indices.reshape(len(rows), -1)
+    evidence = Evidence(
+        tuple(DrawnRow(Block(row[np.newaxis], first_row=r), drawn[r]) for r, row in enumerate(rows) if drawn.shape[1])
+    )
+    return Audit(evidence, _asked(tau, {"top_k": top_k, "top_p": top_p, "min_p": min_p}, like), level, tolerance).report
+
+
+def _asked(tau: float | None, cutoffs: dict[str, float | None], like: str | None) -> Asked:
+    if like is not None and like not in ENGINES:
+        raise ValueError(unknown("engine", like, ENGINES))
+    values = {name: value for name, value in cutoffs.items() if value is not None}
+    for name, value in values.items():
+        [parameter] = SAMPLERS[name].parameters
+        if not parameter.allows(value):
+            raise ValueError(f"{name} must be {parameter.range}, got {value}")
+    active = [SAMPLERS["temperature"], *(SAMPLERS[name] for name in values)]
+    chain = chain_of(ENGINES[like] if like else None, None, active, values)
+    return Asked(tau, chain, states_cutoffs=tau is not None or bool(values))
