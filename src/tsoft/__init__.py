@@ -36,6 +36,10 @@ Two models
     compare          how far two distributions differ, and the acceptance rates of speculative decoding
     tokens_per_step  the expected tokens per step of speculative decoding
 
+Several answers to a problem
+    pass_at_k        the probability that one of k answers is correct
+    majority_at_k    the probability that the majority of k answers is correct
+
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.calibrate.reliability import reliability
+    from tsoft.features.choose.pass_at_k import majority_at_k, pass_at_k
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
@@ -120,10 +125,12 @@ __all__ = [
     "log_softmax",
     "log_sum_exp",
     "logit_bias",
+    "majority_at_k",
     "margin",
     "min_p",
     "mirostat",
     "p_less",
+    "pass_at_k",
     "penalties",
     "perplexity",
     "plot",
@@ -161,6 +168,7 @@ _MODULES = {
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
+    "features.choose.pass_at_k": ("majority_at_k", "pass_at_k"),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
     "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),
