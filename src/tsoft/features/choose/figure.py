@@ -40,15 +40,15 @@ def draw_choices(page: Canvas, measured: Sequence[MeasuredChoices], trials: Tria
 
 
 def draw_turning_point(page: Canvas, point: TurningPoint, problems: int) -> None:
-    """Draw the mean entropy over τ, on a logarithmic axis, and a point at the turning point."""
+    """Draw the logarithm of the mean entropy over τ, with its bounds, and a point at the turning point."""
     axes = page.figure.subplots()
-    low, high = point.entropies
+    low, high = np.log(point.entropies)
     if (low < high).any():
         draw_band(axes, point.taus, low, high, page.theme)
-    draw_curves(axes, [""], TauScale(point.taus, log=False), low[np.newaxis], page.theme, quantity="entropy (nats)")
-    axes.set_yscale("log")
-    axes.autoscale(axis="y")
+    scale, middle = TauScale(point.taus, log=False), (low + high) / 2
+    draw_curves(axes, ["entropy"], scale, middle[np.newaxis], page.theme, quantity="ln(entropy in nats)")
     if point.tau is not None:
         place = int((point.taus == point.tau).argmax())
-        axes.plot([point.tau], [low[place]], "o", color=page.theme.color(1), zorder=3)
-    axes.set_title(title_lines(axes, f"{problems} problem{'s' * (problems != 1)}: {turning_text(point)}"))
+        axes.plot([point.tau], [middle[place]], "o", color=page.theme.color(1), zorder=3)
+    text = f"{problems} problem{'s' * (problems != 1)}: {turning_text(point)}"
+    axes.set_title(title_lines(axes, text))

@@ -89,6 +89,8 @@ def _pass_at_k(n: int, correct: int, k: int) -> float:
     # C(n - c, k) / C(n, k) is symmetric in c and k, and a product of min(c, k) factors. The logarithms keep the
     # relative accuracy of an estimate near 0.
     fewer, more = sorted((correct, k))
+    if fewer == 1:
+        return more / n
     # Without the 0, an estimate of 0 would be -0.
     return 0.0 - float(np.expm1(np.log1p(-more / np.arange(n - fewer + 1, n + 1)).sum()))
 
