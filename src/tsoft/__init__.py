@@ -39,6 +39,8 @@ Two models
 Several answers to a problem
     pass_at_k        the probability that one of k answers is correct
     majority_at_k    the probability that the majority of k answers is correct
+    best_temperature  the temperature with the best results
+    turning_point    the turning point of the entropy over temperature (TURN)
 
 Samplers: logits in, logits out
     temperature      divide by a temperature
@@ -86,6 +88,8 @@ if TYPE_CHECKING:
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.calibrate.reliability import reliability
     from tsoft.features.choose.pass_at_k import majority_at_k, pass_at_k
+    from tsoft.features.choose.temperature_choice import best_temperature
+    from tsoft.features.choose.turning_point import turning_point
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
@@ -114,6 +118,7 @@ __all__ = [
     "LogitsError",
     "adaptive_p",
     "adaptive_temperature",
+    "best_temperature",
     "compare",
     "dry",
     "edt",
@@ -153,6 +158,7 @@ __all__ = [
     "top_n_sigma",
     "top_p",
     "top_prob",
+    "turning_point",
     "typical",
     "varentropy",
     "xtc",
@@ -169,6 +175,8 @@ _MODULES = {
     "core.thermodynamics": ("thermodynamics",),
     "features.calibrate.reliability": ("reliability",),
     "features.choose.pass_at_k": ("majority_at_k", "pass_at_k"),
+    "features.choose.temperature_choice": ("best_temperature",),
+    "features.choose.turning_point": ("turning_point",),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
     "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),

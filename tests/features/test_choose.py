@@ -22,9 +22,8 @@ from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.choose.pass_at_k import SUBSETS, sampled_majority_at_k
-from tsoft.features.choose.temperature_choice import choose
 from tsoft.features.choose.token_entropies import entropy_bounds
-from tsoft.features.choose.turning_point import turning_point
+from tsoft.features.choose.turning_point import turning_point_within
 
 BARN = str(TESTS / "data/barn.txt")
 
@@ -129,7 +128,7 @@ def test_the_majority_vote_refuses_what_it_cannot_compute() -> None:
         (([900, 200], 0, 10), "too many answers for the exact computation"),
     ):
         with pytest.raises(ValueError, match=message):
-            tsoft.majority_at_k(*arguments)  # type: ignore[arg-type]
+            tsoft.majority_at_k(*arguments)
 
 
 # The bootstrap
@@ -138,10 +137,10 @@ K, N, TAUS = 5, 20, np.array([0.2, 0.6, 1.0])
 
 
 def simulated(problems: int, generator: np.random.Generator) -> Array:
-    """Return pass@k, (1, 2, problems), of answers to problems that are harder at the second temperature."""
+    """Return pass@k, (2, problems), of answers to problems that are harder at the second temperature."""
     abilities = generator.beta(0.5, 1.0, problems)
     correct = generator.binomial(N, np.stack([abilities, abilities * 0.8]))
-    return tsoft.pass_at_k(N, correct, K)[np.newaxis]
+    return tsoft.pass_at_k(N, correct, K)
 
 
 def test_intervals_contain_the_true_mean_and_the_true_difference() -> None:
@@ -152,7 +151,7 @@ def test_intervals_contain_the_true_mean_and_the_true_difference() -> None:
     experiments, hits = 250, np.zeros(2)
     for seed in range(experiments):
         values = simulated(80, np.random.default_rng(seed))
-        [choice] = choose([K], TAUS[:2], values, 200, seed)
+        choice = tsoft.best_temperature(TAUS[:2], values, resamples=200, rng=seed)
         sign = 1 if choice.best == 0 else -1
         hits += (
             choice.low[0] <= means[0] <= choice.high[0],
@@ -164,8 +163,8 @@ def test_intervals_contain_the_true_mean_and_the_true_difference() -> None:
 def test_the_interval_of_the_difference_is_that_of_paired_problems() -> None:
     """A paired t-interval of many problems, which is narrower than that of separate ones."""
     values = simulated(2000, np.random.default_rng(3))
-    [choice] = choose([K], TAUS[:2], values, 2000, seed=0)
-    first, second = values[0]
+    choice = tsoft.best_temperature(TAUS[:2], values, resamples=2000, rng=0)
+    first, second = values
     paired = stats.ttest_rel(first, second).confidence_interval()
     assert choice.difference == pytest.approx(((first - second).mean(), paired.low, paired.high), abs=2e-3)
     assert choice.is_distinct
@@ -174,24 +173,19 @@ def test_the_interval_of_the_difference_is_that_of_paired_problems() -> None:
 
 
 def test_equal_temperatures_share_the_wins_and_the_lowest_is_the_best() -> None:
-    values = np.tile(np.random.default_rng(1).random((1, 1, 30)), (1, 3, 1))
-    [choice] = choose([1], TAUS, values, 100, seed=0)
+    values = np.tile(np.random.default_rng(1).random(30), (3, 1))
+    choice = tsoft.best_temperature(TAUS, values, resamples=100, rng=0)
     assert (choice.tau, choice.next_tau, choice.is_distinct) == (0.2, 0.6, False)
     assert choice.win_shares == pytest.approx([1 / 3] * 3)
 
 
 def test_one_problem_has_no_interval() -> None:
-    [choice] = choose([1], TAUS, np.array([[[0.1], [0.5], [0.2]]]), 100, seed=0)
+    choice = tsoft.best_temperature(TAUS, [[0.1], [0.5], [0.2]], resamples=100, rng=0)
     assert (choice.tau, choice.is_distinct) == (0.6, None)
     assert np.isnan(choice.low).all()
 
 
 # The turning point
-
-
-def constant(entropies: Any) -> Array:
-    """Return entropies of one problem without bounds."""
-    return np.tile(np.asarray(entropies, float)[:, np.newaxis], (2, 1, 1))
 
 
 def expected_turning_point(taus: list[float], logs: list[float]) -> float:
@@ -215,16 +209,30 @@ def test_the_turning_point_is_the_first_convex_temperature() -> None:
     for _ in range(200):
         taus = sorted(generator.sample([i / 10 for i in range(1, 20)], generator.randint(3, 9)))
         logs = [generator.gauss(0, 1) for _ in taus]
-        point = turning_point(np.array(taus), constant(np.exp(logs)), 0, seed=0)
+        point = tsoft.turning_point(taus, np.exp(logs))
         assert point.first == point.last == expected_turning_point(taus, logs)
 
 
 def test_the_turning_point_of_a_cubic_is_its_inflection() -> None:
     taus = np.arange(1, 16) / 10
-    point = turning_point(taus, constant(np.exp((taus - 0.75) ** 3)), 0, seed=0)
+    point = tsoft.turning_point(taus, np.exp((taus - 0.75) ** 3))
     # The first temperature of the grid above 0.75.
     assert point.tau == 0.8
-    assert turning_point(taus, constant(np.exp(-((taus - 2) ** 2))), 0, seed=0).tau is None
+    assert tsoft.turning_point(taus, np.exp(-((taus - 2) ** 2))).tau is None
+
+
+def test_functions_refuse_arrays_that_do_not_fit() -> None:
+    for call, message in (
+        (lambda: tsoft.best_temperature([1, 2], [[0.5]]), "values must have the shape"),
+        (lambda: tsoft.best_temperature([1], [[math.nan]]), "values must be finite"),
+        (lambda: tsoft.best_temperature([1], [[1.0]], resamples=-1), "resamples must be at least 0"),
+        (lambda: tsoft.turning_point([1, 2], [1, 2]), "taus must be at least 3 temperatures"),
+        (lambda: tsoft.turning_point([1, 3, 2], [1, 2, 3]), "finite and ascending"),
+        (lambda: tsoft.turning_point([1, 2, 3], [1, 0, 3]), "entropies must be finite and above 0"),
+        (lambda: tsoft.turning_point([1, 2, 3], [1, 2]), "entropies must have the shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 def test_bounds_on_the_entropies_bound_the_turning_point() -> None:
@@ -234,7 +242,7 @@ def test_bounds_on_the_entropies_bound_the_turning_point() -> None:
         logs = np.sort(generator.normal(size=len(taus)))
         errors = generator.uniform(0, 0.1, (2, len(taus)))
         bounds = np.exp([logs - errors[0], logs + errors[1]])[..., np.newaxis]
-        point = turning_point(taus, bounds, 0, seed=0)
+        point = turning_point_within(taus, bounds, 0, generator)
         assert point.first <= expected_turning_point(taus.tolist(), logs.tolist()) <= point.last
 
 
@@ -242,7 +250,7 @@ def test_the_turning_point_has_an_interval_over_problems() -> None:
     generator = np.random.default_rng(5)
     taus = np.arange(1, 16) / 10
     entropies = np.exp((taus - 0.75)[:, np.newaxis] ** 3 * 3 + generator.normal(0, 0.02, (15, 40)))
-    point = turning_point(taus, np.stack([entropies] * 2), 200, seed=0)
+    point = tsoft.turning_point(taus, entropies, resamples=200, rng=0)
     assert point.tau is not None
     assert 0.1 < point.low <= point.tau <= point.high < 1.5
     assert {round(end, 1) for end in (point.low, point.high)} <= set(taus.round(1).tolist())
@@ -337,7 +345,7 @@ def test_problems_without_some_temperature_are_left_out_with_a_note() -> None:
     )
 
 
-ANSWERS = {
+ANSWERS: dict[float, dict[str, list[Any]]] = {
     0.5: {"a": ["72", 72, "7,2"], "b": ["", "3", "four\n#4"]},
     1.0: {"a": [" 72 ", "1", "2"], "b": ["3", "3", None]},
 }
@@ -388,8 +396,7 @@ def test_answers_are_compared_as_texts_without_blanks() -> None:
 
 
 def test_a_line_per_answer_may_say_whether_it_is_correct() -> None:
-    header = "task_id,tau,passed\n"
-    text = header + "".join(f"{p},{tau},{f}\n" for p, tau, f in [(1, 0, "True"), (1, 0, "false"), (1, 1, 1), (1, 1, 1)])
+    text = "task_id,tau,passed\n1,0,True\n1,0,false\n1,1,1\n1,1,1\n"
     [one, two] = records("--k", "1,2", stdin=text)
     assert (one["estimates"], two["estimates"]) == ([0.5, 1.0], [1.0, 1.0])
     # Two right spellings vote separately, and the winner is right.
@@ -580,6 +587,8 @@ def test_generated_texts_have_entropies_within_bounds() -> None:
     options = ("--seed", "1", "-f", "json")
     whole, part = (generated(*options, "--top-logprobs", size) for size in ("5000", "5"))
     done = [here("choose", "-f", "json", stdin=text) for text in (whole, part)]
+    greedy = here("choose", "-f", "json", stdin=generated(*options, "--top-logprobs", "5000", "--greedy"))
+    assert (greedy.stdout, "tsoft ignores 'strategy greedy'" in greedy.stderr) == (done[0].stdout, True)
     exact, bounded = (json.loads(each.stdout)[0] for each in done)
     assert exact["entropies_low"] == pytest.approx(exact["entropies_high"], rel=1e-9)
     entropies: dict[float, list[float]] = {}

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tsoft.charts.curves import MAX_CURVES, chart_text, curve_chart
-from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text
+from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.choose.result import MeasuredChoices, Resampling
-from tsoft.features.choose.temperature_choice import TauChoice
+from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
+from tsoft.features.choose.temperature_choice import TemperatureChoice
 from tsoft.features.choose.trials import Trials
 from tsoft.features.choose.turning_point import TurningPoint, turning_text
 
@@ -43,7 +43,7 @@ def draw_choices(
         if chart and (curves := _curves(each, view)):
             yield curves + "\n"
         view.legend.add_lines(_EXPLANATIONS[each.measure])
-    yield _size(trials, resampling) + "\n"
+    yield wrapped(_size(trials, resampling), view.screen.width)
     view.legend.add_lines(*(_INTERVALS if resampling.resamples and len(trials.problems) > 1 else ()))
     if any("–" in table for table in tables):
         view.legend.add_lines(_NO_INTERVALS)
@@ -51,16 +51,21 @@ def draw_choices(
 
 def _best_table(each: MeasuredChoices, view: View) -> str:
     """Return the table of the best temperatures and, if there are several, that of the next best ones."""
-    best = [["k", "best τ", each.name, "95 %", "wins"], *(_best_cells(choice, view) for choice in each.choices)]
-    further = [["k", "next τ", "difference", "95 %", "clear"], *(_next_cells(choice, view) for choice in each.choices)]
+    best = [
+        ["k", "best τ", each.name, "95 %", "wins"],
+        *([str(k), *_best_cells(choice, view)] for k, choice in zip(each.ks, each.choices, strict=True)),
+    ]
+    further = [
+        ["k", "next τ", "difference", "95 %", "clear"],
+        *([str(k), *_next_cells(choice, view)] for k, choice in zip(each.ks, each.choices, strict=True)),
+    ]
     has_next = each.choices[0].next is not None
     return "\n".join(text_tables(table, view.screen) for table in [best, *[further] * has_next])
 
 
-def _best_cells(choice: TauChoice, view: View) -> list[str]:
+def _best_cells(choice: TemperatureChoice, view: View) -> list[str]:
     best = choice.best
     return [
-        str(choice.k),
         _short_tau(choice.tau),
         prob_text(float(choice.estimates[best]), view.digits),
         _range_text(choice.low[best], choice.high[best], view),
@@ -68,10 +73,9 @@ def _best_cells(choice: TauChoice, view: View) -> list[str]:
     ]
 
 
-def _next_cells(choice: TauChoice, view: View) -> list[str]:
+def _next_cells(choice: TemperatureChoice, view: View) -> list[str]:
     difference, low, high = choice.difference
     return [
-        str(choice.k),
         "–" if choice.next_tau is None else _short_tau(choice.next_tau),
         _signed(difference, view),
         "–" if np.isnan(low) else f"{_signed(low, view)} to {_signed(high, view)}",
@@ -99,7 +103,7 @@ def _signed(value: float, view: View) -> str:
 def _tau_table(each: MeasuredChoices, view: View) -> str:
     """Return the table of all estimates, one temperature per line."""
     taus = each.choices[0].taus
-    header = ["τ", *(f"{each.measure}@{choice.k}" for choice in each.choices)]
+    header = ["τ", *(f"{each.measure}@{k}" for k in each.ks)]
     lines = [
         [_short_tau(float(taus[t])), *(prob_text(float(choice.estimates[t]), view.digits) for choice in each.choices)]
         for t in evenly_spaced(len(taus), _TAU_ROWS)
@@ -109,18 +113,18 @@ def _tau_table(each: MeasuredChoices, view: View) -> str:
     return text_tables([header, *lines], view.screen) + rest
 
 
-def shown_choices(each: MeasuredChoices) -> list[TauChoice]:
-    """Return as many choices as a chart can show."""
-    return [each.choices[i] for i in evenly_spaced(len(each.choices), MAX_CURVES)]
+def shown_places(each: MeasuredChoices) -> list[int]:
+    """Return the indices of as many choices as a chart can show."""
+    return list(map(int, evenly_spaced(len(each.choices), MAX_CURVES)))
 
 
 def _curves(each: MeasuredChoices, view: View) -> str:
     """Return the curves over τ; empty with fewer than two temperatures that an axis can show."""
-    taus, choices = each.choices[0].taus, shown_choices(each)
+    taus, places = each.choices[0].taus, shown_places(each)
     if np.isfinite(taus).sum() < 2:
         return ""
-    values = np.column_stack([choice.estimates for choice in choices])
-    names = [f"k = {choice.k}" for choice in choices]
+    values = np.column_stack([each.choices[i].estimates for i in places])
+    names = [f"k = {each.ks[i]}" for i in places]
     chart = curve_chart(names, taus, values, view.screen, height=_HEIGHT, title=each.name)
     return chart_text(chart, view)
 
@@ -139,7 +143,7 @@ def _counted(count: int, noun: str) -> str:
 
 def draw_turning_point(point: TurningPoint, problems: int, view: View, *, chart: bool) -> Iterator[str]:
     """Yield the turning point, the table of the entropies and, if `chart` is true, the curve of the entropy over τ."""
-    yield turning_text(point) + "\n\n"
+    yield wrapped(turning_text(point), view.screen.width) + "\n"
     header = ["τ", "entropy", "ln(entropy)", "curvature"]
     logs, lines = np.log(point.entropies), []
     for t in range(len(point.taus)):

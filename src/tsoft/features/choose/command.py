@@ -10,7 +10,8 @@ from tsoft.options.command import bundled, in_panel
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
-    from tsoft.features.choose.result import MeasuredChoices, Resampling, TurningResult
+    from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
+    from tsoft.features.choose.result import TurningResult
     from tsoft.features.choose.trials import TrialReader, Trials
 
 _input = in_panel("Input")
@@ -134,7 +135,8 @@ def choose(
       tsoft choose cold.jsonl warm.jsonl --tau 0.2,0.8 -o choose.svg
       tsoft generate "The cat" --ngram text.txt --tau 0.2:2:0.2 -f json | tsoft choose
     """
-    from tsoft.features.choose.result import ChooseResult, Resampling
+    from tsoft.features.choose.measured_choices import Resampling
+    from tsoft.features.choose.result import ChooseResult
     from tsoft.features.choose.turning_point import turning_text
     from tsoft.notes import note
     from tsoft.options.output import chosen_formats, view, write
@@ -245,7 +247,7 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
 
     from tsoft.features.choose.result import TurningResult
     from tsoft.features.choose.trials import paired
-    from tsoft.features.choose.turning_point import FEWEST_TAUS, turning_point
+    from tsoft.features.choose.turning_point import FEWEST_TAUS, turning_point_within
     from tsoft.notes import note
 
     inside = {key: texts for key, texts in reader.entropies.items() if 0 < key[0] < np.inf}
@@ -261,7 +263,8 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
         raise InputError(
             f"the mean entropy at τ = {taus[zeros[0]]:g} may be 0, which has no logarithm; leave out this τ"
         )
-    point = turning_point(np.array(taus), entropies, resampling.resamples, resampling.seed)
+    generator = np.random.default_rng(resampling.seed)
+    point = turning_point_within(np.array(taus), entropies, resampling.resamples, generator)
     return TurningResult(point, len(problems), resampling, chart)
 
 
@@ -289,9 +292,9 @@ def _measures(trials: "Trials", measure: str | None, formats: set[str]) -> list[
 
 def _measured(trials: "Trials", measure: str, ks: list[int] | None, resampling: "Resampling") -> "MeasuredChoices":
     """Return the best temperatures by a measure."""
+    from tsoft.features.choose.measured_choices import MeasuredChoices
     from tsoft.features.choose.pass_at_k import SUBSETS
-    from tsoft.features.choose.result import MeasuredChoices
-    from tsoft.features.choose.temperature_choice import choose
+    from tsoft.features.choose.temperature_choice import best_temperature
     from tsoft.notes import note
 
     least = trials.least_k if measure == "pass" else 1
@@ -303,9 +306,13 @@ def _measured(trials: "Trials", measure: str, ks: list[int] | None, resampling: 
         values, sampled = trials.majority_values(chosen, resampling.seed)
         if sampled:
             note(f"{sampled} of {values.size} majority votes are estimated from {SUBSETS} random subsets each")
-    choices = choose(chosen, trials.taus, values, resampling.resamples, resampling.seed)
-    _note_no_width(MeasuredChoices(measure, choices))
-    return MeasuredChoices(measure, choices)
+    # The same seed draws the same problems for each k.
+    choices = [
+        best_temperature(trials.taus, each, resamples=resampling.resamples, rng=resampling.seed) for each in values
+    ]
+    measured = MeasuredChoices(measure, chosen, choices)
+    _note_no_width(measured)
+    return measured
 
 
 def _note_no_width(measured: "MeasuredChoices") -> None:
@@ -313,8 +320,8 @@ def _note_no_width(measured: "MeasuredChoices") -> None:
     from tsoft.features.choose.temperature_choice import TIE
     from tsoft.notes import note
 
-    bests = [(choice, choice.best) for choice in measured.choices]
-    ks = [str(choice.k) for choice, best in bests if choice.high[best] - choice.low[best] <= TIE]
+    widths = [float((choice.high - choice.low)[choice.best]) for choice in measured.choices]
+    ks = [str(k) for k, width in zip(measured.ks, widths, strict=True) if width <= TIE]
     if ks:
         problem = f"the interval of {measured.measure}@{','.join(ks)} has no width, because all problems have the same"
         note(f"{problem} estimate at the best τ; new problems may differ")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tsoft.features.choose.chart import shown_choices
-from tsoft.features.choose.result import MeasuredChoices
+from tsoft.features.choose.chart import shown_places
+from tsoft.features.choose.measured_choices import MeasuredChoices
 from tsoft.features.choose.trials import Trials
 from tsoft.features.choose.turning_point import TurningPoint, turning_text
 from tsoft.figures.axes import TauScale
@@ -22,7 +22,8 @@ def draw_choices(page: Canvas, measured: Sequence[MeasuredChoices], trials: Tria
     taus = trials.taus[places]
     charts = page.figure.subplots(1, len(measured), squeeze=False)[0]
     for axes, each in zip(charts, measured, strict=True):
-        choices = shown_choices(each)
+        shown = shown_places(each)
+        choices = [each.choices[i] for i in shown]
         if len(choices) < len(each.choices):
             page.note(f"the figure shows {len(choices)} of {len(each.choices)} curves")
         for i, choice in enumerate(choices):
@@ -31,7 +32,7 @@ def draw_choices(page: Canvas, measured: Sequence[MeasuredChoices], trials: Tria
                 style = {"color": page.theme.color(i), "zorder": 3, "clip_on": False}
                 axes.plot([choice.tau], [choice.estimates[choice.best]], "o", **style)
         values = np.stack([choice.estimates[places] for choice in choices])
-        names = [f"k = {choice.k}" for choice in choices]
+        names = [f"k = {each.ks[i]}" for i in shown]
         draw_curves(axes, names, TauScale(taus, log=False), values, page.theme, quantity=each.name)
         axes.set_ylim(0, 1)
         count = len(trials.problems)

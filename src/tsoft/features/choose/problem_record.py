@@ -65,14 +65,18 @@ class ProblemRecord:
 def problem_record(
     record: NamedRecord, tau: float | None, note_ignored: Callable[[Sequence[str]], None]
 ) -> ProblemRecord | None:
-    """Return what a record says; None for a text without tokens.
+    """Return what a record says; None for a text without tokens, and for a greedy text or that of a beam search.
 
     tau: the temperature of the file, if the user types it. note_ignored: called with the names of unused fields. Raise
     InputError.
     """
     values, location = record.values, record.location
+    is_text, strategy = isinstance(values.get(TOKENS), list), values.get("strategy")
+    if is_text and field(values, *TAU) is None and strategy not in (None, "sample"):
+        note_ignored([f"strategy {strategy}"])
+        return None
     tau = record_tau(field(values, *TAU), tau, location)
-    if isinstance(values.get(TOKENS), list):
+    if is_text:
         prompt = text_of(field(values, *PROBLEM, _TEXT_PROBLEM))
         entropy = text_entropy(values, tau, location) if 0 < tau < float("inf") else (0.0, 0.0)
         return entropy and ProblemRecord(prompt or ONE_PROBLEM, tau, location, entropy=entropy)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.features.choose.temperature_choice import TauChoice
+from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
 from tsoft.features.choose.trials import Trials
 from tsoft.features.choose.turning_point import BEST_OF_N, TurningPoint
 from tsoft.options.result import Result
@@ -15,26 +15,6 @@ from tsoft.output.records import Column, In, Records
 if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Canvas
-
-
-@dataclass(frozen=True, eq=False)
-class MeasuredChoices:
-    """The best temperatures by one measure, `pass` or `majority`."""
-
-    measure: str
-    choices: Sequence[TauChoice]
-
-    @property
-    def name(self) -> str:
-        return f"{self.measure}@k"
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """The number of resamples of the bootstrap, and their seed."""
-
-    resamples: int
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +36,7 @@ class ChooseResult(Result):
         text = In.CSV | In.JSON
         return [
             Column("measure", [each.measure] * count, text),
-            Column("k", [choice.k for choice in choices]),
+            Column("k", each.ks),
             Column("tau", [choice.tau for choice in choices]),
             Column("estimate", [float(choice.estimates[choice.best]) for choice in choices]),
             Column("low", [_known(choice.low[choice.best]) for choice in choices]),

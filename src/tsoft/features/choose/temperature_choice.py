@@ -6,10 +6,15 @@ the bootstrap", sections 8.3 and 13.3). As the answers to each problem are indep
 problems and that of the answers.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tsoft.core.draw import Rng, as_generator
 from tsoft.core.softmax import Array
 
 # The limit on the numbers of a piece of resamples.
@@ -19,18 +24,28 @@ TIE = 1e-12
 _ENDS = (0.025, 0.975)
 
 
-@dataclass(frozen=True)
-class TauChoice:
-    """The best temperature for one k.
+@dataclass(frozen=True, eq=False)
+class TemperatureChoice:
+    """The best of several temperatures. The result of `tsoft.best_temperature`.
 
-    `estimates` are the means over the problems at each temperature, (t,), and `low` and `high` the ends of their 95 %
-    intervals. `win_shares` are the shares of the resamples in which each temperature is the best. `best` and `next`
-    are the indices of the best temperature and the next best, which is None if there is no other. `difference` is the
-    mean of the best minus that of the next best, and its 95 % interval. Without resamples, all intervals and shares are
-    NaN.
+    Attributes
+    ----------
+    taus : ndarray
+        The temperatures, (t,).
+    estimates : ndarray
+        The mean over the problems at each temperature, (t,).
+    low, high : ndarray
+        The ends of the 95 % interval of each mean, (t,), NaN without resamples.
+    win_shares : ndarray
+        The share of the resamples in which each temperature is the best, (t,), NaN without resamples.
+    best : int
+        The index of the best temperature; of several, of the first.
+    next : int or None
+        The index of the next best temperature; None if there is no other.
+    difference : tuple of float
+        The mean of the best minus that of the next best, and the ends of its 95 % interval.
     """
 
-    k: int
     taus: Array
     estimates: Array
     low: Array
@@ -42,7 +57,7 @@ class TauChoice:
 
     @property
     def tau(self) -> float:
-        """The best temperature, the lowest one of several."""
+        """The best temperature."""
         return float(self.taus[self.best])
 
     @property
@@ -55,20 +70,78 @@ class TauChoice:
         return None if np.isnan(self.difference[1]) else bool(self.difference[1] > TIE)
 
 
-def choose(ks: list[int], taus: Array, values: Array, resamples: int, seed: int) -> list[TauChoice]:
-    """Return the best temperature for each k.
+def best_temperature(
+    taus: ArrayLike, values: ArrayLike, *, resamples: int = 1000, rng: Rng = None
+) -> TemperatureChoice:
+    """Choose the temperature with the highest mean over problems.
 
-    ks: (m,). values: the result of each problem, (m, t, problems). A bootstrap needs two problems.
+    Parameters
+    ----------
+    taus : array_like, shape (t,)
+        The temperatures.
+    values : array_like, shape (t, problems)
+        The result for each problem at each temperature, such as pass@k. Higher is better.
+    resamples : int, default 1000
+        The number of bootstrap samples of the problems for the intervals; 0 for no intervals.
+    rng : int or numpy.random.Generator, optional
+        A seed, or the generator for the resamples. By default the seed comes from the operating system.
 
-    >>> solved = np.array([[[0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0]]])
-    >>> [choice] = choose([1], np.array([0.5, 1.0]), solved, 1000, seed=0)
-    >>> choice.tau, choice.estimates, choice.is_distinct
-    (1.0, array([0.25, 0.75]), False)
+    Returns
+    -------
+    TemperatureChoice
+        The best temperature and the next best, the means with their intervals, and the interval of the difference. A
+        single problem has no intervals.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a value is not finite, or resamples is negative.
+
+    See Also
+    --------
+    pass_at_k : the probability that one of k answers is correct
+    majority_at_k : the probability that the majority of k answers is correct
+
+    Notes
+    -----
+    Each resample draws the problems with replacement, with their values at all temperatures. The intervals are those of
+    percentiles [1]_. As the best temperature is chosen on the same values, its mean is too high on average.
+
+    References
+    ----------
+    .. [1] B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, sections 8.3 and 13.3.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> correct = [[4, 0, 0, 0], [2, 1, 1, 1]]              # of four answers to four problems at two temperatures
+    >>> choice = tsoft.best_temperature([0.2, 0.8], tsoft.pass_at_k(4, correct, 2), rng=0)
+    >>> choice.tau, choice.estimates.round(4)
+    (0.8, array([0.25  , 0.5833]))
     """
-    if values.shape[2] < 2:
-        resamples = 0
-    means = resampled_means(values, resamples, np.random.default_rng(seed))
-    return [_choice(k, taus, values[i].mean(1), means[:, i]) for i, k in enumerate(ks)]
+    grid, results = np.asarray(taus, np.float64), np.asarray(values, np.float64)
+    if results.ndim != 2 or grid.shape != results.shape[:1] or 0 in results.shape:
+        raise ValueError(f"values must have the shape (taus, problems), got {results.shape} for {grid.shape} taus")
+    if not np.isfinite(results).all():
+        raise ValueError("values must be finite")
+    means = resampled_means(results, checked_resamples(resamples, results.shape[1]), as_generator(rng))
+    estimates = results.mean(1)
+    best = int((estimates >= estimates.max() - TIE).argmax())
+    others = [i for i in range(len(grid)) if i != best]
+    second = max(others, key=lambda i: (estimates[i], -i), default=None)
+    difference = (np.nan, np.nan, np.nan)
+    if second is not None:
+        low, high = ends(means[:, best] - means[:, second]).tolist()
+        difference = (float(estimates[best] - estimates[second]), low, high)
+    low, high = ends(means)
+    return TemperatureChoice(grid, estimates, low, high, _win_shares(means), best, second, difference)
+
+
+def checked_resamples(resamples: int, problems: int) -> int:
+    """Return the number of resamples of problems, 0 for a single one. Raise ValueError if it is negative."""
+    if resamples < 0:
+        raise ValueError(f"resamples must be at least 0, got {resamples}")
+    return resamples if problems > 1 else 0
 
 
 def resampled_means(values: Array, resamples: int, generator: np.random.Generator) -> Array:
@@ -86,19 +159,6 @@ def resampled_means(values: Array, resamples: int, generator: np.random.Generato
 def ends(values: Array) -> Array:
     """Return the ends of the 95 % percentile interval of values, (resamples, ...): (2, ...), NaN without resamples."""
     return np.quantile(values, _ENDS, axis=0) if len(values) else np.full((2, *values.shape[1:]), np.nan)
-
-
-def _choice(k: int, taus: Array, estimates: Array, means: Array) -> TauChoice:
-    """Return the choice for one k, from the means of the resamples, (resamples, t)."""
-    best = int((estimates >= estimates.max() - TIE).argmax())
-    others = [i for i in range(len(taus)) if i != best]
-    second = max(others, key=lambda i: (estimates[i], -i), default=None)
-    difference = (np.nan, np.nan, np.nan)
-    if second is not None:
-        low, high = ends(means[:, best] - means[:, second]).tolist()
-        difference = (float(estimates[best] - estimates[second]), low, high)
-    low, high = ends(means)
-    return TauChoice(k, taus, estimates, low, high, _win_shares(means), best, second, difference)
 
 
 def _win_shares(means: Array) -> Array:
