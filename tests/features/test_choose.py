@@ -537,6 +537,10 @@ def test_greedy_samples_of_the_harness_have_temperature_0() -> None:
     arguments = {"gen_args_0": {"arg_1": {"do_sample": False, "temperature": 0.0}}}
     text = jsonl(sample(0, 0.5, [["7"] * 4], arguments=arguments))
     assert records("--k", "1", "--measure", "pass", stdin=text)[0]["taus"] == [0.0]
+    # Only the user knows what a model did with both settings.
+    arguments["gen_args_0"]["arg_1"]["temperature"] = 0.7
+    text = jsonl(sample(0, 0.5, [["7"] * 4], arguments=arguments))
+    assert records("--k", "1", "--measure", "pass", "--tau", "0.7", stdin=text)[0]["taus"] == [0.7]
 
 
 def test_different_documents_with_the_same_number_are_not_one_problem() -> None:

@@ -49,12 +49,12 @@ def _tau(values: Object, file_tau: float | None, location: Location) -> float:
     settings = request.get("arg_1") if isinstance(request, dict) else None
     settings = settings if isinstance(settings, dict) else {}
     tau = settings.get("temperature")
-    if settings.get("do_sample") is False and file_tau is None:
-        if tau is not None and tau != 0:
-            problem = f"the request has do_sample = false, and the temperature {tau}, which not all models apply"
-            raise location.at("arguments").error(f"{problem}; pass --tau")
-        tau = 0.0
-    return record_tau(tau, file_tau, location)
+    if settings.get("do_sample") is not False:
+        return record_tau(tau, file_tau, location)
+    if file_tau is None and tau is not None and tau != 0:
+        problem = f"the request has do_sample = false, and the temperature {tau}, which not all models apply"
+        raise location.at("arguments").error(f"{problem}; pass --tau")
+    return 0.0 if file_tau is None else file_tau
 
 
 def _scored(values: Object, n: int, location: Location) -> Outcome | None:
