@@ -24,8 +24,8 @@ _EXPLANATIONS = {
 _INTERVALS = (
     "95 %: the interval from a bootstrap over the problems, at the best τ of these data",
     "wins: the share of the resamples in which this τ is the best",
-    "difference: to the next best τ, on the same problems; clear: whether its interval is above 0",
 )
+_DIFFERENCE = "difference: to the next best τ, on the same problems; clear: whether its interval is above 0"
 _NO_INTERVALS = "–: no interval, because there are no resamples, one problem or one temperature"
 _CURVATURE = "curvature: the second derivative of ln(entropy) over τ; the lowest τ above 0 is the turning point"
 _BOUNDS = "… to …: bounds, because the texts do not list all tokens"
@@ -44,7 +44,10 @@ def draw_choices(
             yield curves + "\n"
         view.legend.add_lines(_EXPLANATIONS[each.measure])
     yield wrapped(_size(trials, resampling), view.screen.width)
-    view.legend.add_lines(*(_INTERVALS if resampling.resamples and len(trials.problems) > 1 else ()))
+    if resampling.resamples and len(trials.problems) > 1:
+        view.legend.add_lines(*_INTERVALS)
+    if len(trials.taus) > 1:
+        view.legend.add_lines(_DIFFERENCE)
     if any("–" in table for table in tables):
         view.legend.add_lines(_NO_INTERVALS)
 

@@ -64,16 +64,6 @@ class ResultFiles:
             help="Format of the input: text, tsv, csv, json, jsonl, parquet or arrow.",
         ),
     ] = None
-    max_line: Annotated[
-        int | None,
-        _input(
-            "--max-line",
-            min=1,
-            metavar="MB",
-            show_default="256",
-            help="A quarter of the largest size of a text, in MB.",
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -125,15 +115,15 @@ def choose(
 
     Reads how many answers to each problem are correct at each temperature:
     records of problem, tau, n and correct, or answers and their target. On a
-    terminal, shows pass@k and the majority vote over τ. In a pipe, prints one line
-    per k: k, the best τ, pass@k at this τ, and its 95 % interval. From entropies
-    of generated texts, finds their turning point. csv has a header.
+    terminal, shows pass@k and the majority vote over τ. In a pipe, prints one
+    line per k: k, the best τ, pass@k at this τ, and its 95 % interval. From
+    entropies of generated texts, finds their turning point. csv has a header.
 
     Examples:
       tsoft choose results.csv
       tsoft choose answers.jsonl --measure majority --k 1,8,64
       tsoft choose cold.jsonl warm.jsonl --tau 0.2,0.8 -o choose.svg
-      tsoft generate "The cat" --ngram text.txt --tau 0.2:2:0.2 -f json | tsoft choose
+      tsoft generate "The cat" --tau 0.2:1.4:0.2 -f json | tsoft choose
     """
     from tsoft.features.choose.measured_choices import Resampling
     from tsoft.features.choose.result import ChooseResult
@@ -193,7 +183,7 @@ def _read(input: ResultFiles) -> "TrialReader":
 
     from tsoft.features.choose.trials import TrialReader
     from tsoft.input.named_records import read_records
-    from tsoft.input.read_options import MAX_LINE, ReadOptions
+    from tsoft.input.read_options import ReadOptions
     from tsoft.input.source import STDIN
     from tsoft.notes import note
     from tsoft.options.temperatures import parsed_temperatures, pieces
@@ -213,7 +203,7 @@ def _read(input: ResultFiles) -> "TrialReader":
         raise UsageError(f"--tau: {len(taus)} temperatures for {len(files)} file{'s' * (len(files) != 1)}; {fix}")
     reader = TrialReader(input.filter, note)
     for i, name in enumerate(files):
-        options = ReadOptions(STDIN if name == "-" else name, note=note, max_line=input.max_line or MAX_LINE)
+        options = ReadOptions(STDIN if name == "-" else name, note=note)
         reader.add(read_records(name, options, input.input_format), taus and taus[i])
     if input.filter is not None and not reader.has_samples:
         raise UsageError("--filter works only with samples of lm-evaluation-harness; remove --filter")

@@ -8,7 +8,7 @@ problems is an unbiased estimate for k new answers.
 from __future__ import annotations
 
 import operator
-from functools import cache
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -157,7 +157,7 @@ def is_exact(n: int, k: int) -> bool:
 
 
 # Many problems have the same counts.
-@cache
+@lru_cache(1 << 16)
 def _majority(target: int, others: tuple[int, ...], blank: int, k: int) -> float:
     """Return the probability that the target wins, or its part of a tie, from the numbers of its answers, of those of
     each other answer, ascending, and of blank ones."""
@@ -195,7 +195,7 @@ def _shared_wins(votes: int, others: tuple[int, ...], blank: int, rest: int) -> 
     return float((ways[:, rest] / np.arange(1, ties + 2)).sum())
 
 
-@cache
+@lru_cache(1 << 12)
 def _binomials(n: int, highest: int) -> Array:
     """Return C(n, 0), …, C(n, highest)."""
     return np.array([float(comb(n, x)) for x in range(highest + 1)])
