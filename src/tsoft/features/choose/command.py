@@ -7,7 +7,7 @@ import typer
 
 from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, FigureOptions, OnlyIn, RecordOutputOptions
+from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
@@ -98,7 +98,6 @@ class ChoiceOptions:
             metavar="N",
             help="Number of bootstrap samples of the problems for the intervals; with 0, there are none.",
         ),
-        OnlyIn("table", "tsv", "csv", "json", "jsonl", *FIGURE_FORMATS),
     ] = 1000
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random numbers of the bootstrap.")] = 0
 
@@ -132,7 +131,7 @@ def choose(
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
 
-    chosen = chosen_formats(output, choice, charts, figure)
+    chosen = chosen_formats(output, charts, figure)
     resampling = Resampling(choice.resamples, chosen_seed(choice.seed))
     ks = _ks(choice.k)
     read = _read(input)
