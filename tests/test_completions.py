@@ -179,6 +179,7 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
                 "learn",
                 "next",
                 "generate",
+                "choose",
                 "calibrate",
                 "distill",
                 "anneal",

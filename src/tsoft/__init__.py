@@ -37,6 +37,12 @@ Two models
     compare          how far two distributions differ, and the acceptance rates of speculative decoding
     tokens_per_step  the expected tokens per step of speculative decoding
 
+Several answers to a problem
+    pass_at_k        the probability that one of k answers is correct
+    majority_at_k    the probability that the majority of k answers is correct
+    best_temperature  the temperature with the best results
+    turning_point    the turning point of the entropy over temperature (TURN)
+
 Samplers: logits in, logits out
     temperature      divide by a temperature
     logit_bias       add a number to some logits
@@ -83,6 +89,9 @@ if TYPE_CHECKING:
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.audit.audited_draws import audit_draws
     from tsoft.features.calibrate.reliability import reliability
+    from tsoft.features.choose.pass_at_k import majority_at_k, pass_at_k
+    from tsoft.features.choose.temperature_choice import best_temperature
+    from tsoft.features.choose.turning_point import turning_point
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
@@ -112,6 +121,7 @@ __all__ = [
     "adaptive_p",
     "adaptive_temperature",
     "audit_draws",
+    "best_temperature",
     "compare",
     "dry",
     "edt",
@@ -123,10 +133,12 @@ __all__ = [
     "log_softmax",
     "log_sum_exp",
     "logit_bias",
+    "majority_at_k",
     "margin",
     "min_p",
     "mirostat",
     "p_less",
+    "pass_at_k",
     "penalties",
     "perplexity",
     "plot",
@@ -149,6 +161,7 @@ __all__ = [
     "top_n_sigma",
     "top_p",
     "top_prob",
+    "turning_point",
     "typical",
     "varentropy",
     "xtc",
@@ -165,6 +178,9 @@ _MODULES = {
     "core.thermodynamics": ("thermodynamics",),
     "features.audit.audited_draws": ("audit_draws",),
     "features.calibrate.reliability": ("reliability",),
+    "features.choose.pass_at_k": ("majority_at_k", "pass_at_k"),
+    "features.choose.temperature_choice": ("best_temperature",),
+    "features.choose.turning_point": ("turning_point",),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
     "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),

@@ -123,6 +123,7 @@ VALUES = {
     "--prompt": ["the", "a cat"],
     "--stop": [".", "the"],
     "-n": ["1", "10", "3"],
+    "-k": ["1", "1,2", "3"],
     "-o": ["out.csv", "out.json", "out.jsonl", "out.npy", "out.npz", "out.tsv", "-"],
     "--show": ["2", "5"],
     "--rows": ["2", "5"],
@@ -251,6 +252,10 @@ def _input(
     }.get(command, [])
     if command in ("next", "generate", "bandit", "help", "anneal"):
         return needed, b""
+    if command == "choose":
+        records = inputs.problem_records(rng)
+        files["results"] = records if kind < 0.8 else inputs.mutated(rng, records)
+        return (["results"], b"") if kind < 0.4 else ([], files["results"])
     if command == "calibrate" and kind < 0.4:
         # An outlier in half of the inputs.
         outlier = [f"{inputs.number(rng)!r},0,0,1"] * rng.randint(0, 1)

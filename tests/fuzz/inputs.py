@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import io
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -216,6 +217,25 @@ def valid(rng: random.Random, block: list[list[float]] | None = None) -> tuple[s
     if ending in TEXTS and rng.random() < 0.05:
         return ending, data.decode().encode("utf-16")
     return ending, data
+
+
+def problem_records(rng: random.Random) -> bytes:
+    """Return records of `tsoft choose`: counts, answers or entropies of problems at temperatures, as CSV or JSON."""
+    kind = rng.choice(["counts", "answers", "entropies"])
+    records: list[dict[str, object]] = []
+    for problem, tau in itertools.product(range(rng.randint(1, 6)), (0.2, 0.5, 1.0, 1.5)[: rng.randint(1, 4)]):
+        values: dict[str, object] = {"problem": f"p{problem}", "tau": tau}
+        if kind == "counts":
+            n = rng.randint(1, 12)
+            records.append(values | {"n": n, "correct": rng.randint(0, n)})
+        elif kind == "answers":
+            records += [values | {"answer": rng.choice("ab"), "target": "a"} for _ in range(rng.randint(1, 4))]
+        else:
+            records.append(values | {"entropy": rng.random()})
+    if rng.random() < 0.5:
+        return json.dumps(records).encode()
+    lines = [",".join(records[0]), *(",".join(map(str, record.values())) for record in records)]
+    return "\n".join([*lines, ""]).encode()
 
 
 def mutated(rng: random.Random, data: bytes) -> bytes:

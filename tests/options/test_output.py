@@ -122,6 +122,7 @@ VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T"}
 INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
     "compare": [str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")],
+    "choose": [str(TESTS / "data/sums.jsonl")],
     "anneal": [],
     "bandit": ["1", "0.5", "--steps", "2", "--runs", "2"],
 }

@@ -161,3 +161,11 @@ def read_targets(stream: BinaryIO, format: str, options: ReadOptions) -> Targets
         from tsoft.input import arrow_table
 
         return arrow_table.read_targets(opened(stream, options), options)
+
+
+def read_rows(stream: BinaryIO, format: str, options: ReadOptions) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file as Python's values by the names of the columns. Raise InputError."""
+    kind, opened = (_PARQUET, parquet) if format == "parquet" else (_ARROW, arrow)
+    with _errors(kind, options.source):
+        for batch in opened(stream, options).batches:
+            yield from batch.to_pylist()

@@ -1,0 +1,27 @@
+"""The best temperatures for several numbers of answers, and how their intervals are computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tsoft.features.choose.temperature_choice import TemperatureChoice
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredChoices:
+    """The best temperature for each of the numbers of answers `ks`, by one measure, `pass` or `majority`."""
+
+    measure: str
+    ks: Sequence[int]
+    choices: Sequence[TemperatureChoice]
+
+    @property
+    def name(self) -> str:
+        return f"{self.measure}@k"
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """The number of resamples of the bootstrap, and their seed."""
+
+    resamples: int
+    seed: int
