@@ -80,6 +80,9 @@ CASES = {
     "distill-mean": Case(f"distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8"),
     "calibrate": Case(f"calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8", (40, 80)),
     "calibrate-few": Case("calibrate --digits 3", (40, 80), "a,b,c,target\n5,1,0,b\n2,1,0,a\n3,2,0,a\n", notes=False),
+    "audit": Case(
+        f"audit -i {DATA}/france.tsv --draws {DATA}/draws.csv --tau 1.4 --top-k 40 --like llama.cpp --show 5", (40, 80)
+    ),
     "choose": Case(f"choose {DATA}/sums.jsonl --k 1,16", (40, 80)),
     "next": Case(f"next 'In the evening the' --ngram {DATA}/barn.txt --tau 0.5,2 --show 5", (40, 80)),
     # A terminal that cannot redraw shows only the final screen.

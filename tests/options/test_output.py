@@ -123,6 +123,7 @@ INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
     "compare": [str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")],
     "choose": [str(TESTS / "data/sums.jsonl")],
+    "audit": ["cat=2", "car=1", "--draws", str(TESTS / "data/targets.txt")],
     "anneal": [],
     "bandit": ["1", "0.5", "--steps", "2", "--runs", "2"],
 }
