@@ -185,9 +185,9 @@ def audit(
         refuse("two responses", bounds, drawn, server, seed, parameters, samplers, verdicts)
         audited_pair = _audit_pair(files, input, asked, display.rows or 20)
         result, exit_code = audited_pair.by_position if pair.per_position else audited_pair, audited_pair.exit_code
-    elif drawn == DrawsOptions() and input.file is not None:
+    elif drawn == DrawsOptions() and not input.logits:
         refuse("the probes of a server", bounds, server, seed, asked, parameters, samplers, pair)
-        audited = _audit_probes(input.file, verdicts, display.rows or 3)
+        audited = _audit_probes(input.file or "-", verdicts, display.rows or 3)
         result, exit_code = audited, audited.exit_code
     else:
         refuse("draws from files", server, seed)
@@ -233,9 +233,14 @@ def _audit_server(
 
 
 def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResult":
+    import sys
+
+    from tsoft.features.audit.draws_file import NO_DRAWS
     from tsoft.features.audit.server.request_settings import asked_settings
     from tsoft.features.audit.server.server_result import read_probes_file, server_result
 
+    if file == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError(NO_DRAWS)
     probes = read_probes_file(file)
     return server_result(probes, asked_settings(probes.settings, file), verdicts.level, verdicts.tolerance, rows)
 
@@ -313,14 +318,14 @@ def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
 
 def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":
     from tsoft.features.audit.drawn_inputs import chosen_evidence, drawn_evidence
-    from tsoft.features.audit.draws_file import read_draws
+    from tsoft.features.audit.draws_file import NO_DRAWS, read_draws
     from tsoft.options import logits
 
     if drawn.draws is None:
         if drawn.counts:
             raise UsageError("--counts has no effect without --draws; add --draws FILE")
         if not drawn.chosen:
-            raise UsageError("no draws; pass --draws FILE, or --chosen for the tokens of an API response")
+            raise UsageError(NO_DRAWS)
     elif drawn.chosen:
         raise UsageError("--draws and --chosen are mutually exclusive; pass only one")
     elif not drawn.draws:

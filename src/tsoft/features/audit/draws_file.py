@@ -16,6 +16,7 @@ from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input
 from tsoft.input.utf8 import decode_text
 
+NO_DRAWS = "no draws; pass --draws FILE, or --chosen for the tokens of an API response"
 _MAX_BYTES = 1 << 28
 _NPY = b"\x93NUMPY"
 # The columns of the tables that `tsoft sample` writes, of which these are read.

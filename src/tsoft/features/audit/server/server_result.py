@@ -6,6 +6,7 @@ from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.draws_file import NO_DRAWS
 from tsoft.features.audit.result import AuditResult
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
 from tsoft.features.audit.server.prober import INTERRUPTED
@@ -46,12 +47,11 @@ def read_probes_file(file: str) -> ServerProbes:
     source = STDIN if file == "-" else file
     with open_input(file) as stream:
         data = read_limited(stream, _MAX_BYTES, source, "file of probes")
-    problem = "no draws; pass --draws FILE, or --chosen for the tokens of an API response"
     if data.lstrip()[:1] not in (b"[", b"{"):
-        raise InputError(f"{source}: {problem}")
+        raise InputError(f"{source}: {NO_DRAWS}")
     value = parsed_json(data, ReadOptions(source), 1)
     # The writer of records makes an array of objects.
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     if not is_probes(value):
-        raise InputError(f"{source}: {problem}")
+        raise InputError(f"{source}: {NO_DRAWS}")
     return read_probes(value, source)
