@@ -280,7 +280,7 @@ class Audit:
         test = fit_test(self.draws, self.interval.tau)
         if test is None:
             return Finding("fit", "", "too few draws", Verdict.NOTED)
-        found = f"chi-square {test.statistic:.4g}, {test.degrees} degree{'s' * (test.degrees != 1)}"
+        found = f"p = {test.p_value:.2g}"
         if test.p_value >= self._share:
             return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
         reason = "no temperature explains the counts: something else changes the probabilities"
