@@ -1,20 +1,22 @@
 """The first token of a choice in a server's response, with its log-probabilities if there are any."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array
 from tsoft.input import api_responses
 from tsoft.input.api_tokens import REPLACEMENT
 from tsoft.input.json_values import Object
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.server_errors import value_at
+
+# A token that is less probable than another one by this difference of log-probabilities is drawn in their place in one
+# of 400 draws at temperature 1.
+_DOMINANT = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,33 +91,45 @@ def first_token(choice: Object, place: str) -> FirstToken:
     return FirstToken(block.labels[block.partial.index], known, is_keyed)
 
 
-def is_ambiguous(label: str) -> bool:
-    """Return whether different tokens may have this label: parts of characters, and control tokens."""
-    return label == "" or REPLACEMENT in label
+def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
+    """Return the block with one class for each label, the most probable one of its tokens, and without the labels
+    whose draws may be of another token. None if no label remains.
 
+    A draw shows only the label. That is enough if the other tokens with this label are much less probable. They cannot
+    become one class, since its probability at a temperature would not be that of a softmax.
 
-def known_row(block: Block, shared: Mapping[str, float]) -> Block | None:
-    """Return the block without the tokens that cannot be recognized in a draw: those whose label is ambiguous, repeated
-    or without a known probability. None if no token remains.
-
-    `shared` are other labels that several tokens have, with the log-probability of the most probable one.
-
-    Several tokens with one label cannot become one class: its probability at a temperature is not a softmax.
+    `drawn` are other log-probabilities of some labels, which draws have shown.
     """
     partial, labels = block.partial, block.labels
     assert partial
     assert labels
-    counts = Counter(labels)
-    kept = np.array([counts[label] == 1 and label not in shared and not is_ambiguous(label) for label in labels])
-    kept &= partial.logprobs > -np.inf
-    if not kept.any():
+    numbers = defaultdict[str, list[float]](list)
+    for label, number in [*zip(labels, partial.logprobs.tolist(), strict=True), *drawn.items()]:
+        if number > -np.inf:
+            numbers[label].append(number)
+    best = {label: max(values) for label, values in numbers.items()}
+    # The least probable token may be listed only because it was drawn. Its rank is then unknown.
+    last = labels[partial.index] if best and best.get(labels[partial.index]) == min(best.values()) else None
+    kept = [
+        label
+        for label, values in numbers.items()
+        if _is_clear(values) and REPLACEMENT not in label and (label != last or len(numbers) == 1)
+    ]
+    if not kept:
         return None
-    removed = _finite(partial.logprobs[~kept])
+    removed = [best[label] for label in best if label not in kept]
     # The removed tokens now are unlisted ones.
-    cap = max(partial.cap, float(removed.max(initial=-np.inf)), *shared.values())
-    rest = replace(partial, logprobs=partial.logprobs[kept], index=0, cap=cap)
-    return replace(block, logits=block.logits[:, kept], labels=tuple(np.array(labels, object)[kept]), partial=rest)
+    cap = max([partial.cap, *removed])
+    logprobs = np.array([best[label] for label in kept])
+    return replace(
+        block,
+        logits=logprobs[np.newaxis],
+        labels=tuple(kept),
+        partial=replace(partial, logprobs=logprobs, index=0, cap=cap),
+    )
 
 
-def _finite(numbers: Array) -> Any:
-    return numbers[np.isfinite(numbers)]
+def _is_clear(numbers: list[float]) -> bool:
+    """Return whether the most probable one of some tokens is much more probable than the others."""
+    ordered = sorted(numbers, reverse=True)
+    return len(ordered) == 1 or ordered[0] - ordered[1] >= _DOMINANT

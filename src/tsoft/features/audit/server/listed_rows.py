@@ -83,25 +83,24 @@ class ListedRows:
 
     @cached_property
     def rows(self) -> dict[int, Block]:
-        """The tokens of each prompt's list that can be recognized in a draw, by the prompt's index."""
+        """The distribution of each prompt over the labels that can be recognized in a draw, by the prompt's index."""
         rows = {
-            prompt: known_row(token.block, self._shared_labels(prompt))
+            prompt: known_row(token.block, self._other_numbers(prompt))
             for prompt, token in self.lists.items()
             if token.block is not None
         }
         return {prompt: row for prompt, row in rows.items() if row is not None}
 
-    def _shared_labels(self, prompt: int) -> dict[str, float]:
-        """Return the labels of a list keyed by text that several tokens have, as far as draws show it, with the
-        log-probability of the most probable one: the drawn one has another number than the listed one."""
+    def _other_numbers(self, prompt: int) -> dict[str, float]:
+        """Return the log-probability of each label of a list keyed by text that draws show to be another token's."""
         listed = self.lists[prompt]
-        shared: dict[str, float] = {}
+        numbers: dict[str, float] = {}
         for token in self._draws(prompt) if listed.is_keyed else ():
             number = listed.logprobs.get(token.label, np.nan)
             drawn = listed.top - self.untempered(token)
             if abs(number - drawn) > _FACTOR * self.noise + _SAME and self.is_same_state(listed, token):
-                shared[token.label] = max(number, drawn, shared.get(token.label, -np.inf))
-        return shared
+                numbers[token.label] = max(drawn, numbers.get(token.label, -np.inf))
+        return numbers
 
     def untempered(self, draw: FirstToken) -> float:
         """Return how far a token that was drawn with the settings of the user is below the most probable one, at
@@ -117,7 +116,13 @@ class ListedRows:
     @property
     def size(self) -> int:
         """The number of log-probabilities in the shortest list: others may have the drawn token in addition."""
-        return min((token.size for token in self.lists.values()), default=0)
+        lists = [
+            token
+            for prompt, tokens in self._all_lists.items()
+            for token in tokens
+            if token.is_cut == self.lists[prompt].is_cut
+        ]
+        return min((token.size for token in lists), default=0)
 
     @property
     def requested(self) -> int:
@@ -212,10 +217,11 @@ def _requested(probe: Probe) -> int:
 def _shared(first: FirstToken, second: FirstToken) -> tuple[Array, Array]:
     """Return the log-probabilities of the tokens that two lists share, if they are finite in both, from the most
     probable one down."""
-    pairs = [(logprob, second.comparable.get(label, -np.inf)) for label, logprob in first.comparable.items()]
-    finite = np.array([pair for pair in pairs if np.isfinite(pair).all()]).reshape(-1, 2)
-    finite = finite[np.argsort(-finite[:, 0], kind="stable")]
-    return finite[:, 0], finite[:, 1]
+    shared = [label for label in first.comparable if label in second.comparable]
+    pairs = np.array([[first.comparable[label], second.comparable[label]] for label in shared]).reshape(-1, 2)
+    pairs = pairs[np.isfinite(pairs).all(1)]
+    pairs = pairs[np.argsort(-pairs[:, 0], kind="stable")]
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _gaps(logprobs: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
@@ -150,13 +151,11 @@ def drawn_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = F
 
 
 def _difference(draw: Probe, rows: ListedRows) -> float:
-    """Return the largest difference between the gap of a drawn token from the top and its gap in the prompt's list."""
-    listed = rows.lists[draw.prompt]
-    known = set(rows.rows[draw.prompt].labels or ())
-    tokens = [token for token in draw.tokens if token.label in known]
-    gaps = np.array([[rows.untempered(token), listed.top - listed.logprobs[token.label]] for token in tokens])
-    gaps = gaps.reshape(-1, 2)
-    return float(np.abs(np.subtract(*gaps[np.isfinite(gaps).all(1)].T)).max(initial=0.0))
+    """Return the largest difference between the gap of a drawn token from the top and its gap in the prompt's row."""
+    row = rows.rows[draw.prompt]
+    gaps = dict(zip(row.labels or (), (row.logits.max() - row.logits[0]).tolist(), strict=True))
+    pairs = [(rows.untempered(token), gaps[token.label]) for token in draw.tokens if token.label in gaps]
+    return max((abs(drawn - listed) for drawn, listed in pairs if isfinite(drawn)), default=0.0)
 
 
 def _repetition(draws: list[Probe], rows: ListedRows) -> Finding | None:
