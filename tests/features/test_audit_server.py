@@ -399,6 +399,8 @@ def test_hidden_cutoff_in_the_logprobs() -> None:
     found = audited(Simulated(hidden={"top_k": 9}, after=("cutoffs",)))
     assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTS)
     assert "9 tokens" in found["logprobs_kind"].reason
+    assert found["other cutoffs"].verdict == INCONCLUSIVE
+    assert "had cut the log-probabilities before" in found["other cutoffs"].reason
 
 
 def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
@@ -489,6 +491,11 @@ def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys
     probes = probed(Simulated(refused=("top_k",)), top_k=3, options={"requests": 10})
     assert "your key is ***" in findings_of(probes)["top_k_support"].reason
     assert KEY not in json.dumps(probes_json(probes)) + capsys.readouterr().err
+    # A token may have the key as its text.
+    probes = probed(Simulated(words=[KEY, *WORDS[1:]]), options={"requests": 4})
+    text = json.dumps(probes_json(probes))
+    assert KEY not in text
+    assert "***" in text
 
 
 @pytest.mark.parametrize(
