@@ -23,7 +23,7 @@ _MOVED = 0.1
 
 
 @dataclass(frozen=True)
-class LogprobsKind:
+class ListKind:
     """Whether log-probabilities come after the temperature, and after the cutoffs; None if unknown.
 
     They may not change with the temperature because they come before it, or because the server ignores it.
@@ -36,7 +36,7 @@ class LogprobsKind:
     def text(self) -> str:
         """The kind in words.
 
-        >>> LogprobsKind(False, False).text, LogprobsKind(True, None).text
+        >>> ListKind(False, False).text, ListKind(True, None).text
         ('raw', 'tempered')
         """
         if self.is_tempered is None:
@@ -166,18 +166,16 @@ class ListedRows:
         return len(self._repetitions)
 
     @cached_property
-    def kind(self) -> LogprobsKind:
+    def kind(self) -> ListKind:
         """Whether the log-probabilities come after the temperature and after the cutoffs."""
         first = self._all_lists.get(0, [])
         bases = self._repetitions and [*self._repetitions, *first]
         others = [probe for probe in self._probes.answered(Purpose.COLDER, Purpose.HOTTER) if probe.token.block]
         cuts = [probe.token for probe in self._probes.answered(Purpose.CUT) if probe.token.block]
         if not bases or not others:
-            return LogprobsKind(None, None)
+            return ListKind(None, None)
         answers = {self._is_tempered(bases, probe) for probe in others}
-        return LogprobsKind(
-            answers.pop() if len(answers) == 1 else None, self._is_cut(bases, cuts[0]) if cuts else None
-        )
+        return ListKind(answers.pop() if len(answers) == 1 else None, self._is_cut(bases, cuts[0]) if cuts else None)
 
     def _is_tempered(self, bases: list[FirstToken], probe: Probe) -> bool | None:
         """Return whether the differences of log-probabilities scale by 1 / τ (True) or stay the same (False).

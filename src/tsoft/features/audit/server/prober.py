@@ -6,6 +6,7 @@ whether it may have a seed.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from random import Random
 
 from tsoft.errors import InputError
@@ -63,7 +64,6 @@ class Prober:
         self._takes_seeds = True
         self._choices, self._sent = 1, 0
         self._high = HIGH
-        self._budget = probe_budget(plan.prompts, plan.draws, len(plan.settings.values), chat=client.chat)
 
     def run(self, is_clear: Callable[[ServerProbes], bool]) -> ServerProbes:
         """Return the probes. Draw until `is_clear`, which is called after each stage.
@@ -208,7 +208,9 @@ class Prober:
         return f"auditing {self._client.host}", self._sent
 
     def _total(self, _: tuple[int, Probe]) -> int:
-        return self._budget.requests
+        draws = ceil(self._plan.draws / self._choices)
+        settings = len(self._plan.settings.values)
+        return probe_budget(self._plan.prompts, draws, settings, chat=self._client.chat).requests
 
 
 def _distinct(rng: Random) -> Iterator[int]:
