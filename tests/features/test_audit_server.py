@@ -416,10 +416,17 @@ def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
 
 def test_distribution_that_changes_between_requests() -> None:
     """The draws from another distribution do not count."""
-    found = audited(Simulated(moves=4.0))
+    found = audited(Simulated(moves=10.0))
     assert found["distribution"].verdict == NOTED
     assert "tsoft uses the draws from the listed distributions only" in found["distribution"].reason
-    assert found["temperature"].verdict == AGREES
+    assert contains(found["temperature"], 1.0)
+
+
+def test_distribution_of_which_only_the_drawn_token_changes() -> None:
+    """No other number shows from which distribution a draw comes."""
+    found = audited(Simulated(moves=4.0))
+    assert found["temperature"].verdict == found["fit"].verdict == INCONCLUSIVE
+    assert "the log-probabilities of the draws differ by up to" in found["temperature"].reason
 
 
 @pytest.mark.parametrize(("difference", "is_kept"), [(1.0, False), (8.0, True)])

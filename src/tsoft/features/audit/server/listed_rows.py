@@ -72,14 +72,29 @@ class ListedRows:
     def _rank(self, token: FirstToken, draws: list[FirstToken]) -> tuple[bool, int, int]:
         return not token.is_cut, token.size, sum(self.is_same_state(token, draw) for draw in draws)
 
+    @property
+    def moved_prompts(self) -> list[int]:
+        """The prompts most of whose draws come from another distribution than the listed one."""
+        shares = {
+            prompt: np.mean([self.is_same_state(token, draw) for draw in self._draws(prompt)] or [True])
+            for prompt, token in self.lists.items()
+        }
+        return [prompt for prompt, share in shares.items() if share < 0.5]
+
     def is_same_state(self, token: FirstToken, draw: FirstToken) -> bool:
-        """Return whether a draw comes from a listed distribution: whether its most probable token has the same
-        log-probability. Whichever token was drawn has no effect on this. It is unknown, and True, unless the
-        log-probabilities are raw.
+        """Return whether a draw comes from a listed distribution: whether the most probable tokens but the drawn one
+        have the same log-probabilities. So which token was drawn has no effect on this. It is unknown, and True, unless
+        the log-probabilities are raw.
         """
         if self.kind.text != "raw" or draw.block is None:
             return True
-        return abs(draw.top - token.top) <= max(_MOVED, _FACTOR * self.noise)
+        listed = token.comparable
+        differences = [
+            abs(number - listed[label])
+            for label, number in draw.logprobs.items()
+            if label != draw.label and label in listed and np.isfinite([number, listed[label]]).all()
+        ]
+        return max(differences, default=0.0) <= max(_MOVED, _FACTOR * self.noise)
 
     @cached_property
     def rows(self) -> dict[int, Block]:

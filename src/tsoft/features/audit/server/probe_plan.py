@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 # How many log-probabilities to request, from the most to the fewest that servers allow.
 LIST_SIZES = (1000, 256, 100, 50, 20, 5)
+# How many log-probabilities to request with a draw.
+SHOWN = 5
 # OpenAI allows no higher temperature. At a high one, the same token twice is no accident.
 HIGH, LOW = 2.0, 0.5
 # The top_p of the probe that shows whether log-probabilities come after cutoffs.
@@ -37,14 +39,14 @@ def probe_budget(prompts: tuple[str, ...], draws: int, settings: int, *, chat: b
     """Return the budget of an audit of some settings with this number of draws.
 
     >>> probe_budget(("A random word:",), 400, 2, chat=False)
-    ProbeBudget(requests=466, generated=520, prompted=2796)
+    ProbeBudget(requests=469, generated=547, prompted=2814)
     """
     count = len(prompts)
-    lists = len(LIST_SIZES) + 2 + (count - 1) + REPEATS + 3 + 2 * count
+    lists = len(LIST_SIZES) + 2 + (count - 1) + REPEATS + 3 + (2 + len(STAGES)) * count
     tries = 2 * SEEDS + PER_PROMPT * count + 2 * PER_CUTOFF + len(BIASED) * PER_BIAS + 1 + settings
     choices = 2 * len(CHOICE_COUNTS)
     requests = lists + tries + choices + draws
-    generated = lists + tries + 2 * sum(CHOICE_COUNTS) + max(CHOICE_COUNTS) * (count + 3) + draws
+    generated = lists + tries + 2 * sum(CHOICE_COUNTS) + max(CHOICE_COUNTS) * ((1 + len(STAGES)) * count + 3) + draws
     tokens = sum(len(prompt) // _CHARACTERS + 2 + _TEMPLATE * chat for prompt in prompts) / count
     return ProbeBudget(requests, generated, round(requests * tokens))
 

@@ -10,6 +10,7 @@ from math import ceil
 from random import Random
 
 from tsoft.errors import InputError
+from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probe_client import PlannedProbe, ProbeClient
 from tsoft.features.audit.server.probe_plan import (
     BIAS,
@@ -25,6 +26,7 @@ from tsoft.features.audit.server.probe_plan import (
     PER_PROMPT,
     REPEATS,
     SEEDS,
+    SHOWN,
     probe_budget,
     stage_ends,
 )
@@ -62,7 +64,7 @@ class Prober:
         # Some servers give the choices of a request the seeds after that of the request, so the seeds are far apart.
         self._seeds = _distinct(Random(plan.seed))
         self._takes_seeds = True
-        self._choices, self._sent = 1, 0
+        self._choices, self._sent, self._size = 1, 0, 0
         self._high = HIGH
 
     def run(self, is_clear: Callable[[ServerProbes], bool]) -> ServerProbes:
@@ -70,14 +72,12 @@ class Prober:
 
         Ctrl-C and a failing server end the run; `ended` then explains why. Raise either if there is no answer yet.
         """
-        size = self._find_size()
+        self._size = size = self._find_size()
         try:
             self._examine(size)
             if size:
-                # Again, as the draws will be: a cache of prompts and several choices may change the distribution.
-                several = {"n": self._choices} if self._choices > 1 else {}
-                self._send([self._list(prompt, size, **several) for prompt in range(len(self._plan.prompts))])
-                self._draw(is_clear)
+                self._list_again(list(range(len(self._plan.prompts))), size)
+                self._draw(size, is_clear)
         except KeyboardInterrupt:
             return replace(self._known, ended=INTERRUPTED)
         except InputError as error:
@@ -156,7 +156,13 @@ class Prober:
                 # The server ignores the field.
                 return
 
-    def _draw(self, is_clear: Callable[[ServerProbes], bool]) -> None:
+    def _list_again(self, prompts: Sequence[int], size: int) -> None:
+        """Request the lists of some prompts as the draws are requested: a cache of prompts and several choices may
+        change the distribution."""
+        several = {"n": self._choices} if self._choices > 1 else {}
+        self._send([self._list(prompt, size, **several) for prompt in prompts])
+
+    def _draw(self, size: int, is_clear: Callable[[ServerProbes], bool]) -> None:
         """Draw in stages with the settings of the user, but for those that the server refuses."""
         settings = self._accepted_settings()
         prompts = len(self._plan.prompts)
@@ -170,6 +176,8 @@ class Prober:
             if any(probe.answer.is_refusal for probe in self._send(planned)):
                 refused = next(probe for probe in reversed(self._known.probes) if probe.answer.is_refusal)
                 raise self._client.refusal(refused)
+            if moved := ListedRows(self._known).moved_prompts:
+                self._list_again(moved, size)
             if is_clear(self._known):
                 return
 
@@ -189,8 +197,8 @@ class Prober:
 
     def _drawn(self, fields: Object) -> Object:
         """Return the fields of a probe that draws. The name of the token is in its log-probabilities, if the server
-        returns them: the text of an answer may lack blanks."""
-        return fields | (self._client.alternatives(1) if self._known.has_lists else {})
+        returns them: the text of an answer may lack blanks. A few others show whether the distribution is the same."""
+        return fields | (self._client.alternatives(min(SHOWN, self._size)) if self._size else {})
 
     def _send(self, planned: Sequence[PlannedProbe]) -> list[Probe]:
         """Send probes and add them to the known ones, in this order, even if Ctrl-C or an error ends it."""

@@ -28,6 +28,8 @@ _ORDERS, _DEPENDENT = 999, 0.001
 # Fewer repetitions of a prompt's draws may be an accident.
 _MIN_SAME = 10
 
+# A larger difference between the lists and the draws is another distribution, which the draws do not tell apart.
+_MAX_NOISE = 0.5
 # The findings of the draws that a doubt about the log-probabilities leaves as they are.
 _SURE = ("draws", "choices", "distribution")
 
@@ -107,7 +109,7 @@ def _drawn_report(
     """Return the findings about the draws; none if there are no draws, or no known distribution."""
     draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
     same = [draw for draw in draws if rows.is_same_state(rows.lists[draw.prompt], draw.token)]
-    findings = [_moved_finding(draws, rows, len(same))] if len(same) < len(draws) else []
+    findings = [_moved_finding(len(draws), len(same))] if len(same) < len(draws) else []
     if not same:
         return AuditReport(tuple(findings))
     if (repetition := _repetition(same, rows)) is not None:
@@ -119,16 +121,19 @@ def _drawn_report(
     accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
     accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
     report = Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance).report
-    return _with_doubts(replace(report, findings=(*findings, *report.findings)), rows, greedy)
+    report = replace(report, findings=(*findings, *report.findings))
+    if evidence.noise > _MAX_NOISE:
+        reason = f"the log-probabilities of the draws differ by up to {evidence.noise:.2g} from those of the lists"
+        return AuditReport(tuple(_doubted(finding, reason) for finding in report.findings))
+    return _with_doubts(report, rows, greedy)
 
 
-def _moved_finding(draws: list[Probe], rows: ListedRows, same: int) -> Finding:
+def _moved_finding(draws: int, same: int) -> Finding:
     """Return the finding that the distribution of a prompt is not the same in all requests."""
-    change = max(abs(draw.token.top - rows.lists[draw.prompt].top) for draw in draws)
-    found = f"another in {len(draws) - same} of {len(draws)} requests"
+    found = f"another in {draws - same} of {draws} requests"
     reason = (
-        f"a log-probability changes by up to {change:.2g} between equal requests, as with a cache of prompts or with"
-        " several models; tsoft uses the draws from the listed distributions only"
+        "log-probabilities change between equal requests, as with a cache of prompts or with several models; tsoft uses"
+        " the draws from the listed distributions only"
     )
     return Finding("distribution", "one for each prompt", found, Verdict.NOTED, reason=reason)
 
