@@ -452,6 +452,35 @@ def test_tokens_with_the_same_text(difference: float, is_kept: bool) -> None:
         assert gaps.get(" twin") == (pytest.approx(0.5, abs=1e-3) if is_kept else None)
 
 
+def test_twins_among_the_most_probable_tokens_are_no_other_distribution() -> None:
+    """A short list has the more probable one of two tokens with the same text, and a long list the other one."""
+
+    class Twins(Simulated):
+        def logits(self, prompt: str, body: dict[str, Any], count: int) -> Array:
+            logits = super().logits(prompt, body, count)
+            logits[3] = logits.max() - 0.5
+            logits[7] = logits[3] - 8
+            return logits
+
+    words = [" twin" if i in (3, 7) else word for i, word in enumerate(WORDS)]
+    found = audited(Twins(keyed=True, words=words))
+    assert "distribution" not in found
+    assert contains(found["temperature"], 1.0)
+
+
+def test_choices_of_other_distributions() -> None:
+    """A server may compute the choices of one request apart."""
+
+    class Apart(Simulated):
+        def choice(self, index: int, token: int, shown: Array, size: int, is_chat: bool) -> dict[str, Any]:
+            others = np.roll(shown, 1) if index % 2 else shown
+            return super().choice(index, token, others, size, is_chat)
+
+    found = audited(Apart())
+    assert found["distribution"].found == "another in 60 of 120 draws"
+    assert contains(found["temperature"], 1.0)
+
+
 def test_stages_stop_when_the_answer_is_clear() -> None:
     looks: list[int] = []
 

@@ -90,10 +90,14 @@ class ListedRows:
             return True
         listed = token.comparable
         differences = [
-            abs(number - listed[label])
+            listed[label] - number
             for label, number in draw.logprobs.items()
             if label != draw.label and label in listed and np.isfinite([number, listed[label]]).all()
         ]
+        if token.is_keyed:
+            # A longer list may have a less probable token with the same text.
+            differences = [max(0.0, difference) for difference in differences]
+        differences = [abs(difference) for difference in differences]
         return max(differences, default=0.0) <= max(_MOVED, _FACTOR * self.noise)
 
     @cached_property

@@ -108,8 +108,9 @@ def _drawn_report(
 ) -> AuditReport:
     """Return the findings about the draws; none if there are no draws, or no known distribution."""
     draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
-    same = [draw for draw in draws if rows.is_same_state(rows.lists[draw.prompt], draw.token)]
-    findings = [_moved_finding(len(draws), len(same))] if len(same) < len(draws) else []
+    same = [kept for draw in draws if (kept := _of_listed(draw, rows)).tokens]
+    counts = [sum(len(draw.tokens) for draw in each) for each in (draws, same)]
+    findings = [_moved_finding(*counts)] if counts[1] < counts[0] else []
     if not same:
         return AuditReport(tuple(findings))
     if (repetition := _repetition(same, rows)) is not None:
@@ -128,9 +129,20 @@ def _drawn_report(
     return _with_doubts(report, rows, greedy)
 
 
+def _of_listed(draw: Probe, rows: ListedRows) -> Probe:
+    """Return a probe with those of its choices that come from the listed distribution. A server may compute the choices
+    of one request apart."""
+    listed = rows.lists[draw.prompt]
+    are_same = [rows.is_same_state(listed, token) for token in draw.tokens]
+    if all(are_same):
+        return draw
+    choices = tuple(choice for choice, is_same in zip(draw.answer.choices, are_same, strict=True) if is_same)
+    return replace(draw, answer=replace(draw.answer, choices=choices))
+
+
 def _moved_finding(draws: int, same: int) -> Finding:
     """Return the finding that the distribution of a prompt is not the same in all requests."""
-    found = f"another in {draws - same} of {draws} requests"
+    found = f"another in {draws - same} of {draws} draws"
     reason = (
         "log-probabilities change between equal requests, as with a cache of prompts or with several models; tsoft uses"
         " the draws from the listed distributions only"
