@@ -29,6 +29,7 @@ Temperatures
     fit_temperature  the temperature that calibrates a classifier
     estimate_temperature  at which temperature classes were drawn
     reliability      how well calibrated a classifier is
+    confidence_measures  how well calibrated confidences are, such as those that a model states
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
 
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
+    from tsoft.features.calibrate.confidence_measures import confidence_measures
     from tsoft.features.calibrate.reliability import reliability
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
@@ -110,6 +112,7 @@ __all__ = [
     "adaptive_p",
     "adaptive_temperature",
     "compare",
+    "confidence_measures",
     "dry",
     "edt",
     "entropy",
@@ -160,6 +163,7 @@ _MODULES = {
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
+    "features.calibrate.confidence_measures": ("confidence_measures",),
     "features.calibrate.reliability": ("reliability",),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),

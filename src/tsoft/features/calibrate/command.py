@@ -1,6 +1,7 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import SourceOptions, TargetFieldOptions
-from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, FigureOptions, OnlyIn, RecordOutputOptions
+from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labeled_input import LabeledInput
@@ -19,6 +20,12 @@ _input = in_panel("Input")
 
 # The exit code for a fit at a limit.
 AT_LIMIT = 3
+
+
+def _measure_names(incomplete: str) -> list[str]:
+    from tsoft.features.calibrate.measure_names import ALL
+
+    return [name for name in (*ALL, "all") if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,20 @@ class TargetsOptions:
 
 @dataclass(frozen=True)
 class MeasuringOptions:
-    """The bins, the resamples and the seed of the measures."""
+    """The measures, their bins and resamples, and the seed."""
+
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measures",
+            metavar="NAME,…",
+            show_default="nll,brier,ece,ece_mass,accuracy,mean_confidence",
+            help="Measures: nll, brier, brier_top, ece, ece_mass, classwise_ece, rms_ce, smooth_ece, mce, auroc,"
+            " accuracy, mean_confidence, or all.",
+            autocompletion=_measure_names,
+        ),
+        Displayed("csv", "json", "jsonl"),
+    ] = None
 
     bins: Annotated[
         int,
@@ -74,7 +94,7 @@ class MeasuringOptions:
             min=1,
             max=1000,
             metavar="N",
-            help="Number of bins of the confidence, for the ECE and the reliability diagrams.",
+            help="Number of bins of the confidence, for calibration errors and reliability diagrams.",
         ),
     ] = 15
     resamples: Annotated[
@@ -83,7 +103,7 @@ class MeasuringOptions:
             min=0,
             max=1_000_000,
             metavar="N",
-            help="Number of bootstrap samples for the interval of τ, and of simulations for the ECE by chance."
+            help="Number of bootstrap samples for the interval of τ, and of simulations for the measures by chance."
             " With 0, the interval is the sandwich estimate.",
         ),
         # tsv contains only the temperature, which needs no simulation.
@@ -116,11 +136,11 @@ def calibrate(
     Examples:
       tsoft calibrate val.npz --test test.npz
       tsoft calibrate val.npz --test test.npz -o reliability.svg
-      tsoft calibrate logits.npy labels.npy --format json
+      tsoft calibrate logits.npy labels.npy --format json --measures all
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
-    from tsoft.features.calibrate.calibration import calibration
+    from tsoft.features.calibrate.calibration import Measuring, calibration
     from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.options.output import chosen_formats, view, write
@@ -133,12 +153,26 @@ def calibrate(
     points = CHART_POINTS if "table" in formats and charts.chart is not False else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
-    calibrated = calibration(rows, test, measuring.bins, resamples, seed, points)
+    measures = _chosen_measures(measuring.measures)
+    calibrated = calibration(rows, test, Measuring(measuring.bins, resamples, seed, measures), points)
     for file, format in chosen:
         result = CalibrateResult(calibrated, format, charts.chart is not False)
         write(result, format, file, lambda: view(output), figure)
     if calibrated.fit.is_limit:
         raise typer.Exit(AT_LIMIT)
+
+
+def _chosen_measures(typed: list[str] | None) -> Sequence[str]:
+    """Return the names of the measures that were typed."""
+    from tsoft.features.calibrate.measure_names import DEFAULT, chosen_measures
+    from tsoft.options.names import split_names
+
+    if typed is None:
+        return DEFAULT
+    try:
+        return chosen_measures(split_names(typed))
+    except ValueError as error:
+        raise UsageError(f"--measures: {error}") from None
 
 
 def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) -> tuple[SourceOptions, TargetsOptions]:

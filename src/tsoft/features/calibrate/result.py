@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
-from tsoft.features.calibrate.reliability import Bins, Report
+from tsoft.features.calibrate.confidence_bins import Bins
+from tsoft.features.calibrate.reliability import Report
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
