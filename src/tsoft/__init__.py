@@ -30,6 +30,7 @@ Temperatures
     estimate_temperature  at which temperature classes were drawn
     reliability      how well calibrated a classifier is
     confidence_measures  how well calibrated confidences are, such as those that a model states
+    temperature_difference  whether the temperatures of groups of rows differ
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
 
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
     from tsoft.core.draw_temperature import estimate_temperature
+    from tsoft.core.group_difference import temperature_difference
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
@@ -140,6 +142,7 @@ __all__ = [
     "solve",
     "tail_free",
     "temperature",
+    "temperature_difference",
     "thermodynamics",
     "tokens_per_step",
     "top",
@@ -158,6 +161,7 @@ __all__ = [
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
     "core.draw_temperature": ("estimate_temperature",),
+    "core.group_difference": ("temperature_difference",),
     "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),

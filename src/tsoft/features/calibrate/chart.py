@@ -22,27 +22,27 @@ _SHORTEST_BAR, _LONGEST_BAR = 8, 40
 _MARK = "│"
 # The digits of the ends of a range, which are two numbers in one column.
 _RANGE_DIGITS = 3
-_NAMES = {name.name: name for name in (*MEASURE_NAMES, *BRIER_PARTS)}
+NAMES = {name.name: name for name in (*MEASURE_NAMES, *BRIER_PARTS)}
 _BY_CHANCE = "by chance: the mean of perfectly calibrated models with the same probabilities"
 _BELOW = "95 % below: 95 % of these models are below this; a higher value is a sign of miscalibration"
 _WITHIN = "95 % within: 95 % of these models are in this range; a value outside of it is a sign of miscalibration"
 _NOT_SIMULATED = "–: not simulated, because of --resamples 0"
 TOO_FAVORABLE = "fit: the rows to which τ was fitted, so the measures are too favorable"
-_FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
-_FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
+FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
+FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 
 def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
-    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view)
-    view.legend.add_lines(*_legend(measured), _FIT if len(measured) == 1 else _FIT_AND_TEST)
+    yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
+    view.legend.add_lines(*_legend(measured), FIT if len(measured) == 1 else FIT_AND_TEST)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
 
 
-def _headline(calibration: Calibration) -> str:
+def headline(calibration: Calibration) -> str:
     """Return a sentence with the temperature, its interval, and what they show about the model."""
     fit, interval = calibration.fit, calibration.interval
     if fit.reason:
@@ -74,7 +74,7 @@ def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
 
 def _lines(measurement: Measurement) -> list[str]:
     """Return the names of the lines of a measure and its level."""
-    label = _NAMES[measurement.name].label
+    label = NAMES[measurement.name].label
     if measurement.chance is None:
         return [label]
     indent = " " * (len(label) - len(label.lstrip()) + 2)
@@ -97,7 +97,7 @@ def _legend(measured: Sequence[MeasuredRows]) -> Iterator[str]:
     """Yield what the lines of the table mean."""
     measurements = measured[0].before.measurements
     for each in measurements:
-        name = _NAMES[each.name]
+        name = NAMES[each.name]
         yield f"{name.label.strip('−+ ')}: {name.meaning}"
     chances = [each.chance for each in measurements if each.chance]
     if chances:

@@ -1,7 +1,7 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, Figu
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.input.read_options import TargetSource
+    from tsoft.options.result import Result
 
 _input = in_panel("Input")
 
@@ -72,6 +73,22 @@ class TargetsOptions:
 
 
 @dataclass(frozen=True)
+class GroupOptions:
+    """The groups of the rows."""
+
+    by: Annotated[
+        str | None,
+        _input(
+            "--by",
+            metavar="NAME",
+            help="Column of a table, or field of JSON, with the group of each row. Fit a temperature to each group as"
+            " well, and test whether they differ.",
+        ),
+        OnlyIn("table", "tsv", "csv", "json", "jsonl"),
+    ] = None
+
+
+@dataclass(frozen=True)
 class MeasuringOptions:
     """The measures, their bins and resamples, and the seed."""
 
@@ -120,6 +137,7 @@ def calibrate(
     source: SourceOptions,
     truth: TargetsOptions,
     fields: TargetFieldOptions,
+    grouping: GroupOptions,
     measuring: MeasuringOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
@@ -138,28 +156,55 @@ def calibrate(
       tsoft calibrate val.npz --test test.npz -o reliability.svg
       tsoft calibrate logits.npy labels.npy --format json --measures all
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
+      tsoft calibrate -i val.csv --by language --test test.csv
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
+    from tsoft.features.calibrate.group_calibration import grouped_calibration
+    from tsoft.features.calibrate.group_result import GroupedResult
     from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
 
-    chosen, seed = chosen_formats(output, charts, measuring, figure), chosen_seed(measuring.seed)
+    chosen, seed = chosen_formats(output, charts, grouping, measuring, figure), chosen_seed(measuring.seed)
     formats = {format for _, format in chosen}
     source, truth = _with_files(files.files or [], source, truth)
-    rows, test = _rows(source, truth, _target_options(truth, fields))
-    points = CHART_POINTS if "table" in formats and charts.chart is not False else 0
+    _check_grouping(grouping, source, charts, formats)
+    rows, test = _rows(source, truth, _target_options(truth, fields), grouping.by)
+    points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
     measures = _chosen_measures(measuring.measures)
-    calibrated = calibration(rows, test, Measuring(measuring.bins, resamples, seed, measures), points)
-    for file, format in chosen:
-        result = CalibrateResult(calibrated, format, charts.chart is not False)
+    settings = Measuring(measuring.bins, resamples, seed, measures)
+    calibrated = calibration(rows, test, settings, points)
+    has_limit = calibrated.fit.is_limit
+    results: Sequence[Result]
+    if grouping.by is None:
+        results = [CalibrateResult(calibrated, format, charts.chart is not False) for _, format in chosen]
+    else:
+        grouped = grouped_calibration(rows, test, settings, calibrated)
+        results, has_limit = [GroupedResult(grouped, format) for _, format in chosen], grouped.has_limit
+    for (file, format), result in zip(chosen, results, strict=True):
         write(result, format, file, lambda: view(output), figure)
-    if calibrated.fit.is_limit:
+    if has_limit:
         raise typer.Exit(AT_LIMIT)
+
+
+def _check_grouping(
+    grouping: GroupOptions, source: SourceOptions, charts: DiagramOptions, formats: Collection[str]
+) -> None:
+    """Raise UsageError for options that do not go with --by."""
+    if grouping.by is None:
+        return
+    if not grouping.by:
+        raise UsageError("--by needs the name of a column")
+    if source.id_column is not None:
+        raise UsageError("--id-column has no effect with --by; remove --id-column")
+    if charts.chart:
+        raise UsageError("--chart has no effect with --by; remove one of the two")
+    if figures := [format for format in FIGURE_FORMATS if format in formats]:
+        raise UsageError(f"--by has no effect on {figures[0]}; run tsoft without --by for the figure")
 
 
 def _chosen_measures(typed: list[str] | None) -> Sequence[str]:
@@ -207,7 +252,7 @@ def _target_options(truth: TargetsOptions, fields: TargetFieldOptions) -> "Targe
 
 
 def _rows(
-    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource"
+    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource", by: str | None
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
@@ -233,8 +278,8 @@ def _rows(
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)
-    rows = LabeledInput(source, truth.targets, "--targets", names, targets)
+    rows = LabeledInput(source, truth.targets, "--targets", names, targets, by)
     if truth.test is None:
         return rows, None
     test = replace(source, file=truth.test)
-    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets)
+    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets, by)
