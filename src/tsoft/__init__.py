@@ -30,6 +30,8 @@ Temperatures
     estimate_temperature  at which temperature classes were drawn
     audit_draws           whether draws have the temperature and the cutoffs that were asked
     reliability      how well calibrated a classifier is
+    confidence_measures  how well calibrated confidences are, such as those that a model states
+    temperature_difference  whether the temperatures of groups of rows differ
     soft_targets     a teacher's soft targets, and a student's loss on them
     thermodynamics   the thermodynamics of energy levels
 
@@ -82,12 +84,14 @@ if TYPE_CHECKING:
     from tsoft import plot
     from tsoft.core.draw import sample, sample_counts
     from tsoft.core.draw_temperature import estimate_temperature
+    from tsoft.core.group_difference import temperature_difference
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob, varentropy
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
     from tsoft.core.solve import solve
     from tsoft.core.temperature_scaling import fit_temperature
     from tsoft.core.thermodynamics import thermodynamics
     from tsoft.features.audit.audited_draws import audit_draws
+    from tsoft.features.calibrate.confidence_measures import confidence_measures
     from tsoft.features.calibrate.reliability import reliability
     from tsoft.features.choose.pass_at_k import majority_at_k, pass_at_k
     from tsoft.features.choose.temperature_choice import best_temperature
@@ -123,6 +127,7 @@ __all__ = [
     "audit_draws",
     "best_temperature",
     "compare",
+    "confidence_measures",
     "dry",
     "edt",
     "entropy",
@@ -152,6 +157,7 @@ __all__ = [
     "solve",
     "tail_free",
     "temperature",
+    "temperature_difference",
     "thermodynamics",
     "tokens_per_step",
     "top",
@@ -171,12 +177,14 @@ __all__ = [
 _MODULES = {
     "core.draw": ("sample", "sample_counts"),
     "core.draw_temperature": ("estimate_temperature",),
+    "core.group_difference": ("temperature_difference",),
     "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob", "varentropy"),
     "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
     "core.solve": ("solve",),
     "core.temperature_scaling": ("fit_temperature",),
     "core.thermodynamics": ("thermodynamics",),
     "features.audit.audited_draws": ("audit_draws",),
+    "features.calibrate.confidence_measures": ("confidence_measures",),
     "features.calibrate.reliability": ("reliability",),
     "features.choose.pass_at_k": ("majority_at_k", "pass_at_k"),
     "features.choose.temperature_choice": ("best_temperature",),

@@ -10,11 +10,11 @@ from tsoft.core.fit import fit_rows
 from tsoft.core.interval import bootstrap
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import log_softmax
-from tsoft.features.calibrate.reliability import score_rows
+from tsoft.features.calibrate.row_scores import score_rows
 
 ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
 # The budget for the passes of a fit and its measures.
-PASS_BUDGET = 12.0
+PASS_BUDGET = 8.0
 
 
 def examples() -> list[LabeledRows]:

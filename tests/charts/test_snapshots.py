@@ -79,6 +79,10 @@ CASES = {
     "distill": Case(f"distill -i {DATA}/teacher.csv --student {DATA}/student.csv --targets {DATA}/targets.txt"),
     "distill-mean": Case(f"distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8"),
     "calibrate": Case(f"calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8", (40, 80)),
+    "calibrate-groups": Case(
+        f"calibrate -i {DATA}/groups.csv --target-column target --by source --measures nll,auroc --resamples 50",
+        (40, 80),
+    ),
     "calibrate-few": Case("calibrate --digits 3", (40, 80), "a,b,c,target\n5,1,0,b\n2,1,0,a\n3,2,0,a\n", notes=False),
     "audit": Case(
         f"audit -i {DATA}/france.tsv --draws {DATA}/draws.csv --tau 1.4 --top-k 40 --like llama.cpp --show 5", (40, 80)

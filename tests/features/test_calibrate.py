@@ -221,8 +221,8 @@ def test_rows_of_two_axes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("held", [1 << 28, 1000])
 def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
-    """A file that does not fit in memory is read again in each pass: at most twelve times, with the measures."""
-    from tsoft.features.calibrate.calibration import calibration
+    """A file that does not fit in memory is read again in each pass: at most eight times, with the measures."""
+    from tsoft.features.calibrate.calibration import Measuring, calibration
 
     np.save(tmp_path / "z.npy", LOGITS)
     np.save(tmp_path / "y.npy", DIGITS)
@@ -238,12 +238,12 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(npy, "BLOCK", 4000)
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
-    result = calibration(rows, None, 15, 100, 0, 16)
+    result = calibration(rows, None, Measuring(resamples=100), 16)
     assert result.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert result.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
     assert result.interval
     if held == 1000:
-        assert 5 < read <= 12
+        assert 5 < read <= 8
         assert (rows.in_memory, result.interval.method) == (None, "sandwich")
     else:
         assert read == 1
@@ -520,14 +520,14 @@ def test_a_note_on_a_wide_interval(
     held: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If the targets hardly depend on the logits, the minimum is at a high temperature."""
-    from tsoft.features.calibrate.calibration import calibration
+    from tsoft.features.calibrate.calibration import Measuring, calibration
 
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
     rows = LabeledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
-    result = calibration(rows, None, 15, 100, 0, 0)
+    result = calibration(rows, None, Measuring(resamples=100), 0)
     assert 10 < result.fit.tau < np.inf
     assert "these rows determine τ only roughly" in capsys.readouterr().err
 
@@ -970,7 +970,8 @@ def test_a_terminal_shows_the_table_and_the_charts() -> None:
 @posix
 def test_the_diagram_counts_every_row() -> None:
     shown = in_terminal(f"tsoft calibrate -i {VAL} --bins 10", 100, NO_COLOR="1")
-    lines = [line.split() for line in shown.splitlines() if "–" in line]
+    diagram = shown[shown.index("reliability, fit") :]
+    lines = [line.split() for line in diagram.splitlines() if "–" in line]
     counts = [[int(field) for field in line[1:] if field.isdecimal()] for line in lines]
     assert sum(count[0] for count in counts) == 674
 

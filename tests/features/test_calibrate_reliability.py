@@ -13,7 +13,12 @@ from scipy import special
 from labeled import digits, once, random_rows, reference
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import LabeledRows
-from tsoft.features.calibrate.reliability import Bins, Report, equal_masses, report, score_rows, simulate_chance
+from tsoft.features.calibrate.chance import Chance
+from tsoft.features.calibrate.confidence_bins import Bins, equal_masses
+from tsoft.features.calibrate.confidence_cells import cell_size, confidence_cells
+from tsoft.features.calibrate.confidence_statistics import CONFIDENCE_MEASURES, simulated_levels
+from tsoft.features.calibrate.reliability import Report, report
+from tsoft.features.calibrate.row_scores import score_rows
 
 REFERENCE = reference()
 FEW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -145,10 +150,15 @@ def enumerated(confidences: list[float], counts: list[int]) -> float:
     return mean
 
 
+def ece_by_chance(confidences: Any, counts: Any, samples: int, seed: int) -> Chance:
+    cells = confidence_cells(confidences, counts, counts, cell_size(len(confidences)))
+    return simulated_levels(cells, CONFIDENCE_MEASURES["ece"], samples, np.random.default_rng(seed))["ece"]
+
+
 def test_chance_is_the_mean_over_all_outcomes() -> None:
     confidences, counts = [0.3, 0.5, 0.55, 0.6, 0.8, 0.9, 0.95, 0.99], [3, 0, 5]
     samples = 20_000
-    chance = simulate_chance(np.array(confidences), np.array(counts), samples, np.random.default_rng(1))
+    chance = ece_by_chance(np.array(confidences), np.array(counts), samples, 1)
     # The standard deviation of a sample is below 0.15.
     assert chance.mean == pytest.approx(enumerated(confidences, [3, 5]), abs=5 * 0.15 / sqrt(samples))
     assert chance.high > chance.mean
@@ -158,7 +168,7 @@ def test_many_rows_are_drawn_together() -> None:
     """With a single bin, the ECE is |normal| / √rows, whose mean and 95 % quantile are known."""
     confidences = np.sort(np.random.default_rng(2).uniform(0.4, 1, 30_000))
     deviation = sqrt((confidences * (1 - confidences)).sum()) / len(confidences)
-    chance = simulate_chance(confidences, np.array([len(confidences)]), 4000, np.random.default_rng(3))
+    chance = ece_by_chance(confidences, np.array([len(confidences)]), 4000, 3)
     assert chance.mean == pytest.approx(deviation * sqrt(2 / np.pi), rel=0.05)
     assert chance.high == pytest.approx(deviation * 1.96, rel=0.05)
 

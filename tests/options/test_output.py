@@ -118,7 +118,7 @@ def test_every_mark_names_known_forms() -> None:
 
 
 VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy", "--resamples": "5"}
-VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T"}
+VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T", "--measures": "nll"}
 INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
     "compare": [str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")],

@@ -45,7 +45,6 @@ JSON_QUANTITIES = {
     name: replace(quantity, mask=f'"{quantity.mask}"') if quantity.mask in INFINITIES else quantity
     for name, quantity in QUANTITIES.items()
 }
-_COLUMN_OPTIONS = "--columns, --id-column and --target-column"
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,8 @@ class RowReader:
                 yield from self._object(JsonValue(f"{where}: record {i}", element))
             return
         if self.options.names_columns:
-            raise InputError(f"{where}: an array has no names, so {_COLUMN_OPTIONS} do not apply; remove them")
+            options = self.options.column_options
+            raise InputError(f"{where}: an array has no names, so {options} do not apply; remove them")
         if content and isinstance(content[0], list):
             for i, values in enumerate(content):
                 if not isinstance(values, list):
@@ -182,7 +182,8 @@ class RowReader:
             raise InputError(f"{value.where}: {problem}")
         if is_response(content):
             if self.options.names_columns:
-                raise InputError(f"{value.where}: an API response has no columns, so {_COLUMN_OPTIONS} do not apply")
+                options = self.options.column_options
+                raise InputError(f"{value.where}: an API response has no columns, so {options} do not apply")
             yield value
         elif key := _array_key(content, self.options.quantity):
             yield from self._record(content, key, value.where)
@@ -301,12 +302,12 @@ class RowReader:
         return next(((name, record[name]) for name in names if record.get(name) is not None), None)
 
     def _id_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
-        """Return the field of the key, or keys, and its value: that of --id-column, or one with the name of a key.
+        """Return the field of the key, or keys, and its value: that of an option, or one with the name of a key.
 
         `row` with `tau` is the number that tsoft writes.
         """
         if self.options.columns.key is not None:
-            return _field("--id-column", self.options.columns.key, record, where)
+            return _field(self.options.columns.key_option, self.options.columns.key, record, where)
         names = [name for name in record if is_key_name(name) and not (name == ROW and TAU in record)]
         names.sort(key=lambda name: name == ROW)
         kinds = (str, int, list)

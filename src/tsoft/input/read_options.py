@@ -19,10 +19,12 @@ _LINES_PER_DOCUMENT = 4
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """The columns of a table that the user names: those of the `logits`, in this order, and the `key` of the rows."""
+    """The columns of a table that the user names: those of the `logits`, in this order, and the `key` of the rows, with
+    the option that names it, `key_option`."""
 
     logits: tuple[str, ...] | None = None
     key: str | None = None
+    key_option: str = "--id-column"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,13 @@ class ReadOptions:
     @property
     def names_columns(self) -> bool:
         """Whether the user names columns, which only a table with a header has."""
-        return self.columns != ColumnOptions() or bool(self.targets and self.targets.column is not None)
+        named = self.columns.logits, self.columns.key
+        return named != (None, None) or bool(self.targets and self.targets.column is not None)
+
+    @property
+    def column_options(self) -> str:
+        """The options that name columns, for messages."""
+        return f"--columns, {self.columns.key_option} and --target-column"
 
     def logits(
         self, values: Array, quantity: Quantity, labels: tuple[str, ...] | None, where: str

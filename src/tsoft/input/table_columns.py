@@ -141,11 +141,12 @@ class _Decision:
         """Return the columns that the options name: the logits, the key and the target. Raise ColumnError."""
         options = self.options
         listed = None if options.columns.logits is None else self._listed(options.columns.logits)
-        key = self._named("--id-column", options.columns.key)
+        key_option = options.columns.key_option
+        key = self._named(key_option, options.columns.key)
         target = self._named("--target-column", options.targets.column if options.targets else None)
         if key is not None and key == target:
-            raise ColumnError(f"--id-column and --target-column both name {self.names[key]!r}; they need two columns")
-        for option, index in (("--id-column", key), ("--target-column", target)):
+            raise ColumnError(f"{key_option} and --target-column both name {self.names[key]!r}; they need two columns")
+        for option, index in ((key_option, key), ("--target-column", target)):
             if index is not None and index in (listed or ()):
                 raise ColumnError(f"--columns and {option} both name {self.names[index]!r}; remove it from one of them")
         return listed, key, target

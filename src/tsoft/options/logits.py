@@ -34,6 +34,7 @@ def blocks(
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
     unknown_rows: bool = False,
+    key_option: str = "--id-column",
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
@@ -41,9 +42,9 @@ def blocks(
     ragged: whether rows of a block may differ in length. targets: how to read the true classes of the rows, if they are
     to be read, too. labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
     note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
-    probability.
+    probability. key_option: the option that names the column of the keys, for messages.
     """
-    read = read_blocks(options, taus, targets=targets, labels=labels, note=note)
+    read = read_blocks(options, taus, targets=targets, labels=labels, note=note, key_option=key_option)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
     return checked(read, options, bounds, has_targets=targets is not None, note=note, unknown_rows=unknown_rows)
@@ -56,6 +57,7 @@ def read_blocks(
     targets: "TargetSource | None" = None,
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
+    key_option: str = "--id-column",
 ) -> Iterator[Block]:
     """Return the blocks as they are read: those of an API response without the options for one. The parameters are
     those of `blocks`."""
@@ -82,7 +84,7 @@ def read_blocks(
     else:
         from tsoft.input.read_options import MAX_LINE, ColumnOptions, ReadOptions
 
-        columns = ColumnOptions(_column_names(options.columns), options.id_column)
+        columns = ColumnOptions(_column_names(options.columns), options.id_column, key_option)
         max_line = options.max_line or MAX_LINE
         reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns, max_line)
         read = _read(_file(options, taus), options.input_format, reading)
@@ -170,7 +172,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         if options.key is not None and not format.keys:
             raise UsageError(_KEY_ERROR.format(format.name))
         if options.names_columns and not format.columns:
-            problem = "--columns, --id-column and --target-column select columns by name"
+            problem = f"{options.column_options} select columns by name"
             raise UsageError(f"{problem}, but the input is {format.name}; remove them")
         if options.max_line != MAX_LINE and not format.lines:
             raise UsageError(f"--max-line has no effect on {format.name}; remove --max-line")

@@ -12,7 +12,7 @@ from tsoft.core.draw import Rng
 from tsoft.core.labeled_rows import summarize, validate_examples
 from tsoft.core.temperature_scaling import fit_temperature
 from tsoft.features.calibrate.reliability import reliability as measure_reliability
-from tsoft.features.calibrate.reliability import score_rows
+from tsoft.features.calibrate.row_scores import score_rows
 from tsoft.plot.plot_axes import add_legend, drawing, fit_title
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -11,15 +12,29 @@ from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
+from tsoft.features.calibrate.class_bins import TooManyBinsError, class_draws
 from tsoft.features.calibrate.labeled_input import LabeledInput
+from tsoft.features.calibrate.measure_names import DEFAULT
 from tsoft.features.calibrate.nll_curve import curve_taus
-from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
+from tsoft.features.calibrate.reliability import Report, report
+from tsoft.features.calibrate.row_scores import Scores, score_rows
 from tsoft.notes import note
 
 # A note warns about fewer rows, and about an interval whose ends differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What to measure: the number of `bins`, the number of `resamples` of the bootstrap and the simulations, their
+    `seed`, and the names of the `measures`."""
+
+    bins: int = 15
+    resamples: int = 1000
+    seed: int = 0
+    measures: Sequence[str] = DEFAULT
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,32 +66,47 @@ class Calibration:
     curve_nll: Array
 
 
-def calibration(
-    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, curve_points: int
-) -> Calibration:
+def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int) -> Calibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.reason:
         note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    interval = _interval(rows, fit, resamples, generator)
+    generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(0,)))
+    interval = _interval(rows, fit, measuring.resamples, generator)
     if interval and interval.high > WIDE_RATIO * interval.low:
         ends = f"{interval.low:.6g} to {interval.high:.6g}"
         note(f"{rows.name}: these rows determine τ only roughly: its 95 % interval is {ends}")
     taus = curve_taus(fit.tau, summary, curve_points) if curve_points else np.empty(0)
-    scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
-    measured = [_measured("fit", scores, bins, resamples, generator, rows)]
+    scores = _scores(rows, np.concatenate([[1.0, fit.tau], taus]), measuring, generator)
+    measured = [_measured("fit", scores, measuring, generator, rows)]
     if test:
         with _input_errors(test):
             _checked_summary(test, reference=rows)
-        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator, test))
+        generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(1,)))
+        test_scores = _scores(test, scores.taus[:2], measuring, generator)
+        measured.append(_measured("test", test_scores, measuring, generator, test))
     for measured_rows, source in zip(measured, (rows, test), strict=False):
         assert source
         _note_contradictions(measured_rows, source.name)
-    return Calibration(fit, interval, seed, measured, taus, scores.nll[2:])
+        _note_unknown(measured_rows, source.name)
+    return Calibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
+
+
+def _scores(rows: LabeledInput, taus: Array, measuring: Measuring, generator: np.random.Generator) -> Scores:
+    """Return the scores at all temperatures, the first two of which are measured. The rows have been read before."""
+    if "classwise_ece" not in measuring.measures:
+        return score_rows(rows, taus, 2)
+    try:
+        draws = class_draws(rows.rows, rows.classes, measuring.bins, measuring.resamples, generator)
+    except TooManyBinsError as error:
+        raise InputError(f"{rows.name}: {error}, --bins N") from None
+    if draws.samples < measuring.resamples:
+        simulations = f"{draws.samples} simulations" if draws.samples else "no simulation"
+        size = f"{rows.rows} rows of {rows.classes} classes"
+        note(f"{rows.name}: {simulations} instead of {measuring.resamples} for the classwise ECE, because of {size}")
+    return score_rows(rows, taus, 2, draws)
 
 
 @contextlib.contextmanager
@@ -146,9 +176,11 @@ def _interval(
 
 
 def _measured(
-    data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator, source: LabeledInput
+    data: str, scores: Scores, measuring: Measuring, generator: np.random.Generator, source: LabeledInput
 ) -> MeasuredRows:
-    before, after = (report(scores, t, bins, resamples, generator) for t in range(2))
+    before, after = (
+        report(scores, t, measuring.bins, measuring.resamples, generator, measuring.measures) for t in range(2)
+    )
     return MeasuredRows(data, before, after, source.ignored if source.leaves_out else None)
 
 
@@ -174,3 +206,11 @@ def _note_contradictions(measured: MeasuredRows, name: str) -> None:
         requested = before.equal_mass.requested
         cause = "rows of equal confidence share a bin" if before.rows >= requested else "each bin needs a row"
         note(f"{name}: {cause}, so there are fewer than {requested} equal-mass bins: {' and '.join(merged)}")
+
+
+def _note_unknown(measured: MeasuredRows, name: str) -> None:
+    """Print a note if the AUROC is undefined."""
+    undefined = [report for report in measured.reports if isnan(report.measures.get("auroc", 0.0))]
+    if undefined:
+        outcome = "right" if undefined[0].accuracy > 0 else "wrong"
+        note(f"{name}: every prediction is {outcome}, so the AUROC is undefined")

@@ -1,6 +1,7 @@
 """A calibration on the terminal: the temperature, its interval, the measures, and reliability diagrams."""
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 import numpy as np
 from rich.text import Text
@@ -12,41 +13,36 @@ from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
-from tsoft.features.calibrate.reliability import Bins
+from tsoft.features.calibrate.chance import Measurement
+from tsoft.features.calibrate.confidence_bins import Bins
+from tsoft.features.calibrate.measure_names import BRIER_PARTS, MEASURE_NAMES
 
 # The range of the length of a bar in a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
 _MARK = "│"
-_LEGEND = (
-    "NLL: negative log-likelihood, the mean of −ln p of the targets, in nats; lower is better",
-    "ECE: expected calibration error, the mean gap |accuracy − confidence| of bins of equal width, weighted by rows",
-    "ECE, equal mass: the same with bins that contain equal numbers of rows",
-    "by chance: the mean ECE of simulated, perfectly calibrated models with the same confidences",
-    "95 % below: 95 % of these models have an ECE below this; a higher ECE is a sign of miscalibration",
-    "MCE: maximum calibration error, the largest gap of a bin of equal width",
-    "Brier: the mean squared error of the probabilities, summed over the classes; from 0 (best) to 2",
-    "accuracy: the share of rows whose most probable class is the target; the same at every finite τ",
-    "mean confidence: the mean of the highest probability of each row",
-)
+# The digits of the ends of a range, which are two numbers in one column.
+_RANGE_DIGITS = 3
+NAMES = {name.name: name for name in (*MEASURE_NAMES, *BRIER_PARTS)}
+_BY_CHANCE = "by chance: the mean of perfectly calibrated models with the same probabilities"
+_BELOW = "95 % below: 95 % of these models are below this; a higher value is a sign of miscalibration"
+_WITHIN = "95 % within: 95 % of these models are in this range; a value outside of it is a sign of miscalibration"
 _NOT_SIMULATED = "–: not simulated, because of --resamples 0"
 TOO_FAVORABLE = "fit: the rows to which τ was fitted, so the measures are too favorable"
-_FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
-_FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
+FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
+FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 
 def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
-    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view)
-    is_simulated = measured[0].before.equal_width.chance.is_simulated
-    rows = _FIT if len(measured) == 1 else _FIT_AND_TEST
-    view.legend.add_lines(*_LEGEND, *[_NOT_SIMULATED] * (not is_simulated), rows)
+    yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
+    view.legend.add_lines(*_legend(measured), FIT if len(measured) == 1 else FIT_AND_TEST)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
 
 
-def _headline(calibration: Calibration) -> str:
+def headline(calibration: Calibration) -> str:
     """Return a sentence with the temperature, its interval, and what they show about the model."""
     fit, interval = calibration.fit, calibration.interval
     if fit.reason:
@@ -62,21 +58,56 @@ def _headline(calibration: Calibration) -> str:
 
 
 def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
-    """Return the table of the measures. Below each ECE is that of a perfectly calibrated model."""
+    """Return the table of the measures. Below each measure is that of a perfectly calibrated model."""
     columns = [
         [
             f"{measured_rows.data} {tau_text(report.tau)}",
             str(report.rows),
-            *(prob_text(value, view.digits) for value in report.measures.values()),
+            *(text for each in report.measurements for text in _values(each, view.digits)),
         ]
         for measured_rows in measured
         for report in measured_rows.reports
     ]
-    names = ["", "rows", "NLL"]
-    for kind in ("ECE", "ECE, equal mass"):
-        names += [kind, "  by chance", "  95 % below"]
-    names += ["MCE", "Brier", "accuracy", "mean confidence"]
+    names = ["", "rows", *(line for each in measured[0].before.measurements for line in _lines(each))]
     return text_tables(list(zip(names, *columns, strict=True)), view.screen, right=[column[0] for column in columns])
+
+
+def _lines(measurement: Measurement) -> list[str]:
+    """Return the names of the lines of a measure and its level."""
+    label = NAMES[measurement.name].label
+    if measurement.chance is None:
+        return [label]
+    indent = " " * (len(label) - len(label.lstrip()) + 2)
+    return [label, f"{indent}by chance", f"{indent}95 % {'below' if measurement.chance.low is None else 'within'}"]
+
+
+def _values(measurement: Measurement, digits: int | None) -> list[str]:
+    """Return the texts of a measure and its level, one per line."""
+    sign, chance = "-" if measurement.value < 0 else "", measurement.chance
+    value = sign + prob_text(abs(measurement.value), digits)
+    if chance is None:
+        return [value]
+    if chance.low is None or isnan(chance.low):
+        return [value, prob_text(chance.mean, digits), prob_text(chance.high, digits)]
+    low, high = (f"{end:#.{digits or _RANGE_DIGITS}g}".rstrip(".") for end in (chance.low, chance.high))
+    return [value, prob_text(chance.mean, digits), f"{low}–{high}"]
+
+
+def _legend(measured: Sequence[MeasuredRows]) -> Iterator[str]:
+    """Yield what the lines of the table mean."""
+    measurements = measured[0].before.measurements
+    for each in measurements:
+        name = NAMES[each.name]
+        yield f"{name.label.strip('−+ ')}: {name.meaning}"
+    chances = [each.chance for each in measurements if each.chance]
+    if chances:
+        yield _BY_CHANCE
+    if any(chance.low is None for chance in chances):
+        yield _BELOW
+    if any(chance.low is not None for chance in chances):
+        yield _WITHIN
+    if not measured[0].before.equal_width.chance.is_simulated and not all(chance.is_simulated for chance in chances):
+        yield _NOT_SIMULATED
 
 
 def _diagram(measured: MeasuredRows, view: View) -> str:

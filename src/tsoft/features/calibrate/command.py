@@ -1,6 +1,7 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,16 +10,23 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import SourceOptions, TargetFieldOptions
-from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, FigureOptions, OnlyIn, RecordOutputOptions
+from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.input.read_options import TargetSource
+    from tsoft.options.result import Result
 
 _input = in_panel("Input")
 
 # The exit code for a fit at a limit.
 AT_LIMIT = 3
+
+
+def _measure_names(incomplete: str) -> list[str]:
+    from tsoft.features.calibrate.measure_names import ALL
+
+    return [name for name in (*ALL, "all") if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,37 @@ class TargetsOptions:
 
 
 @dataclass(frozen=True)
+class GroupOptions:
+    """The groups of the rows."""
+
+    by: Annotated[
+        str | None,
+        _input(
+            "--by",
+            metavar="NAME",
+            help="Column of a table, or field of JSON, with the group of each row. Fit a temperature to each group as"
+            " well, and test whether they differ.",
+        ),
+        OnlyIn("table", "tsv", "csv", "json", "jsonl"),
+    ] = None
+
+
+@dataclass(frozen=True)
 class MeasuringOptions:
-    """The bins, the resamples and the seed of the measures."""
+    """The measures, their bins and resamples, and the seed."""
+
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measures",
+            metavar="NAME,…",
+            show_default="nll,brier,ece,ece_mass,accuracy,mean_confidence",
+            help="Measures: nll, brier, brier_top, ece, ece_mass, classwise_ece, rms_ce, smooth_ece, mce, auroc,"
+            " accuracy, mean_confidence, or all.",
+            autocompletion=_measure_names,
+        ),
+        Displayed("csv", "json", "jsonl"),
+    ] = None
 
     bins: Annotated[
         int,
@@ -74,7 +111,7 @@ class MeasuringOptions:
             min=1,
             max=1000,
             metavar="N",
-            help="Number of bins of the confidence, for the ECE and the reliability diagrams.",
+            help="Number of bins of the confidence, for calibration errors and reliability diagrams.",
         ),
     ] = 15
     resamples: Annotated[
@@ -83,7 +120,7 @@ class MeasuringOptions:
             min=0,
             max=1_000_000,
             metavar="N",
-            help="Number of bootstrap samples for the interval of τ, and of simulations for the ECE by chance."
+            help="Number of bootstrap samples for the interval of τ, and of simulations for the measures by chance."
             " With 0, the interval is the sandwich estimate.",
         ),
         # tsv contains only the temperature, which needs no simulation.
@@ -100,6 +137,7 @@ def calibrate(
     source: SourceOptions,
     truth: TargetsOptions,
     fields: TargetFieldOptions,
+    grouping: GroupOptions,
     measuring: MeasuringOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
@@ -116,29 +154,70 @@ def calibrate(
     Examples:
       tsoft calibrate val.npz --test test.npz
       tsoft calibrate val.npz --test test.npz -o reliability.svg
-      tsoft calibrate logits.npy labels.npy --format json
+      tsoft calibrate logits.npy labels.npy --format json --measures all
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
+      tsoft calibrate -i val.csv --by language --test test.csv
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
-    from tsoft.features.calibrate.calibration import calibration
+    from tsoft.features.calibrate.calibration import Measuring, calibration
+    from tsoft.features.calibrate.group_calibration import grouped_calibration
+    from tsoft.features.calibrate.group_result import GroupedResult
     from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
 
-    chosen, seed = chosen_formats(output, charts, measuring, figure), chosen_seed(measuring.seed)
+    chosen, seed = chosen_formats(output, charts, grouping, measuring, figure), chosen_seed(measuring.seed)
     formats = {format for _, format in chosen}
     source, truth = _with_files(files.files or [], source, truth)
-    rows, test = _rows(source, truth, _target_options(truth, fields))
-    points = CHART_POINTS if "table" in formats and charts.chart is not False else 0
+    _check_grouping(grouping, source, charts, formats)
+    rows, test = _rows(source, truth, _target_options(truth, fields), grouping.by)
+    points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
-    calibrated = calibration(rows, test, measuring.bins, resamples, seed, points)
-    for file, format in chosen:
-        result = CalibrateResult(calibrated, format, charts.chart is not False)
+    measures = _chosen_measures(measuring.measures)
+    settings = Measuring(measuring.bins, resamples, seed, measures)
+    calibrated = calibration(rows, test, settings, points)
+    has_limit = calibrated.fit.is_limit
+    results: Sequence[Result]
+    if grouping.by is None:
+        results = [CalibrateResult(calibrated, format, charts.chart is not False) for _, format in chosen]
+    else:
+        grouped = grouped_calibration(rows, test, settings, calibrated)
+        results, has_limit = [GroupedResult(grouped, format) for _, format in chosen], grouped.has_limit
+    for (file, format), result in zip(chosen, results, strict=True):
         write(result, format, file, lambda: view(output), figure)
-    if calibrated.fit.is_limit:
+    if has_limit:
         raise typer.Exit(AT_LIMIT)
+
+
+def _check_grouping(
+    grouping: GroupOptions, source: SourceOptions, charts: DiagramOptions, formats: Collection[str]
+) -> None:
+    """Raise UsageError for options that do not go with --by."""
+    if grouping.by is None:
+        return
+    if not grouping.by:
+        raise UsageError("--by needs the name of a column")
+    if source.id_column is not None:
+        raise UsageError("--id-column has no effect with --by; remove --id-column")
+    if charts.chart:
+        raise UsageError("--chart has no effect with --by; remove one of the two")
+    if figures := [format for format in FIGURE_FORMATS if format in formats]:
+        raise UsageError(f"--by has no effect on {figures[0]}; run tsoft without --by for the figure")
+
+
+def _chosen_measures(typed: list[str] | None) -> Sequence[str]:
+    """Return the names of the measures that were typed."""
+    from tsoft.features.calibrate.measure_names import DEFAULT, chosen_measures
+    from tsoft.options.names import split_names
+
+    if typed is None:
+        return DEFAULT
+    try:
+        return chosen_measures(split_names(typed))
+    except ValueError as error:
+        raise UsageError(f"--measures: {error}") from None
 
 
 def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) -> tuple[SourceOptions, TargetsOptions]:
@@ -173,7 +252,7 @@ def _target_options(truth: TargetsOptions, fields: TargetFieldOptions) -> "Targe
 
 
 def _rows(
-    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource"
+    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource", by: str | None
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
@@ -199,8 +278,8 @@ def _rows(
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)
-    rows = LabeledInput(source, truth.targets, "--targets", names, targets)
+    rows = LabeledInput(source, truth.targets, "--targets", names, targets, by)
     if truth.test is None:
         return rows, None
     test = replace(source, file=truth.test)
-    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets)
+    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets, by)

@@ -7,7 +7,8 @@ from typing import Any
 from tsoft.charts.style import short_tau_text
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.chart import TOO_FAVORABLE
-from tsoft.features.calibrate.reliability import Bins, Report
+from tsoft.features.calibrate.confidence_bins import Bins
+from tsoft.features.calibrate.reliability import Report
 from tsoft.figures.calibration_diagrams import (
     MARKS,
     NllCurve,

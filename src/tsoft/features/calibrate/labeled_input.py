@@ -11,6 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
+from tsoft.features.calibrate.labeled_groups import RowGroups
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input.class_lookup import IGNORED
 from tsoft.input.read_options import TargetSource
@@ -34,7 +35,7 @@ class LabeledInput:
 
     The first pass reads the source and keeps up to 256 MB in memory. A larger file is read again in each pass; a
     larger pipe is stored in a temporary file. After the first pass, `in_memory` contains all rows, or is None if
-    they are not in memory.
+    they are not in memory. If `by` names a column of groups, `groups` then has the group of each row.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class LabeledInput:
         option: str,
         labels: "Labels | None" = None,
         targets: TargetSource | None = None,
+        by: str | None = None,
     ):
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
@@ -51,7 +53,9 @@ class LabeledInput:
         # Whether each row is one logit, and all of them are from 0 to 1.
         self.are_like_binary_probabilities = False
         self.in_memory: list[LabeledRows] | None = []
-        self._source, self._option = source, option
+        self.groups = None if by is None else RowGroups(by, self.name)
+        self._source = source if by is None else replace(source, id_column=by)
+        self._option = option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
         self._target_options = replace(targets or TargetSource(), separate=targets_file is not None)
         self._targets = None if targets_file is None else read_targets(targets_file, self._target_options)
@@ -133,8 +137,9 @@ class LabeledInput:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
         rows, first, differs = 0, not self._is_read, False
+        key_option = "--id-column" if self.groups is None else "--by"
         for source_block in logits.blocks(
-            options, None, targets=self._target_options, labels=self._parsed_labels, note=note
+            options, None, targets=self._target_options, labels=self._parsed_labels, note=note, key_option=key_option
         ):
             block = source_block
             if self._targets:
@@ -156,6 +161,8 @@ class LabeledInput:
                 LabeledRows(block.logits, targets) if kept.all() else LabeledRows(block.logits[kept], targets[kept])
             )
             self._check_targets(block, examples, kept)
+            if first and self.groups:
+                self.groups.add(block, kept)
             if len(examples.targets):
                 yield examples
         if self._targets:

@@ -1,0 +1,89 @@
+"""The groups of the rows, which a column of the input names."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.labeled_rows import LabeledRows, ReadRows
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, shortened
+from tsoft.features.calibrate.spool import Spool
+
+# A column with more different values is no column of groups.
+MAX_GROUPS = 200
+
+
+class RowGroups:
+    """The group of each row, block by block, and the names of the groups in the order of their first rows.
+
+    `column` is the name of the column that has them, and `source` the name of the input, for messages.
+    """
+
+    def __init__(self, column: str, source: str):
+        self.column, self._source = column, source
+        self.names: list[str] = []
+        self._indices: dict[str, int] = {}
+        # The groups of the rows of each block that has any, as indices.
+        self._blocks: list[Array] = []
+
+    def add(self, block: Block, kept: Array) -> None:
+        """Add those rows of a block that are `kept`. Raise InputError for a row without a group, and for too many
+        groups."""
+        keys = block.keys
+        if keys is None:
+            problem = f"{shortened(self.column)!r} is missing or null, so the row has no group"
+            raise InputError(f"{self._where(block, 0)}: {problem}; write a group, or remove the row")
+        indices = [self._index(str(keys[i]), block, i) for i in np.flatnonzero(kept).tolist()]
+        if indices:
+            self._blocks.append(np.array(indices, np.uint8))
+
+    def _index(self, name: str, block: Block, row: int) -> int:
+        if name in self._indices:
+            return self._indices[name]
+        where = self._where(block, row)
+        if not name.strip():
+            problem = f"{shortened(self.column)!r} is empty, so the row has no group"
+            raise InputError(f"{where}: {problem}; write a group, or remove the row")
+        if len(self.names) == MAX_GROUPS:
+            problem = f"{shortened(self.column)!r} has more than {MAX_GROUPS} different values"
+            raise InputError(f"{where}: {problem}; pass a column of groups with --by")
+        self._indices[name] = len(self.names)
+        self.names.append(name)
+        return self._indices[name]
+
+    def _where(self, block: Block, row: int) -> str:
+        """Return the location of a row of a block."""
+        part = block.part(row, row + 1)
+        is_located = part.origin.lines is not None or part.origin.source
+        return part.location if is_located else f"{self._source}: {part.location}"
+
+    def split(self, read_rows: ReadRows, *, in_memory: bool) -> "list[GroupRows]":
+        """Return the rows of each group, in memory or in temporary files, after one pass over all rows."""
+        stores: list[list[LabeledRows] | Spool] = [[] if in_memory else Spool() for _ in self.names]
+        counts = np.zeros(len(self.names), np.int64)
+        for examples, groups in zip(read_rows(), self._blocks, strict=True):
+            for group in np.unique(groups).tolist():
+                chosen = groups == group
+                part, store = LabeledRows(examples.logits[chosen], examples.targets[chosen]), stores[group]
+                if isinstance(store, Spool):
+                    store.add(part)
+                else:
+                    store.append(part)
+                counts[group] += len(part.targets)
+        groups_of_rows = zip(self.names, counts.tolist(), stores, strict=True)
+        return [GroupRows(name, count, store, in_memory) for name, count, store in groups_of_rows]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupRows:
+    """The rows of a group. Each call is a pass over them."""
+
+    name: str
+    rows: int
+    blocks: Iterable[LabeledRows]
+    in_memory: bool
+
+    def __call__(self) -> Iterator[LabeledRows]:
+        return iter(self.blocks)
