@@ -76,7 +76,7 @@ class Audit:
         taus = TAUS if self.asked.tau is None else sorted({1.0, max(self.asked.tau, 1e-3)})
         # Other cutoffs than the usual three do not compare what those compare.
         usual = all(step.sampler.name in CUTOFFS for step in self.asked.cutoffs)
-        rows = [DrawnClasses(row.logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
+        rows = [DrawnClasses(row.counted_logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
         return draws_from_kept_sets(rows, taus if usual else ())
 
     @cached_property
@@ -90,7 +90,9 @@ class Audit:
         tau = self.asked.tau or 1.0
         kept = self._supports.at(self.asked.chain, tau)
         rows = [
-            DrawnClasses(np.where(support.certain, row.logits, -inf), _within(row.counted_draws, support.certain))
+            DrawnClasses(
+                np.where(support.certain, row.counted_logits, -inf), _within(row.counted_draws, support.certain)
+            )
             for row, support in zip(self.evidence.rows, kept, strict=True)
         ]
         return TauLikelihood(draws_from_all_classes(rows))
@@ -115,6 +117,8 @@ class Audit:
         best = wide.tau if 0 < wide.tau < inf else 1.0
         low, high = max(wide.low, best / _FACTOR, _LEAST), min(wide.high, best * _FACTOR, 1 / _LEAST)
         taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _POINTS).tolist()}
+        if self.asked.tau is not None and wide.low < self.asked.tau < wide.high:
+            taus.add(self.asked.tau)
         return sorted(taus)
 
     # The temperature
@@ -222,10 +226,12 @@ class Audit:
             alone = self._supports.at(self.asked.alone(step), tau)
             total = 0.0
             for row, wide, narrow in zip(rows, without, alone, strict=True):
-                z = np.where(wide.certain & row.is_counted, row.logits, -inf)
-                weights = gap_weights(_gaps(z), tau)
-                inside = weights[narrow.possible].sum() / weights.sum() if weights.sum() else 1.0
-                total += int((row.counted_draws >= 0).sum()) * log(min(1.0, inside)) if inside > 0 else -inf
+                weights = gap_weights(_gaps(np.where(wide.certain, row.counted_logits, -inf)), tau)
+                draws = np.count_nonzero(_within(row.counted_draws, wide.certain) >= 0)
+                if not draws:
+                    continue
+                inside = weights[narrow.possible].sum() / weights.sum()
+                total += draws * log(min(1.0, inside)) if inside > 0 else -inf
             best = max(best, total)
         return best
 

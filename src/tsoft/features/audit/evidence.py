@@ -50,6 +50,11 @@ class DrawnRow:
             return np.full_like(self.draws, UNLISTED)
         return np.where((self.draws >= 0) & self.is_counted[self.draws], self.draws, UNLISTED)
 
+    @cached_property
+    def counted_logits(self) -> Array:
+        """The logits, -inf for a class that is not counted: (n,)."""
+        return np.where(self.is_counted, self.logits, -np.inf)
+
     @property
     def unlisted(self) -> float:
         """The highest probability of the classes that are not counted, at temperature 1."""
