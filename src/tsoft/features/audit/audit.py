@@ -35,6 +35,9 @@ _TESTS = 3
 NEGLIGIBLE = 0.05
 # The coverage of the interval that is shown.
 SHOWN_LEVEL = 0.95
+# Top-k compares ranks, which no sampler before it changes.
+_RANK_CUTOFF = "top_k"
+_MAY_BE_AFTER = "the log-probabilities may be those after the samplers"
 # The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
 # its best temperature.
 _POINTS, _FACTOR = 5, 30.0
@@ -177,10 +180,17 @@ class Audit:
     # The cutoffs that were asked
 
     @property
+    def _is_stage_unknown(self) -> bool:
+        """Whether the classes that the asked cutoffs keep depend on where the log-probabilities come from, which is
+        unknown: cutoffs that compare probabilities may apply before the temperature, or would apply a second time."""
+        names = {step.sampler.name for step in self.asked.cutoffs}
+        return self.evidence.may_be_tempered and bool(names - {_RANK_CUTOFF})
+
+    @property
     def _cutoffs(self) -> Iterator[Finding]:
         findings = [self._cutoff(step) for step in self.asked.cutoffs]
         yield from findings
-        if any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
+        if self._is_stage_unknown or any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
             return
         outside = outside_draws(self._supports, self.asked.chain, self._taus) if len(findings) > 1 else None
         if outside:
@@ -195,6 +205,8 @@ class Audit:
             others = Asked(self.asked.tau, self.asked.without(step))
             values = Tails(self._supports, others, self._taus).range(name, self._share)
             found, low, high = str(values), values.low, values.high
+        if self._is_stage_unknown and name != _RANK_CUTOFF:
+            return Finding(name, value, found, Verdict.INCONCLUSIVE, None, None, _MAY_BE_AFTER, low, high)
         outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
         if outside:
             reason = self._outside(outside.count, outside.example)
@@ -255,11 +267,17 @@ class Audit:
         p_value, removable = self._other_p_value, self._tails.removable
         if not self.asked.states_cutoffs:
             return
+        if self._is_stage_unknown:
+            yield Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE, reason=_MAY_BE_AFTER)
+            return
         if p_value < self._share:
             reason = "classes that should have been drawn were not"
             yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
             return
         found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"
+        if self.evidence.may_be_tempered:
+            yield Finding("other cutoffs", "none", found, Verdict.INCONCLUSIVE, p_value, reason=_MAY_BE_AFTER)
+            return
         verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
         needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
         yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
