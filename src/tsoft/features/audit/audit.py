@@ -12,7 +12,7 @@ Testing: Which Model Is This API Serving?", arXiv 2410.20247), which needs no lo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, inf, log
+from math import ceil, inf, log, sqrt
 
 import numpy as np
 
@@ -264,7 +264,8 @@ class Audit:
             if name not in asked:
                 values = self._tails.range(name, self._share)
                 yield Finding(name, "", str(values), Verdict.NOTED, low=values.low, high=values.high)
-        p_value, removable = self._other_p_value, self._tails.removable
+        p_value = self._other_p_value
+        removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
         if not self.asked.states_cutoffs:
             return
         if self._is_stage_unknown:
@@ -281,6 +282,18 @@ class Audit:
         verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
         needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
         yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
+
+    @property
+    def _unlisted_removable(self) -> float:
+        """About the highest probability that a cutoff may remove of the classes that the rows do not list: by how much
+        their draws may be fewer than expected, with two standard errors."""
+        tau, rows, total = self.interval.tau, self.evidence.rows, max(1, self.evidence.draws)
+        kept = self._supports.at(self.asked.chain, tau)
+        pairs = [(row, row.unlisted_at(tau)) for row, each in zip(rows, kept, strict=True) if not each.lists_all]
+        share = sum(len(row.draws) * unlisted for row, unlisted in pairs) / total
+        drawn = sum(np.count_nonzero(row.counted_draws == UNLISTED) for row, _ in pairs) / total
+        missing = share - drawn + 2.0 * sqrt(share * (1.0 - share) / total)
+        return min(share, max(0.0, missing))
 
     @property
     def _together(self) -> Iterator[Finding]:
