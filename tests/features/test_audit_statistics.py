@@ -18,11 +18,12 @@ from scipy.stats import binom
 from simulated_servers import CELLS, FORMS, Cell, SimulatedServer
 from tsoft.core.block import Block
 from tsoft.core.draw_likelihood import ConditionalDraws, TauLikelihood
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.features.audit.audit import LEVEL, Audit
-from tsoft.features.audit.evidence import DrawnRow, Evidence
+from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.softmax_fit import fit_test, fitted_counts
-from tsoft.features.audit.supports import Supports
+from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import Tails
 
 WHOLE = FORMS[0]
@@ -193,6 +194,41 @@ def test_a_list_that_a_hidden_cutoff_may_end_does_not_agree() -> None:
     # A top-p of what is listed gives the same draws.
     assert found.low is not None
     assert found.low < max(1 - row.unlisted for row in audit.evidence.rows)
+
+
+@pytest.mark.parametrize(("noise", "is_outside"), [(1e-3, True), (0.05, False)])
+@pytest.mark.parametrize(
+    ("cutoffs", "top"), [({"top_p": 0.9}, 0.903), ({"top_k": 1}, 0.505), ({"min_p": 0.999}, 0.505)]
+)
+def test_a_draw_that_the_noise_moves_across_a_cutoff_is_not_outside(
+    cutoffs: dict[str, float], top: float, noise: float, is_outside: bool
+) -> None:
+    audit = audit_of([np.log([top, 1 - top])], [[0, 1, 0]], **cutoffs)
+    supports = Supports(replace(audit.evidence, noise=noise))
+    # An interval of temperatures would keep everything.
+    assert bool(outside_draws(supports, audit.asked.chain, [1.0])) == is_outside
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "noise", "is_outside"),
+    [
+        ({"top_p": 0.9}, 1e-3, True),
+        ({"top_p": 0.9}, 0.05, False),
+        ({"min_p": 0.2}, 1e-3, True),
+        ({"min_p": 0.2}, 0.05, False),
+        ({"top_k": 3}, 0.05, True),
+        ({"top_k": 3}, 0.5, False),
+    ],
+)
+def test_an_unlisted_draw_is_outside_only_beyond_the_noise(
+    cutoffs: dict[str, float], noise: float, is_outside: bool
+) -> None:
+    """The listed classes sum to just above 0.9, and an unlisted one may have just below a fifth of the first one."""
+    listed = np.log([0.5, 0.25, 0.151])
+    block = Block(listed[np.newaxis], partial=PartialDistribution(listed, 0, listed[2]))
+    evidence = Evidence((DrawnRow(block, np.array([0, 1, UNLISTED])),), noise)
+    chain = audit_of([listed], [[0]], **cutoffs).asked.chain
+    assert bool(outside_draws(Supports(evidence), chain, [1.0])) == is_outside
 
 
 @pytest.mark.parametrize("stage", ["tempered20", "cut20"])
