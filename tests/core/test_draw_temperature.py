@@ -10,11 +10,24 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 import tsoft
-from tsoft.core.draw_likelihood import likely_tau
+from tsoft.core.draw_likelihood import ConditionalDraws, TauLikelihood
 
 
-def log_likelihood(beta: float, gaps: Any, counts: Any) -> float:
-    return float(-beta * (counts * gaps).sum() - (counts.sum(1) * np.log(np.exp(-beta * gaps).sum(1))).sum())
+def drawn(random: np.random.Generator, gaps: Any, sizes: Any, tau: float) -> ConditionalDraws:
+    """Draw from the softmax over the first classes of each row."""
+    counts = np.zeros_like(sizes)
+    for r, size in np.argwhere(sizes):
+        probs = np.exp(-gaps[r, : size + 1] / tau)
+        counts[r, : size + 1] += random.multinomial(sizes[r, size], probs / probs.sum())
+    return ConditionalDraws(gaps, sizes, counts)
+
+
+def log_likelihood(beta: float, draws: ConditionalDraws) -> float:
+    """Return the sum over the draws of ln P, without the code under test."""
+    total = -beta * (draws.counts * draws.gaps).sum()
+    for r, size in np.argwhere(draws.sizes):
+        total -= draws.sizes[r, size] * np.log(np.exp(-beta * draws.gaps[r, : size + 1]).sum())
+    return float(total)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
@@ -22,36 +35,60 @@ def test_the_estimate_and_its_interval_agree_with_a_search_by_scipy(scale: float
     random = np.random.default_rng(3)
     gaps = np.sort(random.exponential(2, (4, 12)), axis=1)
     gaps -= gaps[:, :1]
-    counts = np.array([random.multinomial(40, np.exp(-gap / 1.7) / np.exp(-gap / 1.7).sum()) for gap in gaps])
-    interval = likely_tau(gaps * scale, counts, 0.9)
+    sizes = np.zeros(gaps.shape, int)
+    sizes[:, 11], sizes[:3, 4], sizes[1, 0] = 25, 15, 7
+    draws = drawn(random, gaps, sizes, 1.7)
+    likelihood = TauLikelihood(ConditionalDraws(gaps * scale, sizes, draws.counts))
+    interval = likelihood.interval(0.9)
 
     def slope(beta: float) -> float:
-        return log_likelihood(beta + 1e-6, gaps, counts) - log_likelihood(beta - 1e-6, gaps, counts)
+        return log_likelihood(beta + 1e-6, draws) - log_likelihood(beta - 1e-6, draws)
 
     best = brentq(slope, 0.1, 5)
-    bound = log_likelihood(best, gaps, counts) - chi2.ppf(0.9, 1) / 2
-    ends = [brentq(lambda b: log_likelihood(b, gaps, counts) - bound, *side) for side in ((0.05, best), (best, 9))]
+    bound = log_likelihood(best, draws) - chi2.ppf(0.9, 1) / 2
+    ends = [brentq(lambda b: log_likelihood(b, draws) - bound, *side) for side in ((0.05, best), (best, 9))]
     assert interval.tau / scale == pytest.approx(1 / best, rel=1e-6)
     assert (interval.high / scale, interval.low / scale) == pytest.approx((1 / ends[0], 1 / ends[1]), rel=1e-6)
+    for tau in (0.8, 1.7, 5.0):
+        ratio = 2 * (log_likelihood(best, draws) - log_likelihood(1 / tau, draws))
+        assert likelihood.p_value(tau * scale) == pytest.approx(chi2.sf(ratio, 1), rel=1e-6)
+
+
+def at_end(gaps: list[float], counts: list[int]) -> TauLikelihood:
+    """Return the likelihood of draws from all classes of a row."""
+    sizes = [0] * (len(gaps) - 1) + [sum(counts)]
+    return TauLikelihood(ConditionalDraws(np.array([gaps]), np.array([sizes]), np.array([counts])))
 
 
 def test_the_ends_are_one_sided_at_the_limits() -> None:
-    gaps = np.array([[0.0, 1.0, 2.0]])
-    always_top = likely_tau(gaps, np.array([[50, 0, 0]]), 0.95)
+    gaps = [0.0, 1.0, 2.0]
+    likelihood = at_end(gaps, [50, 0, 0])
+    always_top = likelihood.interval(0.95)
     assert (always_top.tau, always_top.low) == (0, 0)
     # At the other end, the probability of 50 times the top class is what a one-sided test rejects.
-    probs = np.exp(-gaps[0] / always_top.high)
-    assert -50 * np.log(probs[0] / probs.sum()) == pytest.approx(chi2.ppf(0.9, 1) / 2, rel=1e-9)
-    upside_down = likely_tau(gaps, np.array([[0, 0, 50]]), 0.95)
+    probs = np.exp(-np.array(gaps) / always_top.high)
+    assert (probs[0] / probs.sum()) ** 50 == pytest.approx(0.025, rel=1e-9)
+    assert likelihood.p_value(0) == 1
+    upside_down = at_end(gaps, [0, 0, 50]).interval(0.95)
     assert (upside_down.tau, upside_down.high) == (inf, inf)
     assert 0 < upside_down.low < inf
 
 
-@pytest.mark.parametrize("counts", [[[0, 0]], [[3, 0]]])
-def test_nothing_is_known_without_draws_or_without_gaps(counts: list[list[int]]) -> None:
-    gaps = np.array([[0.0, 1.0]]) if not sum(counts[0]) else np.zeros((1, 2))
-    interval = likely_tau(gaps, np.array(counts), 0.95)
+@pytest.mark.parametrize(("gaps", "counts"), [([0.0, 1.0], [0, 0]), ([0.0, 0.0], [3, 0]), ([0.0, 0.0], [1, 2])])
+def test_nothing_is_known_without_draws_or_without_gaps(gaps: list[float], counts: list[int]) -> None:
+    likelihood = at_end(gaps, counts)
+    interval = likelihood.interval(0.95)
     assert (interval.low, interval.high) == (0, inf)
+    assert likelihood.p_value(0.3) == 1
+
+
+def test_draws_from_a_set_of_one_class_have_no_effect() -> None:
+    gaps, counts = np.array([[0.0, 1.0, 2.0]]), np.array([[30, 15, 5]])
+    alone = TauLikelihood(ConditionalDraws(gaps, np.array([[0, 0, 50]]), counts)).interval(0.95)
+    others = TauLikelihood(ConditionalDraws(gaps, np.array([[70, 0, 50]]), counts + np.array([[70, 0, 0]]))).interval(
+        0.95
+    )
+    assert (others.tau, others.low, others.high) == pytest.approx((alone.tau, alone.low, alone.high), rel=1e-9)
 
 
 @pytest.mark.parametrize("tau", [0.4, 1.0, 2.0])
@@ -85,7 +122,17 @@ def test_several_rows_have_one_temperature() -> None:
     assert estimate.tau_low < 0.7 < estimate.tau_high
     assert estimate.tau_high - estimate.tau_low < (single.tau_high - single.tau_low) / 2
     assert (estimate.total, single.total) == (1200, 60)
-    assert estimate.draws < 1200 * 2 / 3
+    # A draw that makes its set larger does not count.
+    assert 1200 * 2 / 3 < estimate.draws < 1200
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sorted_draws_give_no_other_temperature(sign: int) -> None:
+    z = np.log(np.arange(1, 41)) * sign
+    draws = np.sort(tsoft.sample(z, tau=1.0, size=400, rng=4))
+    estimate = tsoft.estimate_temperature(z, draws)
+    assert estimate.tau_low < 1 < estimate.tau_high
+    assert estimate.draws > 300
 
 
 @pytest.mark.parametrize(

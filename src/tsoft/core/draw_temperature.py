@@ -26,7 +26,7 @@ class EstimatedTemperature:
     tau_low, tau_high : float
         The ends of the confidence interval. It is one-sided if `tau` is 0 or inf.
     draws : int
-        The number of draws that count: those in their row's set, without the draws that chose the sets.
+        The number of draws that count: those from a set of two or more classes that no sampler removed.
     total : int
         The number of all draws.
     """
@@ -42,17 +42,20 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     """Estimate the temperature at which classes were drawn from known logits.
 
     The estimate is valid even if samplers such as top-k, top-p or min-p removed some classes. It need not be known
-    which ones.
-    The first third of each row's draws chooses a set: the classes that occur among them, which no sampler removed. The
-    other draws that are in the set have the probabilities of the softmax over it, at the temperature to estimate [1]_.
-    Its likelihood [2]_ does not depend on the classes outside the set.
+    which ones. Each draw has a set of classes that earlier draws show to be kept: those at least as probable as one
+    that was drawn before in its row, and those that top-k, top-p and min-p must keep because of what was drawn in
+    earlier rows. The set grows with the draws. A draw in its set has the probabilities of the softmax over the set, at
+    the temperature to estimate [1]_. The product of these probabilities is a partial likelihood [2]_, which does not
+    depend on the classes outside the sets. A draw outside its set does not count.
+
+    The draws of each row are first put into a random order, which is always the same, because they may be sorted.
 
     Parameters
     ----------
     z : array_like, shape (..., n)
         The logits at temperature 1; -inf masks a class.
     draws : array_like of int, shape (..., m)
-        The draws of each row, in the order in which they were drawn, as indices of classes, from 0.
+        The draws of each row, as indices of classes, from 0.
     level : float, default 0.95
         The probability with which the interval contains the true temperature, between 0 and 1.
 
@@ -77,15 +80,16 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
 
     Notes
     -----
-    The interval is that of the likelihood ratio. The estimate is wrong if the draws come from a mixture of several
-    distributions, as with XTC, or from logits that depend on the text, as with penalties.
+    The interval is that of the likelihood ratio. If each draw that counts is the most probable class of its set, the
+    end of the interval is the temperature at which the probability of that is half of 1 - `level`. The estimate is
+    wrong if the draws come from a mixture of several distributions, as with XTC, or from logits that depend on the
+    text, as with penalties.
 
     References
     ----------
     .. [1] M. J. Wainwright and M. I. Jordan, "Graphical Models, Exponential Families, and Variational Inference", 2008,
        proposition 3.1.
-    .. [2] E. B. Andersen, "Asymptotic Properties of Conditional Maximum-Likelihood Estimators", Journal of the Royal
-       Statistical Society B 32, 1970.
+    .. [2] D. R. Cox, "Partial likelihood", Biometrika 62, 1975.
 
     Examples
     --------

@@ -25,8 +25,8 @@ _LARGEST_SET, _ALL_CLASSES = 1024, 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class DrawnClasses:
-    """The `logits` of a row, (n,), with the indices of its `draws`, (m,), -1 for a class of which the logit is unknown.
-    `unlisted` is the probability of all classes of which the logit is unknown."""
+    """The `logits` of a row, (n,), -inf for a class that is masked or does not count, with the indices of its `draws`,
+    (m,), -1 for a class that does not count. `unlisted` is the probability of all classes that do not count."""
 
     logits: Array
     draws: Array
@@ -48,7 +48,8 @@ def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = T
     kept = _Kept(np.asarray(taus, np.float64))
 
     def sizes(row: _Ranked) -> Array:
-        size = np.maximum(row.shown_before, kept.size(row))
+        # Which of the classes that tie at the end of a set are kept is unknown, unless they were drawn before.
+        size = np.maximum(row.shown_before, row.without_tie(kept.size(row)))
         kept.add(row)
         return size
 
@@ -73,7 +74,8 @@ def _conditional(rows: "Sequence[_Ranked]", sizes_of: "Callable[[_Ranked], Array
     gaps = np.full((len(rows), width), inf)
     sizes, counts = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
     for r, row in enumerate(rows):
-        size = sizes_of(row).clip(max=width)
+        size = sizes_of(row)
+        size = np.where(size > width, row.without_tie(width), size)
         counted = (row.places < size) & ~row.is_unknown
         gaps[r, : len(row.gaps)] = row.gaps[:width]
         sizes[r] = np.bincount(size[counted] - 1, minlength=width)
@@ -86,7 +88,7 @@ class _Ranked:
     """A row with its classes in the order of their probabilities, and the places of its draws in this order.
 
     Of classes with the same logit, those that were drawn come first, in the order of their draws: which of them a
-    sampler keeps is unknown.
+    sampler keeps is unknown. `starts` are the places at which the classes with the same logit as each one start.
     """
 
     def __init__(self, row: DrawnClasses, taus: Array):
@@ -101,6 +103,7 @@ class _Ranked:
         ordered = z[order][: int((z > -inf).sum())]
         with np.errstate(over="ignore"):
             self.gaps = ordered[:1] - ordered
+        self.starts = np.searchsorted(self.gaps, self.gaps)
         self.places = np.where(self.is_unknown, 0, rank[draws])
         self.cumulative = gap_weights(self.gaps, taus[:, np.newaxis]).cumsum(-1)
         self._listed = 1.0 - row.unlisted
@@ -111,23 +114,23 @@ class _Ranked:
         shown = np.maximum.accumulate(np.where(self.is_unknown, 0, self.places + 1))
         return np.concatenate([np.zeros(1, np.int64), shown[:-1]]) if len(shown) else shown
 
-    @property
-    def cumulative_before(self) -> Array:
-        """The cumulative probability of the classes before each class at each temperature, among the known ones:
-        (taus, n)."""
-        before = np.zeros_like(self.cumulative)
-        before[:, 1:] = self.cumulative[:, :-1]
-        return np.asarray(before / self.cumulative[:, -1:])
+    def without_tie(self, size: int) -> int:
+        """Return the size of the largest set up to this size after which the logits differ."""
+        return int(self.starts[size]) if size < len(self.starts) else size
 
     @property
     def last(self) -> int:
-        """The place of the least probable draw, -1 without a known one."""
-        return int(self.places[~self.is_unknown].max(initial=-1))
+        """The first of the places that tie with the least probable draw, -1 without a known draw. Engines differ in
+        whether they keep classes that tie with a kept one, so those before it are all that the draw shows."""
+        place = int(self.places[~self.is_unknown].max(initial=-1))
+        return int(self.starts[place]) if place >= 0 else -1
 
     @property
     def shown_cumulative(self) -> Array:
         """The cumulative probability before the least probable draw at each temperature: (taus,)."""
-        return self.cumulative_before[:, self.last] * self._listed
+        if self.last == 0:
+            return np.zeros(len(self.cumulative))
+        return np.asarray(self.cumulative[:, self.last - 1] / self.cumulative[:, -1] * self._listed)
 
 
 @dataclass

@@ -12,7 +12,7 @@ Testing: Which Model Is This API Serving?", arXiv 2410.20247), which needs no lo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, inf, log
+from math import ceil, inf, log, sqrt
 
 import numpy as np
 
@@ -35,6 +35,9 @@ _TESTS = 3
 NEGLIGIBLE = 0.05
 # The coverage of the interval that is shown.
 SHOWN_LEVEL = 0.95
+# Top-k compares ranks, which no sampler before it changes.
+_RANK_CUTOFF = "top_k"
+_MAY_BE_AFTER = "the log-probabilities may be those after the samplers"
 # The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
 # its best temperature.
 _POINTS, _FACTOR = 5, 30.0
@@ -76,7 +79,7 @@ class Audit:
         taus = TAUS if self.asked.tau is None else sorted({1.0, max(self.asked.tau, 1e-3)})
         # Other cutoffs than the usual three do not compare what those compare.
         usual = all(step.sampler.name in CUTOFFS for step in self.asked.cutoffs)
-        rows = [DrawnClasses(row.logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
+        rows = [DrawnClasses(row.counted_logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
         return draws_from_kept_sets(rows, taus if usual else ())
 
     @cached_property
@@ -90,7 +93,9 @@ class Audit:
         tau = self.asked.tau or 1.0
         kept = self._supports.at(self.asked.chain, tau)
         rows = [
-            DrawnClasses(np.where(support.certain, row.logits, -inf), _within(row.counted_draws, support.certain))
+            DrawnClasses(
+                np.where(support.certain, row.counted_logits, -inf), _within(row.counted_draws, support.certain)
+            )
             for row, support in zip(self.evidence.rows, kept, strict=True)
         ]
         return TauLikelihood(draws_from_all_classes(rows))
@@ -115,6 +120,8 @@ class Audit:
         best = wide.tau if 0 < wide.tau < inf else 1.0
         low, high = max(wide.low, best / _FACTOR, _LEAST), min(wide.high, best * _FACTOR, 1 / _LEAST)
         taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _POINTS).tolist()}
+        if self.asked.tau is not None and wide.low < self.asked.tau < wide.high:
+            taus.add(self.asked.tau)
         return sorted(taus)
 
     # The temperature
@@ -173,10 +180,17 @@ class Audit:
     # The cutoffs that were asked
 
     @property
+    def _is_stage_unknown(self) -> bool:
+        """Whether the classes that the asked cutoffs keep depend on where the log-probabilities come from, which is
+        unknown: cutoffs that compare probabilities may apply before the temperature, or would apply a second time."""
+        names = {step.sampler.name for step in self.asked.cutoffs}
+        return self.evidence.may_be_tempered and bool(names - {_RANK_CUTOFF})
+
+    @property
     def _cutoffs(self) -> Iterator[Finding]:
         findings = [self._cutoff(step) for step in self.asked.cutoffs]
         yield from findings
-        if any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
+        if self._is_stage_unknown or any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
             return
         outside = outside_draws(self._supports, self.asked.chain, self._taus) if len(findings) > 1 else None
         if outside:
@@ -191,6 +205,8 @@ class Audit:
             others = Asked(self.asked.tau, self.asked.without(step))
             values = Tails(self._supports, others, self._taus).range(name, self._share)
             found, low, high = str(values), values.low, values.high
+        if self._is_stage_unknown and name != _RANK_CUTOFF:
+            return Finding(name, value, found, Verdict.INCONCLUSIVE, None, None, _MAY_BE_AFTER, low, high)
         outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
         if outside:
             reason = self._outside(outside.count, outside.example)
@@ -222,10 +238,12 @@ class Audit:
             alone = self._supports.at(self.asked.alone(step), tau)
             total = 0.0
             for row, wide, narrow in zip(rows, without, alone, strict=True):
-                z = np.where(wide.certain & row.is_counted, row.logits, -inf)
-                weights = gap_weights(_gaps(z), tau)
-                inside = weights[narrow.possible].sum() / weights.sum() if weights.sum() else 1.0
-                total += int((row.counted_draws >= 0).sum()) * log(min(1.0, inside)) if inside > 0 else -inf
+                weights = gap_weights(_gaps(np.where(wide.certain, row.counted_logits, -inf)), tau)
+                draws = np.count_nonzero(_within(row.counted_draws, wide.certain) >= 0)
+                if not draws:
+                    continue
+                inside = weights[narrow.possible].sum() / weights.sum()
+                total += draws * log(min(1.0, inside)) if inside > 0 else -inf
             best = max(best, total)
         return best
 
@@ -246,17 +264,36 @@ class Audit:
             if name not in asked:
                 values = self._tails.range(name, self._share)
                 yield Finding(name, "", str(values), Verdict.NOTED, low=values.low, high=values.high)
-        p_value, removable = self._other_p_value, self._tails.removable
+        p_value = self._other_p_value
+        removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
         if not self.asked.states_cutoffs:
+            return
+        if self._is_stage_unknown:
+            yield Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE, reason=_MAY_BE_AFTER)
             return
         if p_value < self._share:
             reason = "classes that should have been drawn were not"
             yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
             return
         found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"
+        if self.evidence.may_be_tempered:
+            yield Finding("other cutoffs", "none", found, Verdict.INCONCLUSIVE, p_value, reason=_MAY_BE_AFTER)
+            return
         verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
         needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
         yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
+
+    @property
+    def _unlisted_removable(self) -> float:
+        """About the highest probability that a cutoff may remove of the classes that the rows do not list: by how much
+        their draws may be fewer than expected, with two standard errors."""
+        tau, rows, total = self.interval.tau, self.evidence.rows, max(1, self.evidence.draws)
+        kept = self._supports.at(self.asked.chain, tau)
+        pairs = [(row, row.unlisted_at(tau)) for row, each in zip(rows, kept, strict=True) if not each.lists_all]
+        share = sum(len(row.draws) * unlisted for row, unlisted in pairs) / total
+        drawn = sum(np.count_nonzero(row.counted_draws == UNLISTED) for row, _ in pairs) / total
+        missing = share - drawn + 2.0 * sqrt(share * (1.0 - share) / total)
+        return min(share, max(0.0, missing))
 
     @property
     def _together(self) -> Iterator[Finding]:

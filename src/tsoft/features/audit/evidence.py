@@ -6,12 +6,15 @@ from functools import cached_property
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
 
 # The index of a draw that the row does not list.
 UNLISTED = -1
 # Engines compute in float32, and a difference of this size in a logit may move a class across a cutoff.
 ROUNDING = 1e-3
+# The logarithm of the smallest normal number.
+_LOWEST = -708.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +53,30 @@ class DrawnRow:
             return np.full_like(self.draws, UNLISTED)
         return np.where((self.draws >= 0) & self.is_counted[self.draws], self.draws, UNLISTED)
 
+    @cached_property
+    def counted_logits(self) -> Array:
+        """The logits, -inf for a class that is not counted: (n,)."""
+        return np.where(self.is_counted, self.logits, -np.inf)
+
     @property
     def unlisted(self) -> float:
         """The highest probability of the classes that are not counted, at temperature 1."""
         if self.block.partial is None:
             return 0.0
         return max(0.0, 1.0 - float(np.exp(self.logits[self.is_counted]).sum()))
+
+    def unlisted_at(self, tau: float) -> float:
+        """About the probability of the classes that are not counted at a temperature: as if each was as probable as
+        possible."""
+        logprobs = self.logits[self.is_counted]
+        if not self.unlisted or not len(logprobs):
+            return float(self.unlisted > 0)
+        gaps = logprobs.max() - logprobs
+        weights = gap_weights(gaps, tau)
+        # This many classes with the lowest probability of the list have the rest.
+        number = self.unlisted / np.exp(logprobs.min()) if logprobs.min() > _LOWEST else np.inf
+        rest = number * weights.min() if weights.min() else 0.0
+        return float(rest / (weights.sum() + rest)) if rest < np.inf else 1.0
 
 
 @dataclass(frozen=True, eq=False)

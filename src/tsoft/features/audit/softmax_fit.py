@@ -74,20 +74,24 @@ def _cells(expected: Array, least: float) -> Array:
     """Return the cell of each class, -1 for the remaining ones: (rows, m).
 
     A class with a large enough expected count is a cell. The others share one with the classes of about the same place
-    in their rows, if its expected count is large enough.
+    in their rows, if its expected count is large enough. The number of draws of each row is known, so the counts of its
+    cells together tell the count of its other classes, which must not be small either.
     """
+    is_large = expected >= least
+    for row, large in zip(expected, is_large, strict=True):
+        if large.any() and row[~large].sum() < least:
+            large[np.where(large, row, np.inf).argmin()] = False
     cells = np.full(expected.shape, -1)
-    large = expected >= least
-    cells[large] = np.arange(int(large.sum()))
-    number = int(large.sum())
+    number = int(is_large.sum())
+    cells[is_large] = np.arange(number)
     places = np.log2(np.arange(1, expected.shape[1] + 1)).astype(np.int64)
     for place in np.unique(places):
-        small = ~large & (places == place)
+        small = ~is_large & (places == place)
         if expected[small].sum() >= least:
             cells[small] = number
             number += 1
-    # The counts of all cells together are known, so one of them tells nothing.
-    if number and (cells >= 0).all():
+    # The number of all draws is known, too.
+    if number and expected[cells < 0].sum() < least:
         cells[cells == number - 1] = -1
     return cells
 

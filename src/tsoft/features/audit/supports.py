@@ -84,8 +84,8 @@ class OutsideDraws:
 
 
 def outside_draws(supports: Supports, chain: Chain, taus: Sequence[float]) -> OutsideDraws | None:
-    """Return the draws of classes that a chain removes at each of the temperatures, also if their logits were higher by
-    the noise; None if there is no such draw."""
+    """Return the draws of classes that a chain removes at each of the temperatures, also with the noise; None if there
+    is no such draw."""
     rows, noise = supports.evidence.rows, supports.evidence.noise
     kept = [supports.at(chain, tau) for tau in taus]
     count, example = 0, None
@@ -100,24 +100,31 @@ def outside_draws(supports: Supports, chain: Chain, taus: Sequence[float]) -> Ou
             continue
         # The least probable one is the farthest from the cutoff.
         worst = UNLISTED if UNLISTED in outside else int(outside[row.block.logits[0][outside].argmin()])
-        if worst == UNLISTED or not any(_is_kept_if_raised(row, worst, noise, chain, tau) for tau in taus):
+        if not any(_is_kept_with_noise(row, worst, noise, chain, tau) for tau in taus):
             count += len(outside)
             example = example or (r, worst)
     return OutsideDraws(count, example) if example else None
 
 
-def _is_kept_if_raised(row: DrawnRow, index: int, noise: float, chain: Chain, tau: float) -> bool:
-    """Return whether the chain may keep a class if its logit is higher by the noise."""
-    logits = row.block.logits.astype(np.float64)
-    logits[0, index] += noise
-    partial = row.block.partial
+def _is_kept_with_noise(row: DrawnRow, index: int, noise: float, chain: Chain, tau: float) -> bool:
+    """Return whether the chain may keep a class if the logits of all more probable ones are lower by the noise."""
+    logits, partial = row.block.logits.astype(np.float64), row.block.partial
+    if index == UNLISTED:
+        # It is at most as probable as the least probable listed class.
+        if partial is None or not row.unlisted:
+            return False
+        logits = np.append(logits, partial.ceiling)[np.newaxis]
+    higher = logits > logits[0, index]
+    if index == UNLISTED:
+        higher[0, :-1] = True
+    logits[higher] -= noise
+    labels = row.block.labels
     if partial is not None:
         # The probabilities still sum to 1 with those that are not listed.
-        shift = float(np.log1p(np.exp(partial.logprobs[index]) * np.expm1(noise)))
-        logprobs = partial.logprobs - shift
-        logprobs[index] += noise
-        partial = replace(partial, logprobs=logprobs, cap=partial.cap - shift)
-        logits = logprobs[np.newaxis]
-    block = replace(row.block, logits=logits, partial=partial, targets=None, keys=None)
+        removed = -np.expm1(-noise) * float(np.exp(row.logits[higher[0, : len(row.logits)]]).sum())
+        logits -= np.log1p(-removed)
+        partial = replace(partial, logprobs=logits[0], cap=partial.cap - np.log1p(-removed))
+        labels = (*labels, "") if labels is not None and index == UNLISTED else labels
+    block = replace(row.block, logits=logits, labels=labels, partial=partial, targets=None, keys=None)
     [support] = _of_block(block, chain, tau)
     return bool(support.possible[index])

@@ -34,12 +34,14 @@ class _KeptRow:
     """The classes that the asked samplers keep of a row, the most probable first.
 
     `cumulative` are the probabilities of the first 1, 2, ... classes, (m,), by which the draws are distributed among
-    these classes. `draws` are the places of the draws that are among them.
+    these classes. `draws` are the places of the draws that are among them. `share` is about the probability of these
+    classes among all that the samplers may keep, listed or not.
     """
 
     gaps: Array
     cumulative: Array
     draws: Array
+    share: float
 
 
 def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
@@ -53,7 +55,8 @@ def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
     with np.errstate(over="ignore"):
         gaps = z[order][:1] - z[order]
     cumulative = gap_weights(gaps, tau).cumsum()
-    return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0])
+    share = 1.0 if support.lists_all else 1.0 - row.unlisted_at(tau)
+    return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0], share)
 
 
 def _ranks(row: _KeptRow, tau: float) -> Array:
@@ -62,7 +65,9 @@ def _ranks(row: _KeptRow, tau: float) -> Array:
 
 def _cumulative_before(row: _KeptRow, tau: float) -> Array:
     cumulative = gap_weights(row.gaps, tau).cumsum()
-    return np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:] if len(cumulative) else cumulative
+    if not len(cumulative):
+        return cumulative
+    return np.asarray(row.share * np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:])
 
 
 def _negative_ratios(row: _KeptRow, tau: float) -> Array:
