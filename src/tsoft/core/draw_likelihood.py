@@ -27,8 +27,9 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# The largest |ln beta|, in units of the gaps, and the number of bisections, after which ends differ by rounding only.
-_MAX_LOG, _STEPS = 700.0, 64
+# The largest |ln beta|, in units of the gaps, and the number of bisections, after which the relative error of beta is
+# below 1e-10.
+_MAX_LOG, _STEPS = 700.0, 44
 
 
 @dataclass(frozen=True)

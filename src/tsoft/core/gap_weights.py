@@ -11,7 +11,8 @@ def gap_weights(gaps: Array, tau: Array | float) -> Array:
     >>> gap_weights(np.array([0.0, 1.0, np.inf]), 0.0), gap_weights(np.array([0.0, 1.0, np.inf]), np.inf)
     (array([1., 0., 0.]), array([1., 1., 0.]))
     """
-    gaps, tau = np.broadcast_arrays(gaps, tau)
     with np.errstate(all="ignore"):
-        weights = np.exp(-gaps / tau)
-    return np.select([gaps == 0.0, gaps == np.inf], [1.0, 0.0], weights)
+        weights = np.asarray(np.exp(np.divide(gaps, -np.asarray(tau))))
+    np.copyto(weights, 1.0, where=gaps == 0.0)
+    np.copyto(weights, 0.0, where=gaps == np.inf)
+    return weights

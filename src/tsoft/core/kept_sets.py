@@ -20,7 +20,7 @@ from tsoft.core.softmax import Array
 TAUS = (0.5, 1.0, 2.0)
 # The largest set of a row, and the largest number of classes in all sets together. Smaller sets are valid, too: fewer
 # draws count.
-_LARGEST_SET, _ALL_CLASSES = 1024, 1 << 20
+_LARGEST_SET, _ALL_CLASSES = 1024, 1 << 18
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,11 @@ class DrawnRow:
         return np.where(np.isnan(logits), -np.inf, logits)
 
     @cached_property
+    def order(self) -> Array:
+        """The indices of the classes, the most probable first: (n,)."""
+        return (-self.logits).argsort(kind="stable")
+
+    @cached_property
     def is_counted(self) -> Array:
         """The classes that the row lists whichever was drawn: (n,) booleans. These are all with a known probability,
         without the least probable one if that may be listed only because it was drawn."""

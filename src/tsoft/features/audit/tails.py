@@ -45,15 +45,14 @@ class _KeptRow:
 
 
 def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
-    kept = np.flatnonzero(support.certain & row.is_counted)
-    z = row.logits[kept]
-    order = (-z).argsort(kind="stable")
+    kept = row.order[(support.certain & row.is_counted)[row.order]]
     places = np.full(len(row.logits), -1)
-    places[kept[order]] = np.arange(len(kept))
+    places[kept] = np.arange(len(kept))
     draws = row.counted_draws
     draws = places[draws[draws >= 0]]
+    z = row.logits[kept]
     with np.errstate(over="ignore"):
-        gaps = z[order][:1] - z[order]
+        gaps = z[:1] - z
     cumulative = gap_weights(gaps, tau).cumsum()
     share = 1.0 if support.lists_all else 1.0 - row.unlisted_at(tau)
     return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0], share)
