@@ -263,7 +263,9 @@ class Audit:
         for name in CUTOFFS:
             if name not in asked:
                 values = self._tails.range(name, self._share)
-                yield Finding(name, "", str(values), Verdict.NOTED, low=values.low, high=values.high)
+                # Unless it follows the temperature, a cutoff compares other probabilities.
+                found = f"{values}{'' if self.asked.is_tempered(name) else ' before τ'}"
+                yield Finding(name, "", found, Verdict.NOTED, low=values.low, high=values.high)
         p_value = self._other_p_value
         removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
         if not self.asked.states_cutoffs:

@@ -27,10 +27,11 @@ def draw_findings(report: AuditReport, view: View) -> str:
 def name_text(name: str) -> str:
     """Return the name of a finding as users write it.
 
-    >>> name_text("top_k"), name_text("other cutoffs")
-    ('top-k', 'other cutoffs')
+    >>> name_text("top_k"), name_text("top_k_support"), name_text("other cutoffs")
+    ('top-k', 'top-k support', 'other cutoffs')
     """
-    return _NAMES.get(name, name.replace("_", "-"))
+    sampler = next((each for each in _NAMES if name == each or name.startswith(f"{each}_s")), "")
+    return _NAMES.get(sampler, "") + name.removeprefix(sampler).replace("_", " ")
 
 
 def _reasons(report: AuditReport) -> Iterator[str]:

@@ -20,7 +20,7 @@ _CUTOFFS = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
 
 def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     """Return whether the draws at temperature 0 are the most probable tokens. None without such draws."""
-    asked = "the most probable token"
+    asked = "top token"
     if (refusal := probes.refusal(Purpose.GREEDY)) is not None:
         verdict = Verdict.CONTRADICTS if probes.settings.tau == 0 else Verdict.NOTED
         return Finding("temperature_0", asked, "refused", verdict, reason=_message(refusal))
@@ -57,7 +57,7 @@ def _greedy_without_lists(asked: str, draws: list[Probe]) -> Finding:
 
 def seed_finding(probes: ServerProbes) -> Finding | None:
     """Return whether the same seed gives the same token, and another seed another one."""
-    asked = "the same token for the same seed"
+    asked = "same seed, same token"
     if (refusal := probes.refusal(Purpose.SEED)) is not None:
         return Finding("seed", asked, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[int, list[str]](list)
@@ -81,7 +81,7 @@ def seed_finding(probes: ServerProbes) -> Finding | None:
 
 def bias_finding(probes: ServerProbes) -> Finding | None:
     """Return whether a high bias makes a token certain. Which token has the id is not known."""
-    asked = f"one token, with a bias of {BIAS}"
+    asked = f"+{BIAS}: one token"
     if (refusal := probes.refusal(Purpose.LOGIT_BIAS)) is not None:
         return Finding("logit_bias", asked, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[str, set[str]](set)
@@ -108,7 +108,7 @@ def _cutoff_finding(
     probes: ServerProbes, rows: ListedRows, name: str, purpose: Purpose, value: float
 ) -> Finding | None:
     is_asked = name in probes.settings.values
-    asked = f"one token, with {name} {value:g}"
+    asked = f"{value:g}: one token"
     if (refusal := probes.refusal(purpose)) is not None:
         verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
         return Finding(f"{name}_support", asked, "refused", verdict, reason=_message(refusal))
@@ -120,7 +120,7 @@ def _cutoff_finding(
     others = _beside_the_top(rows, [draw.token for draw in draws], slack)
     if others:
         verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
-        return Finding(f"{name}_support", asked, f"ignored: {others} of {len(draws)} draws differ", verdict)
+        return Finding(f"{name}_support", asked, f"ignored: {others} of {len(draws)} differ", verdict)
     control = _controls(probes)
     chance = (1 - _beside_the_top(rows, control, slack) / (len(control) + 2)) ** len(draws)
     if chance > CHANCE:

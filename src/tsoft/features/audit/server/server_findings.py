@@ -56,7 +56,7 @@ def server_findings(
     ]
     if probes.ended:
         findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
-    return AuditReport(tuple(findings), drawn.tau)
+    return replace(drawn, findings=tuple(findings))
 
 
 def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
@@ -103,29 +103,46 @@ def _kind_finding(rows: ListedRows) -> Finding:
 # From the draws to the report on temperature, cutoffs and fit
 
 
-def _drawn_report(
-    probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
-) -> AuditReport:
-    """Return the findings about the draws; none if there are no draws, or no known distribution."""
+def draws_audit(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> Audit | None:
+    """Return the audit of the draws; None if there are none, or no known distribution."""
+    return _independent_draws(probes, ListedRows(probes), asked, level / probes.looks, tolerance)[1]
+
+
+def _independent_draws(
+    probes: ServerProbes, rows: ListedRows, asked: Asked, level: float, tolerance: float
+) -> tuple[list[Finding], Audit | None]:
+    """Return the findings about whether the draws are independent, and the audit of those that are."""
     draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
     same = [kept for draw in draws if (kept := _of_listed(draw, rows)).tokens]
     counts = [sum(len(draw.tokens) for draw in each) for each in (draws, same)]
     findings = [_moved_finding(*counts)] if counts[1] < counts[0] else []
     if not same:
-        return AuditReport(tuple(findings))
+        return findings, None
     if (repetition := _repetition(same, rows)) is not None:
-        return AuditReport((*findings, repetition))
+        return [*findings, repetition], None
     if p_value := _dependence(same):
         reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
         findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
     evidence = drawn_evidence(same, rows, first_only=p_value is not None)
     accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
     accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
-    report = Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance).report
+    return findings, Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance)
+
+
+def _drawn_report(
+    probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
+) -> AuditReport:
+    """Return the findings about the draws; none if there are no draws, or no known distribution."""
+    findings, audit = _independent_draws(probes, rows, asked, level, tolerance)
+    if audit is None:
+        return AuditReport(tuple(findings))
+    report = audit.report
     report = replace(report, findings=(*findings, *report.findings))
-    if evidence.noise > _MAX_NOISE:
-        reason = f"the log-probabilities of the draws differ by up to {evidence.noise:.2g} from those of the lists"
-        return AuditReport(tuple(_doubted(finding, reason) for finding in report.findings))
+    if audit.evidence.noise > _MAX_NOISE:
+        reason = (
+            f"the log-probabilities of the draws differ by up to {audit.evidence.noise:.2g} from those of the lists"
+        )
+        return replace(report, tau=None, findings=tuple(_doubted(finding, reason) for finding in report.findings))
     return _with_doubts(report, rows, greedy)
 
 
@@ -142,7 +159,7 @@ def _of_listed(draw: Probe, rows: ListedRows) -> Probe:
 
 def _moved_finding(draws: int, same: int) -> Finding:
     """Return the finding that the distribution of a prompt is not the same in all requests."""
-    found = f"another in {draws - same} of {draws} draws"
+    found = f"another in {draws - same} of {draws}"
     reason = (
         "log-probabilities change between equal requests, as with a cache of prompts or with several models; tsoft uses"
         " the draws from the listed distributions only"
