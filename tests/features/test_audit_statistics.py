@@ -25,6 +25,7 @@ from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.softmax_fit import fit_test, fitted_counts
 from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import Tails
+from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
 
 WHOLE = FORMS[0]
 
@@ -95,6 +96,57 @@ def test_draws_that_are_always_at_the_top_contradict_the_temperature_and_no_cuto
     assert found.verdict is Verdict.CONTRADICTS
     assert found.p_value == pytest.approx(3 * probs[2] ** 50)
     assert [each.verdict for each in audit.report.findings].count(Verdict.CONTRADICTS) == 1
+
+
+# Draws beyond a list
+
+
+def listing(z: Any, count: int, tau: float = 1.0) -> tuple[PartialDistribution, float]:
+    """Return a list of the most probable classes of logits, and the probability of the others at a temperature."""
+    logprobs = -np.sort(-(z - np.log(np.exp(z).sum())))
+    probs = np.exp(logprobs / tau) / np.exp(logprobs / tau).sum()
+    return PartialDistribution(logprobs[:count], 0, logprobs[count - 1]), float(probs[count:].sum())
+
+
+def listed_row(z: Any, count: int, unlisted: int, draws: int) -> DrawnRow:
+    partial, _ = listing(z, count)
+    return DrawnRow(Block(partial.logprobs[np.newaxis], partial=partial), np.repeat([UNLISTED, 0], [unlisted, draws]))
+
+
+@pytest.mark.parametrize("tau", [0.3, 0.9, 1.0, 1.1, 3.0])
+def test_the_probability_beyond_a_list_is_within_its_bounds(tau: float) -> None:
+    random = np.random.default_rng(4)
+    for scale in (0.1, 1.0, 4.0):
+        z = random.normal(0, scale, 200)
+        partial, share = listing(z, 20, tau)
+        row = DrawnRow(Block(partial.logprobs[np.newaxis], partial=partial), np.zeros(1, int))
+        low, high = row.unlisted_bounds(tau)
+        assert low - 1e-9 <= share <= high + 1e-9
+        assert tau != 1 or low == pytest.approx(high, abs=1e-5)
+        noisy = row.unlisted_bounds(tau, 0.01)
+        assert noisy[0] <= low
+        assert noisy[1] >= high
+
+
+def test_few_draws_beyond_a_list_are_at_least_as_probable_as_their_bound_says() -> None:
+    random = np.random.default_rng(9)
+    z = [random.normal(0, 1, 12), random.normal(0, 2, 12)]
+    shares = [listing(row, 3)[1] for row in z]
+    # The distribution of the number of unlisted draws, 20 of the first row and 30 of the second one.
+    exact = np.convolve(*(binom.pmf(np.arange(n + 1), n, q) for n, q in zip((20, 30), shares, strict=True)))
+    for unlisted in range(0, 20, 3):
+        rows = (listed_row(z[0], 3, unlisted, 20 - unlisted), listed_row(z[1], 3, 0, 30))
+        found = log_probability_of_fewer(Evidence(rows), 1.0)
+        assert found is not None
+        assert np.exp(found) >= exact[: unlisted + 1].sum()
+        assert found == 0 or np.exp(found) < 30 * exact[: unlisted + 1].sum()
+
+
+def test_whole_rows_and_lists_of_the_drawn_token_say_nothing_about_draws_beyond_a_list() -> None:
+    z = np.log([4.0, 3, 2, 1])
+    assert log_probability_of_fewer(audit_of([z], [[0]]).evidence, 1.0) is None
+    row = replace(listed_row(z, 2, 0, 1), has_chosen=True)
+    assert log_probability_of_fewer(Evidence((row,)), 1.0) is None
 
 
 # Fit
@@ -185,13 +237,18 @@ def test_extreme_rows_have_a_report(tau: float, z: list[float], draws: list[int]
 
 
 def test_a_list_that_a_hidden_cutoff_may_end_does_not_agree() -> None:
-    """All draws are listed, although the list has far less than the whole probability."""
-    hidden = Cell("", SimulatedServer("transformers", 1.0, {"top_k": 5}), 1.0, {}, FORMS[3])
+    """All draws are listed. At a low temperature, the classes beyond the list may have any probability."""
+    hidden = Cell("", SimulatedServer("transformers", 0.7, {"top_k": 5}), 0.7, {}, FORMS[3])
     audit = hidden.audit(np.random.default_rng(3))
     assert min(row.unlisted for row in audit.evidence.rows) > 0.05
     assert finding(audit, "other cutoffs").verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_range_of_top_p_counts_what_is_not_listed() -> None:
+    """With the top-p of the probability that the lists have, the draws would be the same."""
+    hidden = Cell("", SimulatedServer("transformers", 1.0, {"top_k": 5}), 1.0, {}, FORMS[3])
+    audit = hidden.audit(np.random.default_rng(3))
     found = finding(audit, "top_p")
-    # A top-p of what is listed gives the same draws.
     assert found.low is not None
     assert found.low < max(1 - row.unlisted for row in audit.evidence.rows)
 
@@ -282,6 +339,7 @@ def test_servers_that_do_what_was_requested_are_rarely_contradicted(name: str) -
         "whole/transformers/0.7/ignored top_p=0.9",
         "whole/llama.cpp/1/asked tau 1.25x",
         "single/vllm@pytorch/1/ignored min_p=0.05",
+        "list20/transformers/1/hidden top_k=20",
     ],
 )
 def test_what_a_server_does_wrong_is_found(name: str) -> None:

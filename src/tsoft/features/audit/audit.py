@@ -255,7 +255,7 @@ class Audit:
 
     @cached_property
     def _other_p_value(self) -> float:
-        return self._tails.p_value()
+        return self._tails.other_p_value
 
     @property
     def _unasked(self) -> Iterator[Finding]:
@@ -282,16 +282,22 @@ class Audit:
             yield Finding("other cutoffs", "none", found, Verdict.INCONCLUSIVE, p_value, reason=_MAY_BE_AFTER)
             return
         verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
+        if verdict is Verdict.INCONCLUSIVE and self._unlisted_removable > NEGLIGIBLE:
+            reason = "a cutoff may remove some of what the lists do not contain"
+            yield Finding("other cutoffs", "none", found, verdict, p_value, reason=reason)
+            return
         needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
         yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
 
-    @property
+    @cached_property
     def _unlisted_removable(self) -> float:
         """About the highest probability that a cutoff may remove of the classes that the rows do not list: by how much
         their draws may be fewer than expected, with two standard errors."""
-        tau, rows, total = self.interval.tau, self.evidence.rows, max(1, self.evidence.draws)
+        interval, rows, total = self.interval, self.evidence.rows, max(1, self.evidence.draws)
+        is_possible = self.asked.tau is not None and interval.low <= self.asked.tau <= interval.high
+        tau = self.asked.tau if is_possible and self.asked.tau else interval.tau
         kept = self._supports.at(self.asked.chain, tau)
-        pairs = [(row, row.unlisted_at(tau)) for row, each in zip(rows, kept, strict=True) if not each.lists_all]
+        pairs = [(row, row.unlisted_bounds(tau)[1]) for row, each in zip(rows, kept, strict=True) if not each.lists_all]
         share = sum(len(row.draws) * unlisted for row, unlisted in pairs) / total
         drawn = sum(np.count_nonzero(row.counted_draws == UNLISTED) for row, _ in pairs) / total
         missing = share - drawn + 2.0 * sqrt(share * (1.0 - share) / total)
@@ -305,7 +311,7 @@ class Audit:
         asked = self.asked.tau
         if asked is None or not self.asked.states_cutoffs or self.evidence.may_be_tempered:
             return
-        p_value = Tails(self._supports, self.asked, [asked]).p_value()
+        p_value = Tails(self._supports, self.asked, [asked]).other_p_value
         if p_value < self._share:
             reason = "the temperature is lower than that, or another cutoff removes classes"
             yield Finding(

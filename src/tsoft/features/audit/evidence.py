@@ -1,20 +1,20 @@
 """What an audit reads: known distributions, and the classes that were drawn from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.gap_weights import gap_weights
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 
 # The index of a draw that the row does not list.
 UNLISTED = -1
 # Engines compute in float32, and a difference of this size in a logit may move a class across a cutoff.
 ROUNDING = 1e-3
-# The logarithm of the smallest normal number.
-_LOWEST = -708.0
+# More classes than any model has, if their number is unknown.
+_MANY_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +70,31 @@ class DrawnRow:
             return 0.0
         return max(0.0, 1.0 - float(np.exp(self.logits[self.is_counted]).sum()))
 
-    def unlisted_at(self, tau: float) -> float:
-        """About the probability of the classes that are not counted at a temperature: as if each was as probable as
-        possible."""
-        logprobs = self.logits[self.is_counted]
-        if not self.unlisted or not len(logprobs):
-            return float(self.unlisted > 0)
-        gaps = logprobs.max() - logprobs
-        weights = gap_weights(gaps, tau)
-        # This many classes with the lowest probability of the list have the rest.
-        number = self.unlisted / np.exp(logprobs.min()) if logprobs.min() > _LOWEST else np.inf
-        rest = number * weights.min() if weights.min() else 0.0
-        return float(rest / (weights.sum() + rest)) if rest < np.inf else 1.0
+    def unlisted_bounds(self, tau: float, noise: float = 0.0) -> tuple[float, float]:
+        """Return the lowest and the highest possible probability of the classes that are not counted, at a
+        temperature. `noise` is the error of the log-probabilities."""
+        if self.block.partial is None or tau == 0:
+            return 0.0, 0.0
+        if tau == np.inf or not self.is_counted.any():
+            return 0.0, 1.0
+        partial = self.block.partial.listing(np.flatnonzero(self.is_counted))
+        top = float(partial.logprobs.max())
+        powers = np.array([[tau / partial.tau]])
+        with np.errstate(under="ignore", over="ignore"):
+            listed = np.logaddexp.reduce((partial.logprobs - top) / powers[0])
+            low, high = (
+                float(np.exp(-np.logaddexp(0.0, listed - weight[0, 0])))
+                for weight in (
+                    _shifted(partial, noise).log_unlisted_weights(powers, top + noise)[0],
+                    _shifted(partial, -noise).log_unlisted_weights(powers, top - noise)[1],
+                )
+            )
+        return low, high
+
+
+def _shifted(partial: PartialDistribution, noise: float) -> PartialDistribution:
+    classes = partial.classes or _MANY_CLASSES
+    return replace(partial, logprobs=partial.logprobs + noise, cap=partial.cap + noise, classes=classes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ are kept, the probability that no draw has a higher score than s is
 
 so a set with a small P(K) is rejected: with no other cutoff, K are all classes that the asked samplers keep; and with a
 cutoff of a value, those of them that it keeps, too. The smallest P of the three scores counts three times (Bonferroni).
+With lists of a part of the classes, the number of unlisted draws is one more test.
 The temperature is unknown, too, so each P is the largest one over an interval of temperatures (Berger & Boos 1994, "P
 values maximized over a confidence set for the nuisance parameter", JASA 89).
 """
@@ -24,6 +25,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
 from tsoft.features.audit.evidence import DrawnRow
 from tsoft.features.audit.supports import Support, Supports
+from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
 
 # The number of bisections of a value that agrees.
 _STEPS = 50
@@ -34,14 +36,15 @@ class _KeptRow:
     """The classes that the asked samplers keep of a row, the most probable first.
 
     `cumulative` are the probabilities of the first 1, 2, ... classes, (m,), by which the draws are distributed among
-    these classes. `draws` are the places of the draws that are among them. `share` is about the probability of these
-    classes among all that the samplers may keep, listed or not.
+    these classes. `draws` are the places of the draws that are among them. Without `has_rest`, the
+    samplers keep no other class, listed or not.
     """
 
     gaps: Array
     cumulative: Array
     draws: Array
-    share: float
+    source: DrawnRow
+    has_rest: bool
 
 
 def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
@@ -54,8 +57,7 @@ def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
     with np.errstate(over="ignore"):
         gaps = z[:1] - z
     cumulative = gap_weights(gaps, tau).cumsum()
-    share = 1.0 if support.lists_all else 1.0 - row.unlisted_at(tau)
-    return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0], share)
+    return _KeptRow(gaps, cumulative / cumulative[-1:], draws[draws >= 0], row, not support.lists_all)
 
 
 def _ranks(row: _KeptRow, tau: float) -> Array:
@@ -66,7 +68,9 @@ def _cumulative_before(row: _KeptRow, tau: float) -> Array:
     cumulative = gap_weights(row.gaps, tau).cumsum()
     if not len(cumulative):
         return cumulative
-    return np.asarray(row.share * np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:])
+    # The lowest possible one.
+    share = 1.0 - row.source.unlisted_bounds(tau)[1] * row.has_rest
+    return np.asarray(share * np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:])
 
 
 def _negative_ratios(row: _KeptRow, tau: float) -> Array:
@@ -182,6 +186,21 @@ class Tails:
     def p_value(self, name: str | None = None, value: float = inf) -> float:
         """Return the p-value of a cutoff, or of no other cutoff."""
         return max(each.p_value(name, value) for each in self._each)
+
+    @property
+    def other_p_value(self) -> float:
+        """The p-value of no other cutoff, from the draws that are listed and from the number of those that are not."""
+        return max(self._other_p_value(each, tau) for each, tau in zip(self._each, self.taus, strict=True))
+
+    def _other_p_value(self, each: _AtTau, tau: float) -> float:
+        evidence = self.supports.evidence
+        # With a cutoff, or after one, it is unknown how much of the unlisted probability is kept.
+        is_whole = not self.asked.cutoffs and not evidence.may_be_tempered
+        fewer = log_probability_of_fewer(evidence, tau) if is_whole else None
+        if fewer is None:
+            return each.p_value(None)
+        tests = len(CUTOFFS)
+        return min(1.0, (tests + 1) * min(each.p_value(None) / tests, exp(fewer)))
 
     @property
     def removable(self) -> float:
