@@ -20,7 +20,6 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
-from tsoft.options.temperatures import tau_option
 
 if TYPE_CHECKING:
     from tsoft.features.audit.asked import Asked
@@ -62,7 +61,17 @@ class AuditedOptions(LogitsOptions):
 
 @dataclass(frozen=True)
 class AskedOptions:
-    tau: Annotated[list[str] | None, tau_option("unknown")] = None
+    tau: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tau",
+            "-t",
+            "--temperature",
+            metavar="τ",
+            show_default="unknown",
+            help="Temperature that was asked, from 0 to inf. For two responses: those of A and of B, such as 0.5,1.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,8 @@ class VerdictOptions:
 
 @dataclass(frozen=True)
 class SeedOptions:
+    """The seed of the requests to a server."""
+
     seed: Seed = None
 
 
