@@ -477,7 +477,7 @@ def test_choices_of_other_distributions() -> None:
             return super().choice(index, token, others, size, is_chat)
 
     found = audited(Apart())
-    assert found["distribution"].found == "another in 60 of 120 draws"
+    assert found["distribution"].found == "another in 60 of 120"
     assert contains(found["temperature"], 1.0)
 
 

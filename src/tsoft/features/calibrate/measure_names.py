@@ -39,7 +39,7 @@ MEASURE_NAMES = (
     ),
     MeasureName("rms_ce", "RMS error", "the root of the mean squared gap of bins of equal width, weighted by rows"),
     MeasureName(
-        "smooth_ece", "smooth ECE", "the mean gap after smoothing over the confidence with a width equal to this ECE"
+        "smooth_ece", "smooth ECE", "the mean gap, smoothed over the confidence with a width equal to this ECE"
     ),
     MeasureName("mce", "MCE", "maximum calibration error, the largest gap of a bin of equal width"),
     MeasureName(
