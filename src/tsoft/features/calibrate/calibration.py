@@ -54,7 +54,7 @@ class MeasuredRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class FittedCalibration:
     """A fit, its interval if it has one, and the reports on its rows and on others. `curve_taus` and `curve_nll`,
     (k,) each, are the points of the NLL curve. `seed` determines the bootstrap and the simulations."""
 
@@ -66,7 +66,9 @@ class Calibration:
     curve_nll: Array
 
 
-def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int) -> Calibration:
+def calibration(
+    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int
+) -> FittedCalibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
@@ -91,7 +93,7 @@ def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measur
         assert source
         _note_contradictions(measured_rows, source.name)
         _note_unknown(measured_rows, source.name)
-    return Calibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
+    return FittedCalibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
 
 
 def _scores(rows: LabeledInput, taus: Array, measuring: Measuring, generator: np.random.Generator) -> Scores:

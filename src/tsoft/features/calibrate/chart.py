@@ -12,7 +12,7 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
 from tsoft.features.calibrate.confidence_bins import Bins
 from tsoft.features.calibrate.measure_names import BRIER_PARTS, MEASURE_NAMES
@@ -32,7 +32,7 @@ FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
 FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 
-def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
+def draw(calibration: FittedCalibration, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
     yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
@@ -42,7 +42,7 @@ def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
         yield "\n" + _curve(calibration, view)
 
 
-def headline(calibration: Calibration) -> str:
+def headline(calibration: FittedCalibration) -> str:
     """Return a sentence with the temperature, its interval, and what they show about the model."""
     fit, interval = calibration.fit, calibration.interval
     if fit.reason:
@@ -171,7 +171,7 @@ def _table(ranges: Sequence[str], range_width: int, columns: Sequence[list[Text]
     return rendered(table, view.screen, 1 + range_width + GAP + len(columns) * (width + GAP))
 
 
-def _curve(calibration: Calibration, view: View) -> str:
+def _curve(calibration: FittedCalibration, view: View) -> str:
     """Return the curve of the NLL over τ, with its minimum as a second curve of one point."""
     order = calibration.curve_taus.argsort()
     taus, values = calibration.curve_taus[order], calibration.curve_nll[order]

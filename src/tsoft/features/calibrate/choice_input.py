@@ -84,7 +84,7 @@ class ChoiceInput(LabeledInput):
         self._require_listed(rows, [number for number, answer in texts.items() if answer is not None])
         left = rows.targets != IGNORED
         self.choice_rows = ChoiceRows(rows.low[left], rows.high[left], rows.targets[left])
-        yield Block(rows.low, self._choices.labels, origin=Origin(source=self.name), targets=rows.targets)
+        yield Block(rows.low, self._choices.labels, origin=Origin("logprob", source=self.name), targets=rows.targets)
 
     def _note_choices(self, texts: "list[_Answer | None]", note: Callable[[str], None]) -> None:
         note(f"{self.name}: the classes are the choices, {NOT_SAMPLING}")

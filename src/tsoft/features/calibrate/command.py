@@ -98,6 +98,20 @@ class AnswerOptions(ListedOptions):
 
 
 @dataclass(frozen=True)
+class SavingOptions:
+    """The file of the calibration."""
+
+    save: Annotated[
+        str | None,
+        in_panel("Output")(
+            "--save",
+            metavar="FILE",
+            help="Save the calibration as JSON, for compute --calibration FILE and tsoft.Calibration in Python.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class GroupOptions:
     """The groups of the rows."""
 
@@ -165,6 +179,7 @@ def calibrate(
     answers: AnswerOptions,
     grouping: GroupOptions,
     measuring: MeasuringOptions,
+    saving: SavingOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
@@ -185,6 +200,8 @@ def calibrate(
       tsoft calibrate -i val.csv --by language --test test.csv
       tsoft calibrate responses.jsonl --choices A,B,C,D
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
+      tsoft calibrate val.npz --save model.json
+      tsoft compute -i new.npy --calibration model.json
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
     from tsoft.features.calibrate.group_calibration import grouped_calibration
@@ -199,6 +216,7 @@ def calibrate(
     source, truth = _with_files(files.files or [], source, truth)
     _check_grouping(grouping, source, charts, formats)
     _check_answers(answers, grouping)
+    _check_saving(saving.save, answers, grouping)
     targets = _target_options(truth, fields, answers)
     rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source))
     points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
@@ -212,6 +230,10 @@ def calibrate(
         )
         return
     calibrated = calibration(rows, test, settings, points)
+    if saving.save is not None:
+        from tsoft.features.calibrate.saving import save_temperature
+
+        save_temperature(saving.save, rows, calibrated)
     has_limit = calibrated.fit.is_limit
     results: Sequence[Result]
     if grouping.by is None:
@@ -294,6 +316,18 @@ def _check_answers(answers: AnswerOptions, grouping: GroupOptions) -> None:
     for option, value in {"--acc-norm": answers.acc_norm, "--by": grouping.by}.items():
         if value:
             raise UsageError(f"{option} has no effect with --choices; remove {option}")
+
+
+def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptions) -> None:
+    """Raise UsageError if there is no single calibration to save."""
+    if file is None:
+        return
+    if file in ("", "-"):
+        raise UsageError("--save needs a file name")
+    if grouping.by is not None:
+        raise UsageError("--save has one temperature, and --by one for each group; remove one of the two")
+    if answers.choices is not None and not answers.listed_only:
+        raise UsageError("--save has one temperature, and --choices bounds on it; add --listed-only")
 
 
 def _inputs(

@@ -39,4 +39,5 @@ def joined_answers(
     if min(counts) < classes:
         note(f"{source}: the questions have {min(counts)} to {classes} answers; tsoft masks the classes without one")
     targets = np.array([row.targets[0] for row in rows if row.targets is not None])
-    return iter([Block(z, None, first.first_row, Origin(source=first.origin.source), targets=targets)])
+    origin = Origin(source=first.origin.source, target=first.origin.target)
+    return iter([Block(z, None, first.first_row, origin, targets=targets)])

@@ -10,7 +10,7 @@ from tsoft.core.group_difference import GroupDifference, curvature, likelihood_r
 from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labeled_rows import CalibrationError
 from tsoft.errors import InputError, joined, shortened
-from tsoft.features.calibrate.calibration import FEW_ROWS, Calibration, MeasuredRows, Measuring
+from tsoft.features.calibrate.calibration import FEW_ROWS, FittedCalibration, MeasuredRows, Measuring
 from tsoft.features.calibrate.class_bins import class_draws
 from tsoft.features.calibrate.labeled_groups import GroupRows
 from tsoft.features.calibrate.labeled_input import LabeledInput
@@ -38,7 +38,7 @@ class GroupedCalibration:
     It is None if the rows do not determine a temperature, or if there is only one group."""
 
     column: str
-    together: Calibration
+    together: FittedCalibration
     groups: Sequence[GroupCalibration]
     difference: GroupDifference | None
 
@@ -49,7 +49,7 @@ class GroupedCalibration:
 
 
 def grouped_calibration(
-    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, together: Calibration
+    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, together: FittedCalibration
 ) -> GroupedCalibration:
     """Return the fit to each group and its reports. Print notes to the user. Both inputs have been read before."""
     assert rows.groups
@@ -134,7 +134,7 @@ def _measured(
 
 
 def _difference(
-    groups: Sequence[GroupRows], calibrations: Sequence[GroupCalibration], together: Calibration
+    groups: Sequence[GroupRows], calibrations: Sequence[GroupCalibration], together: FittedCalibration
 ) -> GroupDifference | None:
     """Return the test of whether the temperatures differ."""
     if together.fit.is_limit:

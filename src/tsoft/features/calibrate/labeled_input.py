@@ -51,6 +51,9 @@ class LabeledInput:
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.ignored = self.classes = 0
+        self.quantity = "logit"
+        # Whether the classes are the answers to each question of an evaluation.
+        self.has_answers = False
         # Whether each row is one logit, and all of them are from 0 to 1.
         self.are_like_binary_probabilities = False
         self.in_memory: list[LabeledRows] | None = []
@@ -187,7 +190,8 @@ class LabeledInput:
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):
             raise InputError(f"{self.name}: {_CHANGED}")
-        self.labels, self.classes = block.labels, classes
+        self.labels, self.classes, self.quantity = block.labels, classes, block.origin.quantity
+        self.has_answers = block.origin.target is not None
         if self._targets:
             self._targets.check_shape(block.origin.axes)
             indices = self._targets.indices(self._targets.lookup(block.labels, self.classes))
