@@ -70,8 +70,8 @@ def calibration(
     rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int
 ) -> FittedCalibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
-    with _input_errors(rows):
-        summary = _checked_summary(rows)
+    with input_errors(rows):
+        summary = checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.reason:
         note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
@@ -84,8 +84,8 @@ def calibration(
     scores = _scores(rows, np.concatenate([[1.0, fit.tau], taus]), measuring, generator)
     measured = [_measured("fit", scores, measuring, generator, rows)]
     if test:
-        with _input_errors(test):
-            _checked_summary(test, reference=rows)
+        with input_errors(test):
+            checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(1,)))
         test_scores = _scores(test, scores.taus[:2], measuring, generator)
         measured.append(_measured("test", test_scores, measuring, generator, test))
@@ -112,7 +112,7 @@ def _scores(rows: LabeledInput, taus: Array, measuring: Measuring, generator: np
 
 
 @contextlib.contextmanager
-def _input_errors(rows: LabeledInput) -> Iterator[None]:
+def input_errors(rows: LabeledInput) -> Iterator[None]:
     """Convert errors of the fit to input errors that name the source of the rows."""
     try:
         yield
@@ -120,7 +120,7 @@ def _input_errors(rows: LabeledInput) -> Iterator[None]:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -> RowSummary:
+def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -> RowSummary:
     """Return the summary of the rows. Print notes on its limits.
 
     Raise InputError if the rows cannot be calibrated, or if their classes are not those of the reference.

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -98,6 +98,41 @@ class AnswerOptions(ListedOptions):
 
 
 @dataclass(frozen=True)
+class MethodOptions:
+    """What is fitted."""
+
+    method: Annotated[
+        Literal["temperature", "vector"],
+        typer.Option(
+            "--method",
+            metavar="METHOD",
+            help="What to fit: temperature, or vector: a weight and a bias for each class, compared with one"
+            " temperature on held-out rows.",
+        ),
+    ] = "temperature"
+    l2: Annotated[
+        float | None,
+        typer.Option(
+            "--l2",
+            metavar="X",
+            show_default="1",
+            help="With --method vector: strength of the penalty that keeps weights and biases near one temperature.",
+        ),
+    ] = None
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            max=100,
+            metavar="N",
+            show_default="5",
+            help="With --method vector: number of parts of the rows, each of which is measured with fits to the rest.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class SavingOptions:
     """The file of the calibration."""
 
@@ -178,6 +213,7 @@ def calibrate(
     fields: TargetFieldOptions,
     answers: AnswerOptions,
     grouping: GroupOptions,
+    method: MethodOptions,
     measuring: MeasuringOptions,
     saving: SavingOptions,
     output: RecordOutputOptions,
@@ -200,7 +236,7 @@ def calibrate(
       tsoft calibrate -i val.csv --by language --test test.csv
       tsoft calibrate responses.jsonl --choices A,B,C,D
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
-      tsoft calibrate val.npz --save model.json
+      tsoft calibrate val.npz --method vector --save model.json
       tsoft compute -i new.npy --calibration model.json
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
@@ -217,6 +253,7 @@ def calibrate(
     _check_grouping(grouping, source, charts, formats)
     _check_answers(answers, grouping)
     _check_saving(saving.save, answers, grouping)
+    _check_method(method, answers, grouping, charts, formats)
     targets = _target_options(truth, fields, answers)
     rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source))
     points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
@@ -228,6 +265,9 @@ def calibrate(
         _calibrate_bounded(
             rows, test, settings, chosen, figure, lambda: view(output), has_names=bool(measuring.measures)
         )
+        return
+    if method.method == "vector":
+        _calibrate_vector(rows, test, settings, method, saving.save, chosen, figure, lambda: view(output))
         return
     calibrated = calibration(rows, test, settings, points)
     if saving.save is not None:
@@ -328,6 +368,56 @@ def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptio
         raise UsageError("--save has one temperature, and --by one for each group; remove one of the two")
     if answers.choices is not None and not answers.listed_only:
         raise UsageError("--save has one temperature, and --choices bounds on it; add --listed-only")
+
+
+def _check_method(
+    method: MethodOptions,
+    answers: AnswerOptions,
+    grouping: GroupOptions,
+    charts: DiagramOptions,
+    formats: Collection[str],
+) -> None:
+    """Raise UsageError for options that do not go with --method vector, or have no effect without it."""
+    if method.method != "vector":
+        for option, value in {"--l2": method.l2, "--folds": method.folds}.items():
+            if value is not None:
+                raise UsageError(f"{option} has no effect without --method vector; add --method vector")
+        return
+    if method.l2 is not None and not 0 < method.l2 < float("inf"):
+        raise UsageError(f"--l2: expected a finite number above 0, got {method.l2:g}")
+    if grouping.by is not None:
+        raise UsageError("--by has no effect with --method vector; remove one of the two")
+    if charts.chart:
+        raise UsageError("--chart has no effect with --method vector; remove one of the two")
+    if answers.choices is not None and not answers.listed_only:
+        raise UsageError("--method vector needs probabilities instead of bounds on them; add --listed-only")
+    if figures := [format for format in FIGURE_FORMATS if format in formats]:
+        raise UsageError(f"--method vector has no effect on {figures[0]}; run tsoft without it for the figure")
+
+
+def _calibrate_vector(
+    rows: "LabeledInput",
+    test: "LabeledInput | None",
+    settings: "Measuring",
+    method: MethodOptions,
+    save: str | None,
+    chosen: "Sequence[tuple[OutputOptions, str]]",
+    figure: FigureOptions,
+    new_view: "Callable[[], View]",
+) -> None:
+    """Fit vector scaling, and write it."""
+    from tsoft.features.calibrate.saving import save_vector
+    from tsoft.features.calibrate.vector_calibration import VectorSettings, vector_calibration
+    from tsoft.features.calibrate.vector_result import VectorResult
+    from tsoft.options.output import write
+
+    defaults = VectorSettings()
+    vector = VectorSettings(method.l2 or defaults.l2, method.folds or defaults.folds)
+    calibrated = vector_calibration(rows, test, settings, vector)
+    if save is not None:
+        save_vector(save, rows, calibrated)
+    for file, format in chosen:
+        write(VectorResult(calibrated, format), format, file, new_view, figure)
 
 
 def _inputs(

@@ -7,6 +7,7 @@ from typing import Any
 from tsoft.errors import UsageError
 from tsoft.features.calibrate.calibration import FittedCalibration
 from tsoft.features.calibrate.labeled_input import LabeledInput
+from tsoft.features.calibrate.vector_calibration import VectorCalibration
 from tsoft.input.calibration_file import Calibration
 from tsoft.notes import note
 from tsoft.output.file import open_output
@@ -38,6 +39,29 @@ def save_temperature(file: str, rows: LabeledInput, calibration: FittedCalibrati
         "nll": after.nll,
     }
     save(file, Calibration("temperature", rows.classes, rows.labels, fit.tau, quantity=rows.quantity), rows, fields)
+
+
+def save_vector(file: str, rows: LabeledInput, calibration: VectorCalibration) -> None:
+    """Save the weights and biases."""
+    _check_classes(rows)
+    scaling, difference = calibration.scaling, calibration.difference
+    saved = Calibration(
+        "vector",
+        rows.classes,
+        rows.labels,
+        weights=tuple(scaling.weights.tolist()),
+        biases=tuple(scaling.biases.tolist()),
+        quantity=rows.quantity,
+    )
+    fields = {
+        "l2": calibration.settings.l2,
+        "folds": calibration.settings.folds,
+        "one_tau": calibration.fit.tau,
+        "nll_difference": difference.mean,
+        "nll_difference_low": difference.low,
+        "nll_difference_high": difference.high,
+    }
+    save(file, saved, rows, fields)
 
 
 def save(file: str, calibration: Calibration, rows: LabeledInput, fields: Mapping[str, Any]) -> None:
