@@ -13,6 +13,7 @@ from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, s
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.features.calibrate.class_bins import TooManyBinsError, class_draws
+from tsoft.features.calibrate.explanations import HIGHER_ECE, LIMITS
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.measure_names import DEFAULT
 from tsoft.features.calibrate.nll_curve import curve_taus
@@ -74,7 +75,7 @@ def calibration(
         summary = checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.reason:
-        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
+        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature{LIMITS}")
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(0,)))
     interval = _interval(rows, fit, measuring.resamples, generator)
     if interval and interval.high > WIDE_RATIO * interval.low:
@@ -196,7 +197,7 @@ def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
     comparison = f"at τ = {after.tau:.6g}, compared with τ = 1,"
     if after.nll < before.nll and worse:
-        note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)})")
+        note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)}){HIGHER_ECE}")
     if after.nll > before.nll:
         note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
     merged = [

@@ -15,6 +15,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
 from tsoft.features.calibrate.confidence_bins import Bins
+from tsoft.features.calibrate.explanations import SAME_ACCURACY
 from tsoft.features.calibrate.measure_names import BRIER_PARTS, MEASURE_NAMES
 from tsoft.features.calibrate.reliability import Report
 
@@ -37,7 +38,8 @@ def draw(calibration: FittedCalibration, view: View, chart: bool) -> Iterator[st
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
     yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
-    view.legend.add_lines(*measure_legend(measured[0].before), FIT if len(measured) == 1 else FIT_AND_TEST)
+    view.legend.add_lines(*measure_legend(measured[0].before), *same_accuracy(measured[0].before))
+    view.legend.add_lines(FIT if len(measured) == 1 else FIT_AND_TEST)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
@@ -100,6 +102,12 @@ def _values(measurement: Measurement, digits: int | None) -> list[str]:
         return [value, prob_text(chance.mean, digits), prob_text(chance.high, digits)]
     low, high = (f"{end:#.{digits or _RANGE_DIGITS}g}".rstrip(".") for end in (chance.low, chance.high))
     return [value, prob_text(chance.mean, digits), f"{low}–{high}"]
+
+
+def same_accuracy(report: Report) -> Iterator[str]:
+    """Yield why the accuracy is the same at both temperatures, if the table has it."""
+    if any(each.name == "accuracy" for each in report.measurements):
+        yield SAME_ACCURACY
 
 
 def measure_legend(report: Report) -> Iterator[str]:

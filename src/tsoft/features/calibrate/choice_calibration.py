@@ -13,6 +13,7 @@ from tsoft.errors import InputError, UsageError
 from tsoft.features.calibrate.calibration import Measuring
 from tsoft.features.calibrate.choice_bounds import BOUNDED, Bounds, measure_bounds, tau_bounds
 from tsoft.features.calibrate.choice_input import ChoiceInput, ChoiceRows
+from tsoft.features.calibrate.explanations import LIMITS
 from tsoft.notes import note
 
 
@@ -57,7 +58,7 @@ def choice_calibration(
     except CalibrationError as error:
         raise InputError(f"{rows.name}: {error}") from None
     if fit.reason:
-        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
+        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature{LIMITS}")
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(0,)))
     interval = confidence_interval(lambda: [listed], fit, len(choices.targets), measuring.resamples, generator)
     found = tau_bounds(choices.low, choices.high, choices.targets)

@@ -12,6 +12,7 @@ from tsoft.core.labeled_rows import CalibrationError
 from tsoft.errors import InputError, joined, shortened
 from tsoft.features.calibrate.calibration import FEW_ROWS, FittedCalibration, MeasuredRows, Measuring
 from tsoft.features.calibrate.class_bins import class_draws
+from tsoft.features.calibrate.explanations import LIMITS
 from tsoft.features.calibrate.labeled_groups import GroupRows
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.reliability import report
@@ -103,7 +104,7 @@ def _group_calibration(
     except CalibrationError as error:
         raise InputError(f"{where}: {error}") from None
     if fit.reason:
-        note(f"{where}: {fit.reason} to τ = {fit.tau:g}; its rows do not determine a temperature")
+        note(f"{where}: {fit.reason} to τ = {fit.tau:g}; its rows do not determine a temperature{LIMITS}")
     # The streams of all rows together are 0 and 1.
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(2, index)))
     interval = confidence_interval(group, fit, group.rows, measuring.resamples if group.in_memory else 0, generator)

@@ -14,6 +14,7 @@ from tsoft.core.vector_scaling import VectorScaling, fit_vector
 from tsoft.errors import InputError
 from tsoft.features.calibrate.calibration import Measuring, checked_summary, input_errors
 from tsoft.features.calibrate.class_bins import class_draws
+from tsoft.features.calibrate.explanations import LIMITS
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import score_rows
@@ -94,7 +95,7 @@ def vector_calibration(
         summary = checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.is_limit:
-        fix = "pass --method temperature"
+        fix = f"pass --method temperature{LIMITS}"
         raise InputError(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}, from which vector scaling cannot start; {fix}")
     blocks = _in_memory(rows, settings)
     absent = int((summary.counts == 0).sum())
