@@ -121,7 +121,7 @@ TABLE = "a,b,target\n2,0,a\n1,0,b\n3,1,a\n0,1,b\n"
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "problem"),
     [
-        (("--l2", "0"), TABLE, 2, "--l2: expected a finite number above 0, got 0"),
+        (("--l2", "0"), TABLE, 2, "--l2: expected a number from 1e-06 to 1e+12, got 0"),
         (("--by", "x"), TABLE, 2, "--by has no effect with --method vector"),
         (("--chart",), TABLE, 2, "--chart has no effect with --method vector"),
         (("-o", "a.svg"), TABLE, 2, "--method vector has no effect on svg"),

@@ -159,6 +159,21 @@ def test_python_errors_name_the_classes() -> None:
         calibration([np.nan, 1])
 
 
+def test_calibrated_logits_out_of_range_are_refused(tmp_path: Path) -> None:
+    done = here(
+        "compute", "cat=1", "dog=-1e308", "--calibration", saved(tmp_path / "v.json", {**VECTOR, "weights": [1, 9]})
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the calibrated logits are out of the range of float64" in done.stderr
+
+
+def test_a_temperature_beyond_float32(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.array([[2, -1]], np.float32))
+    for tau, expected in ((1e-300, "1.0\t0.0\n"), (1e300, "0.5\t0.5\n")):
+        file = saved(tmp_path / "t.json", {**TEMPERATURE, "tau": tau})
+        assert printed("compute", "-i", str(tmp_path / "z.npy"), "--calibration", file) == expected
+
+
 def test_a_tiny_temperature_masks_no_class(tmp_path: Path) -> None:
     calibration = tsoft.Calibration("temperature", 3, tau=1e-308)
     assert calibration([1e10, 0, -np.inf]).tolist() == [1, 0, 0]

@@ -36,11 +36,17 @@ class VectorScaling:
     def logits(self, z: Array) -> Array:
         """Return the calibrated logits of rows, (..., n). A masked class stays masked.
 
+        Raise CalibrationError for a number out of the range of float64.
+
         >>> VectorScaling(np.array([0.5, 1.0]), np.array([0.0, -1.0])).logits(np.array([2.0, -np.inf]))
         array([  1., -inf])
         """
         is_masked = np.isneginf(z)
-        return np.where(is_masked, -np.inf, np.where(is_masked, 0.0, z) * self.weights + self.biases)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.where(is_masked, 0.0, z) * self.weights + self.biases
+        if not np.isfinite(scaled).all():
+            raise CalibrationError("the calibrated logits are out of the range of float64")
+        return np.where(is_masked, -np.inf, scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +150,7 @@ def fit_vector(rows: Sequence[LabeledRows], tau: float, l2: float = 1.0) -> Vect
             here = objective.expansion(parameters)
             if not np.isfinite(here.hessian).all() or not np.isfinite(here.gradient).all():
                 break
-            step = -np.linalg.solve(here.hessian, here.gradient)
+            step = -_solution(here)
             # The decrease that the quadratic function promises is half of this.
             promised = -float(here.gradient @ step)
             if promised / 2 < _TOLERANCE * (1 + abs(here.value)):
@@ -155,6 +161,19 @@ def fit_vector(rows: Sequence[LabeledRows], tau: float, l2: float = 1.0) -> Vect
                 return _scaling(parameters, tau)
             parameters = shorter
     raise CalibrationError("the logits are too large for vector scaling; divide them by a constant")
+
+
+def _solution(expansion: Expansion) -> Array:
+    """Return the solution of Newton's equations."""
+    classes = len(expansion.gradient) // 2
+    matrix = expansion.hessian.copy()
+    # The sum of the biases is 0 already. This keeps rounding from changing it if the penalty is small.
+    matrix[classes:, classes:] += 1 / classes
+    try:
+        return np.linalg.solve(matrix, expansion.gradient)
+    except np.linalg.LinAlgError:
+        problem = "the penalty is too small for these rows to determine the weights and biases"
+        raise CalibrationError(f"{problem}; pass a larger one") from None
 
 
 def _line_search(

@@ -18,6 +18,8 @@ from tsoft.errors import shortened
 
 # What the field `format` says, and the version of the fields.
 FORMAT, VERSION = "tsoft calibration", 1
+# Beyond this temperature or its inverse, float32 may not be able to represent it.
+_WIDEST = 1e30
 # The quantities whose logits are logarithms of probabilities.
 _LOGARITHMS = ("prob", "logprob")
 
@@ -111,9 +113,14 @@ class Calibration:
         return softmax(self._vector.logits(logits))
 
     def logits(self, z: Array) -> Array:
-        """Return the calibrated logits of rows, (..., n), whose softmax is the calibrated probabilities."""
+        """Return the calibrated logits of rows, (..., n), whose softmax is the calibrated probabilities.
+
+        Raise ValueError for a number out of the range of float64.
+        """
         if self.tau is None:
             return self._vector.logits(z)
+        if not 1 / _WIDEST < self.tau < _WIDEST:
+            z = z.astype(np.float64, copy=False)
         with np.errstate(over="ignore"):
             scaled = np.asarray(z / z.dtype.type(self.tau))
             if np.isfinite(scaled).all() or not np.isinf(scaled[np.isfinite(z)]).any():

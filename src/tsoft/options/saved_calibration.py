@@ -62,7 +62,11 @@ def _calibrated(blocks: "Iterator[Block]", calibration: "Calibration", source: s
             is_noted = True
             which = source if block.labels else block.location
             note(f"{which}: the classes have no names, so tsoft takes them in the same order")
-        yield replace(block, logits=calibration.logits(block.logits))
+        try:
+            logits = calibration.logits(block.logits)
+        except ValueError as error:
+            raise InputError(f"{block.location}: {error} ({source})") from None
+        yield replace(block, logits=logits)
 
 
 def _read(file: str) -> "Calibration":

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _input = in_panel("Input")
 
+# Weaker penalties are lost in rounding, and stronger ones leave nothing but one temperature.
+LEAST_L2, MOST_L2 = 1e-6, 1e12
 # The exit code for a fit at a limit.
 AT_LIMIT = 3
 
@@ -383,8 +385,8 @@ def _check_method(
             if value is not None:
                 raise UsageError(f"{option} has no effect without --method vector; add --method vector")
         return
-    if method.l2 is not None and not 0 < method.l2 < float("inf"):
-        raise UsageError(f"--l2: expected a finite number above 0, got {method.l2:g}")
+    if method.l2 is not None and not LEAST_L2 <= method.l2 <= MOST_L2:
+        raise UsageError(f"--l2: expected a number from {LEAST_L2:g} to {MOST_L2:g}, got {method.l2:g}")
     if grouping.by is not None:
         raise UsageError("--by has no effect with --method vector; remove one of the two")
     if charts.chart:

@@ -113,7 +113,7 @@ def vector_calibration(
     if test:
         with input_errors(test):
             checked_summary(test, reference=rows)
-        measured += _measured("test", _calibrated(test, fit.tau, scaling), test, measuring, 9)
+            measured += _measured("test", _calibrated(test, fit.tau, scaling), test, measuring, 9)
     return VectorCalibration(fit, scaling, settings, difference, measured, rows.labels, measuring.seed)
 
 
@@ -148,7 +148,7 @@ def _cross_fitted(
         fit = fit_rows(partial(_blocks, others))
         if fit.is_limit:
             raise CalibrationError(f"without one of {settings.folds} folds, {fit.reason}; pass more rows")
-        tempered[is_out] = z[is_out] / fit.tau
+        tempered[is_out] = _one_tau(z.shape[1], fit.tau).logits(z[is_out])
         scaled[is_out] = fit_vector([others], fit.tau, settings.l2).logits(z[is_out])
     return [LabeledRows(each, targets) for each in (z, tempered, scaled)]
 
@@ -179,9 +179,13 @@ def _row_nll(rows: LabeledRows) -> Array:
 
 def _calibrated(rows: LabeledInput, tau: float, scaling: VectorScaling) -> list[ReadRows]:
     """Return functions that read the rows as they are, after the temperature, and after vector scaling."""
-    zeros = np.zeros(rows.classes)
-    scalings = (VectorScaling(zeros + 1, zeros), VectorScaling(zeros + 1 / tau, zeros), scaling)
+    scalings = (_one_tau(rows.classes, 1.0), _one_tau(rows.classes, tau), scaling)
     return [partial(_scaled, rows, each) for each in scalings]
+
+
+def _one_tau(classes: int, tau: float) -> VectorScaling:
+    """Return the vector scaling that is one temperature."""
+    return VectorScaling(np.full(classes, 1 / tau), np.zeros(classes))
 
 
 def _scaled(read_rows: ReadRows, scaling: VectorScaling) -> Iterator[LabeledRows]:
