@@ -26,7 +26,7 @@ from labeled import digits
 from tool import TESTS, environment, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 
-FUNCTIONS = [name for name in tsoft.__all__ if name not in ("LogitsError", "plot")]
+FUNCTIONS = [name for name in tsoft.__all__ if name not in ("Calibration", "LogitsError", "plot")]
 FIGURES = [f"plot.{name}" for name in tsoft.plot.__all__]
 SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)

@@ -29,6 +29,7 @@ Temperatures
     fit_temperature  the temperature that calibrates a classifier
     estimate_temperature  at which temperature classes were drawn
     audit_draws           whether draws have the temperature and the cutoffs that were asked
+    Calibration      a calibration that `tsoft calibrate --save` wrote
     reliability      how well calibrated a classifier is
     confidence_measures  how well calibrated confidences are, such as those that a model states
     temperature_difference  whether the temperatures of groups of rows differ
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from tsoft.features.choose.turning_point import turning_point
     from tsoft.features.compare.model_comparison import compare, tokens_per_step
     from tsoft.features.distill.soft_targets import soft_targets
+    from tsoft.input.calibration_file import Calibration
     from tsoft.sampling.samplers import (
         adaptive_temperature,
         edt,
@@ -121,6 +123,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.text_samplers import adaptive_p, dry, mirostat, penalties
 
 __all__ = [
+    "Calibration",
     "LogitsError",
     "adaptive_p",
     "adaptive_temperature",
@@ -191,6 +194,7 @@ _MODULES = {
     "features.choose.turning_point": ("turning_point",),
     "features.compare.model_comparison": ("compare", "tokens_per_step"),
     "features.distill.soft_targets": ("soft_targets",),
+    "input.calibration_file": ("Calibration",),
     "sampling.text_samplers": ("adaptive_p", "dry", "mirostat", "penalties"),
 }
 

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -22,7 +23,7 @@ from tsoft.core.block import Block
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.errors import InputError
-from tsoft.features.calibrate import labeled_input
+from tsoft.features.calibrate import explanations, labeled_input
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
@@ -375,7 +376,7 @@ def test_notes_are_printed_once_in_several_passes(
 
 LIMITED_MEMORY = """
 import sys
-from tsoft.features.calibrate import labeled_input
+from tsoft.features.calibrate import explanations, labeled_input
 labeled_input.MAX_IN_MEMORY = int(sys.argv.pop(1))
 from tsoft.__main__ import main
 main()
@@ -431,7 +432,7 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "perfect separation": (
         {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 3, "0.0\n",
         "every target is the most probable class of its row, so the NLL falls all the way to τ = 0; these"
-        " rows do not determine a temperature",
+        " rows do not determine a temperature; see \"Limits\" in tsoft help calibrate",
     ),
     "worse than chance": (
         {"logits": -LOGITS, "targets": DIGITS}, 3, "inf\n",
@@ -465,6 +466,10 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
         "the NLL is better, but the ECE is worse (equal mass 0.10",
     ),
+    "the ECE worse, explained": (
+        {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
+        '; see "Why the ECE can rise" in tsoft help calibrate',
+    ),
     "ties": (
         {"logits": np.round(LOGITS / 8), "targets": DIGITS}, 0, "",
         "rows of equal confidence share a bin, so there are fewer than 15 equal-mass bins: 9 at τ = 1 and 10 at"
@@ -479,6 +484,14 @@ NOTE_CASES = [
     for (name, case), other in zip(NOTES.items(), itertools.cycle(["table", "json"]), strict=False)
     for form in ("tsv", other)
 ]
+
+
+def test_notes_name_headings_of_the_manual() -> None:
+    page = (Path(tsoft.__file__).parent / "docs" / "calibrate.md").read_text("utf-8")
+    for note in (explanations.LIMITS, explanations.HIGHER_ECE, explanations.SAME_ACCURACY):
+        heading, page_name = re.search(r'; see "(.*)" in tsoft help (.*)$', note).groups()  # type: ignore[union-attr]
+        assert page_name == "calibrate"
+        assert f"\n## {heading}\n" in page
 
 
 @pytest.mark.parametrize(("arrays", "code", "printed", "note", "form"), NOTE_CASES)

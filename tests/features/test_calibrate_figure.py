@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from tsoft.core.fit import TemperatureFit
 from tsoft.core.interval import Interval
 from tsoft.core.labeled_rows import RowSummary
-from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS, curve_taus
 from tsoft.features.calibrate.reliability import reliability
 from tsoft.features.calibrate.result import CalibrateResult
@@ -105,7 +105,7 @@ def result(tests: int, tau: float, interval: Interval | None = None, resamples: 
     measured = [MeasuredRows(data, before, after) for data in ("fit", "test")[: 1 + tests]]
     taus = np.geomspace(0.3, 5, 9)
     fit = TemperatureFit(tau, None, "a reason" if tau in (0, np.inf) else None)
-    return CalibrateResult(Calibration(fit, interval, 0, measured, taus, 1e4 * np.log(taus) ** 2), "svg")
+    return CalibrateResult(FittedCalibration(fit, interval, 0, measured, taus, 1e4 * np.log(taus) ** 2), "svg")
 
 
 @pytest.mark.parametrize(

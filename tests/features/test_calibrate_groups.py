@@ -169,7 +169,7 @@ def test_notes_on_groups(tmp_path: Path) -> None:
     done = here("calibrate", path, "--test", test, "--by", "source")
     assert done.returncode == 3
     limit = "group 'right': every target is the most probable class of its row, so the NLL falls all the way to τ = 0"
-    assert f"{path}: {limit}; its rows do not determine a temperature\n" in done.stderr
+    assert f"{path}: {limit}; its rows do not determine a temperature; see " in done.stderr
     assert f"{path}: with as few as " in done.stderr
     assert "rows in groups 'right' and 'few', their fits are imprecise\n" in done.stderr
     assert f"{test}: {path} has no group 'new', so these rows are measured only with all others\n" in done.stderr

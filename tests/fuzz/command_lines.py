@@ -38,6 +38,12 @@ NARROW = {
     "--targets-key",
     "--test",
     "--test-targets",
+    "--choices",
+    "--acc-norm",
+    "--save",
+    "--calibration",
+    "--l2",
+    "--folds",
     "--alpha",
     "--top-logprobs",
     "--dynatemp-exponent",
@@ -114,6 +120,12 @@ VALUES = {
     "--draws": ["draws.json", "targets.txt"],
     "--top-k": ["1", "2", "50"],
     "--test": ["input"],
+    "--choices": ["A,B", "c0,c1,c2", "A"],
+    "--save": ["out.calibration", "-"],
+    "--calibration": ["calibration.json", "settings.json"],
+    "--method": ["vector", "temperature"],
+    "--l2": ["1", "0.01", "1e-300", "0"],
+    "--folds": ["2", "5"],
     "--test-targets": ["targets.txt"],
     "--student": ["input"],
     "--target-column": ["c0", "target"],
@@ -219,6 +231,7 @@ def _files(rng: random.Random, block: list[list[float]]) -> dict[str, bytes]:
         "student.json": _student(rng, len(block), len(block[0])),
         "draws.json": _draws(rng, block),
         "settings.json": SETTINGS,
+        "calibration.json": _calibration(rng, len(block[0])),
         "history.txt": b"#0\n#1\n#0\n",
         "text.txt": TEXT,
     }
@@ -228,6 +241,38 @@ def _draws(rng: random.Random, block: list[list[float]]) -> bytes:
     """Return draws of classes that are not masked."""
     unmasked = [[i for i, z in enumerate(row) if z > -inf] or [0] for row in block]
     return json.dumps([rng.choices(classes, k=rng.choice([0, 1, 5, 40])) for classes in unmasked]).encode()
+
+
+def _calibration(rng: random.Random, classes: int) -> bytes:
+    """Return a saved calibration of these classes."""
+    fields = {"format": "tsoft calibration", "version": 1, "classes": classes, "labels": None, "quantity": "logit"}
+    numbers = {name: [rng.gauss(0, 1) for _ in range(classes)] for name in ("weights", "biases")}
+    kind = {"method": "temperature", "tau": rng.choice([0.5, 1e-300, 1e300])}
+    return json.dumps(fields | (kind if rng.random() < 0.5 else {"method": "vector", **numbers})).encode()
+
+
+def _answers(rng: random.Random) -> bytes:
+    """Return responses that answer with A or B, each with the right answer."""
+    lines = []
+    for _ in range(rng.randint(1, 12)):
+        numbers = {token: -rng.expovariate(rng.choice([0.1, 1, 10])) - 0.7 for token in ("A", " B", "B.", "no")}
+        listed = [{"token": token, "logprob": number} for token, number in numbers.items() if rng.random() < 0.9]
+        drawn: dict[str, Any] = {**(rng.choice(listed) if listed else {"token": "A"}), "top_logprobs": listed}
+        fields = {"target": rng.choice(["A", "B", "B", 0, 9]) if rng.random() < 0.1 else rng.choice("AB")}
+        lines.append(json.dumps(fields | {"choices": [{"logprobs": {"content": [drawn]}}]}) + "\n")
+    return "".join(lines).encode()
+
+
+def _samples(rng: random.Random) -> bytes:
+    """Return samples of lm-evaluation-harness."""
+    lines = []
+    for row in range(rng.randint(1, 12)):
+        answers = rng.choice([2, 3, 3, 4])
+        arguments = [["Q:", " " + "x" * rng.randint(1, 4)] for _ in range(answers)]
+        responses = [[[repr(-rng.expovariate(0.1)), "False"]] for _ in range(answers)]
+        fields = {"doc_id": row, "target": rng.randrange(answers), "arguments": arguments, "resps": responses}
+        lines.append(json.dumps(fields) + "\n")
+    return "".join(lines).encode()
 
 
 def _student(rng: random.Random, height: int, width: int) -> bytes:
@@ -263,6 +308,9 @@ def _input(
         lines = [f"{a!r},{b!r},{c},{i}" for (a, b, c), i in zip(table, inputs.targets(rng, table), strict=True)]
         files["input"] = "\n".join(["a,b,c,target", *lines, *outlier, ""]).encode()
         return ["--test", "input"] * rng.randint(0, 1), files["input"]
+    if command == "calibrate" and kind > 0.85:
+        files["input"] = _answers(rng) if kind > 0.92 else _samples(rng)
+        return ["-i", "input"] + ["--choices", "A,B"] * (kind > 0.92), b""
     if kind < 0.2:
         files["student.json"] = _student(rng, 1, len(block[0]))
         return [*map(repr, block[0]), *needed], b""

@@ -23,6 +23,7 @@ class Origin:
     (2, 3) for the shape (2, 3, classes). With `labels_vary`, other blocks may have other labels. For messages,
     `source` is the file, and `lines` are the line numbers of the rows if it has lines. With `is_binary`, the rows had
     one number each, that of the second of two classes. `model` is the name of the language model if the input has it.
+    `target` is the right answer to a question, as the input names it, if the rows are the answer of a language model.
     """
 
     quantity: str = "logit"
@@ -32,6 +33,7 @@ class Origin:
     lines: Sequence[int] | None = None
     is_binary: bool = False
     model: str = ""
+    target: str | None = None
 
     def part(self, first: int, stop: int) -> "Origin":
         """Return the origin of some of the rows. Without lines, `source` describes only the first row."""

@@ -139,8 +139,9 @@ class ResponseReader:
     def sample(self, location: Location, sample: object) -> Iterator[Block]:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
         before = self.row
-        output = sample.get("output") if isinstance(sample, dict) else None
-        yield from self._lists(location, Search({"output": output}, location), streamed=False)
+        fields = sample if isinstance(sample, dict) else {}
+        searched = {"output": fields.get("output"), "target": fields.get("target")}
+        yield from self._lists(location, Search(searched, location), streamed=False)
         if self.row == before:
             problem = "the sample has no log-probabilities"
             self._problem = location.error(f"{problem}; run inspect eval with --logprobs --top-logprobs 20")
@@ -159,7 +160,9 @@ class ResponseReader:
         if isinstance(document, dict) and is_batched(document):
             yield from self._batched(location.at(f"request {document['custom_id']!r}"), document)
         elif isinstance(document, dict) and is_eval_sample(document):
-            yield sample_block(document, location, self.row, targets=self.options.reads_targets)
+            yield sample_block(
+                document, location, self.row, self.options.targets if self.options.reads_targets else None
+            )
             self.row += 1
         elif isinstance(document, dict):
             message = error_message(document)
@@ -288,7 +291,8 @@ class ResponseReader:
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
-        return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer)))
+        target = _target(answer) if self.options.reads_targets else None
+        return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer), target=target))
 
 
 def _documents(value: object) -> Iterator[object]:
@@ -304,6 +308,14 @@ def _model(answer: Answer) -> str:
     """Return the name of the model in the innermost object that has one; empty without one."""
     names = (field(record, "model", "model_version") for record in answer.objects)
     return next((name for name in names if isinstance(name, str) and name), "")
+
+
+def _target(answer: Answer) -> str | None:
+    """Return the right answer that the innermost object with a field `target` names; None without one."""
+    value = next((record["target"] for record in answer.objects if record.get("target") is not None), None)
+    if isinstance(value, list) and len(value) == 1:
+        [value] = value
+    return str(value) if isinstance(value, str) or is_index(value) else None
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

@@ -3,6 +3,8 @@
 Source: github.com/EleutherAI/lm-evaluation-harness, lm_eval/loggers/evaluation_tracker.py, save_results_samples.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from tsoft.core.block import Block, Origin
@@ -10,6 +12,7 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.input.api_tokens import number_of
 from tsoft.input.json_values import Location, Object, as_list, is_index
 from tsoft.input.quantity import QUANTITIES, to_logits
+from tsoft.input.read_options import TargetSource
 
 
 def is_eval_sample(value: object) -> bool:
@@ -17,11 +20,11 @@ def is_eval_sample(value: object) -> bool:
     return isinstance(value, dict) and "doc_id" in value and isinstance(value.get("resps"), list)
 
 
-def sample_block(sample: Object, location: Location, row: int, *, targets: bool) -> Block:
+def sample_block(sample: Object, location: Location, row: int, targets: TargetSource | None) -> Block:
     """Return the block of one row: the log-likelihood of each answer.
 
-    targets: whether the block has the index of the right answer instead of the answers as labels, which differ from
-    question to question. Raise InputError if the sample has no log-likelihoods.
+    targets: how to read the right answer, if it is to be read. The block then has its index instead of the answers as
+    labels, which differ from question to question. Raise InputError if the sample has no log-likelihoods.
     """
     responses = sample["resps"]
     numbers = [_log_likelihood(response, location.at(f"resps[{i}]")) for i, response in enumerate(responses)]
@@ -30,9 +33,13 @@ def sample_block(sample: Object, location: Location, row: int, *, targets: bool)
     except LogitsError as error:
         raise location.at("resps").error(error.problem) from None
     origin = Origin("logprob", labels_vary=True, source=location.source)
-    if targets:
-        return Block(logits, None, row, origin, targets=_target(sample, len(numbers), location))
-    return Block(logits, _labels(sample, len(numbers)), row, origin)
+    if targets is None:
+        return Block(logits, _labels(sample, len(numbers)), row, origin)
+    if targets.per_character:
+        logits = logits / _lengths(sample, len(numbers), location)
+    # Over the answers, these are no log-probabilities, whose exponentials sum to 1.
+    origin = replace(origin, quantity="logit", target=str(sample.get("target")))
+    return Block(logits, None, row, origin, targets=_target(sample, len(numbers), location))
 
 
 def _log_likelihood(response: object, location: Location) -> float:
@@ -56,6 +63,14 @@ def _labels(sample: Object, classes: int) -> tuple[str, ...] | None:
     if not all(isinstance(pair, list) and len(pair) > 1 and isinstance(pair[1], str) for pair in pairs):
         return None
     return tuple(pair[1].strip() for pair in pairs)
+
+
+def _lengths(sample: Object, classes: int, location: Location) -> Array:
+    """Return the number of characters of each answer, by which `acc_norm` divides (lm_eval/api/task.py)."""
+    labels = _labels(sample, classes)
+    if labels is None or not all(labels):
+        raise location.at("arguments").error("the texts of the answers are missing, and --acc-norm needs their lengths")
+    return np.array([len(label) for label in labels], np.float64)
 
 
 def _target(sample: Object, classes: int, location: Location) -> Array:

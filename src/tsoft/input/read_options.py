@@ -32,13 +32,15 @@ class TargetSource:
     """How to read the true classes of the rows.
 
     `column` is the column of a table, or the field of a JSON object; `key` is the array of an .npz file. Rows with the
-    target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits.
+    target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits. With
+    `per_character`, the log-likelihood of each answer of an evaluation is divided by the number of its characters.
     """
 
     column: str | None = None
     key: str | None = None
     ignored: int | None = None
     separate: bool = False
+    per_character: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, s
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.features.calibrate.class_bins import TooManyBinsError, class_draws
+from tsoft.features.calibrate.explanations import HIGHER_ECE, LIMITS
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.measure_names import DEFAULT
 from tsoft.features.calibrate.nll_curve import curve_taus
@@ -54,7 +55,7 @@ class MeasuredRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class FittedCalibration:
     """A fit, its interval if it has one, and the reports on its rows and on others. `curve_taus` and `curve_nll`,
     (k,) each, are the points of the NLL curve. `seed` determines the bootstrap and the simulations."""
 
@@ -66,13 +67,15 @@ class Calibration:
     curve_nll: Array
 
 
-def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int) -> Calibration:
+def calibration(
+    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, curve_points: int
+) -> FittedCalibration:
     """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
-    with _input_errors(rows):
-        summary = _checked_summary(rows)
+    with input_errors(rows):
+        summary = checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.reason:
-        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
+        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature{LIMITS}")
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(0,)))
     interval = _interval(rows, fit, measuring.resamples, generator)
     if interval and interval.high > WIDE_RATIO * interval.low:
@@ -82,8 +85,8 @@ def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measur
     scores = _scores(rows, np.concatenate([[1.0, fit.tau], taus]), measuring, generator)
     measured = [_measured("fit", scores, measuring, generator, rows)]
     if test:
-        with _input_errors(test):
-            _checked_summary(test, reference=rows)
+        with input_errors(test):
+            checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(1,)))
         test_scores = _scores(test, scores.taus[:2], measuring, generator)
         measured.append(_measured("test", test_scores, measuring, generator, test))
@@ -91,7 +94,7 @@ def calibration(rows: LabeledInput, test: LabeledInput | None, measuring: Measur
         assert source
         _note_contradictions(measured_rows, source.name)
         _note_unknown(measured_rows, source.name)
-    return Calibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
+    return FittedCalibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
 
 
 def _scores(rows: LabeledInput, taus: Array, measuring: Measuring, generator: np.random.Generator) -> Scores:
@@ -110,7 +113,7 @@ def _scores(rows: LabeledInput, taus: Array, measuring: Measuring, generator: np
 
 
 @contextlib.contextmanager
-def _input_errors(rows: LabeledInput) -> Iterator[None]:
+def input_errors(rows: LabeledInput) -> Iterator[None]:
     """Convert errors of the fit to input errors that name the source of the rows."""
     try:
         yield
@@ -118,7 +121,7 @@ def _input_errors(rows: LabeledInput) -> Iterator[None]:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -> RowSummary:
+def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -> RowSummary:
     """Return the summary of the rows. Print notes on its limits.
 
     Raise InputError if the rows cannot be calibrated, or if their classes are not those of the reference.
@@ -194,7 +197,7 @@ def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
     comparison = f"at τ = {after.tau:.6g}, compared with τ = 1,"
     if after.nll < before.nll and worse:
-        note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)})")
+        note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)}){HIGHER_ECE}")
     if after.nll > before.nll:
         note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
     merged = [

@@ -12,10 +12,12 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
 from tsoft.features.calibrate.confidence_bins import Bins
+from tsoft.features.calibrate.explanations import SAME_ACCURACY
 from tsoft.features.calibrate.measure_names import BRIER_PARTS, MEASURE_NAMES
+from tsoft.features.calibrate.reliability import Report
 
 # The range of the length of a bar in a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
@@ -32,17 +34,18 @@ FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
 FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 
-def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
+def draw(calibration: FittedCalibration, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
     yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
-    view.legend.add_lines(*_legend(measured), FIT if len(measured) == 1 else FIT_AND_TEST)
+    view.legend.add_lines(*measure_legend(measured[0].before), *same_accuracy(measured[0].before))
+    view.legend.add_lines(FIT if len(measured) == 1 else FIT_AND_TEST)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
 
 
-def headline(calibration: Calibration) -> str:
+def headline(calibration: FittedCalibration) -> str:
     """Return a sentence with the temperature, its interval, and what they show about the model."""
     fit, interval = calibration.fit, calibration.interval
     if fit.reason:
@@ -58,17 +61,25 @@ def headline(calibration: Calibration) -> str:
 
 
 def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
-    """Return the table of the measures. Below each measure is that of a perfectly calibrated model."""
-    columns = [
+    """Return the table of the measures."""
+    return measure_table(
         [
-            f"{measured_rows.data} {tau_text(report.tau)}",
-            str(report.rows),
-            *(text for each in report.measurements for text in _values(each, view.digits)),
-        ]
-        for measured_rows in measured
-        for report in measured_rows.reports
+            (f"{measured_rows.data} {tau_text(report.tau)}", report)
+            for measured_rows in measured
+            for report in measured_rows.reports
+        ],
+        view,
+    )
+
+
+def measure_table(reports: Sequence[tuple[str, Report]], view: View) -> str:
+    """Return a table of measures with one column per report, each with its header. Below each measure is that of a
+    perfectly calibrated model."""
+    columns = [
+        [header, str(report.rows), *(text for each in report.measurements for text in _values(each, view.digits))]
+        for header, report in reports
     ]
-    names = ["", "rows", *(line for each in measured[0].before.measurements for line in _lines(each))]
+    names = ["", "rows", *(line for each in reports[0][1].measurements for line in _lines(each))]
     return text_tables(list(zip(names, *columns, strict=True)), view.screen, right=[column[0] for column in columns])
 
 
@@ -93,9 +104,15 @@ def _values(measurement: Measurement, digits: int | None) -> list[str]:
     return [value, prob_text(chance.mean, digits), f"{low}–{high}"]
 
 
-def _legend(measured: Sequence[MeasuredRows]) -> Iterator[str]:
-    """Yield what the lines of the table mean."""
-    measurements = measured[0].before.measurements
+def same_accuracy(report: Report) -> Iterator[str]:
+    """Yield why the accuracy is the same at both temperatures, if the table has it."""
+    if any(each.name == "accuracy" for each in report.measurements):
+        yield SAME_ACCURACY
+
+
+def measure_legend(report: Report) -> Iterator[str]:
+    """Yield what the lines of the table mean, for one of its reports."""
+    measurements = report.measurements
     for each in measurements:
         name = NAMES[each.name]
         yield f"{name.label.strip('−+ ')}: {name.meaning}"
@@ -106,7 +123,7 @@ def _legend(measured: Sequence[MeasuredRows]) -> Iterator[str]:
         yield _BELOW
     if any(chance.low is not None for chance in chances):
         yield _WITHIN
-    if not measured[0].before.equal_width.chance.is_simulated and not all(chance.is_simulated for chance in chances):
+    if not report.equal_width.chance.is_simulated and not all(chance.is_simulated for chance in chances):
         yield _NOT_SIMULATED
 
 
@@ -171,7 +188,7 @@ def _table(ranges: Sequence[str], range_width: int, columns: Sequence[list[Text]
     return rendered(table, view.screen, 1 + range_width + GAP + len(columns) * (width + GAP))
 
 
-def _curve(calibration: Calibration, view: View) -> str:
+def _curve(calibration: FittedCalibration, view: View) -> str:
     """Return the curve of the NLL over τ, with its minimum as a second curve of one point."""
     order = calibration.curve_taus.argsort()
     taus, values = calibration.curve_taus[order], calibration.curve_nll[order]

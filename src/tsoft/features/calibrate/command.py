@@ -1,24 +1,29 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import SourceOptions, TargetFieldOptions
+from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
+    from tsoft.charts.view import View
+    from tsoft.features.calibrate.calibration import Measuring
     from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.input.read_options import TargetSource
+    from tsoft.options.output import OutputOptions
     from tsoft.options.result import Result
 
 _input = in_panel("Input")
 
+# Weaker penalties are lost in rounding, and stronger ones leave nothing but one temperature.
+LEAST_L2, MOST_L2 = 1e-6, 1e12
 # The exit code for a fit at a limit.
 AT_LIMIT = 3
 
@@ -68,6 +73,77 @@ class TargetsOptions:
         str | None,
         _input(
             "--test-targets", metavar="FILE", help="True class of each row of --test, if that file does not have it."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class AnswerOptions(ListedOptions):
+    """How to read the answers of a language model."""
+
+    choices: Annotated[
+        str | None,
+        _input(
+            "--choices",
+            metavar="A,B,…",
+            help="For API responses that answer with one of a few tokens: these answers, which become the classes.",
+        ),
+    ] = None
+    acc_norm: Annotated[
+        bool,
+        _input(
+            "--acc-norm",
+            help="For samples of lm-evaluation-harness: divide the log-likelihood of each answer by the number of its"
+            " characters, as acc_norm does.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """What is fitted."""
+
+    method: Annotated[
+        Literal["temperature", "vector"],
+        typer.Option(
+            "--method",
+            metavar="METHOD",
+            help="What to fit: temperature, or vector: a weight and a bias for each class, compared with one"
+            " temperature on held-out rows.",
+        ),
+    ] = "temperature"
+    l2: Annotated[
+        float | None,
+        typer.Option(
+            "--l2",
+            metavar="X",
+            show_default="1",
+            help="With --method vector: strength of the penalty that keeps weights and biases near one temperature.",
+        ),
+    ] = None
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            max=100,
+            metavar="N",
+            show_default="5",
+            help="With --method vector: number of parts of the rows, each of which is measured with fits to the rest.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SavingOptions:
+    """The file of the calibration."""
+
+    save: Annotated[
+        str | None,
+        in_panel("Output")(
+            "--save",
+            metavar="FILE",
+            help="Save the calibration as JSON, for compute --calibration FILE and tsoft.Calibration in Python.",
         ),
     ] = None
 
@@ -137,8 +213,11 @@ def calibrate(
     source: SourceOptions,
     truth: TargetsOptions,
     fields: TargetFieldOptions,
+    answers: AnswerOptions,
     grouping: GroupOptions,
+    method: MethodOptions,
     measuring: MeasuringOptions,
+    saving: SavingOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
@@ -157,7 +236,10 @@ def calibrate(
       tsoft calibrate logits.npy labels.npy --format json --measures all
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft calibrate -i val.csv --by language --test test.csv
+      tsoft calibrate responses.jsonl --choices A,B,C,D
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
+      tsoft calibrate val.npz --method vector --save model.json
+      tsoft compute -i new.npy --calibration model.json
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
     from tsoft.features.calibrate.group_calibration import grouped_calibration
@@ -171,13 +253,29 @@ def calibrate(
     formats = {format for _, format in chosen}
     source, truth = _with_files(files.files or [], source, truth)
     _check_grouping(grouping, source, charts, formats)
-    rows, test = _rows(source, truth, _target_options(truth, fields), grouping.by)
+    _check_answers(answers, grouping)
+    _check_saving(saving.save, answers, grouping)
+    _check_method(method, answers, grouping, charts, formats)
+    targets = _target_options(truth, fields, answers)
+    rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source))
     points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
     measures = _chosen_measures(measuring.measures)
     settings = Measuring(measuring.bins, resamples, seed, measures)
+    if answers.choices is not None and not answers.listed_only:
+        _calibrate_bounded(
+            rows, test, settings, chosen, figure, lambda: view(output), has_names=bool(measuring.measures)
+        )
+        return
+    if method.method == "vector":
+        _calibrate_vector(rows, test, settings, method, saving.save, chosen, figure, lambda: view(output))
+        return
     calibrated = calibration(rows, test, settings, points)
+    if saving.save is not None:
+        from tsoft.features.calibrate.saving import save_temperature
+
+        save_temperature(saving.save, rows, calibrated)
     has_limit = calibrated.fit.is_limit
     results: Sequence[Result]
     if grouping.by is None:
@@ -242,24 +340,148 @@ def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) 
     return source, replace(truth, targets=files[1])
 
 
-def _target_options(truth: TargetsOptions, fields: TargetFieldOptions) -> "TargetSource":
+def _target_options(truth: TargetsOptions, fields: TargetFieldOptions, answers: AnswerOptions) -> "TargetSource":
     """Return how to read the targets."""
     from tsoft.input.read_options import TargetSource
 
     if truth.targets is not None and fields.target_column is not None:
         raise UsageError("--target-column and --targets both select the targets; remove one of the two")
-    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
+    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, per_character=answers.acc_norm)
+
+
+def _check_answers(answers: AnswerOptions, grouping: GroupOptions) -> None:
+    """Raise UsageError for options that do not go with --choices, or have no effect without it."""
+    if answers.choices is None:
+        if answers.listed_only:
+            raise UsageError("--listed-only has no effect without --choices; add --choices A,B,…")
+        return
+    for option, value in {"--acc-norm": answers.acc_norm, "--by": grouping.by}.items():
+        if value:
+            raise UsageError(f"{option} has no effect with --choices; remove {option}")
+
+
+def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptions) -> None:
+    """Raise UsageError if there is no single calibration to save."""
+    if file is None:
+        return
+    if file in ("", "-"):
+        raise UsageError("--save needs a file name")
+    if grouping.by is not None:
+        raise UsageError("--save has one temperature, and --by one for each group; remove one of the two")
+    if answers.choices is not None and not answers.listed_only:
+        raise UsageError("--save has one temperature, and --choices bounds on it; add --listed-only")
+
+
+def _check_method(
+    method: MethodOptions,
+    answers: AnswerOptions,
+    grouping: GroupOptions,
+    charts: DiagramOptions,
+    formats: Collection[str],
+) -> None:
+    """Raise UsageError for options that do not go with --method vector, or have no effect without it."""
+    if method.method != "vector":
+        for option, value in {"--l2": method.l2, "--folds": method.folds}.items():
+            if value is not None:
+                raise UsageError(f"{option} has no effect without --method vector; add --method vector")
+        return
+    if method.l2 is not None and not LEAST_L2 <= method.l2 <= MOST_L2:
+        raise UsageError(f"--l2: expected a number from {LEAST_L2:g} to {MOST_L2:g}, got {method.l2:g}")
+    if grouping.by is not None:
+        raise UsageError("--by has no effect with --method vector; remove one of the two")
+    if charts.chart:
+        raise UsageError("--chart has no effect with --method vector; remove one of the two")
+    if answers.choices is not None and not answers.listed_only:
+        raise UsageError("--method vector needs probabilities instead of bounds on them; add --listed-only")
+    if figures := [format for format in FIGURE_FORMATS if format in formats]:
+        raise UsageError(f"--method vector has no effect on {figures[0]}; run tsoft without it for the figure")
+
+
+def _calibrate_vector(
+    rows: "LabeledInput",
+    test: "LabeledInput | None",
+    settings: "Measuring",
+    method: MethodOptions,
+    save: str | None,
+    chosen: "Sequence[tuple[OutputOptions, str]]",
+    figure: FigureOptions,
+    new_view: "Callable[[], View]",
+) -> None:
+    """Fit vector scaling, and write it."""
+    from tsoft.features.calibrate.saving import save_vector
+    from tsoft.features.calibrate.vector_calibration import VectorSettings, vector_calibration
+    from tsoft.features.calibrate.vector_result import VectorResult
+    from tsoft.options.output import write
+
+    defaults = VectorSettings()
+    vector = VectorSettings(method.l2 or defaults.l2, method.folds or defaults.folds)
+    calibrated = vector_calibration(rows, test, settings, vector)
+    if save is not None:
+        save_vector(save, rows, calibrated)
+    for file, format in chosen:
+        write(VectorResult(calibrated, format), format, file, new_view, figure)
+
+
+def _inputs(
+    answers: AnswerOptions, targets: "TargetSource", by: str | None, source: SourceOptions
+) -> "Callable[[str | None, str | None, str], LabeledInput]":
+    """Return a function that returns the rows of a file with their true classes, which may be in another file. It takes
+    the two files and the option for the second one."""
+    from tsoft.features.calibrate.labeled_input import LabeledInput
+    from tsoft.options import logits
+
+    if answers.choices is None:
+        names = logits.parsed_labels(source.labels)
+        return lambda file, classes, option: LabeledInput(
+            replace(source, file=file), classes, option, names, targets, by
+        )
+    from tsoft.features.calibrate.choice_input import ChoiceInput
+    from tsoft.features.calibrate.choice_spellings import Choices
+    from tsoft.input.fields import split_labels
+
+    choices = Choices(split_labels(answers.choices, ","))
+    listed = ListedOptions(answers.listed_only)
+    return lambda file, classes, option: ChoiceInput(
+        replace(source, file=file), classes, option, choices, targets, listed
+    )
+
+
+def _calibrate_bounded(
+    rows: "LabeledInput",
+    test: "LabeledInput | None",
+    settings: "Measuring",
+    chosen: "Sequence[tuple[OutputOptions, str]]",
+    figure: FigureOptions,
+    new_view: "Callable[[], View]",
+    *,
+    has_names: bool,
+) -> None:
+    """Fit the temperature of choices, and write it with its bounds. `has_names`: whether measures were chosen."""
+    from tsoft.features.calibrate.choice_calibration import choice_calibration
+    from tsoft.features.calibrate.choice_input import ChoiceInput
+    from tsoft.features.calibrate.choice_result import ChoiceResult
+    from tsoft.options.output import write
+
+    if any(format in FIGURE_FORMATS for _, format in chosen):
+        raise UsageError("--choices has bounds, of which there is no figure; add --listed-only")
+    assert isinstance(rows, ChoiceInput)
+    assert isinstance(test, ChoiceInput | None)
+    calibrated = choice_calibration(rows, test, settings, is_strict=has_names)
+    for file, format in chosen:
+        write(ChoiceResult(calibrated, format), format, file, new_view, figure)
+    if calibrated.fit.is_limit:
+        raise typer.Exit(AT_LIMIT)
 
 
 def _rows(
-    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource", by: str | None
+    source: SourceOptions,
+    truth: TargetsOptions,
+    rows_of: "Callable[[str | None, str | None, str], LabeledInput]",
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
 
-    from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.input.source import stdin_conflict
-    from tsoft.options import logits
 
     if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no rows; pass a file with -i FILE, or pipe one in")
@@ -277,9 +499,5 @@ def _rows(
         raise UsageError(stdin_conflict(readers))
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
-    names = logits.parsed_labels(source.labels)
-    rows = LabeledInput(source, truth.targets, "--targets", names, targets, by)
-    if truth.test is None:
-        return rows, None
-    test = replace(source, file=truth.test)
-    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets, by)
+    rows = rows_of(source.file, truth.targets, "--targets")
+    return rows, None if truth.test is None else rows_of(truth.test, truth.test_targets, "--test-targets")

@@ -5,7 +5,7 @@ from math import isnan, nan
 from typing import Any
 
 from tsoft.charts.style import short_tau_text
-from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.chart import TOO_FAVORABLE
 from tsoft.features.calibrate.confidence_bins import Bins
 from tsoft.features.calibrate.reliability import Report
@@ -34,7 +34,7 @@ NARROWEST_TITLE = 11.5
 LINES, LEAST_LINES, LEGEND_LINES = 15, 8, 6
 
 
-def draw(page: Canvas, calibration: Calibration) -> None:
+def draw(page: Canvas, calibration: FittedCalibration) -> None:
     """Draw a line of reliability diagrams for the rows of the fit, and another one for those of the test. To their
     right is the NLL."""
     lines = _fitting_lines(page, calibration.measured)
@@ -65,7 +65,7 @@ def _fitting_lines(page: Canvas, measured: Sequence[MeasuredRows]) -> Sequence[M
     return measured[-count:]
 
 
-def _draw_fit(axes: Any, calibration: Calibration, theme: Theme) -> None:
+def _draw_fit(axes: Any, calibration: FittedCalibration, theme: Theme) -> None:
     curve = _nll_curve(calibration)
     draw_nll(axes, curve, theme)
     axes.set_title(nll_title(curve))
@@ -115,7 +115,7 @@ def _draw_rows(
             counts.set_xlabel("")
 
 
-def _nll_curve(calibration: Calibration) -> NllCurve:
+def _nll_curve(calibration: FittedCalibration) -> NllCurve:
     fit, interval = calibration.fit, calibration.interval
     low, high = (interval.low, interval.high) if interval else (nan, nan)
     order = calibration.curve_taus.argsort()

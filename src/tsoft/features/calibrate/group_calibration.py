@@ -10,8 +10,9 @@ from tsoft.core.group_difference import GroupDifference, curvature, likelihood_r
 from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labeled_rows import CalibrationError
 from tsoft.errors import InputError, joined, shortened
-from tsoft.features.calibrate.calibration import FEW_ROWS, Calibration, MeasuredRows, Measuring
+from tsoft.features.calibrate.calibration import FEW_ROWS, FittedCalibration, MeasuredRows, Measuring
 from tsoft.features.calibrate.class_bins import class_draws
+from tsoft.features.calibrate.explanations import LIMITS
 from tsoft.features.calibrate.labeled_groups import GroupRows
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.reliability import report
@@ -38,7 +39,7 @@ class GroupedCalibration:
     It is None if the rows do not determine a temperature, or if there is only one group."""
 
     column: str
-    together: Calibration
+    together: FittedCalibration
     groups: Sequence[GroupCalibration]
     difference: GroupDifference | None
 
@@ -49,7 +50,7 @@ class GroupedCalibration:
 
 
 def grouped_calibration(
-    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, together: Calibration
+    rows: LabeledInput, test: LabeledInput | None, measuring: Measuring, together: FittedCalibration
 ) -> GroupedCalibration:
     """Return the fit to each group and its reports. Print notes to the user. Both inputs have been read before."""
     assert rows.groups
@@ -103,7 +104,7 @@ def _group_calibration(
     except CalibrationError as error:
         raise InputError(f"{where}: {error}") from None
     if fit.reason:
-        note(f"{where}: {fit.reason} to τ = {fit.tau:g}; its rows do not determine a temperature")
+        note(f"{where}: {fit.reason} to τ = {fit.tau:g}; its rows do not determine a temperature{LIMITS}")
     # The streams of all rows together are 0 and 1.
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(2, index)))
     interval = confidence_interval(group, fit, group.rows, measuring.resamples if group.in_memory else 0, generator)
@@ -134,7 +135,7 @@ def _measured(
 
 
 def _difference(
-    groups: Sequence[GroupRows], calibrations: Sequence[GroupCalibration], together: Calibration
+    groups: Sequence[GroupRows], calibrations: Sequence[GroupCalibration], together: FittedCalibration
 ) -> GroupDifference | None:
     """Return the test of whether the temperatures differ."""
     if together.fit.is_limit:

@@ -10,7 +10,7 @@ from tsoft.core.interval import Interval
 from tsoft.errors import shortened, visible
 from tsoft.features.calibrate.calibration import MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
-from tsoft.features.calibrate.chart import FIT, FIT_AND_TEST, NAMES, headline
+from tsoft.features.calibrate.chart import FIT, FIT_AND_TEST, NAMES, headline, same_accuracy
 from tsoft.features.calibrate.group_calibration import GroupedCalibration
 
 # The name of all rows together, and the mark of a measure beyond its level.
@@ -42,6 +42,7 @@ def draw(calibration: GroupedCalibration, view: View) -> Iterator[str]:
         *(f"{NAMES[each.name].label.strip('−+ ')}: {NAMES[each.name].meaning}" for each in measurements)
     )
     view.legend.add_lines(_BEYOND, *[_TEST] * bool(calibration.difference))
+    view.legend.add_lines(*same_accuracy(together.measured[0].before))
     view.legend.add_lines(FIT if len(together.measured) == 1 else FIT_AND_TEST)
 
 

@@ -11,6 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
+from tsoft.features.calibrate.evaluated_answers import joined_answers
 from tsoft.features.calibrate.labeled_groups import RowGroups
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input.class_lookup import IGNORED
@@ -50,6 +51,9 @@ class LabeledInput:
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.ignored = self.classes = 0
+        self.quantity = "logit"
+        # Whether the classes are the answers to each question of an evaluation.
+        self.has_answers = False
         # Whether each row is one logit, and all of them are from 0 to 1.
         self.are_like_binary_probabilities = False
         self.in_memory: list[LabeledRows] | None = []
@@ -133,14 +137,19 @@ class LabeledInput:
                 self._spool.add(block)
         self.in_memory = None
 
+    def _blocks(self, options: LogitsOptions, note: Callable[[str], None]) -> Iterator[Block]:
+        """Return the blocks of the source. `note` prints a note to the user."""
+        targets, key_option = self._target_options, "--id-column" if self.groups is None else "--by"
+        blocks = logits.blocks(
+            options, None, targets=targets, labels=self._parsed_labels, note=note, key_option=key_option
+        )
+        return joined_answers(blocks, self.name, note, per_character=targets.per_character)
+
     def _read(self, note: Callable[[str], None]) -> Iterator[LabeledRows]:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
         rows, first, differs = 0, not self._is_read, False
-        key_option = "--id-column" if self.groups is None else "--by"
-        for source_block in logits.blocks(
-            options, None, targets=self._target_options, labels=self._parsed_labels, note=note, key_option=key_option
-        ):
+        for source_block in self._blocks(options, note):
             block = source_block
             if self._targets:
                 block = self._targets.fitting(block, self.name, note)
@@ -175,11 +184,14 @@ class LabeledInput:
         """
         if block.partial is not None:
             problem = "an API response lists only some of the classes, but calibrate needs all of them"
-            raise InputError(f"{block.location}: {problem}; pass a table of logits")
+            fix = "pass --choices A,B if the answer is one of a few tokens"
+            drawn = "tsoft audit --chosen estimates the temperature at which the tokens were drawn"
+            raise InputError(f"{block.location}: {problem}; {fix}; {drawn}")
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):
             raise InputError(f"{self.name}: {_CHANGED}")
-        self.labels, self.classes = block.labels, classes
+        self.labels, self.classes, self.quantity = block.labels, classes, block.origin.quantity
+        self.has_answers = block.origin.target is not None
         if self._targets:
             self._targets.check_shape(block.origin.axes)
             indices = self._targets.indices(self._targets.lookup(block.labels, self.classes))

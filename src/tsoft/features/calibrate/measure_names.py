@@ -50,7 +50,7 @@ MEASURE_NAMES = (
     MeasureName(
         "accuracy",
         "accuracy",
-        "the share of rows whose most probable class is the target; the same at every finite τ",
+        "the share of rows whose most probable class is the target",
     ),
     MeasureName("mean_confidence", "mean confidence", "the mean of the highest probability of each row"),
 )

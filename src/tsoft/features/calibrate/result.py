@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.fit import TemperatureFit
 from tsoft.core.interval import Interval
-from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
+from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.confidence_bins import Bins
 from tsoft.features.calibrate.reliability import Report
 from tsoft.options.result import Result
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class CalibrateResult(Result):
     """A calibration, to be written in a `format`. With `chart`, the display contains charts."""
 
-    calibration: Calibration
+    calibration: FittedCalibration
     format: str
     chart: bool = True
 

@@ -16,6 +16,7 @@ from tsoft.options.output import (
     ResponseDisplayOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
@@ -51,6 +52,7 @@ def compute(
     energies: EnergyOptions,
     bounds: BoundsOptions,
     response: ResponseOptions,
+    calibration: CalibrationOptions,
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
@@ -84,6 +86,7 @@ def compute(
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.output import kept_for, view
     from tsoft.options.plan import make_plan
+    from tsoft.options.saved_calibration import calibrated
     from tsoft.options.temperatures import parsed_temperatures
 
     text = TextSource(history, input, temperatures.tau)
@@ -91,9 +94,12 @@ def compute(
     outputs = chosen_forms(
         output, content, bits, display, charts, figure, response, explanation, steps=explanation.explain
     )
-    ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
-    read = logits.blocks(input, plan.taus, bounds=bounds, ragged=True, unknown_rows=True)
-    blocks = kept_for(outputs, with_ensemble(read, ensemble))
+    ensemble = None
+    if calibration.calibration is None:
+        ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
+    is_ragged = calibration.calibration is None
+    read = logits.blocks(input, plan.taus, bounds=bounds, ragged=is_ragged, unknown_rows=True)
+    blocks = kept_for(outputs, with_ensemble(calibrated(read, calibration, energies), ensemble))
     kind = ChosenResult if response.chosen else ComputeResult
     for file, form in outputs:
         result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)

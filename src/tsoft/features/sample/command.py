@@ -12,6 +12,7 @@ from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
@@ -60,6 +61,7 @@ class DrawOptions:
 def sample(
     input: LogitsOptions,
     bounds: BoundsOptions,
+    calibration: CalibrationOptions,
     temperatures: TemperatureOptions,
     drawing: DrawOptions,
     parameters: ParameterOptions,
@@ -87,6 +89,7 @@ def sample(
     from tsoft.options import logits
     from tsoft.options.output import chosen_formats, is_watched, kept_for, view, write
     from tsoft.options.plan import make_plan
+    from tsoft.options.saved_calibration import calibrated
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
@@ -100,7 +103,7 @@ def sample(
     size, seed = _size(drawing.n, 1000 if is_shown else 1), chosen_seed(drawing.seed)
     text = TextSource(history, input, temperatures.tau)
     plan = make_plan(samplers, parameters, temperatures.tau, text=text)
-    blocks = kept_for(chosen, logits.blocks(input, plan.taus, bounds=bounds))
+    blocks = kept_for(chosen, calibrated(logits.blocks(input, plan.taus, bounds=bounds), calibration))
     taus = parsed_temperatures(plan.taus)
     each_draw = {format: _has_draws(format, drawing) for _, format in chosen}
     # The files of one run show the same sample.

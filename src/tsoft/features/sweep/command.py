@@ -22,6 +22,7 @@ from tsoft.options.output import (
     SweepDisplayOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def sweep(
     input: LogitsOptions,
     energies: EnergyOptions,
     bounds: BoundsOptions,
+    calibration: CalibrationOptions,
     temperatures: SweepTemperatures,
     grid: GridOptions,
     sweeping: SweepOptions,
@@ -147,16 +149,19 @@ def sweep(
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
+    from tsoft.options.saved_calibration import calibrated
     from tsoft.sampling.distributions import measure_unit
 
     # A grid overrides a file's temperature, as --tau does.
     text = TextSource(history, input, temperatures.tau)
     plan = make_plan(samplers, parameters, temperatures.tau or [], text=text)
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
-    ensemble = chosen_ensemble(
-        input, energies, plan, has_taus=has_taus, example="--tau 100,300, or --from 10 --to 1000"
-    )
-    blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), ensemble)
+    ensemble = None
+    if calibration.calibration is None:
+        example = "--tau 100,300, or --from 10 --to 1000"
+        ensemble = chosen_ensemble(input, energies, plan, has_taus=has_taus, example=example)
+    read = logits.blocks(input, temperatures.tau, bounds=bounds)
+    blocks = with_ensemble(calibrated(read, calibration, energies), ensemble)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
         raise UsageError("the samplers include no temperature, which a sweep varies; pass --samplers with temperature")
