@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.labeled_rows import CalibrationError, LabeledRows
-from tsoft.core.softmax import Array, log_softmax, softmax
+from tsoft.core.softmax import Array
 
 # The number of numbers in a piece.
 _PIECE_SIZE = 1 << 20
@@ -71,7 +71,7 @@ class VectorObjective:
 
     def value(self, parameters: Array) -> float:
         """Return f alone."""
-        total = sum(float(piece.nll(parameters).sum()) for piece in self._pieces())
+        total = sum(piece.softmax(parameters)[1] for piece in self._pieces())
         return total / self.count + self._penalty * float(((parameters - self.start) ** 2).sum()) / 2
 
     def expansion(self, parameters: Array) -> Expansion:
@@ -80,16 +80,16 @@ class VectorObjective:
         total, gradient, hessian = 0.0, np.zeros((2, n)), np.zeros((2, n, 2, n))
         places = np.arange(n)
         for piece in self._pieces():
-            total += float(piece.nll(parameters).sum())
-            probs, x = piece.probabilities(parameters), piece.x
+            (probs, nll), x = piece.softmax(parameters), piece.x
+            total += nll
             # A derivative by a weight has a factor of x, and one by a bias a factor of 1.
             terms = probs * x, probs
-            drawn = piece.x[np.arange(len(piece.targets)), piece.targets]
-            gradient[0] += terms[0].sum(0) - np.bincount(piece.targets, drawn, n)
+            target_x = x[np.arange(len(piece.targets)), piece.targets]
+            gradient[0] += terms[0].sum(0) - np.bincount(piece.targets, target_x, n)
             gradient[1] += terms[1].sum(0) - np.bincount(piece.targets, minlength=n)
             for i, j in ((0, 0), (0, 1), (1, 1)):
                 hessian[i, :, j] -= terms[i].T @ terms[j]
-            hessian[0, places, 0, places] += (terms[0] * x).sum(0)
+            hessian[0, places, 0, places] += np.einsum("ij,ij->j", terms[0], x)
             hessian[0, places, 1, places] += terms[0].sum(0)
             hessian[1, places, 1, places] += terms[1].sum(0)
         hessian[1, :, 0] = hessian[0, :, 1].T
@@ -118,25 +118,28 @@ class _ScaledPiece:
     is_masked: Array
     targets: Array
 
-    def _logits(self, parameters: Array) -> Array:
+    def softmax(self, parameters: Array) -> tuple[Array, float]:
+        """Return the probabilities, (rows, n), and the sum of the NLL over the rows."""
         weights, biases = np.split(parameters, 2)
-        return np.where(self.is_masked, -np.inf, self.x * weights + biases)
+        logits = self.x * weights
+        logits += biases
+        logits[self.is_masked] = -np.inf
+        logits -= logits.max(1, keepdims=True)
+        target_logits = logits[np.arange(len(logits)), self.targets]
+        probs = np.exp(logits, out=logits)
+        sums = probs.sum(1)
+        probs /= sums[:, np.newaxis]
+        return probs, float((np.log(sums) - target_logits).sum())
 
-    def nll(self, parameters: Array) -> Array:
-        """Return the NLL of each row: (rows,)."""
-        log_probs = log_softmax(self._logits(parameters))
-        return -log_probs[np.arange(len(self.targets)), self.targets]
 
-    def probabilities(self, parameters: Array) -> Array:
-        """Return the probabilities: (rows, n)."""
-        return softmax(self._logits(parameters))
-
-
-def fit_vector(rows: Sequence[LabeledRows], tau: float, l2: float = 1.0) -> VectorScaling:
+def fit_vector(
+    rows: Sequence[LabeledRows], tau: float, l2: float = 1.0, start: VectorScaling | None = None
+) -> VectorScaling:
     """Return the vector scaling with the least f, near the single temperature `tau`, which is finite and above 0.
 
-    rows: all rows, in blocks. l2: the strength of the penalty, above 0. Raise CalibrationError if the logits are too
-    large for the squares in the derivatives.
+    rows: all rows, in blocks. l2: the strength of the penalty, above 0. start: where the search starts, such as the fit
+    to similar rows; by default, at the single temperature. Raise CalibrationError if the logits are too large for the
+    squares in the derivatives.
 
     >>> rows = LabeledRows(np.array([[1.0, 0.0]] * 3), np.array([0, 0, 1]))
     >>> scaling = fit_vector([rows], 1.0, l2=1e-9)  # the first class has 2/3
@@ -144,10 +147,10 @@ def fit_vector(rows: Sequence[LabeledRows], tau: float, l2: float = 1.0) -> Vect
     True
     """
     objective = VectorObjective(rows, tau, l2)
-    parameters = objective.start
+    parameters = objective.start if start is None else np.concatenate([start.weights * tau, start.biases])
     with np.errstate(over="ignore", invalid="ignore"):
+        here = objective.expansion(parameters)
         for _ in range(_STEPS):
-            here = objective.expansion(parameters)
             if not np.isfinite(here.hessian).all() or not np.isfinite(here.gradient).all():
                 break
             step = -_solution(here)
@@ -155,11 +158,16 @@ def fit_vector(rows: Sequence[LabeledRows], tau: float, l2: float = 1.0) -> Vect
             promised = -float(here.gradient @ step)
             if promised / 2 < _TOLERANCE * (1 + abs(here.value)):
                 return _scaling(parameters + step, tau)
-            shorter = _line_search(objective, parameters, step, here.value, promised)
+            after = objective.expansion(parameters + step)
+            # Most whole steps lower f enough, and their derivatives are needed next.
+            if after.value <= here.value - _SHARE * promised:
+                parameters, here = parameters + step, after
+                continue
+            shorter = _line_search(objective, parameters, step / 2, here.value, promised / 2)
             if shorter is None:
                 # Only rounding prevents a decrease.
                 return _scaling(parameters, tau)
-            parameters = shorter
+            parameters, here = shorter, objective.expansion(shorter)
     raise CalibrationError("the logits are too large for vector scaling; divide them by a constant")
 
 

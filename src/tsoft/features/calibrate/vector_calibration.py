@@ -19,6 +19,7 @@ from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import score_rows
 from tsoft.notes import note
+from tsoft.output.watching import watched
 
 # What is measured: no calibration, one temperature, and vector scaling.
 METHODS = ("none", "temperature", "vector")
@@ -104,7 +105,7 @@ def vector_calibration(
         note(f"{rows.name}: {classes} never the target, and only the penalty limits how far the bias falls")
     with input_errors(rows):
         scaling = fit_vector(blocks, fit.tau, settings.l2)
-        held_out = _cross_fitted(blocks, settings, np.random.default_rng(_seeds(measuring, 4)))
+        held_out = _cross_fitted(blocks, scaling, settings, np.random.default_rng(_seeds(measuring, 4)))
     difference = _difference(held_out[1:], measuring, np.random.default_rng(_seeds(measuring, 5)))
     if difference.low <= 0:
         note(f"{rows.name}: on held-out rows, {difference.verdict}")
@@ -134,22 +135,30 @@ def _in_memory(rows: LabeledInput, settings: VectorSettings) -> list[LabeledRows
 
 
 def _cross_fitted(
-    blocks: Sequence[LabeledRows], settings: VectorSettings, generator: np.random.Generator
+    blocks: Sequence[LabeledRows], start: VectorScaling, settings: VectorSettings, generator: np.random.Generator
 ) -> list[LabeledRows]:
     """Return the rows, then their logits after one temperature and after vector scaling, both fitted to the other
-    folds. Raise CalibrationError for a fold whose other rows do not determine a temperature."""
+    folds.
+
+    start: where the search for the minimum starts, which does not depend on it. Raise CalibrationError for a fold whose
+    other rows do not determine a temperature.
+    """
     z = np.concatenate([block.logits for block in blocks]).astype(np.float64, copy=False)
     targets = np.concatenate([block.targets for block in blocks])
     folds = generator.permutation(len(targets)) % settings.folds
     tempered, scaled = np.empty_like(z), np.empty_like(z)
-    for fold in range(settings.folds):
+    for fold in watched(
+        range(settings.folds),
+        lambda fold, _: (f"fold {fold + 1} of {settings.folds}", fold + 1),
+        lambda _: settings.folds,
+    ):
         is_out = folds == fold
         others = LabeledRows(z[~is_out], targets[~is_out])
         fit = fit_rows(partial(_blocks, others))
         if fit.is_limit:
             raise CalibrationError(f"without one of {settings.folds} folds, {fit.reason}; pass more rows")
         tempered[is_out] = _one_tau(z.shape[1], fit.tau).logits(z[is_out])
-        scaled[is_out] = fit_vector([others], fit.tau, settings.l2).logits(z[is_out])
+        scaled[is_out] = fit_vector([others], fit.tau, settings.l2, start).logits(z[is_out])
     return [LabeledRows(each, targets) for each in (z, tempered, scaled)]
 
 
