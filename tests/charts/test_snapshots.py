@@ -83,6 +83,10 @@ CASES = {
         f"calibrate -i {DATA}/groups.csv --target-column target --by source --measures nll,auroc --resamples 50",
         (40, 80),
     ),
+    "calibrate-choices": Case(f"calibrate -i {DATA}/answers.jsonl --choices A,B,C,D", (40,), notes=False),
+    "calibrate-vector": Case(
+        f"calibrate -i {DATA}/digits-val.npz --method vector --measures nll,accuracy --resamples 50", (40,), notes=False
+    ),
     "calibrate-few": Case("calibrate --digits 3", (40, 80), "a,b,c,target\n5,1,0,b\n2,1,0,a\n3,2,0,a\n", notes=False),
     "audit": Case(
         f"audit -i {DATA}/france.tsv --draws {DATA}/draws.csv --tau 1.4 --top-k 40 --like llama.cpp --show 5", (40, 80)
