@@ -25,7 +25,7 @@ _SIGNS = {
     **dict(zip("←→↑↓", ("<-", "->", "^", "v"), strict=True)),
     **dict(zip("≤≥≈≠∞√−±×·", ("<=", ">=", "~", "!=", "inf", "sqrt", "-", "+-", "x", "*"), strict=True)),
     **dict(zip("…–—‖›‹•●○", ("...", "-", "--", "||", ">", "<", "*", "*", "o"), strict=True)),
-    **dict(zip("¼÷▸▾✓ł", ("1/4", "/", ">", "v", "*", "l"), strict=True)),
+    **dict(zip("¼÷▸▾✓łĠ⊙", ("1/4", "/", ">", "v", "*", "l", "G", "*"), strict=True)),
     **dict(zip("‘’“”₀₁₂\N{NO-BREAK SPACE}", "''\"\"012 ", strict=True)),
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
