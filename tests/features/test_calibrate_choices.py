@@ -203,6 +203,13 @@ def test_targets_from_a_file_and_test_rows(tmp_path: Path) -> None:
     assert "1 target, but 40 texts; expected one target per text" in error
 
 
+def test_another_field_names_the_right_answer() -> None:
+    _, _, documents = responses(9, 30)
+    expected = calibrated(lines(*documents), "--choices", "A,B,C")[0]
+    renamed = [{"gold": each["target"], "target": "E", "response": each["response"]} for each in documents]
+    assert calibrated(lines(*renamed), "--choices", "A,B,C", "--target-column", "gold")[0] == expected
+
+
 def test_texts_without_a_choice_are_left_out() -> None:
     _, _, documents = responses(5, 10)
     other = response([-3.0, None, -2.0, None, None, None, -0.2], 6, "A")
@@ -254,7 +261,7 @@ ANSWERED = response([-0.5, None, -1.5, None, None, None, None], 0, "A")
         ([ANSWERED], ("--choices", "A,B", "-o", "a.svg"), 2, "there is no figure; add --listed-only"),
         ([ANSWERED], ("--choices", "A,B", "--by", "a"), 2, "--by has no effect with --choices"),
         ([ANSWERED], ("--listed-only",), 2, "--listed-only has no effect without --choices"),
-        ([ANSWERED["response"]], ("--choices", "A,B"), 1, "text 0 has no target; add a field target to the object of"),
+        ([ANSWERED["response"]], ("--choices", "A,B"), 1, "text 0 has no field 'target'; add it to the object of"),
         ([ANSWERED | {"target": "E"}], ("--choices", "A,B"), 1, "target of text 0: unknown class 'E'"),
         ([ANSWERED | {"target": "C"}], ("--choices", "A,B,C"), 1, "does not list the right choice of 1 of 1 texts"),
         ([{"logits": [1, 2], "target": 0}], ("--choices", "A,B"), 2, "--choices works only with an API response"),

@@ -140,8 +140,9 @@ class ResponseReader:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
         before = self.row
         fields = sample if isinstance(sample, dict) else {}
-        searched = {"output": fields.get("output"), "target": fields.get("target")}
-        yield from self._lists(location, Search(searched, location), streamed=False)
+        targets = self.options.targets
+        named = {} if targets is None else {targets.answer_field: fields.get(targets.answer_field)}
+        yield from self._lists(location, Search({**named, "output": fields.get("output")}, location), streamed=False)
         if self.row == before:
             problem = "the sample has no log-probabilities"
             self._problem = location.error(f"{problem}; run inspect eval with --logprobs --top-logprobs 20")
@@ -291,7 +292,8 @@ class ResponseReader:
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
-        target = _target(answer) if self.options.reads_targets else None
+        targets = self.options.targets if self.options.reads_targets else None
+        target = None if targets is None else _target(answer, targets.answer_field)
         return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer), target=target))
 
 
@@ -310,9 +312,9 @@ def _model(answer: Answer) -> str:
     return next((name for name in names if isinstance(name, str) and name), "")
 
 
-def _target(answer: Answer) -> str | None:
-    """Return the right answer that the innermost object with a field `target` names; None without one."""
-    value = next((record["target"] for record in answer.objects if record.get("target") is not None), None)
+def _target(answer: Answer, field: str) -> str | None:
+    """Return the right answer that the innermost object with this field names; None without one."""
+    value = next((record[field] for record in answer.objects if record.get(field) is not None), None)
     if isinstance(value, list) and len(value) == 1:
         [value] = value
     return str(value) if isinstance(value, str) or is_index(value) else None

@@ -34,6 +34,7 @@ class TargetSource:
     `column` is the column of a table, or the field of a JSON object; `key` is the array of an .npz file. Rows with the
     target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits. With
     `per_character`, the log-likelihood of each answer of an evaluation is divided by the number of its characters.
+    `answer_field` is the field of an object around a response that names the right answer.
     """
 
     column: str | None = None
@@ -41,6 +42,7 @@ class TargetSource:
     ignored: int | None = None
     separate: bool = False
     per_character: bool = False
+    answer_field: str = "target"
 
 
 @dataclass(frozen=True)

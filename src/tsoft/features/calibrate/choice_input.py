@@ -63,19 +63,21 @@ class ChoiceInput(LabeledInput):
     ):
         super().__init__(source, None, option, None, replace(targets, separate=targets_file is not None))
         self._choices, self._listed = choices, listed
+        self._answer_field = targets.column or "target"
         self._targets_of_texts = None if targets_file is None else read_targets(targets_file, targets)
         self.choice_rows: ChoiceRows | None = None
 
     def _blocks(self, options: LogitsOptions, note: Callable[[str], None]) -> Iterator[Block]:
         """Yield one block of the choices of all texts, with the listed spellings alone."""
-        blocks = logits.blocks(options, None, bounds=self._listed, targets=TargetSource(), note=note)
+        targets = TargetSource(answer_field=self._answer_field)
+        blocks = logits.blocks(options, None, bounds=self._listed, targets=targets, note=note)
         texts = _answers(blocks, self._choices)
         if not any(texts.values()):
             names = ", ".join(self._choices.labels)
             raise InputError(f"{self.name}: no token is one of the choices {names}; check --choices")
         self._note_choices(list(texts.values()), note)
-        targets = self._indices_of(list(texts.values()))
-        kept = [(answer, target) for answer, target in zip(texts.values(), targets, strict=True) if answer is not None]
+        indices = self._indices_of(list(texts.values()))
+        kept = [(answer, target) for answer, target in zip(texts.values(), indices, strict=True) if answer is not None]
         rows = ChoiceRows(
             np.array([answer.low for answer, _ in kept]),
             np.array([answer.high for answer, _ in kept]),
@@ -110,8 +112,8 @@ class ChoiceInput(LabeledInput):
             if answer is None:
                 continue
             if answer.target is None:
-                fix = f"add a field target to the object of each response, or pass {self._option} FILE"
-                raise InputError(f"{self.name}: text {number} has no target; {fix}")
+                fix = f"add it to the object of each response, or pass --target-column FIELD or {self._option} FILE"
+                raise InputError(f"{self.name}: text {number} has no field {shortened(self._answer_field)!r}; {fix}")
             try:
                 spelled = self._choices.index(answer.target)
                 indices[number] = lookup.index(answer.target) if spelled is None else spelled
