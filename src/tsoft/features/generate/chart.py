@@ -11,18 +11,18 @@ from math import exp, log
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from tsoft.charts.colored_text import color_legend, colored_tokens, rendered_text
 from tsoft.charts.legend import explanations
-from tsoft.charts.style import LEGEND_PROBS, likely_color, number_text, tau_colors, tau_text, wrapped
+from tsoft.charts.style import number_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import shortened, visible, visible_lines
 from tsoft.features.generate.diversity import Summary, summary
-from tsoft.features.generate.token_texts import Piece, token_texts
 from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Strategy
 from tsoft.models.generated_text import END, FAILED, INTERRUPTED, LENGTH, STOP, GeneratedText
+from tsoft.models.token_texts import Piece, token_texts
 
 # The minimum width of a column if the texts have several columns.
 MIN_WIDTH = 16
@@ -40,7 +40,7 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
     yield rendered_text(Text(visible_lines(prompt), "dim"), view) + "\n"
     yield from (table + "\n" for table in _tables(strategies, piece, view))
     if view.screen.color:
-        yield rendered_text(legend(), view) + "\n"
+        yield rendered_text(color_legend(), view) + "\n"
     yield text_tables(_statistics(strategies, view, seed), view.screen) + "\n"
     yield explanations(_explanations(strategies), view.screen.width, color=view.screen.color)
     if comparison := _comparison(strategies):
@@ -58,13 +58,6 @@ def heading(strategy: Strategy) -> str:
         return strategy.name
     tau = tau_text(strategy.tau)
     return f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
-
-
-def rendered_text(text: Text, view: View) -> str:
-    table = Table.grid()
-    table.add_column(overflow="fold")
-    table.add_row(text)
-    return rendered(table, view.screen, 0)
 
 
 def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: int | None = None) -> list[str]:
@@ -111,18 +104,8 @@ def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
 
     A character of several tokens has the color of the last one.
     """
-    result = Text(overflow="fold")
-    for token, shown in zip(text.generated[first:], token_texts(text, piece, first), strict=True):
-        result.append(shown, f"color({likely_color(token.prob)})")
-    return result
-
-
-def legend() -> Text:
-    """Return the legend of the colors."""
-    result = Text.assemble(("token probability:", "dim"))
-    for prob in LEGEND_PROBS:
-        result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
-    return result
+    probs = [token.prob for token in text.generated[first:]]
+    return colored_tokens(zip(token_texts(text, piece, first), probs, strict=True))
 
 
 STATISTICS: dict[str, Callable[[Summary], float]] = {

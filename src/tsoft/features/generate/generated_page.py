@@ -8,10 +8,10 @@ from tsoft.charts.view import View
 from tsoft.errors import visible
 from tsoft.features.generate.diversity import summary
 from tsoft.features.generate.numbered_texts import NumberedText
-from tsoft.features.generate.token_texts import token_texts
 from tsoft.models.decoding import Strategy
 from tsoft.models.generated_text import GeneratedToken
 from tsoft.models.model import Model
+from tsoft.models.token_texts import token_texts
 from tsoft.options.page_parts import bounds_text, token_name
 from tsoft.output.text_page import PageAlternative, PageText, PageToken
 
