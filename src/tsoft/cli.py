@@ -23,7 +23,7 @@ from tsoft.output.encodings import adapt_standard_streams
 GROUPS = {
     "One distribution": ("compute", "sweep", "solve", "sample", "explore", "learn"),
     "Two distributions": ("compare",),
-    "Language models": ("next", "generate", "choose", "audit"),
+    "Language models": ("next", "generate", "score", "choose", "audit"),
     "Calibration and distillation": ("calibrate", "distill"),
     "Exploration and physics": ("anneal", "bandit"),
     "Manual": ("help",),

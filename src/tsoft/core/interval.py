@@ -159,7 +159,7 @@ class _Nodes:
         it is above 0 nowhere, and NaN if the zero is outside the ends."""
         low, high = self.ends
         slope_low, slope_high, slope_inf = values[:, -3:].T
-        betas = low + (high - low) * (_polynomial_zeros(self.places, values[:, :-3]) + 1) / 2
+        betas = low + (high - low) * (polynomial_zeros(self.places, values[:, :-3]) + 1) / 2
         betas = np.where((slope_low < 0) & (slope_high > 0), betas, np.nan)
         betas = np.where((slope_low < 0) & (slope_inf == 0), inf, betas)
         return np.where((low == 0) & (slope_low >= 0) & (slope_high > 0), 0.0, betas)
@@ -206,13 +206,13 @@ def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabeledRows]:
             yield LabeledRows(examples.logits.repeat(row_counts, axis=0), examples.targets.repeat(row_counts))
 
 
-def _polynomial_zeros(nodes: Array, values: Array) -> Array:
+def polynomial_zeros(nodes: Array, values: Array) -> Array:
     """Return the zeros of the polynomials through `values`, (m, nodes), which are below 0 at -1 and above 0 at 1:
     (m,). The polynomials are evaluated by the barycentric formula (Berrut & Trefethen 2004, "Barycentric
     Lagrange interpolation", eq. 4.2) with the weights of Chebyshev points of the first kind (eq. 5.3).
 
     >>> nodes = np.cos(np.pi * np.array([1, 3, 5]) / 6)
-    >>> _polynomial_zeros(nodes, np.array([nodes - 0.25, nodes + 0.9])).round(12)
+    >>> polynomial_zeros(nodes, np.array([nodes - 0.25, nodes + 0.9])).round(12)
     array([ 0.25, -0.9 ])
     """
     weights = (-1.0) ** np.arange(len(nodes)) * np.sqrt(1 - nodes**2)

@@ -40,6 +40,7 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
+from tsoft.models.echoed_text import EchoedToken, agree, echo_in
 from tsoft.models.http import Server, in_threads
 from tsoft.models.model import encoded_prompt
 from tsoft.models.server_errors import CANNOT_CONTINUE, ServerErrors, parsed_json, value_at
@@ -61,6 +62,9 @@ _NEARLY_SURE = -1e-3
 _EXTRA_TOKENS = 2
 # A shorter key is no secret, such as the "none" of a local server, and may be a part of the text.
 _MIN_SECRET = 8
+_NO_ECHO = "the server does not return the log-probabilities of a prompt (echo with logprobs), as vLLM does"
+# The number of tokens at the end of a text that `echoed` compares with another request.
+_CHECKED = 3
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,58 @@ class Endpoint:
         for request in list(self._cache)[:-CACHE_SIZE]:
             del self._cache[request]
         return [distributions[request] for request in requests]
+
+    def echoed(self, prompt: str, text: str) -> list[EchoedToken]:
+        """Return the tokens of a text after a prompt, in which each has the server's distribution before it.
+
+        A token that spans the end of the prompt belongs to the text. Without a prompt, nothing precedes the first
+        token, so its distribution means nothing. Raise InputError if the server does not return the log-probabilities
+        of a prompt.
+        """
+        whole = prompt + text
+        encoded_prompt(whole)
+        fields: dict[str, Any] = {} if self._model is None else {"model": self._model}
+        fields |= {"prompt": whole, "max_tokens": 1, "temperature": 1, "stream": False, "echo": True}
+        response = self._server.request(self._path, json.dumps(fields | {"logprobs": self._alternatives}).encode())
+        if not 200 <= response.status < 300:
+            raise self._errors.refusal(response)
+        answer = parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
+        echo = echo_in(answer, whole)
+        if echo is None:
+            raise InputError(f"{response.url}: {_NO_ECHO}")
+        blocks = list(api_responses.blocks(answer, ReadOptions(response.url), response.url, 0))
+        if len(blocks) != len(echo.tokens):
+            raise InputError(f"{response.url}: {_NO_ECHO}")
+        starts = echo.starts(whole)
+        ends = [*starts[1:], len(whole)]
+        tokens = [
+            self._echoed_token(block, start)
+            for block, start, end in zip(blocks, starts, ends, strict=False)
+            if start >= 0 and end > len(prompt)
+        ]
+        self._check_echo(response.url, tokens, whole)
+        return tokens
+
+    def _echoed_token(self, block: Block, start: int) -> EchoedToken:
+        assert block.partial
+        assert block.labels
+        distribution = self._distribution(block)
+        number = self._token_number(_server_token(block.labels[block.partial.index]))
+        merged = distribution.block.partial
+        assert merged
+        return EchoedToken(distribution, merged.index, number, start)
+
+    def _check_echo(self, where: str, tokens: Sequence[EchoedToken], text: str) -> None:
+        """Raise InputError if the distributions in an echo are not those before their tokens.
+
+        llama-cpp-python shifts them by one token for a model that begins a text without a token of its own. So compare
+        the last ones with requests for the token after the text before it, which the server may split differently.
+        """
+        checked = [token for token in tokens if token.start > 0][-_CHECKED:]
+        requested = self.next([self.prompt(text[: token.start]) for token in checked])
+        if checked and not any(map(agree, (token.distribution for token in checked), requested)):
+            problem = "the log-probabilities of the prompt are not those of its tokens, but of other positions"
+            raise InputError(f"{where}: {problem}; score with --model FILE.gguf, or with another server")
 
     def close(self) -> None:
         """Close the connections to the server."""

@@ -98,6 +98,33 @@ class Llama:
         self._check_length(len(tokens), "the prompt has")
         return tokens
 
+    def prompted(self, prompt: str | None, text: str) -> tuple[Tokens, Tokens]:
+        """Return the tokens of a prompt, and those of a text after it.
+
+        They are the tokens of both as one text if those of the prompt are its beginning. Otherwise, and in a chat, the
+        prompt and the text are split into tokens separately. In a chat, the text is the answer.
+        """
+        encoded = encoded_prompt(text)
+        if self._template:
+            return self.prompt(prompt or ""), self._weights.tokens(encoded, begins=False, control_tokens=False)
+        given = self._weights.tokens(encoded_prompt(prompt or ""), begins=True)
+        both = self._weights.tokens(encoded_prompt(prompt or "") + encoded, begins=True)
+        if both[: len(given)] == given:
+            return given, both[len(given) :]
+        return given, self._weights.tokens(encoded, begins=False)
+
+    def after_each(self, text: Tokens, first: int) -> Iterator[NextDistribution]:
+        """Yield the distribution after the first `first` tokens of a text, and after each further token.
+
+        They are those of `next`. Raise UsageError and InputError as `next` does.
+        """
+        self._check_length(len(text), "a text has")
+        if not self._weights.close.alive:
+            raise ValueError("the model is closed")
+        with self._lock:
+            for logits in self._each_logits(text, first):
+                yield NextDistribution(Block(logits, self._weights.labels, origin=Origin(source=self.name)))
+
     def piece(self, token: int) -> bytes:
         return self._weights.piece(token, control_tokens=False)
 
@@ -146,6 +173,17 @@ class Llama:
             return self._context.logits(texts)
         except BaseException:
             # After an interruption, sequences may be incomplete.
+            self._close_context()
+            raise
+
+    def _each_logits(self, text: Tokens, first: int) -> Iterator[Array]:
+        """Yield the logits after the first `first` tokens and after each further one, as `_logits` computes them."""
+        try:
+            if self._context is None or self._context.free_cells < len(text):
+                self._close_context()
+                self._context = _Context(self._weights, self._threads, max(CELLS, len(text)))
+            yield from self._context.each_logits(text, first)
+        except BaseException:
             self._close_context()
             raise
 
@@ -345,7 +383,7 @@ class _Context:
         self._memory = c.llama_get_memory(self._context)
         # The size of the sliding window of attention; llama.cpp returns 0 if the model has none.
         self._window = max(1, c.llama_model_n_swa(weights.model))
-        self.cells = self._free_cells = int(c.llama_n_ctx(self._context))
+        self.cells = self.free_cells = int(c.llama_n_ctx(self._context))
         # The last sequence collects the cells that the others release, so that they are not used again. The rows of
         # `_tokens` are the tokens of the other sequences, with at least one EMPTY at the end. `_last_use` contains the
         # number of the call that last used each sequence.
@@ -383,13 +421,29 @@ class _Context:
             rows += [(text[position], position, target) for position in range(known, len(text))]
             ends.append(len(rows) - 1)
         self._last_use[[*sources, *targets]] = self._last_use.max() + 1
-        self._free_cells -= len(rows)
-        if self._free_cells < 0:
+        self.free_cells -= len(rows)
+        if self.free_cells < 0:
             raise _FullError
         logits: dict[int, Array] = {}
         for start in range(0, len(rows), BATCH):
             logits |= self._decode(rows, range(start, min(start + BATCH, len(rows))), ends)
         return [logits[end] for end in ends]
+
+    def each_logits(self, text: Tokens, first: int) -> Iterator[Array]:
+        """Yield the logits after the first `first` tokens of a text, and after each further token, (1, n) each.
+
+        There must be enough free cells for the text.
+        """
+        sequence = int(np.argsort(self._last_use, kind="stable")[0])
+        self._release(sequence)
+        self._tokens[sequence] = EMPTY
+        self._last_use[sequence] = self._last_use.max() + 1
+        self.free_cells -= len(text)
+        rows = [(token, position, sequence) for position, token in enumerate(text)]
+        for start in range(0, len(rows), BATCH):
+            part = range(start, min(start + BATCH, len(rows)))
+            yield from self._decode(rows, part, range(first - 1, len(rows))).values()
+        self._tokens[sequence, : len(text)] = text
 
     def _common(self, text: Tokens) -> Array:
         """Return how many tokens the text has in common with the beginning of each sequence: (sequences,)."""

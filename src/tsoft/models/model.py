@@ -1,7 +1,7 @@
 """The interface that all language models share."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from tsoft.errors import UsageError
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -62,3 +62,21 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Release the model's resources."""
+
+
+@runtime_checkable
+class ReadingModel(Model, Protocol):
+    """A language model that also reads a whole text and returns the distribution after each of its tokens."""
+
+    def prompted(self, prompt: str | None, text: str) -> tuple[Tokens, Tokens]:
+        """Return the tokens of a prompt, and those of a text after it.
+
+        Without a prompt, the first are only the tokens with which the model begins every text: one, or none. Raise
+        UsageError if either is not Unicode.
+        """
+
+    def after_each(self, text: Tokens, first: int) -> Iterator[NextDistribution]:
+        """Yield the distribution after the first `first` tokens of a text, at least 1, and after each further token.
+
+        Until the last one, the model cannot do anything else.
+        """

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Literal
 
@@ -105,6 +105,21 @@ class Ngram:
         """Return the tokens of a text, which may be empty. Raise UsageError if it is not Unicode."""
         encoded_prompt(text)
         return tuple(map(self._number, pieces(text, self._by)))
+
+    def prompted(self, prompt: str | None, text: str) -> tuple[Tokens, Tokens]:
+        """Return the tokens of a prompt, and those of a text after it, in which every line break is a line feed."""
+        given, scored = (self.prompt((part or "").replace("\r\n", "\n")) for part in (prompt, text))
+        return given, scored
+
+    def after_each(self, text: Tokens, first: int) -> Iterator[NextDistribution]:
+        """Yield the log-probabilities of all tokens after the first `first` tokens, and after each further token."""
+        origin = Origin("logprob")
+        words = list(self._history(text[:first]))
+        for end in range(first, len(text) + 1):
+            if end > first and (word := self._word(self._pieces[text[end - 1]])):
+                words.append(self._words.get(word, self._model.words))
+            logprobs = self._model.logprobs(words[max(0, len(words) - self._model.order + 1) :])
+            yield NextDistribution(Block(logprobs[np.newaxis], self._labels, origin=origin))
 
     def _number(self, piece: str) -> int:
         number = self._numbers.setdefault(piece, len(self._pieces))

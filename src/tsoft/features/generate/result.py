@@ -11,6 +11,7 @@ from tsoft.features.generate.diversity import summary
 from tsoft.features.generate.numbered_texts import NumberedText
 from tsoft.models.generated_text import GeneratedToken
 from tsoft.models.model import Model
+from tsoft.models.token_fields import token_fields
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
@@ -107,15 +108,8 @@ def _object(numbered: NumberedText, prompt: str, model: Model) -> dict[str, Any]
 
 def _token_object(token: GeneratedToken, model: Model) -> dict[str, Any]:
     return {
-        **_token_fields(token.token, token.logprob, model),
+        **token_fields(token.token, token.logprob, model),
         "chosen_prob": token.prob,
         **token.states,
-        "top_logprobs": [_token_fields(number, logprob, model) for number, logprob in token.alternatives],
+        "top_logprobs": [token_fields(number, logprob, model) for number, logprob in token.alternatives],
     }
-
-
-def _token_fields(token: int, logprob: float, model: Model) -> dict[str, Any]:
-    """Return a token as servers write it, with its bytes if they are a part of a character."""
-    piece, label = model.piece(token), model.label(token)
-    fields: dict[str, Any] = {"token": label, "id": token, "logprob": logprob}
-    return fields if not piece or label.encode() == piece else fields | {"bytes": list(piece)}

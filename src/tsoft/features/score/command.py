@@ -1,0 +1,244 @@
+"""`tsoft score`: how probable texts are under a language model."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.errors import UsageError
+from tsoft.options.command import bundled, in_panel
+from tsoft.options.models import ModelOptions, top_logprobs_option
+from tsoft.options.output import (
+    FIGURE_FORMATS,
+    PAGE_FORMAT,
+    DiagramOptions,
+    Displayed,
+    OnlyIn,
+    PageFigureOptions,
+    TextOutputOptions,
+)
+from tsoft.options.temperatures import TemperatureOptions
+
+if TYPE_CHECKING:
+    from tsoft.features.score.reading import Progress, Step
+    from tsoft.features.score.scored_text import ScoredText
+
+_model, _curve = in_panel("Model"), in_panel("Curve over τ")
+# The exit code if a text is less probable than --fail-above allows.
+ABOVE = 3
+
+
+@dataclass(frozen=True)
+class ScoredFiles:
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", show_default=False, help="Texts to score; - is stdin, as without files."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """The text before the scored one, and what to show of the scores."""
+
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="TEXT", help="Text before each scored text. It is not scored itself."),
+    ] = None
+    per_token: Annotated[
+        bool,
+        typer.Option("--per-token", help="Print one line per token: its log-probability, rank and entropy."),
+        OnlyIn("table", "tsv", "csv"),
+    ] = False
+    spans: Annotated[
+        bool,
+        typer.Option(
+            "--spans", help="List the least probable stretches: those whose surprise exceeds the mean by the most."
+        ),
+        Displayed("json", "jsonl", PAGE_FORMAT),
+    ] = False
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-above", min=1.0, metavar="PPL", help="Exit with 3 if the sequence perplexity of a text exceeds PPL."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class BootstrapOptions:
+    """The bootstrap of the best temperature."""
+
+    resamples: Annotated[
+        int,
+        _curve(min=0, max=100_000, metavar="N", help="Number of bootstrap samples for the interval of the best τ."),
+        OnlyIn("table", "csv", "json", "jsonl", PAGE_FORMAT, *FIGURE_FORMATS),
+    ] = 1000
+    seed: Annotated[
+        int,
+        _curve(min=0, max=2**64 - 1, metavar="N", help="Seed of the random numbers of the bootstrap."),
+        OnlyIn("table", "csv", "json", "jsonl", PAGE_FORMAT, *FIGURE_FORMATS),
+    ] = 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoringModelOptions(ModelOptions):
+    """The model that scores, and how it reads a long text."""
+
+    chat: Annotated[
+        bool, _model("--chat", help="Send the prompt as the message of a user. The scored text is the answer.")
+    ] = False
+    top_logprobs: Annotated[
+        int,
+        top_logprobs_option("Number of alternatives per token: in json and html, and in requests to --endpoint."),
+    ] = 20
+    window: Annotated[
+        int | None,
+        _model(
+            "--window",
+            min=2,
+            metavar="N",
+            show_default="the model's context",
+            help="With a model file: number of tokens that the model reads at once, of a longer text.",
+        ),
+    ] = None
+    stride: Annotated[
+        int | None,
+        _model(
+            "--stride",
+            min=1,
+            metavar="N",
+            show_default="half a window",
+            help="With a model file: number of tokens from one window to the next.",
+        ),
+    ] = None
+
+
+@bundled
+def score(
+    files: ScoredFiles,
+    scoring: ScoringOptions,
+    temperatures: TemperatureOptions,
+    model: ScoringModelOptions,
+    bootstrap: BootstrapOptions,
+    output: TextOutputOptions,
+    charts: DiagramOptions,
+    figure: PageFigureOptions,
+) -> None:
+    """Score texts: how probable are they under a language model?
+
+    On a terminal, prints each token in the color of its probability, the
+    log-probability, the sequence perplexity and the bits per byte, and the
+    perplexity over τ with the τ that minimizes it. With several files, prints
+    a line per file. In a pipe, prints the sequence perplexity of each text.
+    json has every token with its alternatives, as an API response that
+    explore, compute --chosen and audit --chosen read.
+
+    Examples:
+      tsoft score letter.txt
+      tsoft score answer.txt --chat --prompt "What is a barn?" --spans
+      tsoft score chapter1.txt chapter2.txt --ngram book.txt
+      tsoft score letter.txt --per-token --format csv
+      tsoft score generated.txt --tau 0.7 --fail-above 50
+      tsoft score letter.txt -o letter.json -o letter.html -o letter.svg
+    """
+    from functools import cache
+
+    import numpy as np
+
+    from tsoft.features.score.reading import Scorer, ScoreSettings, read_text
+    from tsoft.features.score.result import ScoreResult, TokensResult
+    from tsoft.features.score.windows import WindowSizes
+    from tsoft.options import models
+    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.temperatures import parsed_temperatures
+
+    chosen = chosen_formats(output, scoring, bootstrap, charts, figure)
+    formats = {format for _, format in chosen}
+    names = _checked(files, scoring, temperatures, model)
+    if scoring.per_token and (other := formats - {"table", "tsv", "csv"}):
+        raise UsageError(f"--per-token has no effect on {min(other)}; remove --per-token")
+    if model.endpoint is not None and formats & {*FIGURE_FORMATS}:
+        raise UsageError("a figure shows the perplexity over τ, which a server does not return; pass another format")
+    taus = parsed_temperatures(temperatures.tau)
+    if model.endpoint is not None and set(taus.tolist()) != {1.0}:
+        problem = "--tau: a server lists only some tokens, so only bounds are known at other temperatures"
+        raise UsageError(f"{problem}; write the scores with -o scores.json, and pass them to compute --chosen --tau")
+    if scoring.fail_above is not None and len(taus) > 1:
+        raise UsageError(f"--fail-above compares one perplexity, and --tau has {len(taus)} temperatures; pass only one")
+    sources = [read_text(name) for name in names]
+    with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
+        settings = ScoreSettings(
+            # The measures at τ = 1 are those of json.
+            taus if taus[-1] == 1 else np.append(taus, 1.0),
+            model.top_logprobs if formats & {"json", "jsonl", PAGE_FORMAT} or model.endpoint else 0,
+            WindowSizes(model.window, model.stride),
+            has_curve=formats != {"tsv"} and not scoring.per_token,
+            resamples=bootstrap.resamples,
+            seed=bootstrap.seed,
+        )
+        scorer = Scorer(opened_model, scoring.prompt, settings)
+
+        @cache
+        def texts() -> "list[ScoredText]":
+            return [scorer.scored(source, _progress(output, source.name)) for source in sources]
+
+        for file, format in chosen:
+            kind = TokensResult if scoring.per_token else ScoreResult
+            result = kind(texts, scorer, len(taus), spans=scoring.spans, chart=charts.chart is not False)
+            write(result, format, file, lambda: view(output), figure)
+        if scoring.fail_above is not None and any(_is_above(text, scoring.fail_above) for text in texts()):
+            raise typer.Exit(ABOVE)
+
+
+def _checked(
+    files: ScoredFiles,
+    scoring: ScoringOptions,
+    temperatures: TemperatureOptions,
+    model: ScoringModelOptions,
+) -> list[str]:
+    """Return the names of the files. Raise UsageError for options that exclude each other, or that all read stdin."""
+    import sys
+
+    from tsoft.input.source import stdin_conflict
+    from tsoft.options.temperatures import pieces
+
+    names = files.files or ["-"]
+    if "" in names:
+        raise UsageError("FILE needs a file name")
+    if not files.files and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("no text; pass a file, or pipe a text in")
+    readers = ["the text"] * names.count("-")
+    readers += ["--tau -"] * ("-" in pieces(temperatures.tau)) + ["--ngram -"] * (model.ngram == "-")
+    if len(readers) > 1:
+        raise UsageError(stdin_conflict(readers))
+    if scoring.per_token and scoring.spans:
+        raise UsageError("--per-token and --spans are mutually exclusive; pass only one")
+    if scoring.prompt == "":
+        raise UsageError("--prompt: the text is empty; remove --prompt")
+    if model.chat and scoring.prompt is None:
+        raise UsageError("--chat needs the message of a user, which the text answers; add --prompt TEXT")
+    if model.chat and model.endpoint is not None:
+        raise UsageError("--chat has no effect with --endpoint, because servers echo only completions; remove --chat")
+    return names
+
+
+def _progress(output: TextOutputOptions, name: str) -> "Progress":
+    """Return a function that shows a progress bar while the tokens of a text are scored, if a user is watching."""
+    from tsoft.errors import visible
+    from tsoft.options.output import is_watched
+    from tsoft.output.watching import watched
+
+    def progress(steps: "Iterable[Step]", count: int) -> "Iterable[Step]":
+        if not is_watched(output):
+            return steps
+        done = iter(range(1, count + 1))
+        return watched(steps, lambda _, __: (f"{visible(name)}: tokens", next(done)), lambda _: count)
+
+    return progress
+
+
+def _is_above(text: "ScoredText", limit: float) -> bool:
+    """Return whether the perplexity of a text exceeds a limit. A token of probability 0 makes it infinite."""
+    return bool(text.impossible.any()) or text.totals(0).sequence_perplexity > limit

@@ -1,0 +1,48 @@
+"""The figure of scored texts: the perplexity over τ, with the best τ and its interval."""
+
+from collections.abc import Sequence
+from math import inf, isnan
+from typing import Any
+
+import numpy as np
+
+from tsoft.charts.style import short_tau_text
+from tsoft.features.score.chart import highest_shown, perplexity_curves
+from tsoft.features.score.scored_text import ScoredText
+from tsoft.features.score.tau_curve import RANGE, BestTau
+from tsoft.figures.axes import TauScale
+from tsoft.figures.canvas import Canvas
+from tsoft.figures.class_charts import draw_curves
+from tsoft.figures.overlays import draw_span
+from tsoft.figures.text_lines import title_lines
+
+
+def draw(page: Canvas, texts: Sequence[ScoredText]) -> None:
+    """Draw the perplexity of each text over τ. For a single text, mark the best τ and its interval."""
+    known = [text for text in texts if text.measurements.curve is not None]
+    axes = page.figure.subplots()
+    if not known:
+        page.note("the figure is empty, because the perplexity over τ is unknown")
+        axes.set_axis_off()
+        return
+    taus, values = perplexity_curves(known)
+    names = [text.name for text in known] if len(known) > 1 else [""]
+    draw_curves(axes, names, TauScale(taus), values, page.theme, quantity="sequence perplexity")
+    axes.set_ylim(0, 1.05 * highest_shown(values))
+    if len(known) == 1 and known[0].best is not None:
+        _mark_best(axes, known[0].best, taus, values[0], page)
+
+
+def _mark_best(axes: Any, best: BestTau, taus: Any, values: Any, page: Canvas) -> None:
+    """Mark the best τ and its interval, as far as the curve extends."""
+    if isnan(best.tau) or best.tau in (0.0, inf):
+        axes.set_title(title_lines(axes, best.reason or ""))
+        return
+    lowest = float(np.exp(np.interp(np.log(best.tau), np.log(taus), np.log(values))))
+    axes.plot([best.tau], [lowest], "o", color=page.theme.foreground, zorder=3)
+    title = f"lowest at {short_tau_text(best.tau)}"
+    if not isnan(best.low):
+        draw_span(axes, max(best.low, 1 / RANGE), min(best.high, RANGE), page.theme)
+        low, high = (short_tau_text(end).removeprefix("τ = ") for end in (best.low, best.high))
+        title += f", 95 % interval {low} to {high}"
+    axes.set_title(title_lines(axes, title))
