@@ -17,33 +17,33 @@ _CLOSE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class EchoedToken:
-    """A token of a text, by its index in the distribution before it, and its number. The text before it has `start`
-    characters."""
+    """A token of a text, by its number, and the distribution before it with its index in that; None for the first
+    token of all, which nothing precedes. The text before it has `start` characters."""
 
-    distribution: NextDistribution
-    index: int
     token: int
     start: int
+    distribution: NextDistribution | None = None
+    index: int = 0
 
 
 @dataclass(frozen=True)
 class Echo:
-    """The lists of an echo: the names of the tokens and the places in the text where they start. `generated` of them
-    follow the text."""
+    """The lists of an echo: the names of the tokens, and the numbers of characters before them."""
 
     tokens: Sequence[str]
     offsets: Sequence[int]
-    generated: int
 
     def starts(self, text: str) -> list[int]:
-        """Return where each token of a text starts in it; -1 for a token that begins every text.
+        """Return where each token of a text starts in it; -1 for a token that begins every text, and no number for the
+        tokens after the text.
 
-        >>> Echo(["<s>", "The", " cat", "."], [0, 3, 6, 10], 1).starts("The cat")
+        >>> Echo(["<s>", "The", " cat", "."], [0, 3, 6, 10]).starts("The cat")
         [-1, 0, 3]
         """
-        names, offsets = self.tokens[: len(self.tokens) - self.generated], self.offsets
-        shift = 0 if not names or text.startswith(names[0]) else len(names[0])
-        return [offset - shift if i or not shift else -1 for i, offset in enumerate(offsets[: len(names)])]
+        if not self.tokens or text.startswith(self.tokens[0]):
+            return [offset for offset in self.offsets if offset < len(text)]
+        shift = len(self.tokens[0])
+        return [-1, *(offset - shift for offset in self.offsets[1:] if offset - shift < len(text))]
 
 
 def echo_in(answer: Any, text: str) -> Echo | None:
@@ -53,13 +53,10 @@ def echo_in(answer: Any, text: str) -> Echo | None:
         lists = choice["logprobs"]
         tokens, offsets, numbers = lists["tokens"], lists["text_offset"], lists["token_logprobs"]
         is_echo = str(choice["text"]).startswith(text) and len(tokens) == len(offsets) == len(numbers)
-        generated = answer["usage"]["completion_tokens"]
     except (LookupError, TypeError):
         return None
     is_whole = all(isinstance(token, str) for token in tokens) and all(type(offset) is int for offset in offsets)
-    if not (is_echo and is_whole and type(generated) is int and 0 <= generated < len(tokens)):
-        return None
-    return Echo(tokens, offsets, generated)
+    return Echo(tokens, offsets) if is_echo and is_whole and list(offsets) == sorted(offsets) else None
 
 
 def agree(first: NextDistribution, second: NextDistribution) -> bool:

@@ -161,27 +161,28 @@ class Endpoint:
         echo = echo_in(answer, whole)
         if echo is None:
             raise InputError(f"{response.url}: {_NO_ECHO}")
-        blocks = list(api_responses.blocks(answer, ReadOptions(response.url), response.url, 0))
-        if len(blocks) != len(echo.tokens):
-            raise InputError(f"{response.url}: {_NO_ECHO}")
+        read = list(api_responses.blocks(answer, ReadOptions(response.url), response.url, 0))
+        # The reader skips a first token without a distribution.
+        blocks: list[Block | None] = [*[None] * (len(echo.tokens) - len(read)), *read]
         starts = echo.starts(whole)
         ends = [*starts[1:], len(whole)]
         tokens = [
-            self._echoed_token(block, start)
-            for block, start, end in zip(blocks, starts, ends, strict=False)
+            self._echoed_token(echo.tokens[i], block, start)
+            for i, (block, start, end) in enumerate(zip(blocks, starts, ends, strict=False))
             if start >= 0 and end > len(prompt)
         ]
+        if not tokens or any(token.distribution is None for token in tokens[1:]):
+            raise InputError(f"{response.url}: {_NO_ECHO}")
         self._check_echo(response.url, tokens, whole)
         return tokens
 
-    def _echoed_token(self, block: Block, start: int) -> EchoedToken:
-        assert block.partial
-        assert block.labels
+    def _echoed_token(self, label: str, block: Block | None, start: int) -> EchoedToken:
+        if block is None:
+            return EchoedToken(self._token_number(_server_token(label)), start)
         distribution = self._distribution(block)
-        number = self._token_number(_server_token(block.labels[block.partial.index]))
-        merged = distribution.block.partial
-        assert merged
-        return EchoedToken(distribution, merged.index, number, start)
+        assert distribution.block.partial
+        index = distribution.block.partial.index
+        return EchoedToken(distribution.token(index), start, distribution, index)
 
     def _check_echo(self, where: str, tokens: Sequence[EchoedToken], text: str) -> None:
         """Raise InputError if the distributions in an echo are not those before their tokens.
@@ -189,9 +190,9 @@ class Endpoint:
         llama-cpp-python shifts them by one token for a model that begins a text without a token of its own. So compare
         the last ones with requests for the token after the text before it, which the server may split differently.
         """
-        checked = [token for token in tokens if token.start > 0][-_CHECKED:]
-        requested = self.next([self.prompt(text[: token.start]) for token in checked])
-        if checked and not any(map(agree, (token.distribution for token in checked), requested)):
+        checked = [(token.start, token.distribution) for token in tokens if token.start > 0 and token.distribution]
+        requested = self.next([self.prompt(text[:start]) for start, _ in checked[-_CHECKED:]])
+        if checked and not any(map(agree, (listed for _, listed in checked[-_CHECKED:]), requested)):
             problem = "the log-probabilities of the prompt are not those of its tokens, but of other positions"
             raise InputError(f"{where}: {problem}; score with --model FILE.gguf, or with another server")
 

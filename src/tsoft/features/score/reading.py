@@ -127,13 +127,14 @@ class Scorer:
         if self.settings.sizes != WindowSizes():
             raise UsageError("--window and --stride have no effect with --endpoint; the server reads the whole text")
         prompt = self.prompt or ""
-        first, *rest = tokens = model.echoed(prompt, source.text)
-        if prompt and first.start < len(prompt):
-            spans = f"the token {model.label(first.token)!r} spans the end of the prompt and the start of the text"
-            note(f"{source.name}: {spans}; it is scored as a part of the text")
-        scored = tokens if prompt else rest
-        steps = ((each.distribution, each.index, each.token) for each in scored)
-        return _Reading(steps, len(scored), None if prompt else first.token)
+        tokens = model.echoed(prompt, source.text)
+        unscored = not prompt or tokens[0].distribution is None
+        if prompt and tokens[0].start < len(prompt):
+            spans = f"the token {model.label(tokens[0].token)!r} spans the end of the prompt and the start of the text"
+            note(f"{source.name}: {spans}; tsoft counts it as a part of the text")
+        scored = tokens[1:] if unscored else tokens
+        steps = ((each.distribution, each.index, each.token) for each in scored if each.distribution is not None)
+        return _Reading(steps, len(scored), tokens[0].token if unscored else None)
 
     def _text(self, source: InputText, meter: TokenMeter, reading: _Reading) -> ScoredText:
         model, settings, first = self.model, self.settings, reading.first
