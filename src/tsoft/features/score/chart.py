@@ -14,7 +14,7 @@ from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.features.score.scored_text import ScoredText
-from tsoft.features.score.tau_curve import BestTau
+from tsoft.features.score.tau_curve import CURVE_TAUS, BestTau
 from tsoft.models.token_texts import decoded_pieces
 
 # The most tokens of a text, and the most stretches, that a terminal shows.
@@ -132,17 +132,17 @@ def _curves(texts: Sequence[ScoredText], view: View) -> str:
     if not known:
         return ""
     names = [visible(text.name) for text in known] if len(texts) > 1 else [""]
-    taus, values = perplexity_curves(known)
+    values = perplexity_curves(known)
     limits = 0.0, highest_shown(values)
     title = "sequence perplexity"
-    chart = curve_chart(names, taus, values.T, view.screen, height=14, log=True, title=title, limits=limits)
+    chart = curve_chart(names, CURVE_TAUS, values.T, view.screen, height=14, log=True, title=title, limits=limits)
     return chart_text(chart, view)
 
 
-def perplexity_curves(texts: Sequence[ScoredText]) -> tuple[Array, Array]:
-    """Return the temperatures of the curves, (taus,), and the perplexities of each text, (texts, taus)."""
-    curves = [text.measurements.curve for text in texts if text.measurements.curve is not None]
-    return curves[0].taus, np.stack([curve.perplexities for curve in curves])
+def perplexity_curves(texts: Sequence[ScoredText]) -> Array:
+    """Return the perplexities of the texts that have a curve at CURVE_TAUS, (texts, taus)."""
+    curves = [text.measurements.curve for text in texts]
+    return np.stack([curve.perplexities for curve in curves if curve is not None])
 
 
 def highest_shown(values: Array) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsoft.features.score.reading import Scorer
 from tsoft.features.score.scored_text import ScoredText, ScoredToken
+from tsoft.features.score.tau_curve import CURVE_TAUS
 from tsoft.models.model import Model
 from tsoft.models.token_fields import token_fields
 from tsoft.options.result import Result
@@ -68,7 +69,7 @@ class ScoreResult(Result):
             "at_taus": [_total_fields(text, k) for k in range(self.tau_count)],
             "curve": None
             if curve is None
-            else {"tau": curve.taus.tolist(), "sequence_perplexity": curve.perplexities.tolist()},
+            else {"tau": CURVE_TAUS.tolist(), "sequence_perplexity": curve.perplexities.tolist()},
             "spans": _spans(text) if self.spans else None,
             "text": b"".join(text.pieces).decode(errors="replace"),
             "logprobs": [_token_object(text, i, model) for i in range(len(text.tokens))],

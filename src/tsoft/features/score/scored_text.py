@@ -58,7 +58,8 @@ class Measurements:
 
 
 class TokenMeter:
-    """Measures the tokens of a text, one after the other. It keeps `alternatives` of each distribution."""
+    """Measures the tokens of a text, one after the other, at temperatures of which the last is 1. It keeps
+    `alternatives` of each distribution."""
 
     def __init__(self, taus: Array, alternatives: int, *, has_curve: bool):
         self._taus, self._alternatives, self._has_curve = taus, alternatives, has_curve
@@ -71,23 +72,29 @@ class TokenMeter:
         """Add the token at an index of a distribution. It is None if the model has no such token: its probability is 0,
         and it ranks below all others."""
         best = tuple((following.token(i), logprob) for i, logprob in following.best(self._alternatives))
-        logprob: float = -np.inf
-        rank: int | str = following.block.logits.shape[1] + 1
-        if index is not None:
-            logprob, rank = following.logprob(index), following.rank(index)
-        self.tokens.append(ScoredToken(token, logprob, rank, best))
-        if following.block.partial is not None:
-            self._logprobs.append(np.where(self._taus == 1, logprob, np.nan))
-            self._entropies.append(np.full(len(self._taus), np.nan))
+        rank = following.block.logits.shape[1] + 1 if index is None else following.rank(index)
+        if following.block.partial is None:
+            logprobs, entropies = self._measured(following.block.logits[0], index)
+        else:
+            assert index is not None
+            logprobs = np.where(self._taus == 1, following.logprob(index), np.nan)
+            entropies = np.full(len(self._taus), np.nan)
             self._has_curve = False
-            return
-        row = following.block.logits[0]
+        self._logprobs.append(logprobs)
+        self._entropies.append(entropies)
+        self.tokens.append(ScoredToken(token, float(logprobs[-1]), rank, best))
+
+    def _measured(self, row: Array, index: int | None) -> tuple[Array, Array]:
+        """Return the log-probabilities of a class of a row, and the entropies, (k,) each. Add the costs to the
+        curve."""
         log_probs = log_softmax(row.astype(np.float64), self._taus)
-        self._logprobs.append(np.full(len(self._taus), -np.inf) if index is None else log_probs[:, index])
         with np.errstate(invalid="ignore"):
-            self._entropies.append(-np.where(log_probs > -np.inf, np.exp(log_probs) * log_probs, 0.0).sum(-1) + 0.0)
-        if self._has_curve and index is not None and logprob > -np.inf:
+            entropies = -np.where(log_probs > -np.inf, np.exp(log_probs) * log_probs, 0.0).sum(-1) + 0.0
+        if index is None:
+            return np.full(len(self._taus), -np.inf), entropies
+        if self._has_curve and row[index] > -np.inf:
             self._costs.append(token_costs(row, index))
+        return log_probs[:, index], entropies
 
     def measurements(self) -> Measurements:
         """Return the measures of all tokens so far."""

@@ -11,6 +11,7 @@ differs from the exact minimum by a few millionths.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, exp, inf, log, nan
 
 import numpy as np
@@ -20,6 +21,7 @@ from tsoft.core.softmax import Array
 
 # The temperatures of the curve, from 1/RANGE to RANGE, and the number of nodes.
 RANGE, NODES = 4.0, 32
+CURVE_TAUS = np.geomspace(1 / RANGE, RANGE, 41)
 _PLACES = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
 # The nodes, then both ends.
 _BETAS = np.exp(log(RANGE) * np.array([*_PLACES, -1.0, 1.0]))
@@ -54,16 +56,12 @@ class TauCurve:
     gaps: Array
     mean_gaps: Array
 
-    @property
-    def taus(self) -> Array:
-        """The temperatures of the curve, ascending."""
-        return np.sort(1 / _BETAS)
-
-    @property
+    @cached_property
     def perplexities(self) -> Array:
-        """The sequence perplexity at each temperature."""
+        """The sequence perplexity at each of CURVE_TAUS, by the polynomial through the costs at the nodes."""
+        costs = np.polynomial.chebyshev.chebfit(_PLACES, self.costs[:, :NODES].mean(0), NODES - 1)
         with np.errstate(over="ignore"):
-            return np.asarray(np.exp(self.costs.mean(0)[np.argsort(1 / _BETAS)]))
+            return np.exp(np.polynomial.chebyshev.chebval(-np.log(CURVE_TAUS) / log(RANGE), costs))
 
 
 def token_costs(row: Array, index: int) -> tuple[Array, Array, float, float]:

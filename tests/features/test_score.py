@@ -1,0 +1,594 @@
+"""`tsoft score`: texts under n-gram models, fake models and fake servers."""
+
+import csv
+import io
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markov import Markov
+from serving import Reply, Request, Served, serving
+from svg_charts import charts, texts
+from tool import TESTS, here
+from tsoft.core.block import Block
+from tsoft.core.fit import fit_rows
+from tsoft.core.labeled_rows import LabeledRows
+from tsoft.core.softmax import Array, log_softmax
+from tsoft.errors import UsageError
+from tsoft.features.score.reading import InputText, Scorer, ScoreSettings
+from tsoft.features.score.scored_text import ScoredText
+from tsoft.features.score.spans import least_probable
+from tsoft.features.score.tau_curve import CURVE_TAUS, TauCurve, best_tau, token_costs
+from tsoft.features.score.windows import WindowSizes
+from tsoft.models.ngram import Ngram
+from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.options import logits
+from tsoft.options.input import LogitsOptions
+
+BARN = TESTS / "data/barn.txt"
+MODEL = ("--ngram", str(BARN))
+STORY = "In the evening the cat sat under the old barn, and the owl said nothing."
+UNSCORED = "tsoft: note: the first token of a text is not scored, because nothing precedes it; pass --prompt TEXT\n"
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("story.txt").write_text(STORY + "\n")
+
+
+def out(*arguments: str, stdin: str | None = None, **changes: str) -> str:
+    """Run `tsoft`, check that it prints at most the note on the first token, and return its stdout."""
+    done = here(*arguments, stdin=stdin, **changes)
+    assert done.returncode == 0
+    assert done.stderr in ("", UNSCORED)
+    return done.stdout
+
+
+def scored(*arguments: str, text: str = STORY) -> dict[str, Any]:
+    [record] = json.loads(out("score", *MODEL, "-f", "json", *arguments, stdin=text))
+    return dict(record)
+
+
+def rows(seed: int, count: int = 200, classes: int = 50, scale: float = 3.0) -> tuple[Array, Array]:
+    """Return random logits, and classes that were drawn from them."""
+    generator = np.random.default_rng(seed)
+    z = scale * generator.normal(size=(count, classes))
+    gumbel = generator.gumbel(size=z.shape)
+    return z, (z + gumbel).argmax(1)
+
+
+def curve_of(z: Array, targets: Array) -> TauCurve:
+    columns = zip(*(token_costs(row, int(target)) for row, target in zip(z, targets, strict=True)), strict=True)
+    return TauCurve(*map(np.array, columns))
+
+
+# Totals
+
+
+def test_totals_of_a_model_whose_probabilities_are_known() -> None:
+    """The probabilities of this model are computed by hand in models.kneser_ney: p(b | a) = p(c | a) = 3/8. After b,
+    p(a) = 1/2 + 1/2 · 1/2."""
+    Path("abac.txt").write_text("abac")
+    arguments = ("--ngram", "abac.txt", "--by", "char", "--order", "2", "-f", "json")
+    [record] = json.loads(out("score", *arguments, stdin="abac"))
+    probs = [3 / 8, 3 / 4, 3 / 8]
+    assert [token["logprob"] for token in record["logprobs"]] == pytest.approx([math.log(p) for p in probs])
+    assert [token["rank"] for token in record["logprobs"]] == [1, 1, 1]
+    # After a, the probabilities are 1/4, 3/8 and 3/8; after b, they are 3/4, 1/8 and 1/8.
+    entropy = -math.log(1 / 4) / 4 - 3 / 4 * math.log(3 / 8)
+    assert record["logprobs"][0]["entropy"] == pytest.approx(entropy)
+    logprob = math.log(math.prod(probs))
+    assert record["tokens"] == record["byte_count"] == 3
+    assert record["logprob"] == pytest.approx(logprob)
+    assert record["sequence_perplexity"] == pytest.approx(math.exp(-logprob / 3))
+    assert record["bits_per_byte"] == pytest.approx(-logprob / math.log(2) / 3)
+    assert (record["unscored"], record["text"]) == ("a", "bac")
+
+
+def test_tokens_are_those_of_the_model_one_after_the_other() -> None:
+    """The second path asks the model for the token after each beginning of the text."""
+    record = scored("--top-logprobs", "3")
+    model = Ngram.of_file(str(BARN), "word", None)
+    text = model.prompt(STORY)
+    for i, token in enumerate(record["logprobs"], 1):
+        [following] = model.next([text[:i]])
+        row = following.block.logits[0]
+        assert token["token"] == model.label(text[i])
+        assert token["logprob"] == pytest.approx(row[text[i]], abs=1e-12)
+        assert token["rank"] == 1 + int((row > row[text[i]]).sum())
+        assert token["entropy"] == pytest.approx(-(np.exp(row) * row).sum(), abs=1e-12)
+        assert [entry["id"] for entry in token["top_logprobs"]] == [index for index, _ in following.best(3)]
+    assert len(record["logprobs"]) == len(text) - 1
+
+
+def test_a_prompt_is_given_and_not_scored() -> None:
+    before, text = "In the evening the cat", " sat under the old barn."
+    record = scored("--prompt", before, text=text)
+    whole = scored(text=before + text)
+    assert record["logprobs"][0]["token"] == " sat"
+    count = len(record["logprobs"])
+    assert record["logprobs"] == whole["logprobs"][-count:]
+    assert (record["prompt"], record["byte_count"]) == (before, len(text))
+    assert "unscored" not in record
+
+
+def test_temperatures_temper_the_distributions() -> None:
+    record = scored("--tau", "0.5,2,0,inf")
+    model = Ngram.of_file(str(BARN), "word", None)
+    text = model.prompt(STORY)
+    z = np.array([model.next([text[:i]])[0].block.logits[0] for i in range(1, len(text))])
+    for totals, tau in zip(record["at_taus"], (0.5, 2.0), strict=False):
+        expected = sum(log_softmax(row, tau)[token] for row, token in zip(z, text[1:], strict=True))
+        assert totals["logprob"] == pytest.approx(float(expected), abs=1e-9)
+    assert [totals["tau"] for totals in record["at_taus"]] == [0.5, 2.0, 0.0, "inf"]
+    assert record["at_taus"][2]["sequence_perplexity"] == "inf"
+    assert record["at_taus"][3]["sequence_perplexity"] == pytest.approx(model.vocab_size)
+    # Other commands apply their temperature to the tokens in json.
+    assert record["logprobs"] == scored()["logprobs"]
+
+
+def test_a_token_of_probability_0_is_not_in_the_totals() -> None:
+    with_unknown = STORY.replace("old", "ancient")
+    done = here("score", *MODEL, "-f", "json", stdin=with_unknown)
+    [record] = json.loads(done.stdout)
+    assert "stdin: 1 of 16 tokens have probability 0 under the model, such as ' ancient'" in done.stderr
+    unknown = [token for token in record["logprobs"] if token["logprob"] == "-inf"]
+    assert [token["token"] for token in unknown] == [" ancient"]
+    known = [token["logprob"] for token in record["logprobs"] if token["logprob"] != "-inf"]
+    assert record["impossible"] == 1
+    assert record["tokens"] == len(known) == 15
+    assert record["byte_count"] == len(with_unknown) - len("In") - len(" ancient")
+    assert record["logprob"] == pytest.approx(sum(known))
+    assert here("score", *MODEL, "--fail-above", "1e9", stdin=with_unknown).returncode == 3
+
+
+def test_a_text_of_unknown_tokens_alone_has_no_totals() -> None:
+    done = here("score", *MODEL, "-f", "csv", stdin="xyz zyx")
+    [record] = csv.DictReader(io.StringIO(done.stdout))
+    assert (record["tokens"], record["impossible"], record["sequence_perplexity"]) == ("0", "1", "nan")
+    assert here("score", *MODEL, "-f", "table", stdin="xyz zyx").returncode == 0
+
+
+# The curve over τ
+
+
+@pytest.mark.parametrize(("seed", "scale"), [(1, 3.0), (2, 1.0), (3, 6.0)])
+def test_best_tau_is_that_of_the_exact_fit(seed: int, scale: float) -> None:
+    z, targets = rows(seed, scale=scale)
+    exact = fit_rows(lambda: [LabeledRows(z, targets)]).tau
+    assert best_tau(curve_of(z, targets), 0, np.random.default_rng(0)).tau == pytest.approx(exact, rel=1e-5)
+
+
+def test_curve_is_the_perplexity_at_each_temperature() -> None:
+    z, targets = rows(4)
+    costs = [-log_softmax(z, tau)[np.arange(len(z)), targets].mean() for tau in CURVE_TAUS.tolist()]
+    assert curve_of(z, targets).perplexities == pytest.approx(np.exp(costs), rel=1e-5)
+
+
+def test_best_tau_of_tempered_draws() -> None:
+    """Tokens that were drawn at τ = 0.5 fit τ = 0.5, within the interval."""
+    generator = np.random.default_rng(5)
+    z = 3 * generator.normal(size=(3000, 50))
+    best = best_tau(curve_of(z, (z / 0.5 + generator.gumbel(size=z.shape)).argmax(1)), 200, generator)
+    assert best.low < 0.5 < best.high
+    assert 0 < best.high - best.low < 0.1
+
+
+def test_best_tau_at_a_limit_or_beyond_the_curve() -> None:
+    z, _ = rows(6)
+    generator = np.random.default_rng(0)
+    highest = best_tau(curve_of(z, z.argmax(1)), 0, generator)
+    assert (highest.tau, highest.reason is None) == (0.0, False)
+    lowest = best_tau(curve_of(z, z.argmin(1)), 0, generator)
+    assert (lowest.tau, lowest.reason is None) == (math.inf, False)
+    _, targets = rows(8, scale=0.3)
+    flat = 20.0 * rows(8, scale=0.3)[0]
+    beyond = best_tau(curve_of(flat, targets), 0, generator)
+    assert math.isnan(beyond.tau)
+    assert "τ = 4" in str(beyond.reason)
+
+
+def test_interval_is_that_of_refits_to_blocks_of_tokens() -> None:
+    """The second path draws the same blocks, repeats their rows and fits each resample exactly."""
+    z, targets = rows(9, count=125)
+    best = best_tau(curve_of(z, targets), 40, np.random.default_rng(3))
+    assert best.block_length == 5
+    starts = np.random.default_rng(3).integers(0, 121, (40, 25))
+    taus = []
+    for chosen in starts:
+        places = np.concatenate([np.arange(start, start + 5) for start in chosen])
+        resample = LabeledRows(z[places], targets[places])
+        taus.append(fit_rows(lambda resample=resample: [resample]).tau)  # type: ignore[misc]
+    expected = np.quantile(taus, [0.025, 0.975], method="inverted_cdf")
+    assert [best.low, best.high] == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_seed_and_resamples_of_the_interval() -> None:
+    first, again, other, without = (
+        scored(*options) for options in ((), ("--seed", "0"), ("--seed", "1"), ("--resamples", "0"))
+    )
+    assert first == again
+    assert first["best_tau"] == other["best_tau"] == without["best_tau"]
+    assert first["best_tau_low"] != other["best_tau_low"]
+    assert "best_tau_low" not in without
+    assert (first["resamples"], first["block_length"]) == (1000, 3)
+
+
+# Windows
+
+
+class Reader(Markov):
+    """A model whose logits depend on all tokens that it reads. It reads at most 12."""
+
+    context_length = 12
+
+    def prompted(self, prompt: str | None, text: str) -> tuple[Tokens, Tokens]:
+        given, read = (tuple(int(word, 16) for word in (part or "").split()) for part in (prompt, text))
+        return given, read
+
+    def row(self, text: Tokens) -> Array:
+        assert len(text) <= 12
+        return 2 * np.random.default_rng(text).normal(size=(1, 13))
+
+    def after_each(self, text: Tokens, first: int) -> Iterator[NextDistribution]:
+        return (NextDistribution(Block(self.row(text[:end]), self.labels)) for end in range(first, len(text) + 1))
+
+
+def read(text: str, prompt: str | None = None, **sizes: int | None) -> ScoredText:
+    settings = ScoreSettings(np.array([1.0]), 0, WindowSizes(**sizes), has_curve=True, resamples=0, seed=0)
+    return Scorer(Reader(), prompt, settings).scored(InputText("a text", text), lambda steps, _: steps)
+
+
+TEXT = " ".join(f"{3 * i % 13:x}" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "window", "stride"), [(None, 10, 3), (None, None, None), ("1 2", 8, 1), ("1 2", 12, 10), (None, 2, 1)]
+)
+def test_each_token_is_scored_once_in_a_window(prompt: str | None, window: int | None, stride: int | None) -> None:
+    """The second path chooses, for each token, the first window that reads all tokens before it."""
+    model = Reader()
+    given, text = model.prompted(prompt, TEXT)
+    room, step = (window or 12) - len(given), stride or (window or 12) // 2
+    expected = []
+    for place in range(0 if prompt else 1, len(text)):
+        start = next(start for start in itertools.count(0, step) if start + room >= place)
+        context = given + text[start:place]
+        assert len(context) >= min(place + len(given), (window or 12) - step)
+        expected.append(log_softmax(model.row(context)[0])[text[place]])
+    result = read(TEXT, prompt, window=window, stride=stride)
+    assert [token.logprob for token in result.tokens] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_note_on_windows_names_their_context(capsys: pytest.CaptureFixture[str]) -> None:
+    read(TEXT, window=10, stride=3)
+    message = (
+        "a text: the text has 40 tokens, more than a window of 10; the model reads it in 11 windows, and each token"
+    )
+    assert f"{message} after the first window has at least 8 tokens of context" in capsys.readouterr().err
+    read(" ".join(TEXT.split()[:11]))
+    assert "window" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sizes", "message"),
+    [
+        (None, {"window": 13}, "--window 13: the model accepts at most 12 tokens"),
+        ("1 2 3 4", {"window": 4}, "a window of 4 tokens has no room for a text after the prompt, which has 4"),
+        ("1 2 3 4", {"window": 8, "stride": 5}, "--stride 5: a window has room for only 4 tokens"),
+    ],
+)
+def test_windows_that_do_not_fit(prompt: str | None, sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        read(TEXT, prompt, **sizes)
+
+
+# The least probable stretches
+
+
+def maximal(values: list[float], start: int = 0) -> list[tuple[int, int]]:
+    """Return the maximal stretches by their definition: that with the largest sum, then those on both sides of it."""
+    ranges = itertools.combinations(range(len(values) + 1), 2)
+    best = max(ranges, key=lambda ends: sum(values[slice(*ends)]), default=(0, 0))
+    if sum(values[slice(*best)]) <= 0:
+        return []
+    before, after = maximal(values[: best[0]], start), maximal(values[best[1] :], start + best[1])
+    return [*before, (start + best[0], start + best[1]), *after]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 14))
+def test_spans_are_the_maximal_stretches(seed: int, count: int) -> None:
+    surprises = np.random.default_rng(seed).exponential(size=count).tolist()
+    mean = sum(surprises) / count
+    spans = least_probable(surprises, mean)
+    assert sorted((span.start, span.stop) for span in spans) == maximal([value - mean for value in surprises])
+    for span in spans:
+        assert span.excess == pytest.approx(sum(surprises[span.start : span.stop]) - mean * (span.stop - span.start))
+    assert [span.excess for span in spans] == sorted((span.excess for span in spans), reverse=True)
+
+
+def test_spans_find_words_in_a_wrong_order() -> None:
+    record = scored(
+        "--spans", text="The owl said nothing, for it was every day. day every was it for. The owl said nothing."
+    )
+    assert record["spans"][0]["text"] in " day every was it for."
+    assert record["spans"][0]["excess"] > 10
+    span = record["spans"][0]
+    tokens = record["logprobs"][span["first_row"] : span["last_row"] + 1]
+    assert "".join(token["token"] for token in tokens) == span["text"]
+    assert "spans" not in scored()
+
+
+# Formats
+
+
+def test_a_pipe_has_the_perplexity_alone() -> None:
+    record = scored("--tau", "1,2")
+    perplexity, other = (totals["sequence_perplexity"] for totals in record["at_taus"])
+    assert out("score", "story.txt", *MODEL) == f"{perplexity!r}\n"
+    assert out("score", *MODEL, "--tau", "1,2", stdin=STORY) == f"1.0\t{perplexity!r}\n2.0\t{other!r}\n"
+
+
+def test_several_files_are_compared() -> None:
+    Path("other.txt").write_text("the cat sat on nobody")
+    lines = out("score", "story.txt", "other.txt", *MODEL).splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["story.txt", "other.txt"]
+    assert lines[0].split("\t")[1] == repr(scored()["sequence_perplexity"])
+    records = [json.loads(line) for line in out("score", "story.txt", "other.txt", *MODEL, "-f", "jsonl").splitlines()]
+    assert [record["file"] for record in records] == ["story.txt", "other.txt"]
+    table = out("score", "story.txt", "other.txt", *MODEL, "-f", "table", COLUMNS="120")
+    assert re.search(r"story\.txt +16 +70 ", table)
+    assert "a story.txt" in table
+
+
+def test_per_token_has_a_line_for_each_token() -> None:
+    done = out("score", "story.txt", *MODEL, "--per-token", "--tau", "1,2", "-f", "csv")
+    lines = list(csv.DictReader(io.StringIO(done)))
+    record = scored("--tau", "1,2")
+    first = lines[::2]
+    assert [line["token"] for line in first] == [token["token"] for token in record["logprobs"]]
+    assert [float(line["logprob"]) for line in first] == [token["logprob"] for token in record["logprobs"]]
+    assert [int(line["rank"]) for line in first] == [token["rank"] for token in record["logprobs"]]
+    assert sum(float(line["logprob"]) for line in lines[1::2]) == pytest.approx(record["at_taus"][1]["logprob"])
+    table = out("score", "story.txt", *MODEL, "--per-token", "-f", "table")
+    assert re.search(r"' evening' +0\.\d+ +-\d", table)
+
+
+def test_json_is_read_as_a_response() -> None:
+    """`compute --chosen` finds the same tokens, ranks and totals, and every command reads the same rows."""
+    assert out("score", "story.txt", *MODEL, "--spans", "-o", "scores.json") == ""
+    [record] = json.loads(Path("scores.json").read_text())
+    done = here("compute", "-i", "scores.json", "--chosen", "-f", "json")
+    rows = json.loads(done.stdout)
+    assert [row["token"] for row in rows] == [token["token"] for token in record["logprobs"]]
+    ranks = [token["rank"] for token in record["logprobs"]]
+    assert [row["rank"] for row in rows] == [rank if rank <= 20 else ">20" for rank in ranks]
+    assert rows[-1]["text_logprob_low"] == rows[-1]["text_logprob_high"] == pytest.approx(record["logprob"])
+    blocks = list(logits.blocks(LogitsOptions(file="scores.json"), None, unknown_rows=True))
+    assert len(blocks) == record["tokens"]
+    assert {block.partial.classes for block in blocks if block.partial} == {record["vocab_size"]}
+
+
+def test_page_has_each_token_in_its_color() -> None:
+    assert out("score", "story.txt", *MODEL, "--spans", "--title", "<T>", "-o", "page.html") == ""
+    page = Path("page.html").read_text()
+    record = scored("--spans")
+    spans = re.findall(r'<span tabindex="0" class="(h?\d?)" data-t="([^"]*)">([^<]*)</span>', page)
+    assert "".join(text for *_, text in spans) == STORY
+    assert spans[0][:2] == ("", "'In'\nnot scored")
+    assert f"rank {record['logprobs'][0]['rank']}" in spans[1][1]
+    assert "&lt;T&gt;" in page
+    assert "improbable: " in page
+
+
+def test_figure_marks_the_best_tau() -> None:
+    pytest.importorskip("matplotlib")
+    assert here("score", "story.txt", *MODEL, "-o", "x.svg", "-o", "x.json").returncode == 0
+    [record] = json.loads(Path("x.json").read_text())
+    [chart] = charts(Path("x.svg"), log=True)
+    [curve] = chart.curves
+    assert f"lowest at τ = {record['best_tau']:.4g}, 95 % interval" in " ".join(texts(Path("x.svg")))
+    shown = np.exp(np.interp(0, np.log(record["curve"]["tau"]), np.log(record["curve"]["sequence_perplexity"])))
+    assert np.interp(1, curve[:, 0], curve[:, 1]) == pytest.approx(shown, rel=0.01)
+    assert shown == pytest.approx(record["sequence_perplexity"], rel=1e-4)
+
+
+def test_labels_are_not_trusted() -> None:
+    Path("model.txt").write_text("the \x1b[31mred\x1b[0m [bold]cat the \x1b[31mred")
+    for arguments in ((), ("--per-token",), ("--spans",)):
+        shown = out("score", "--ngram", "model.txt", "-f", "table", *arguments, stdin="the \x1b[31mred [bold]cat")
+        assert "\x1b" not in shown
+        assert "[bold]" in shown or "bold" in shown
+
+
+# Exit codes and errors
+
+
+def test_fail_above_exits_with_3() -> None:
+    perplexity = scored()["sequence_perplexity"]
+    above, below = (f"{perplexity * factor}" for factor in (1.01, 0.99))
+    done = here("score", *MODEL, "--fail-above", above, stdin=STORY)
+    assert (done.returncode, done.stderr) == (0, UNSCORED)
+    done = here("score", *MODEL, "--fail-above", below, stdin=STORY)
+    assert (done.returncode, done.stdout) == (3, f"{perplexity!r}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--chat",), "--chat needs the message of a user"),
+        (("--prompt", ""), "--prompt: the text is empty; remove --prompt"),
+        (("--window", "100"), "--window has no effect with 3-grams of"),
+        (("--stride", "1"), "--stride has no effect with 3-grams of"),
+        (("--per-token", "--spans", "-f", "table"), "--per-token and --spans are mutually exclusive"),
+        (("--per-token", "-f", "json"), "--per-token has no effect on json; use --format table, tsv or csv"),
+        (("--per-token", "-o", "a.csv", "-o", "a.svg"), "--per-token has no effect on svg"),
+        (("--spans", "-f", "csv"), "--spans has no effect on csv"),
+        (("--seed", "1"), "--seed has no effect on tsv"),
+        (("--fail-above", "2", "--tau", "1,2"), "--fail-above compares one perplexity, and --tau has 2"),
+        (("--fail-above", "0.5"), "--fail-above"),
+        (("--tau", "-1"), "'-1' is not a temperature"),
+        (("--tau", "-"), "only one of the text and --tau - can read stdin"),
+        (("--ngram", "-"), "only one of the text and --ngram - can read stdin"),
+        (("-", "-"), "only one of the text and the text can read stdin"),
+        (("",), "FILE needs a file name"),
+        (("-f", "npy"), "--format: unknown value 'npy'"),
+    ],
+)
+def test_wrong_usage_is_reported(arguments: tuple[str, ...], message: str) -> None:
+    done = here("score", *MODEL, *arguments, stdin=STORY)
+    assert message in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "stdin: the text is empty; there is nothing to score"),
+        (b"\n", "stdin: the text is empty"),
+        (b"word\n", "stdin: the text has only one token, which nothing precedes; pass --prompt TEXT"),
+        (b"ok\nna\xefve\n", "stdin:2: not UTF-8 text (byte 0xef)"),
+        (b"\x89PNG\r\n\x1a\n", "stdin: this is an image"),
+    ],
+)
+def test_wrong_texts_are_reported(data: bytes, message: str) -> None:
+    done = here("score", *MODEL, stdin=data)
+    assert message in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_missing_file_is_reported() -> None:
+    done = here("score", "story.txt", "nowhere.txt", *MODEL)
+    assert (done.returncode, done.stderr) == (1, "tsoft: error: nowhere.txt: No such file or directory\n")
+
+
+# Servers
+
+
+def echo(request: Request, begins: str = "", shift: int = 0) -> Reply:
+    """Return the completion of a server that echoes, in the format of vLLM and llama-cpp-python: a token is a word with
+    the blank before it, and its distribution depends on the last character of the text before it.
+
+    A server that `begins` each text with a token lists it, too. One with a `shift` lists the distributions of later
+    positions.
+    """
+    prompt = request.body["prompt"]
+    tokens = [begins] * bool(begins) + re.findall(r"\s?\S+|\s", prompt) * request.body.get("echo", False) + [" end"]
+    offsets = [0, *itertools.accumulate(map(len, tokens))][:-1]
+    before = ["".join(tokens[:i]) for i in range(len(tokens))] if request.body.get("echo") else [prompt]
+    tokens = tokens if request.body.get("echo") else [" end"]
+    tops = [listed(text) for text in before]
+    tops = [*tops[shift:], *tops[:shift]]
+    numbers = [top.get(token, -9.5) for top, token in zip(tops, tokens, strict=True)]
+    tops = [top | {token: number} for top, token, number in zip(tops, tokens, numbers, strict=True)]
+    if request.body.get("echo"):
+        numbers, tops = [None, *numbers[1:]], [None, *tops[1:]]  # type: ignore[list-item]
+    lists = {"tokens": tokens, "token_logprobs": numbers, "top_logprobs": tops, "text_offset": offsets}
+    text = prompt + " end" if request.body.get("echo") else " end"
+    choice = {"index": 0, "text": text, "logprobs": lists, "finish_reason": "length"}
+    return Reply({"object": "text_completion", "model": "m", "choices": [choice]})
+
+
+def listed(text: str) -> dict[str, float]:
+    """Return the most probable tokens after a text."""
+    share = (ord(text[-1]) % 7 + 2) / 20 if text else 0.1
+    return {f" after{text[-1:]}": math.log(share), " sat": math.log(0.25), " cat": math.log(0.3 - share / 3)}
+
+
+SERVED = "the cat sat on the mat"
+
+
+def served_scores(served: Served, *arguments: str, text: str = SERVED) -> tuple[dict[str, Any], str]:
+    done = here("score", "--endpoint", served.url, "-f", "json", *arguments, stdin=text)
+    assert done.returncode == 0, done.stderr
+    [record] = json.loads(done.stdout)
+    return record, done.stderr
+
+
+@pytest.mark.parametrize("begins", ["", "<s>"])
+def test_a_server_echoes_the_text(begins: str) -> None:
+    with serving(lambda request: echo(request, begins)) as served:
+        record, notes = served_scores(served, "--top-logprobs", "3")
+    assert served.posts[0].body == {
+        "prompt": SERVED, "max_tokens": 1, "temperature": 1, "stream": False, "echo": True, "logprobs": 3,
+    }  # fmt: skip
+    tokens = [(token["token"], token["logprob"]) for token in record["logprobs"]]
+    expected = [listed(before).get(token, -9.5) for before, token in [("the", " cat"), ("cat", " sat"), ("sat", " on")]]
+    assert tokens[:3] == list(zip([" cat", " sat", " on"], expected, strict=True))
+    assert len(tokens) == 5
+    assert (record["unscored"], record["byte_count"]) == ("the", len(" cat sat on the mat"))
+    assert record["logprob"] == pytest.approx(sum(number for _, number in tokens))
+    assert [token["rank"] for token in record["logprobs"]][2] == ">3"
+    assert "best_tau" not in record
+    assert notes.endswith("the server lists only some tokens, so the entropies and the curve over τ are unknown\n")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first", "note"), [("so", " the", ""), ("so ", " the", "the token ' the' spans the end of the prompt")]
+)
+def test_a_server_gets_the_prompt_before_the_text(prompt: str, first: str, note: str) -> None:
+    text = " the cat" if prompt == "so" else "the cat"
+    with serving(lambda request: echo(request, "<s>")) as served:
+        record, notes = served_scores(served, "--prompt", prompt, text=text)
+    assert [token["token"] for token in record["logprobs"]] == [first, " cat"]
+    assert record["byte_count"] == len(text)
+    assert note in notes
+
+
+def test_a_server_that_lists_other_positions_is_refused() -> None:
+    """llama-cpp-python shifts the lists of a prompt by one token for a model that adds no token to it."""
+    with serving(lambda request: echo(request, shift=1)) as served:
+        done = here("score", "--endpoint", served.url, stdin=SERVED)
+    assert done.returncode == 1
+    assert "the log-probabilities of the prompt are not those of its tokens, but of other positions" in done.stderr
+
+
+def without_echo(request: Request) -> Reply:
+    return echo(replace(request, body=request.body | {"echo": False}))
+
+
+def without_lists(request: Request) -> Reply:
+    choice = {"index": 0, "text": request.body["prompt"] + " end", "logprobs": None, "finish_reason": "length"}
+    return Reply({"object": "text_completion", "choices": [choice]})
+
+
+@pytest.mark.parametrize("reply", [without_echo, without_lists, lambda _: Reply({"choices": []}), lambda _: Reply([])])
+def test_a_server_without_echo_is_refused(reply: Any) -> None:
+    with serving(reply) as served:
+        done = here("score", "--endpoint", served.url, stdin=SERVED)
+    assert (done.returncode, done.stdout) == (1, "")
+    message = "/completions: the server does not return the log-probabilities of a prompt (echo with logprobs), as vLLM"
+    assert message in done.stderr
+
+
+def test_a_server_that_rejects_the_request_is_quoted() -> None:
+    with serving(Reply({"error": {"message": "echo is not supported"}}, 400)) as served:
+        done = here("score", "--endpoint", served.url, stdin=SERVED)
+    assert done.returncode == 1
+    assert "HTTP 400 Bad Request: the server returned an error: echo is not supported" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tau", "0.5"), "--tau: a server lists only some tokens, so only bounds are known at other temperatures"),
+        (("--chat", "--prompt", "x"), "--chat has no effect with --endpoint"),
+        (("--window", "9"), "--window and --stride have no effect with --endpoint"),
+        (("-o", "x.svg"), "a figure shows the perplexity over τ, which a server does not return"),
+    ],
+)
+def test_wrong_usage_with_a_server(arguments: tuple[str, ...], message: str) -> None:
+    done = here("score", "--endpoint", "http://localhost:1/v1", *arguments, stdin=SERVED)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
