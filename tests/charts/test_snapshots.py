@@ -99,9 +99,15 @@ CASES = {
         " -n 2 --max-tokens 15 --seed 1",
         term="dumb",
     ),
+    "score": Case(
+        f"score --ngram {DATA}/barn.txt --tau 0.5,1 --spans",
+        (40, 80),
+        "In the evening the cat sat by the river. River the \033[31mcat the by sat.",
+        notes=False,
+    ),
 }
 # One case per command.
-STARTED = ("one", "sweep", "solve", "sample", "anneal", "bandit", "distill", "calibrate", "next", "generate")
+STARTED = ("one", "sweep", "solve", "sample", "anneal", "bandit", "distill", "calibrate", "next", "generate", "score")
 SCREENS = [(name, width) for name, case in CASES.items() for width in case.widths]
 
 

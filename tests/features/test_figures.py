@@ -314,7 +314,7 @@ def test_options_without_effect_on_a_figure(command: tuple[str, ...], message: s
 
 def test_the_gallery_has_the_figure_of_each_command_on_its_page() -> None:
     page, commands = update_gallery.PAGE.read_text("utf-8"), update_gallery.commands()
-    assert len(commands) == 13
+    assert len(commands) == 14
     for name, (command, *_) in commands.items():
         assert page.count(f"(../../../.github/figures/{name})") == 1
         assert (update_gallery.FOLDER / name).read_text("utf-8").startswith("<?xml")

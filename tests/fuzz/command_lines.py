@@ -234,6 +234,7 @@ def _files(rng: random.Random, block: list[list[float]]) -> dict[str, bytes]:
         "calibration.json": _calibration(rng, len(block[0])),
         "history.txt": b"#0\n#1\n#0\n",
         "text.txt": TEXT,
+        "story.txt": inputs.mutated(rng, TEXT) if rng.random() < 0.5 else TEXT[10:],
     }
 
 
@@ -287,6 +288,7 @@ def _input(
     needed = {
         "next": ["the", "--ngram", "text.txt"],
         "generate": ["the", "--ngram", "text.txt"],
+        "score": ["--ngram", "text.txt", *rng.choice([["story.txt"], ["story.txt", "text.txt"], ["text.txt"]])],
         "bandit": ["1", "0.5", "0.2", "--runs", "5", "--steps", "20"],
         "help": rng.choice([[], ["compute"], ["sweep"], [rng.choice(HOSTILE)]]),
         "anneal": ["--steps", "5"],
@@ -295,7 +297,7 @@ def _input(
         "calibrate": ["--targets", "targets.txt", *["--test", "input", "--test-targets", "targets.txt"] * (kind < 0.6)],
         "distill": ["--student", "student.json", *["--targets", "targets.txt", "--alpha", "0.3"] * (kind < 0.4)],
     }.get(command, [])
-    if command in ("next", "generate", "bandit", "help", "anneal"):
+    if command in ("next", "generate", "score", "bandit", "help", "anneal"):
         return needed, b""
     if command == "choose":
         records = inputs.problem_records(rng)

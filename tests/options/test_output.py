@@ -117,13 +117,14 @@ def test_every_mark_names_known_forms() -> None:
         assert "table" in marker.forms or not isinstance(marker, Displayed)
 
 
-VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy", "--resamples": "5"}
+VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy", "--resamples": "5", "--seed": "1"}
 VALUES |= {"--size": "5x3", "--dpi": "100", "--theme": "dark", "--title": "T", "--measures": "nll"}
 INPUT = {
     "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
     "compare": [str(TESTS / "data/teacher.csv"), str(TESTS / "data/student.csv")],
     "choose": [str(TESTS / "data/sums.jsonl")],
     "audit": ["cat=2", "car=1", "--draws", str(TESTS / "data/targets.txt")],
+    "score": [str(TESTS / "data/barn.txt"), "--ngram", str(TESTS / "data/barn.txt")],
     "anneal": [],
     "bandit": ["1", "0.5", "--steps", "2", "--runs", "2"],
 }

@@ -28,8 +28,8 @@ def decoded_pieces(pieces: Iterable[bytes], *, is_complete: bool) -> list[str]:
 
     A character of several pieces belongs to the last one. At the end of a complete text, an incomplete one is replaced.
 
-    >>> decoded_pieces([b"caf\\xc3", b"\\xa9", b"\\xc3"], is_complete=True)
-    ['caf', 'é', '�']
+    >>> decoded_pieces([b"caf\\xc3", b"\\xa9", b"\\xc3"], is_complete=True) == ["caf", "é", "\\ufffd"]
+    True
     """
     decoder = getincrementaldecoder("utf-8")("replace")
     texts = [decoder.decode(piece) for piece in pieces]

@@ -1,20 +1,20 @@
 """Scored texts on a terminal: their tokens in colors, tables of their totals, and the perplexity over τ."""
 
 from collections.abc import Iterator, Sequence
-from math import exp, isnan
+from math import exp, inf, isnan
 
 import numpy as np
 from rich.text import Text
 
 from tsoft.charts.colored_text import color_legend, colored_tokens, rendered_text
 from tsoft.charts.curves import chart_text, curve_chart
-from tsoft.charts.style import number_text, prob_text, tau_text
+from tsoft.charts.style import number_text, prob_text, tau_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.features.score.scored_text import ScoredText
-from tsoft.features.score.tau_curve import CURVE_TAUS, BestTau
+from tsoft.features.score.tau_curve import CURVE_TAUS, RANGE, BestTau
 from tsoft.models.token_texts import decoded_pieces
 
 # The most tokens of a text, and the most stretches, that a terminal shows.
@@ -26,7 +26,7 @@ _EXPLANATIONS = {
     "sequence perplexity": "sequence perplexity: exp(−log-probability per token), low for a probable text",
     "bits per byte": "bits per byte: −log₂ probability / UTF-8 bytes; comparable between models with other tokens",
     "best τ": "best τ: the temperature with the lowest sequence perplexity",
-    "interval": "95 % interval: of the best τ, over resamples of blocks of neighboring tokens",
+    "95 % interval": "95 % interval: of the best τ, over resamples of blocks of neighboring tokens",
     "impossible": "impossible: tokens of probability 0 under the model, which the other lines leave out",
     "excess": "excess: by how many nats the surprise, −ln of the probability, exceeds that of as many average tokens;"
     " no longer or shorter stretch has a larger one",
@@ -58,27 +58,33 @@ def _colored(text: ScoredText, view: View) -> str:
 
 
 def _totals(texts: Sequence[ScoredText], tau_count: int, view: View) -> str:
-    """Return the totals: a line per text, or for a single one a column per temperature."""
+    """Return the totals: a line per text and temperature or, for a single text, a column per temperature, with the best
+    one below."""
     columns = [_measures(text, k, view) for text in texts for k in range(tau_count)]
-    names = [name for name in columns[0] if any(column[name] for column in columns)]
-    view.legend.add_lines(*(line for name, line in _EXPLANATIONS.items() if name in names))
-    if "best τ" in names and any(text.best is not None and text.best.resamples for text in texts):
-        view.legend.add_lines(_EXPLANATIONS["interval"])
-    if len(texts) == 1:
-        rows = [["", *(tau_text(float(texts[0].taus[k])) for k in range(tau_count))]]
-        return text_tables([*rows, *([name, *(column[name] for column in columns)] for name in names)], view.screen)
-    header = ["", *(["τ"] if tau_count > 1 else []), *(name.strip() for name in names)]
-    places = [(text, k) for text in texts for k in range(tau_count)]
-    lines = [
-        [visible(text.name), *([f"{text.taus[k]:g}"] if tau_count > 1 else []), *(column[name] for name in names)]
-        for (text, k), column in zip(places, columns, strict=True)
-    ]
-    return text_tables([header, *lines], view.screen)
+    if len(texts) > 1:
+        for column, (text, k) in zip(columns, _places(texts, tau_count), strict=True):
+            column |= {} if text.best is None or k else _best(text.best, view)
+    names = list(dict.fromkeys(name for column in columns for name, value in column.items() if value))
+    view.legend.add_lines(*(_EXPLANATIONS[name] for name in names if name in _EXPLANATIONS))
+    if len(texts) > 1:
+        lines = [["", *(["τ"] if tau_count > 1 else []), *names]]
+        for column, (text, k) in zip(columns, _places(texts, tau_count), strict=True):
+            tau = [f"{text.taus[k]:g}"] if tau_count > 1 else []
+            lines.append([visible(text.name), *tau, *(column.get(name, "") for name in names)])
+        return text_tables(lines, view.screen)
+    lines = [["", *(tau_text(float(texts[0].taus[k])) for k in range(tau_count))]]
+    table = text_tables([*lines, *([name, *(column[name] for column in columns)] for name in names)], view.screen)
+    return table + (_best_line(texts[0].best, view) if texts[0].best is not None else "")
+
+
+def _places(texts: Sequence[ScoredText], tau_count: int) -> list[tuple[ScoredText, int]]:
+    """Return each text with the index of each temperature."""
+    return [(text, k) for text in texts for k in range(tau_count)]
 
 
 def _measures(text: ScoredText, k: int, view: View) -> dict[str, str]:
-    """Return the texts of the totals at a temperature. The best temperature is beside the first one."""
-    totals, best = text.totals(k), text.best if k == 0 else None
+    """Return the texts of the totals at a temperature."""
+    totals = text.totals(k)
     impossible = int(text.impossible.sum())
     return {
         "tokens": str(totals.tokens),
@@ -87,24 +93,38 @@ def _measures(text: ScoredText, k: int, view: View) -> dict[str, str]:
         "log-probability": number_text(totals.logprob, view.digits),
         "sequence perplexity": number_text(totals.sequence_perplexity, view.digits),
         "bits per byte": number_text(totals.bits_per_byte, view.digits),
-        "best τ": "" if best is None else best_text(best, view),
-        "  95 % interval": "" if best is None else interval_text(best, view),
     }
+
+
+def _best(best: BestTau, view: View) -> dict[str, str]:
+    return {"best τ": best_text(best, view), "95 % interval": interval_text(best, view)}
+
+
+def _best_line(best: BestTau, view: View) -> str:
+    """Return the best temperature with its interval, or why it is none of the curve, below a blank line."""
+    view.legend.add_lines(_EXPLANATIONS["best τ"])
+    if best.reason is not None:
+        return "\n" + wrapped(f"best τ {best_text(best, view)}: {best.reason}", view.screen.width)
+    text = f"best τ {best_text(best, view)}"
+    if interval := interval_text(best, view):
+        view.legend.add_lines(_EXPLANATIONS["95 % interval"])
+        text += f", 95 % interval {interval}"
+    return "\n" + wrapped(text, view.screen.width)
 
 
 def best_text(best: BestTau, view: View) -> str:
     """Return the best temperature as text; a comparison if it is beyond the curve."""
-    if not isnan(best.tau):
-        return "∞" if best.tau == float("inf") else number_text(best.tau, view.digits or 4)
-    return "< 0.25" if best.reason and "lower" in best.reason else "> 4"
+    if isnan(best.tau):
+        return f"> {RANGE:g}" if best.reason and "upper" in best.reason else f"< {1 / RANGE:g}"
+    return "∞" if best.tau == inf else number_text(best.tau, view.digits or 4)
 
 
 def interval_text(best: BestTau, view: View) -> str:
     """Return the interval as text; empty if there is none. An end that is beyond the curve is a comparison."""
     if isnan(best.low):
         return ""
-    low = "< 0.25" if best.low == 0 else number_text(best.low, view.digits or 4) if best.low < 4 else "> 4"
-    high = "> 4" if best.high == float("inf") else number_text(best.high, view.digits or 4) if best.high else "< 0.25"
+    beyond = {0.0: f"< {1 / RANGE:g}", inf: f"> {RANGE:g}"}
+    low, high = (beyond.get(end) or number_text(end, view.digits or 4) for end in (best.low, best.high))
     return f"{low} to {high}"
 
 

@@ -126,7 +126,7 @@ def score(
     charts: DiagramOptions,
     figure: PageFigureOptions,
 ) -> None:
-    """Score texts: how probable are they under a language model?
+    """Score how probable texts are under a language model.
 
     On a terminal, prints each token in the color of its probability, the
     log-probability, the sequence perplexity and the bits per byte, and the

@@ -87,7 +87,7 @@ def best_tau(curve: TauCurve, resamples: int, generator: np.random.Generator) ->
     """Return the temperature with the lowest perplexity, with the percentile interval of a moving-block bootstrap.
 
     Neighboring tokens depend on one another, so a resample consists of blocks of tokens that start anywhere in the text
-    (Künsch 1989, "The jackknife and the bootstrap for general stationary observations"), with a length of the cube root
+    (Liu & Singh 1992, "Moving blocks jackknife and bootstrap capture weak dependence"), with a length of the cube root
     of the number of tokens (Hall, Horowitz & Jing 1995, "On blocking rules for the bootstrap with dependent data").
     Each token counts once, however many windows of the model contain it.
     """
