@@ -309,7 +309,7 @@ def test_a_character_of_several_tokens_is_whole(tmp_path: Path) -> None:
         (["compute", "-i", RESPONSE, "--like", "all"], "pass --like with one engine"),
         (["compute", "-i", RESPONSE, "--theme", "dark"], "--theme has no effect on html"),
         (["compute", "-i", RESPONSE, "--rows", "2"], "--rows has no effect on html"),
-        (["sweep", "2", "1"], "html is for the texts of generate, and of an API response in compute"),
+        (["sweep", "2", "1"], "html is for the texts of generate and score, and of an API response in compute"),
         (["solve", "2", "1", "--entropy", "0.5"], "html is for the texts of generate"),
     ],
 )

@@ -380,7 +380,7 @@ def _check_format(format: str, output: OutputOptions, arrays: bool) -> None:
         problem = f"{format} is for the distributions of compute and sweep"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
     if format == PAGE_FORMAT and not output.has_page:
-        problem = "html is for the texts of generate, and of an API response in compute"
+        problem = "html is for the texts of generate and score, and of an API response in compute"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(output, arrays)}")
     if format in BINARY_FORMATS:
         from tsoft.output.file import is_terminal
