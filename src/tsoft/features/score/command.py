@@ -77,7 +77,7 @@ class BootstrapOptions:
     ] = 1000
     seed: Annotated[
         int,
-        _curve(min=0, max=2**64 - 1, metavar="N", help="Seed of the random numbers of the bootstrap."),
+        _curve(min=0, metavar="N", help="Seed of the random numbers of the bootstrap."),
         OnlyIn("table", "csv", "json", "jsonl", PAGE_FORMAT, *FIGURE_FORMATS),
     ] = 0
 
@@ -152,6 +152,7 @@ def score(
     from tsoft.features.score.windows import WindowSizes
     from tsoft.options import models
     from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
     chosen = chosen_formats(output, scoring, bootstrap, charts, figure)
@@ -176,7 +177,7 @@ def score(
             WindowSizes(model.window, model.stride),
             has_curve=formats != {"tsv"} and not scoring.per_token,
             resamples=bootstrap.resamples,
-            seed=bootstrap.seed,
+            seed=chosen_seed(bootstrap.seed),
         )
         scorer = Scorer(opened_model, scoring.prompt, settings)
 
