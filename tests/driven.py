@@ -35,11 +35,15 @@ class Page:
     def __init__(self, pilot: Pilot[None]):
         assert isinstance(pilot.app, Explorer)
         self.app, self.pilot = pilot.app, pilot
+        # The screen since the last event, if a test has read it.
+        self._strips: list[Strip] | None = None
 
     @property
     def _is_busy(self) -> bool:
-        """Whether a message is waiting to be handled."""
-        return any(pump.message_queue_size for pump in [self.app, *self.app._registry])
+        """Whether the app or a widget handles a message, or a message is waiting to be handled."""
+        queues = [pump._message_queue for pump in [self.app, *self.app._registry] if pump._running]
+        # The event has a waiter when the app or the widget waits for its next message.
+        return any(queue.values or not queue.ready_event._waiters for queue in queues)  # type: ignore[attr-defined]
 
     async def _handled(self) -> None:
         """Wait until every message is handled and every model has answered."""
@@ -54,6 +58,7 @@ class Page:
 
     async def settled(self) -> None:
         """Wait for all messages, all curves, all answers of a model, and the repainted screen."""
+        self._strips = None
         running = True
         while running or self._is_busy:
             await self._handled()
@@ -61,8 +66,9 @@ class Page:
             running = bool(workers)
             # A worker raises an error when a newer one replaces it.
             await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
-            if not running:
-                await self.pilot.pause(0)
+            if not running and self.app.is_running:
+                # Textual does the same at the next frame.
+                self.app.screen._on_timer_update()
                 running = any(not worker.is_finished for worker in self.app.workers)
 
     async def press(self, *keys: str) -> None:
@@ -77,6 +83,7 @@ class Page:
 
     async def rush(self, *keys: str) -> None:
         """Press keys without a pause, and wait only until the app and its screen have received them all."""
+        self._strips = None
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
         await self._received(self.app)
@@ -92,8 +99,10 @@ class Page:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true, which a thread makes true."""
+        self._strips = None
         while not condition():
             await asyncio.sleep(0.001)
+            self._strips = None
 
     async def paste(self, text: str) -> None:
         """Paste a text, which is faster than typing it."""
@@ -131,9 +140,11 @@ class Page:
         return [strip.crop(region.x, region.right).text for strip in self.strips()[region.y : region.bottom]]
 
     def strips(self) -> list[Strip]:
-        """Render the screen, with the screens behind it."""
-        visible_screen_stack.set(self.app._background_screens)
-        return self.app.screen._compositor.render_strips()
+        """Render the screen, with the screens behind it. The screen changes only while the test waits."""
+        if self._strips is None:
+            visible_screen_stack.set(self.app._background_screens)
+            self._strips = self.app.screen._compositor.render_strips()
+        return self._strips
 
     def text(self, widget: str | None = None) -> str:
         return "\n".join(line.rstrip() for line in self.lines(widget))

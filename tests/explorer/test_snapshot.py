@@ -5,13 +5,19 @@ import pytest
 from hypothesis import assume, given, settings
 
 from explorer.states import ROW, Z, some, states
+from tsoft.core.block import Block
+from tsoft.core.partial_distribution import PartialDistribution
+from tsoft.core.softmax import Array
+from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import CURVE_TAUS, SHOWN_MEASURES, Snapshot, temperature_curves
+from tsoft.sampling.apply_chains import compute_distributions
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import SAMPLERS
-from tsoft.sampling.step import ChainError
+from tsoft.sampling.step import AllRemovedError, ChainError
 
 
 def snapshot_of(state: SamplerState) -> Snapshot:
@@ -60,7 +66,8 @@ def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -
     curves = temperature_curves(ROW, chain, (0, 3), lambda: False)
     assert curves
     assert curves.probs.shape == (len(CURVE_TAUS), 2)
-    for t, tau in enumerate(CURVE_TAUS.tolist()):
+    # Each eighth temperature, with the first and the last.
+    for t, tau in list(enumerate(CURVE_TAUS.tolist()))[::8]:
         try:
             snapshot = Snapshot(ROW, tau, chain)
         except ChainError:
@@ -72,7 +79,27 @@ def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -
             assert curves.probs[t].tolist() == probs.tolist()
 
 
-def test_the_curves_can_be_canceled() -> None:
+@pytest.mark.parametrize("piece", [1, 10, 1000])
+def test_the_curves_of_listed_alternatives_are_the_snapshots_in_pieces_of_any_size(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tsoft.explorer.snapshot.CURVE_PIECE", piece)
+    logits = np.log([[0.5, 0.2, 0.1]])
+    partial = PartialDistribution(logits[0], index=0, cap=logits[0, -1], classes=10)
+    row = ExplorerRows([Block(logits, partial=partial)]).row(0)
+    chain = SamplerState.from_chain(None, 1.0).with_value(SAMPLERS["top_p"].parameters[0], 0.6).chain()
+    curves = temperature_curves(row, chain, (0, 2), lambda: False)
+    assert curves
+    for t, tau in enumerate(CURVE_TAUS.tolist()):
+        snapshot = Snapshot(row, tau, chain)
+        np.testing.assert_array_equal(curves.measures[t], snapshot.measures)
+        np.testing.assert_array_equal(curves.probs[t], snapshot.probs[[0, 2]])
+    # The unlisted classes may be among the removed ones.
+    assert np.isnan(curves.measures[:, SHOWN_MEASURES.index("removed")]).all()
+
+
+def test_the_curves_can_be_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsoft.explorer.snapshot.CURVE_PIECE", 10 * len(Z))
     answers = iter([False, False, False, True])
     assert temperature_curves(ROW, None, (0,), lambda: next(answers)) is None
     assert next(answers, None) is None
@@ -87,3 +114,18 @@ def test_a_chain_may_remove_every_class() -> None:
     curves = temperature_curves(ROW, chain, (0,), lambda: False)
     assert curves
     assert np.isnan(curves.probs).all()
+
+
+def test_a_chain_may_remove_every_class_at_some_temperatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(block: Block, taus: Array, chain: Chain | None) -> Distributions:
+        if ((taus > 1) & (taus < 10)).any():
+            raise AllRemovedError(0, "a sampler")
+        return compute_distributions(block, taus, chain)
+
+    monkeypatch.setattr("tsoft.explorer.snapshot.compute_distributions", compute)
+    curves = temperature_curves(ROW, None, (0,), lambda: False)
+    assert curves
+    removed = (CURVE_TAUS > 1) & (CURVE_TAUS < 10)
+    expected = np.where(removed, np.nan, Distributions(ROW.block, CURVE_TAUS).probs[:, 0, 0])
+    assert curves.probs[:, 0].tolist() == pytest.approx(expected.tolist(), abs=0, nan_ok=True)
+    assert (np.isnan(curves.measures).all(1) == removed).all()

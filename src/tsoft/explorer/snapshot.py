@@ -20,6 +20,8 @@ SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "removed")
 
 # The temperatures of the curves.
 CURVE_TAUS = np.geomspace(0.01, 100, 49)
+# The number of probabilities that are computed at once.
+CURVE_PIECE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,19 +89,27 @@ class Snapshot:
 
     @cached_property
     def measures(self) -> tuple[float, ...]:
-        """The measures in the order of SHOWN_MEASURES.
+        """The measures in the order of SHOWN_MEASURES."""
+        return tuple(_measures(self.distributions)[0].tolist())
 
-        These are the entropy in nats, the perplexity, the highest probability, the margin, and the total probability of
-        the removed classes at the temperature before the samplers.
-        """
-        distributions = self.distributions
-        values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
-        removes = self.chain is not None and not self.kept.all()
-        removed = float(self.tempered_probs[~self.kept].sum()) if removes else 0.0
-        if self.chain is not None and not distributions.without_chain.exact[0]:
-            # The unlisted classes may be among the removed ones.
-            removed = nan
-        return (*(float(value[0, 0]) for value in values), removed)
+
+def _measures(distributions: Distributions) -> Array:
+    """Return the measures of a row at k temperatures, in the order of SHOWN_MEASURES: (k, measures).
+
+    These are the entropy in nats, the perplexity, the highest probability, the margin, and the total probability of the
+    removed classes at the temperature before the samplers.
+    """
+    measures = np.zeros((len(distributions.taus), len(SHOWN_MEASURES)))
+    values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
+    for i, value in enumerate(values):
+        measures[:, i] = value[:, 0]
+    if distributions.chain is not None:
+        before = distributions.without_chain
+        removed = zip(before.probs[:, 0], distributions.kept[:, 0], strict=True)
+        measures[:, -1] = [probs[~kept].sum() for probs, kept in removed]
+        # The unlisted classes may be among the removed ones.
+        measures[~before.exact, -1] = nan
+    return measures
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +136,26 @@ def temperature_curves(
 ) -> TemperatureCurves | None:
     """Return the curves of a row, or None if they are canceled.
 
-    `is_canceled` is called before each temperature.
+    Few classes have all temperatures in one piece, many classes have one temperature in each. `is_canceled` is called
+    before each piece.
     """
     curves = unknown_curves(indices)
-    for t, tau in enumerate(CURVE_TAUS.tolist()):
+    step = max(1, CURVE_PIECE // row.classes)
+    for first in range(0, len(CURVE_TAUS), step):
         if is_canceled():
             return None
-        try:
-            snapshot = Snapshot(row, tau, chain)
-        except ChainError:
-            continue
-        curves.measures[t] = snapshot.measures
-        curves.probs[t] = snapshot.probs[list(indices)]
+        _compute_piece(curves, row, chain, slice(first, first + step))
     return curves
+
+
+def _compute_piece(curves: TemperatureCurves, row: ExplorerRow, chain: Chain | None, piece: slice) -> None:
+    """Compute a piece of the curves. A temperature at which a sampler removes every class remains NaN."""
+    taus = CURVE_TAUS[piece]
+    try:
+        distributions = compute_distributions(row.block, taus, chain)
+        curves.measures[piece] = _measures(distributions)
+        curves.probs[piece] = distributions.probs[:, 0, list(curves.indices)]
+    except ChainError:
+        # The samplers may keep classes at the other temperatures.
+        for t in range(piece.start, piece.start + len(taus)) if len(taus) > 1 else ():
+            _compute_piece(curves, row, chain, slice(t, t + 1))

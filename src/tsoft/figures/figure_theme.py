@@ -64,6 +64,9 @@ class Theme:
             "legend.fontsize": self.font_size - 1,
             "figure.titlesize": self.font_size + 2,
             "figure.titleweight": "bold",
+            # With set_layout_engine(None), a figure has no layout, whatever the user's settings are.
+            "figure.autolayout": False,
+            "figure.constrained_layout.use": False,
             "svg.fonttype": "none",
             "svg.hashsalt": "tsoft",
             "pdf.fonttype": 42,

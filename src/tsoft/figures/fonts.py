@@ -39,7 +39,8 @@ def set_fonts(figure: Any, note: Callable[[str], None]) -> None:
         note(f"no font on this system has {found.missing_names}; the figure shows boxes instead")
     if found.names == (DEFAULT,):
         # The layout is final: computing it again would take as long as drawing.
-        figure.set_layout_engine("none")
+        # With "none" in place of None, matplotlib would draw the figure twice to save it.
+        figure.set_layout_engine(None)
         return
     # A viewer of an SVG may lack all of these fonts.
     names = (*found.names, "sans-serif")

@@ -239,7 +239,6 @@ def calibrate(
       tsoft calibrate responses.jsonl --choices A,B,C,D
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
       tsoft calibrate val.npz --method vector --save model.json
-      tsoft compute -i new.npy --calibration model.json
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
     from tsoft.features.calibrate.group_calibration import grouped_calibration
