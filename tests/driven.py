@@ -41,9 +41,9 @@ class Page:
     @property
     def _is_busy(self) -> bool:
         """Whether the app or a widget handles a message, or a message is waiting to be handled."""
-        queues = [pump._message_queue for pump in [self.app, *self.app._registry] if pump._running]
+        queues: list[Any] = [pump._message_queue for pump in [self.app, *self.app._registry] if pump._running]
         # The event has a waiter when the app or the widget waits for its next message.
-        return any(queue.values or not queue.ready_event._waiters for queue in queues)  # type: ignore[attr-defined]
+        return any(queue.values or not queue.ready_event._waiters for queue in queues)
 
     async def _handled(self) -> None:
         """Wait until every message is handled and every model has answered."""
