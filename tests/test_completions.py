@@ -1,5 +1,6 @@
 """The shell completions in real shells: the effect of TAB on a line that is typed at a terminal."""
 
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import tool
-from tsoft import cli
 from update_completions import COMPLETIONS, FILES, generated
 
 if sys.platform == "win32":
@@ -232,53 +232,69 @@ def variables(shell: str, line: str) -> dict[str, str]:
     }
 
 
-def request(monkeypatch: pytest.MonkeyPatch, shell: str, line: str) -> None:
-    """Print the completions of a line in this process, which is faster."""
-    for name, value in variables(shell, line).items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as done:
-        cli.run([])
-    assert done.value.code == 0
-
-
 # The format of the completions for each shell that shows descriptions.
 DESCRIBED = {"fish": r"(.+)\t(.+)", "powershell": r"(.+?):::(.+)", "zsh": r'(?:.*\()?"(.+?)":"(.+)"\)*\'?'}
 
 
-@pytest.mark.parametrize(
-    ("line", "completions"),
-    [
-        ("learn 1", {"1", "10", "11", "12", "13"}),
-        ("solve --p", {"--perplexity", "--prob", "--probs"}),
-        ("compute --lo", {"--log", "--logit-bias", "--logprobs", "--long"}),
-        ("anneal --schedule l", {"linear", "logarithmic"}),
-        ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
-        ("compute --input-format ", FORMATS - {"table"} | {"text", "response", "printed", "torch", "arrow", "kld"}),
-        (
-            "calibrate --t",
-            {"--target-column", "--targets", "--targets-key", "--test", "--test-targets", "--theme", "--title"},
-        ),
-        ("bandit 1 -0.5 --rewards ", {"gaussian", "bernoulli"}),
-    ],
-)
-def test_the_program_completes_the_word(
-    line: str, completions: set[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+COMPLETED = {
+    "learn 1": {"1", "10", "11", "12", "13"},
+    "solve --p": {"--perplexity", "--prob", "--probs"},
+    "compute --lo": {"--log", "--logit-bias", "--logprobs", "--long"},
+    "anneal --schedule l": {"linear", "logarithmic"},
+    "compute --units ": {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"},
+    "compute --input-format ": FORMATS - {"table"} | {"text", "response", "printed", "torch", "arrow", "kld"},
+    "calibrate --t": {
+        "--target-column",
+        "--targets",
+        "--targets-key",
+        "--test",
+        "--test-targets",
+        "--theme",
+        "--title",
+    },
+    "bandit 1 -0.5 --rewards ": {"gaussian", "bernoulli"},
+}
+DESCRIBED_LINES = ["", "compute --", "calibrate --", "help "]
+
+# A process that handles many requests, with the same imports as a process for each.
+REQUESTS = """
+import contextlib, io, json, os, sys
+from tsoft import cli
+printed = []
+for variables in json.load(sys.stdin):
+    os.environ.update(variables)
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(SystemExit):
+        cli.run([])
+    printed.append(output.getvalue())
+json.dump(printed, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[tuple[str, str], str]:
+    """What the program prints for the script of a shell and a line."""
+    requests = [("bash", line) for line in COMPLETED]
+    requests += [(shell, line) for shell in DESCRIBED for line in DESCRIBED_LINES]
+    data = json.dumps([variables(shell, f"tsoft {line}") for shell, line in requests])
+    command = [sys.executable, "-c", REQUESTS]
+    done = subprocess.run(command, input=data, capture_output=True, env=tool.environment(), encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    return dict(zip(requests, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("line", COMPLETED)
+def test_the_program_completes_the_word(line: str, printed: dict[tuple[str, str], str]) -> None:
     """The shells need not ask for these, because their scripts do not depend on the command and the option."""
-    request(monkeypatch, "bash", f"tsoft {line}")
-    assert set(capfd.readouterr().out.split()) == completions
+    assert set(printed["bash", line].split()) == COMPLETED[line]
 
 
 @pytest.mark.parametrize("shell", DESCRIBED)
-@pytest.mark.parametrize("line", ["tsoft ", "tsoft compute --", "tsoft calibrate --", "tsoft help "])
-def test_each_completion_has_a_description(
-    shell: str, line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    request(monkeypatch, shell, line)
-    printed = capfd.readouterr().out
-    described = [re.fullmatch(DESCRIBED[shell], row) for row in printed.splitlines()]
+@pytest.mark.parametrize("line", DESCRIBED_LINES)
+def test_each_completion_has_a_description(shell: str, line: str, printed: dict[tuple[str, str], str]) -> None:
+    rows = printed[shell, line].splitlines()
+    described = [re.fullmatch(DESCRIBED[shell], row) for row in rows]
     assert len(described) > 5
-    assert all(match and match[2].endswith(".") and "..." not in match[2] for match in described), printed
+    assert all(match and match[2].endswith(".") and "..." not in match[2] for match in described), rows
 
 
 def imported(shell: str) -> set[str]:
