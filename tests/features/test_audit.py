@@ -100,6 +100,18 @@ def test_a_cutoff_that_is_not_applied_contradicts(audited: Audited, options: lis
     assert verdicts(report)["temperature"] != "contradicts"
 
 
+@pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
+def test_ranges_of_cutoffs_that_change_each_other_contain_what_was_asked(audited: Audited, engine: str) -> None:
+    # Among the 20 most probable classes, a top-p of 0.8 removes more than it does alone.
+    kept = top_p(top_k(logits(), 20), 1, 0.8)
+    options = ("--tau", "1", "--top-k", "20", "--top-p", "0.8", "--like", engine)
+    _, report = audited(softmax(kept, axis=1), *options, count=400)
+    for name, value in (("top_k", 20), ("top_p", 0.8)):
+        found = finding(report, name)
+        assert found["verdict"] != "contradicts"
+        assert found["low"] <= value <= (found["high"] or math.inf), name
+
+
 def test_the_order_of_an_engine_decides_which_draws_contradict(audited: Audited) -> None:
     # llama.cpp applies top-p before the temperature, transformers after it, which keeps fewer classes below 1.
     probs = softmax(top_p(logits(), 1, 0.9) / 0.5, axis=1)

@@ -736,6 +736,7 @@ AUDIT = {
     f"features/audit/{name}.py"
     for name in (
         "asked",
+        "asked_range",
         "audit",
         "audited_draws",
         "chart",

@@ -21,11 +21,12 @@ from tsoft.core.gap_weights import gap_weights
 from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, draws_from_kept_sets
 from tsoft.core.softmax import Array
 from tsoft.features.audit.asked import CUTOFFS, Asked
+from tsoft.features.audit.asked_range import MOST_ROWS, AskedRange
 from tsoft.features.audit.evidence import UNLISTED, Evidence
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 from tsoft.features.audit.softmax_fit import fit_test
 from tsoft.features.audit.supports import Supports, outside_draws
-from tsoft.features.audit.tails import Tails
+from tsoft.features.audit.tails import CutoffRange, Tails
 from tsoft.sampling.step import Step
 
 LEVEL, TOLERANCE = 0.01, 0.1
@@ -200,11 +201,8 @@ class Audit:
 
     def _cutoff(self, step: Step) -> Finding:
         name, value = step.sampler.name, " ".join(str(step).split()[1:])
-        found, low, high = "", None, None
-        if name in CUTOFFS:
-            others = Asked(self.asked.tau, self.asked.without(step))
-            values = Tails(self._supports, others, self._taus).range(name, self._share)
-            found, low, high = str(values), values.low, values.high
+        values = self._agreeing_values(step)
+        found, low, high = (str(values), values.low, values.high) if values else ("", None, None)
         if self._is_stage_unknown and name != _RANK_CUTOFF:
             return Finding(name, value, found, Verdict.INCONCLUSIVE, None, None, _MAY_BE_AFTER, low, high)
         outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
@@ -222,6 +220,20 @@ class Audit:
         needed = ceil(self.evidence.draws * log(self._share) / log_p) if log_p < -1e-9 else None
         reason = "the draws would be about the same without it"
         return Finding(name, value, found, Verdict.INCONCLUSIVE, None, needed, reason, low, high)
+
+    def _agreeing_values(self, step: Step) -> CutoffRange | None:
+        """Return the values of one of the asked cutoffs that agree with the draws; None if they are not computed."""
+        name = step.sampler.name
+        if name not in CUTOFFS:
+            return None
+        if len(self.asked.cutoffs) > 1:
+            if len(self.evidence.rows) > MOST_ROWS:
+                return None
+            taus = self._taus[:: max(1, (len(self._taus) - 1) // 2)]
+            if values := AskedRange(self._supports, self.asked, step, taus, self._share).values:
+                return values
+        others = Asked(self.asked.tau, self.asked.without(step))
+        return Tails(self._supports, others, self._taus).range(name, self._share)
 
     def _outside(self, count: int, example: tuple[int, int]) -> str:
         r, index = example

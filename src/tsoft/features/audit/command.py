@@ -45,7 +45,7 @@ class AuditedOptions(LogitsOptions):
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The files of two responses; None if the arguments are logits. Raise UsageError for another number of files."""
+        """The files of two responses; None if the arguments are logits. Raise UsageError for one file, or for three."""
         from tsoft.input.fields import is_number
 
         words = self.logits or []
