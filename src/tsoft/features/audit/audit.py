@@ -37,7 +37,7 @@ NEGLIGIBLE = 0.05
 SHOWN_LEVEL = 0.95
 # Top-k compares ranks, which no sampler before it changes.
 _RANK_CUTOFF = "top_k"
-_MAY_BE_AFTER = "the log-probabilities may be those after the samplers"
+_MAY_BE_AFTER = "the log-probabilities may come after the samplers"
 # The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
 # its best temperature.
 _POINTS, _FACTOR = 5, 30.0
@@ -148,13 +148,13 @@ class Audit:
             return (Verdict.AGREES if is_near else Verdict.INCONCLUSIVE), ""
         assert p_value is not None
         if not self._likelihood.is_informative:
-            return Verdict.INCONCLUSIVE, "one class is drawn always, which a cutoff explains as well"
+            return Verdict.INCONCLUSIVE, "the same class is always drawn, which a cutoff explains as well"
         if asked * (1 - self.tolerance) <= low and high <= asked * (1 + self.tolerance):
             return Verdict.AGREES, ""
         if p_value >= self._share:
             return Verdict.INCONCLUSIVE, ""
         if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._share:
-            reason = "the draws agree with the log-probabilities as they are, which may be those after the temperature"
+            reason = "the draws agree with the log-probabilities as they are, so these may come after the temperature"
             return Verdict.INCONCLUSIVE, reason
         return Verdict.CONTRADICTS, ""
 
@@ -167,7 +167,7 @@ class Audit:
                 return Verdict.CONTRADICTS, "a draw is not the most probable class"
         if self._stated_likelihood.p_value(1.0) < self._share:
             return Verdict.AGREES, ""
-        return Verdict.INCONCLUSIVE, "the draws may also have a temperature of 1"
+        return Verdict.INCONCLUSIVE, "a temperature of 1 explains the draws as well"
 
     def _draws_for_tau(self, asked: float) -> int | None:
         """Return about how many draws would decide about the temperature: the interval shrinks with their root."""
@@ -195,7 +195,7 @@ class Audit:
         outside = outside_draws(self._supports, self.asked.chain, self._taus) if len(findings) > 1 else None
         if outside:
             names = ", ".join(map(str, self.asked.cutoffs))
-            reason = f"{self._outside(outside.count, outside.example)}, but each sampler alone keeps them"
+            reason = f"{self._outside(outside.count, outside.example)}, although each sampler alone would keep them"
             yield Finding("order", names, "another order", Verdict.CONTRADICTS, 0.0, reason=reason)
 
     def _cutoff(self, step: Step) -> Finding:
@@ -216,11 +216,11 @@ class Audit:
             if self._other_p_value >= self._share:
                 return Finding(name, value, found, Verdict.AGREES, None, None, "", low, high)
             return Finding(
-                name, value, found, Verdict.INCONCLUSIVE, None, None, "a stricter cutoff hides it", low, high
+                name, value, found, Verdict.INCONCLUSIVE, None, None, "a stricter cutoff would hide it", low, high
             )
         # With a probability of 1, no number of draws decides.
         needed = ceil(self.evidence.draws * log(self._share) / log_p) if log_p < -1e-9 else None
-        reason = "without it, the draws would be about the same"
+        reason = "the draws would be about the same without it"
         return Finding(name, value, found, Verdict.INCONCLUSIVE, None, needed, reason, low, high)
 
     def _outside(self, count: int, example: tuple[int, int]) -> str:
@@ -228,7 +228,7 @@ class Audit:
         row = self.evidence.rows[r].block
         name = "an unlisted class" if index < 0 else row.names[index]
         are = "draw is" if count == 1 else "draws are"
-        return f"{count} {are} outside of it, such as {name} in row {row.first_row}"
+        return f"{count} {are} outside it, such as {name} in row {row.first_row}"
 
     def _log_probability_inside(self, step: Step) -> float:
         """Return the logarithm of the highest probability that no draw is outside of a cutoff if it is not applied."""
@@ -274,7 +274,7 @@ class Audit:
             yield Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE, reason=_MAY_BE_AFTER)
             return
         if p_value < self._share:
-            reason = "classes that should have been drawn were not"
+            reason = "classes that should have been drawn never were"
             yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
             return
         found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"

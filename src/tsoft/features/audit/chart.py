@@ -52,7 +52,7 @@ def _parts(finding: Finding) -> Iterator[str]:
     if finding.verdict is Verdict.CONTRADICTS and finding.p_value:
         yield f"p = {number_text(finding.p_value, _ROUNDED)}"
     if finding.draws_needed is not None:
-        yield f"about {finding.draws_needed:,} draws would decide"
+        yield f"about {finding.draws_needed:,} draws would be enough to decide"
 
 
 def draw_counts(counts: DrawnCounts, view: View) -> str:
@@ -68,7 +68,7 @@ def draw_counts(counts: DrawnCounts, view: View) -> str:
     lines += [[name, str(drawn), number_text(expected, _ROUNDED)] for name, drawn, expected in shown]
     if counts.unlisted:
         lines.append(["(unlisted)", str(counts.unlisted), "–"])
-    view.legend.add_lines("expected: the counts that the asked settings would give on average")
+    view.legend.add_lines("expected: the counts that the requested settings would give on average")
     return text_tables(lines, view.screen, right=("drawn", "expected"))
 
 

@@ -1,4 +1,4 @@
-"""`tsoft audit`: whether draws have the temperature and the samplers that were asked."""
+"""`tsoft audit`: whether draws have the temperature and the samplers that were asked for."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +34,7 @@ _draws = in_panel("Draws")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditedOptions(LogitsOptions):
-    """The logits from which was drawn, or two responses."""
+    """The logits of the draws, or two responses."""
 
     logits: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ class AuditedOptions(LogitsOptions):
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The files of two responses; None if the arguments are logits."""
+        """The files of two responses; None if the arguments are logits. Raise UsageError for another number of files."""
         from tsoft.input.fields import is_number
 
         words = self.logits or []
@@ -61,6 +61,8 @@ class AuditedOptions(LogitsOptions):
 
 @dataclass(frozen=True)
 class AskedOptions:
+    """The temperature that was asked for."""
+
     tau: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +71,7 @@ class AskedOptions:
             "--temperature",
             metavar="τ",
             show_default="unknown",
-            help="Temperature that was asked, from 0 to inf. For two responses: those of A and of B, such as 0.5,1.",
+            help="Temperature that was asked for, from 0 to inf. For two responses: those of A and B, such as 0.5,1.",
         ),
     ] = None
 
@@ -88,10 +90,10 @@ class DrawsOptions:
         ),
     ] = None
     counts: Annotated[
-        bool, _draws("--counts", help="Each line of the draws has a class, a tab, and how often it was drawn.")
+        bool, _draws("--counts", help="Each line of --draws has a class, a tab, and how often it was drawn.")
     ] = False
     chosen: Annotated[
-        bool, _draws("--chosen", help="For an API response: the tokens that the server drew are the draws.")
+        bool, _draws("--chosen", help="For an API response: take the tokens that the server drew as the draws.")
     ] = False
 
 
@@ -103,7 +105,7 @@ class VerdictOptions:
         float,
         typer.Option(
             metavar="P",
-            help="Probability that a server that does what was asked is contradicted, over all tests together.",
+            help="Probability of a false contradiction, over all tests together, if the server does what was asked.",
         ),
     ] = 0.01
     tolerance: Annotated[
@@ -123,11 +125,11 @@ class SeedOptions:
 
 @dataclass(frozen=True)
 class PairOptions:
-    """The form of the audit of two responses."""
+    """The output of the audit of two responses."""
 
     per_position: Annotated[
         bool,
-        typer.Option("--per-position", help="For two responses: print what each position shows."),
+        typer.Option("--per-position", help="For two responses: print one record per position."),
         OnlyIn("table", *TEXT_FORMATS),
     ] = False
 
@@ -165,14 +167,14 @@ def audit(
     display: AuditDisplayOptions,
     figure: FigureOptions,
 ) -> None:
-    """Test whether a server does what it was asked.
+    """Test whether a server does what it was asked to do.
 
-    Reads the logits and what was drawn from them. Estimates the temperature, and
-    finds which top-k, top-p and min-p agree with the draws. Says of each setting
-    whether it agrees with what was asked. Of two responses, says whether their
-    log-probabilities come before or after the temperature. With --endpoint, sends
-    requests to a server. The exit code is 0 if all agree, 3 if a setting
-    contradicts, and 4 if one is inconclusive.
+    Reads logits and the classes that were drawn from them. Estimates the
+    temperature, finds which top-k, top-p and min-p agree with the draws, and
+    gives a verdict on each setting that was asked for. With --endpoint, sends
+    requests to a server and audits its answers. From two responses, finds whether
+    their log-probabilities come before or after the temperature. The exit code is
+    0 if every setting agrees, 3 if one contradicts, and 4 if one is inconclusive.
 
     Examples:
       tsoft audit --endpoint http://localhost:8080/v1 --tau 0.7 --top-p 0.9
@@ -269,7 +271,7 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
     if files.count("-") + pieces(asked.tau).count("-") > 1:
         raise UsageError(stdin_conflict(["A", "B", "--tau"]))
     if asked.tau is None:
-        raise UsageError("--tau is missing; pass the temperatures that were asked of A and of B, such as --tau 0.5,1")
+        raise UsageError("--tau is missing; pass the temperatures asked for in A and B, such as --tau 0.5,1")
     taus = parsed_temperatures(asked.tau).tolist()
     if len(taus) > 2:
         raise UsageError(f"--tau: {len(taus)} temperatures for two responses; pass one, or one for each")
@@ -305,7 +307,7 @@ def _audit_draws(
 
 
 def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
-    """Return the settings that were asked. Raise UsageError for those that an audit cannot test."""
+    """Return the settings that were asked for. Raise UsageError for those that an audit cannot test."""
     from tsoft.features.audit.asked import Asked
     from tsoft.options.temperatures import parsed_temperatures
     from tsoft.sampling.chain import chain_of

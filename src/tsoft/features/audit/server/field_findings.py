@@ -51,7 +51,7 @@ def _greedy_without_lists(asked: str, draws: list[Probe]) -> Finding:
     if any(len(labels) > 1 for labels in by_prompt.values()):
         reason = "the server draws different tokens at temperature 0"
         return Finding("temperature_0", asked, "different tokens", Verdict.CONTRADICTS, reason=reason)
-    reason = "without log-probabilities, it is unknown whether this is the most probable one"
+    reason = "without log-probabilities, it is unknown whether this token is the most probable one"
     return Finding("temperature_0", asked, "always the same token", Verdict.INCONCLUSIVE, reason=reason)
 
 
@@ -74,7 +74,7 @@ def seed_finding(probes: ServerProbes) -> Finding | None:
     equal = sum(first == second for first, second in different)
     chance = ((equal + 1) / (len(different) + 2)) ** len(pairs)
     if chance > CHANCE:
-        reason = "other seeds give the same tokens, too"
+        reason = "different seeds give the same tokens"
         return Finding("seed", asked, f"unknown: {found}", Verdict.NOTED, reason=reason)
     return Finding("seed", asked, f"applied: {found}", Verdict.NOTED)
 
@@ -92,7 +92,7 @@ def bias_finding(probes: ServerProbes) -> Finding | None:
     if any(len(drawn) > 1 for drawn in labels.values()):
         return Finding("logit_bias", asked, "ignored", Verdict.NOTED)
     if len(set.union(*labels.values())) < len(labels):
-        reason = "the biases of different tokens give the same one"
+        reason = "biases of different tokens give the same token"
         return Finding("logit_bias", asked, "unknown", Verdict.NOTED, reason=reason)
     return Finding("logit_bias", asked, "applied", Verdict.NOTED)
 
@@ -124,7 +124,7 @@ def _cutoff_finding(
     control = _controls(probes)
     chance = (1 - _beside_the_top(rows, control, slack) / (len(control) + 2)) ** len(draws)
     if chance > CHANCE:
-        reason = "the draws without it are hardly different"
+        reason = "draws without it are hardly different"
         verdict = Verdict.INCONCLUSIVE if is_asked else Verdict.NOTED
         return Finding(f"{name}_support", asked, "unknown", verdict, reason=reason)
     return Finding(f"{name}_support", asked, "applied", Verdict.AGREES if is_asked else Verdict.NOTED)

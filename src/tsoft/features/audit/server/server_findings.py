@@ -93,7 +93,7 @@ _KINDS = {
 def _kind_finding(rows: ListedRows) -> Finding:
     if rows.cut:
         sizes = sorted(token.size for token in rows.cut.values())
-        reason = f"a list of {sizes[0]} tokens has all the probability, although no cutoff was requested"
+        reason = f"a list of {sizes[0]} tokens has all of the probability, although no cutoff was requested"
         return Finding("logprobs_kind", "no cutoff", "truncated", Verdict.CONTRADICTS, reason=reason)
     text = rows.kind.text
     verdict = Verdict.INCONCLUSIVE if text == "unknown" else Verdict.NOTED
@@ -162,7 +162,7 @@ def _moved_finding(draws: int, same: int) -> Finding:
     found = f"another in {draws - same} of {draws}"
     reason = (
         "log-probabilities change between equal requests, as with a cache of prompts or with several models; tsoft uses"
-        " the draws from the listed distributions only"
+        " only the draws from the listed distributions"
     )
     return Finding("distribution", "one for each prompt", found, Verdict.NOTED, reason=reason)
 
@@ -252,13 +252,13 @@ def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) 
         reason = "the log-probabilities are of an unknown kind"
         return AuditReport(tuple(_doubted(finding, reason) for finding in report.findings))
     if rows.cut:
-        reason = "a sampler had cut the log-probabilities before, so the draws show only the other cutoffs"
+        reason = "a sampler has already cut the log-probabilities, so the draws show only further cutoffs"
         report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
     is_applied = greedy is not None and greedy.verdict == Verdict.AGREES
     if rows.kind.is_tempered or is_applied or (report.tau and not report.tau.low <= 1 <= report.tau.high):
         return report
     reason = (
-        "the log-probabilities do not change with the temperature, and the draws have the same distribution; they may"
+        "the log-probabilities do not change with the temperature, and the draws follow them as they are; they may"
         " come after a temperature that the server applies in place of the requested one"
     )
     findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
