@@ -36,7 +36,11 @@ class ScoredFiles:
 
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", show_default=False, help="Texts to score; - is stdin. Without files, tsoft reads stdin."),
+        typer.Argument(
+            metavar="[FILE]...",
+            show_default=False,
+            help="Texts to score; - is stdin. Without files, tsoft reads stdin.",
+        ),
     ] = None
 
 
