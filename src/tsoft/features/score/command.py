@@ -32,9 +32,15 @@ ABOVE = 3
 
 @dataclass(frozen=True)
 class ScoredFiles:
+    """The files of texts."""
+
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", show_default=False, help="Texts to score; - is stdin, as without files."),
+        typer.Argument(
+            metavar="[FILE]...",
+            show_default=False,
+            help="Texts to score; - is stdin. Without files, tsoft reads stdin.",
+        ),
     ] = None
 
 
@@ -44,7 +50,7 @@ class ScoringOptions:
 
     prompt: Annotated[
         str | None,
-        typer.Option("--prompt", metavar="TEXT", help="Text before each scored text. It is not scored itself."),
+        typer.Option("--prompt", metavar="TEXT", help="Text that precedes each text. It is not scored."),
     ] = None
     per_token: Annotated[
         bool,
@@ -100,7 +106,7 @@ class ScoringModelOptions(ModelOptions):
             min=2,
             metavar="N",
             show_default="the model's context",
-            help="With a model file: number of tokens that the model reads at once, of a longer text.",
+            help="With a model file: number of tokens of a long text that the model reads at once.",
         ),
     ] = None
     stride: Annotated[
@@ -128,12 +134,12 @@ def score(
 ) -> None:
     """Score how probable texts are under a language model.
 
-    On a terminal, prints each token in the color of its probability, the
-    log-probability, the sequence perplexity and the bits per byte, and the
-    perplexity over τ with the τ that minimizes it. With several files, prints
-    a line per file. In a pipe, prints the sequence perplexity of each text.
-    json has every token with its alternatives, as an API response that
-    explore, compute --chosen and audit --chosen read.
+    On a terminal, shows each token in the color of its probability, the
+    log-probability, sequence perplexity and bits per byte, and the perplexity
+    over τ with the τ that minimizes it. With several files, prints one line per
+    file. In a pipe, prints the sequence perplexity of each text. json has every
+    token with its alternatives, as an API response that explore,
+    compute --chosen and audit --chosen read.
 
     Examples:
       tsoft score letter.txt
@@ -219,7 +225,7 @@ def _checked(
     if scoring.prompt == "":
         raise UsageError("--prompt: the text is empty; remove --prompt")
     if model.chat and scoring.prompt is None:
-        raise UsageError("--chat needs the message of a user, which the text answers; add --prompt TEXT")
+        raise UsageError("--chat needs a message of a user that the text answers; add --prompt TEXT")
     if model.chat and model.endpoint is not None:
         raise UsageError("--chat has no effect with --endpoint, because servers echo only completions; remove --chat")
     return names
