@@ -44,7 +44,7 @@ class ResultFiles:
             "--temperature",
             metavar="τ,…",
             show_default="tau in each record",
-            help="Temperature of each file, in their order, such as 0.2,0.6,1 for three files.",
+            help="Temperature of each file, in the order of the files, such as 0.2,0.6,1 for three files.",
         ),
     ] = None
     filter: Annotated[
@@ -113,10 +113,10 @@ def choose(
     """Choose the sampling temperature for k answers.
 
     Reads how many answers to each problem are correct at each temperature:
-    records of problem, tau, n and correct, or answers and their target. On a
-    terminal, shows pass@k and the majority vote over τ. In a pipe, prints one
-    line per k: k, the best τ, pass@k at this τ, and its 95 % interval. From
-    entropies of generated texts, finds their turning point. csv has a header.
+    records with problem, tau, n and correct, or with answers and their target.
+    On a terminal, shows pass@k and the majority vote over τ. In a pipe, prints
+    one line per k: k, the best τ, pass@k at this τ, and its 95 % interval. From
+    the entropies of generated texts, finds their turning point.
 
     Examples:
       tsoft choose results.csv
