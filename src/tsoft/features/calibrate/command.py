@@ -187,7 +187,7 @@ class MeasuringOptions:
             min=1,
             max=1000,
             metavar="N",
-            help="Number of bins of the confidence, for calibration errors and reliability diagrams.",
+            help="Number of bins of confidence, for calibration errors and reliability diagrams.",
         ),
     ] = 15
     resamples: Annotated[
