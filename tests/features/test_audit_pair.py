@@ -177,7 +177,7 @@ def test_positions_after_different_tokens_are_left_out(tmp_path: Path, capfd: py
     result = audit_pair(blocks(tmp_path / "a"), blocks(tmp_path / "b"), (0.5, 1.0))
     note = "row 2: the texts differ after 2 tokens: A and B drew ' w2' and ' w7'; tsoft leaves out the 2 tokens after"
     assert note in capfd.readouterr().err
-    assert [each.is_parting for each in result.positions] == [False, False, True]
+    assert [each.drawn[0] != each.drawn[1] for each in result.positions] == [False, False, True]
     found = json.loads(written(result.by_position, "json"))
     assert [(each["row"], each["drawn_a"], each["drawn_b"]) for each in found] == [
         (0, " w0", " w0"),

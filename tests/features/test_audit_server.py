@@ -19,12 +19,12 @@ from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.live_audit import probe_server
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
-from tsoft.features.audit.server.probe_options import ProbeOptions, typed_probe_options
+from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.features.audit.server.probe_plan import probe_budget
 from tsoft.features.audit.server.probes import Purpose, ServerProbes
 from tsoft.features.audit.server.prompts import COMPLETION_PROMPTS
 from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
-from tsoft.features.audit.server.server_findings import drawn_evidence, server_findings
+from tsoft.features.audit.server.server_findings import probed_evidence, server_findings
 from tsoft.models import http
 
 KEY = "sk-test-3141592653589793"
@@ -400,7 +400,7 @@ def test_hidden_cutoff_in_the_logprobs() -> None:
     assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTS)
     assert "9 tokens" in found["logprobs_kind"].reason
     assert found["other cutoffs"].verdict == INCONCLUSIVE
-    assert "had cut the log-probabilities before" in found["other cutoffs"].reason
+    assert "has already cut the log-probabilities" in found["other cutoffs"].reason
 
 
 def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
@@ -418,7 +418,7 @@ def test_distribution_that_changes_between_requests() -> None:
     """The draws from another distribution do not count."""
     found = audited(Simulated(moves=10.0))
     assert found["distribution"].verdict == NOTED
-    assert "tsoft uses the draws from the listed distributions only" in found["distribution"].reason
+    assert "tsoft uses only the draws from the listed distributions" in found["distribution"].reason
     assert contains(found["temperature"], 1.0)
 
 
@@ -443,7 +443,7 @@ def test_tokens_with_the_same_text(difference: float, is_kept: bool) -> None:
 
     words = [" twin" if i in (3, 7) else word for i, word in enumerate(WORDS)]
     probes = probed(Twins(keyed=True, words=words), options={"requests": 400})
-    evidence = drawn_evidence(probes.answered(Purpose.DRAW), ListedRows(probes))
+    evidence = probed_evidence(probes.answered(Purpose.DRAW), ListedRows(probes))
     assert evidence.noise < 0.02
     for row in evidence.rows:
         assert row.block.labels
@@ -588,15 +588,6 @@ def test_prompts() -> None:
     assert {probe.request["prompt"] for probe in probes.probes} == {"One", "Two"}
     with pytest.raises(UsageError, match="the prompt is empty"):
         probed(Simulated(), options={"prompt": [""]})
-
-
-def test_typed_options_without_an_endpoint() -> None:
-    assert typed_probe_options(ProbeOptions(endpoint="URL")) == []
-    assert typed_probe_options(ProbeOptions(remote_model="m", jobs=2, yes=True)) == [
-        "--remote-model",
-        "--jobs",
-        "--yes",
-    ]
 
 
 # The probes file

@@ -1,4 +1,4 @@
-"""The settings that were asked of a server."""
+"""The settings that a server was asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
-# The cutoffs that an audit looks for whether they were asked or not. Each compares one number of a class.
+# The cutoffs that an audit looks for even if they were not asked for. Each compares one number of a class.
 CUTOFFS = ("top_k", "top_p", "min_p")
-# Samplers that remove some of the most probable classes, or that change from one token to the next.
-_OTHERS = ("typ_p", "xtc", "mirostat")
+# Samplers with a cutoff that may remove some of the most probable classes, or that changes from one token to the next.
+_UNTESTABLE = ("typ_p", "xtc", "mirostat")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The temperature that was asked, None if it is unknown, and the samplers. If `states_cutoffs` is false, nothing is
-    known about these, so that none can contradict."""
+    """The temperature that was asked for, None if it is unknown, and the samplers. If `states_cutoffs` is false, it is
+    unknown which cutoffs were asked for, so none can contradict."""
 
     tau: float | None
     chain: Chain
@@ -34,15 +34,16 @@ class Asked:
 
     @property
     def unsupported(self) -> list[str]:
-        """The names of the samplers that an audit cannot test: those that do more than to keep the most probable
+        """The names of the samplers that an audit cannot test: those that do more than keep the most probable
         classes."""
-        changed = [
+        # The value of a temperature step is the range of a dynamic temperature.
+        dynamic = [
             step.sampler.name
             for step in self.chain.steps
             if step.sampler.is_temperature and step.values and step.values[0]
         ]
-        names = (step.sampler for step in self.cutoffs)
-        return changed + [each.name for each in names if not each.has_cutoff or each.name in _OTHERS]
+        samplers = (step.sampler for step in self.cutoffs)
+        return dynamic + [each.name for each in samplers if not each.has_cutoff or each.name in _UNTESTABLE]
 
     def alone(self, step: Step) -> Chain:
         """Return the chain of the temperature and one sampler."""
@@ -52,13 +53,9 @@ class Asked:
         """Return the chain of all samplers but one."""
         return self._with(lambda other: other is not step)
 
-    @property
-    def plain(self) -> Chain:
-        """The chain of the temperature alone."""
-        return self._with(lambda _: False)
-
     def is_tempered(self, name: str) -> bool:
-        """Return whether a sampler follows the temperature: in the chain, or in the order of the engine."""
+        """Return whether a sampler follows the temperature: in the chain or, if it is not there, in the order of the
+        engine."""
         names = [step.sampler.name for step in self.chain.steps]
         if name not in names or "temperature" not in names:
             names = [sampler.name for sampler in (self.engine.samplers if self.engine else SAMPLERS.values())]

@@ -36,11 +36,6 @@ class PairPosition:
     labels: tuple[str, ...]
     pair: LogprobPair
 
-    @property
-    def is_parting(self) -> bool:
-        """Whether A and B drew different tokens."""
-        return self.drawn[0] != self.drawn[1]
-
     @cached_property
     def largest(self) -> int | None:
         """The index of the token whose log-probability differs most, None without a number in both."""
@@ -51,7 +46,7 @@ class PairPosition:
 
     @property
     def difference(self) -> float:
-        """Its log-probability in B minus that in A; NaN without a number in both."""
+        """The log-probability of this token in B minus that in A; NaN without a number in both."""
         return nan if self.largest is None else float(self.pair.second[self.largest] - self.pair.first[self.largest])
 
     @property

@@ -48,13 +48,3 @@ class ProbeOptions:
     jobs: Annotated[int, _option(min=1, max=64, metavar="N", help="Maximum number of simultaneous requests.")] = 4
     timeout: Annotated[float, _option(min=0.1, metavar="SECONDS", help="Maximum time to wait for an answer.")] = 60.0
     yes: Annotated[bool, _option("--yes", help="Send the requests without asking first.")] = False
-
-
-def typed_probe_options(options: ProbeOptions) -> list[str]:
-    """Return the options that only the audit of a live server uses and that were typed, for an error without
-    --endpoint."""
-    defaults = ProbeOptions()
-    names = [
-        name for name in vars(defaults) if name != "endpoint" and getattr(options, name) != getattr(defaults, name)
-    ]
-    return [f"--{name.replace('_', '-')}" for name in names]

@@ -9,7 +9,7 @@ from tsoft.features.audit.server.first_tokens import FirstToken, first_token
 from tsoft.features.audit.server.request_settings import RequestSettings
 from tsoft.input.json_values import Object
 
-# The HTTP statuses of a server that refuses a field or its value. llama-cpp-python answers 422, and others 500 or 501.
+# The HTTP statuses with which servers refuse a field or its value. llama-cpp-python answers 422, and others 500 or 501.
 REFUSALS = (400, 422, 500, 501)
 
 
@@ -53,7 +53,7 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A request, which has no key, and its answer. `prompt` is an index. `place` is its location in messages.
+    """A request, without the key, and its answer. `prompt` is an index. `place` is its location in messages.
 
     Raise InputError from `tokens` for log-probabilities in an unknown format or out of range.
     """
@@ -82,7 +82,7 @@ class ServerProbes:
     """The probes of a server, in the order of the requests.
 
     `server` is its host, and `model` the name of the model; empty if the server chose it. `settings` are those that the
-    user asked for. `looks` is the number of times that the run may have looked at its draws. `ended` explains why the
+    user asked for. `looks` is the maximum number of times that the run examined its draws. `ended` explains why the
     run ended early; empty if it did not.
     """
 
@@ -109,11 +109,6 @@ class ServerProbes:
         """The settings of the user that the server refuses, with its messages."""
         refused = [probe for probe in self.probes if probe.purpose == Purpose.SETTING and probe.answer.is_refusal]
         return {name: probe.answer.error for probe in refused for name in self.settings.values if name in probe.request}
-
-    @property
-    def has_lists(self) -> bool:
-        """Whether the server returns log-probabilities."""
-        return any(probe.token.block is not None for probe in self.answered(Purpose.LIST))
 
     @property
     def least_certain_prompt(self) -> int:

@@ -27,10 +27,9 @@ from tsoft.features.audit.server.request_settings import asked_settings
 _ORDERS, _DEPENDENT = 999, 0.001
 # Fewer repetitions of a prompt's draws may be an accident.
 _MIN_SAME = 10
-
 # A larger difference between the lists and the draws is another distribution, which the draws do not tell apart.
 _MAX_NOISE = 0.5
-# The findings of the draws that a doubt about the log-probabilities leaves as they are.
+# The findings about the draws that do not depend on the log-probabilities.
 _SURE = ("draws", "choices", "distribution")
 
 
@@ -39,8 +38,8 @@ def server_findings(
 ) -> AuditReport:
     """Return the findings in the order in which they build on each other.
 
-    `level` is the probability of a false contradiction about the draws. A run may look at its draws several times, and
-    each look gets an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
+    `level` is the probability of a false contradiction about the draws. A run may examine its draws several times, and
+    each time has an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
     the server agrees.
     """
     rows = ListedRows(probes)
@@ -60,7 +59,7 @@ def server_findings(
 
 
 def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
-    """Return whether the draws decide about all that was asked, so that more of them would add nothing."""
+    """Return whether the draws decide on every setting, so that more draws would add nothing."""
     rows = ListedRows(probes)
     drawn = _drawn_report(probes, rows, greedy_finding(probes, rows), asked, level / probes.looks, tolerance)
     return Verdict.INCONCLUSIVE not in [finding.verdict for finding in drawn.findings]
@@ -123,7 +122,7 @@ def _independent_draws(
     if p_value := _dependence(same):
         reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
         findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
-    evidence = drawn_evidence(same, rows, first_only=p_value is not None)
+    evidence = probed_evidence(same, rows, first_only=p_value is not None)
     accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
     accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
     return findings, Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance)
@@ -148,7 +147,7 @@ def _drawn_report(
 
 def _of_listed(draw: Probe, rows: ListedRows) -> Probe:
     """Return a probe with those of its choices that come from the listed distribution. A server may compute the choices
-    of one request apart."""
+    of one request separately."""
     listed = rows.lists[draw.prompt]
     are_same = [rows.is_same_state(listed, token) for token in draw.tokens]
     if all(are_same):
@@ -167,7 +166,7 @@ def _moved_finding(draws: int, same: int) -> Finding:
     return Finding("distribution", "one for each prompt", found, Verdict.NOTED, reason=reason)
 
 
-def drawn_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = False) -> Evidence:
+def probed_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = False) -> Evidence:
     """Return the draws of each prompt with its known distribution. A draw that cannot be recognized is unlisted.
 
     The noise includes the differences between the lists and the log-probabilities in the draws.
