@@ -1,16 +1,16 @@
 """The audit of draws from known distributions: temperature, cutoffs, and fit.
 
-Three tests share the level of the run, so that a server which does what was asked is contradicted in at most that share
-of the runs (Bonferroni): those of the temperature, of what never came, and of fit. The interval of temperatures over
-which the second one is maximized is that of the first, so both fail together. A draw that the asked samplers remove at
-every temperature of this interval contradicts without a test.
+Three tests share the level of the run (Bonferroni): those of the temperature, of other cutoffs, and of fit. So a server
+that does what was asked is contradicted in at most that share of the runs. The test of other cutoffs takes its maximum
+over the interval of the first test, so both fail together. A draw that the requested samplers remove at every
+temperature of this interval contradicts without a test.
 
-A neighbour is the test of whether two APIs have the same distribution (Gao, Liang & Guestrin 2024, "Model Equality
-Testing: Which Model Is This API Serving?", arXiv 2410.20247), which needs no logits, and names no cause.
+A related test is that of whether two APIs have the same distribution (Gao, Liang & Guestrin 2024, "Model Equality
+Testing: Which Model Is This API Serving?", arXiv 2410.20247). It needs no logits, and names no cause.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, inf, log, sqrt
 
@@ -31,24 +31,24 @@ from tsoft.sampling.step import Step
 LEVEL, TOLERANCE = 0.01, 0.1
 # The number of tests that share the level.
 _TESTS = 3
-# A server agrees to apply no other cutoff if one can remove at most this probability.
+# "No other cutoffs" agrees if a cutoff that the draws do not show would remove at most this probability.
 NEGLIGIBLE = 0.05
 # The coverage of the interval that is shown.
 SHOWN_LEVEL = 0.95
 # Top-k compares ranks, which no sampler before it changes.
 _RANK_CUTOFF = "top_k"
 _MAY_BE_AFTER = "the log-probabilities may come after the samplers"
-# The number of temperatures of an interval at which cutoffs are tested, and the ends of an unbounded one relative to
-# its best temperature.
-_POINTS, _FACTOR = 5, 30.0
+# The number of temperatures of an interval at which cutoffs are tested, and the factor between its best temperature and
+# the ends of an unbounded one.
+_TAU_COUNT, _MAX_FACTOR = 5, 30.0
 # Temperatures below this would underflow when they are multiplied.
-_LEAST = 1e-300
+_LOWEST_TAU = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
     """The audit of some draws. `level` is the probability of a false contradiction, and `tolerance` the relative error
-    of the temperature up to which a server agrees."""
+    of the temperature up to which it agrees."""
 
     evidence: Evidence
     asked: Asked
@@ -58,10 +58,10 @@ class Audit:
     @property
     def report(self) -> AuditReport:
         """All findings: about the temperature, each cutoff, other cutoffs, and fit."""
-        found = (self._temperature, *self._cutoffs, *self._unasked)
-        has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in found)
+        settings = (self._temperature, *self._cutoffs, *self._unasked)
+        has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in settings)
         together = () if has_cause else tuple(self._together)
-        findings = (*found, *together, self._fit)
+        findings = (*settings, *together, self._fit)
         return AuditReport(findings, self.interval, self.evidence.draws, self.draws.informative)
 
     @cached_property
@@ -69,7 +69,7 @@ class Audit:
         return Supports(self.evidence)
 
     @property
-    def _share(self) -> float:
+    def _test_level(self) -> float:
         """The level of one test."""
         return self.level / _TESTS
 
@@ -77,7 +77,7 @@ class Audit:
     def draws(self) -> ConditionalDraws:
         """The draws from sets that no sampler removes."""
         taus = TAUS if self.asked.tau is None else sorted({1.0, max(self.asked.tau, 1e-3)})
-        # Other cutoffs than the usual three do not compare what those compare.
+        # Kept sets carry over from one row to another only if the cutoffs compare ranks, gaps or probabilities.
         usual = all(step.sampler.name in CUTOFFS for step in self.asked.cutoffs)
         rows = [DrawnClasses(row.counted_logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
         return draws_from_kept_sets(rows, taus if usual else ())
@@ -88,8 +88,8 @@ class Audit:
 
     @cached_property
     def _stated_likelihood(self) -> TauLikelihood:
-        """The likelihood if the server applies no other cutoffs than those that were asked."""
-        # At temperature 0, the top alone would be kept.
+        """The likelihood if the server applies only the requested cutoffs."""
+        # At temperature 0, only the most probable class would be kept.
         tau = self.asked.tau or 1.0
         kept = self._supports.at(self.asked.chain, tau)
         rows = [
@@ -102,8 +102,8 @@ class Audit:
 
     @cached_property
     def interval(self) -> TauInterval:
-        """The interval of the temperature. If each row always draws one class, only its upper end is known, and only if
-        no cutoff removes the other classes."""
+        """The interval of the temperature. If each row always draws the same class, only the upper end is known, and
+        only if no cutoff removes the other classes."""
         likelihood = self._likelihood if self._likelihood.is_informative else self._stated_likelihood
         return likelihood.interval(SHOWN_LEVEL)
 
@@ -116,10 +116,10 @@ class Audit:
         """The temperatures that the draws do not contradict: the ends and some in between."""
         if self.asked.tau == 0:
             return [0.0]
-        wide = self._likelihood.interval(1 - self._share)
+        wide = self._likelihood.interval(1 - self._test_level)
         best = wide.tau if 0 < wide.tau < inf else 1.0
-        low, high = max(wide.low, best / _FACTOR, _LEAST), min(wide.high, best * _FACTOR, 1 / _LEAST)
-        taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _POINTS).tolist()}
+        low, high = max(wide.low, best / _MAX_FACTOR, _LOWEST_TAU), min(wide.high, best * _MAX_FACTOR, 1 / _LOWEST_TAU)
+        taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _TAU_COUNT).tolist()}
         if self.asked.tau is not None and wide.low < self.asked.tau < wide.high:
             taus.add(self.asked.tau)
         return sorted(taus)
@@ -151,9 +151,9 @@ class Audit:
             return Verdict.INCONCLUSIVE, "the same class is always drawn, which a cutoff explains as well"
         if asked * (1 - self.tolerance) <= low and high <= asked * (1 + self.tolerance):
             return Verdict.AGREES, ""
-        if p_value >= self._share:
+        if p_value >= self._test_level:
             return Verdict.INCONCLUSIVE, ""
-        if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._share:
+        if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._test_level:
             reason = "the draws agree with the log-probabilities as they are, so these may come after the temperature"
             return Verdict.INCONCLUSIVE, reason
         return Verdict.CONTRADICTS, ""
@@ -165,24 +165,25 @@ class Audit:
             top = row.logits.max(initial=-inf)
             if any(draw < 0 or row.logits[draw] < top - self.evidence.noise for draw in row.draws.tolist()):
                 return Verdict.CONTRADICTS, "a draw is not the most probable class"
-        if self._stated_likelihood.p_value(1.0) < self._share:
+        if self._stated_likelihood.p_value(1.0) < self._test_level:
             return Verdict.AGREES, ""
         return Verdict.INCONCLUSIVE, "a temperature of 1 explains the draws as well"
 
     def _draws_for_tau(self, asked: float) -> int | None:
-        """Return about how many draws would decide about the temperature: the interval shrinks with their root."""
+        """Return about how many draws are enough for a verdict on the temperature: the width of the interval is
+        inversely proportional to their square root. None if the interval is unbounded."""
         low, high = self.interval.low, self.interval.high
         if not 0 < low < high < inf or not 0 < asked < inf:
             return None
         ratio = log(high / low) / 2 / log(1 + self.tolerance)
         return ceil(self.evidence.draws * max(1.5, 2 * ratio**2))
 
-    # The cutoffs that were asked
+    # The requested cutoffs
 
     @property
     def _is_stage_unknown(self) -> bool:
-        """Whether the classes that the asked cutoffs keep depend on where the log-probabilities come from, which is
-        unknown: cutoffs that compare probabilities may apply before the temperature, or would apply a second time."""
+        """Whether the classes that the requested cutoffs keep depend on whether the log-probabilities come before or
+        after the samplers, which is unknown. Top-k alone does not depend on it."""
         names = {step.sampler.name for step in self.asked.cutoffs}
         return self.evidence.may_be_tempered and bool(names - {_RANK_CUTOFF})
 
@@ -200,38 +201,35 @@ class Audit:
 
     def _cutoff(self, step: Step) -> Finding:
         name, value = step.sampler.name, " ".join(str(step).split()[1:])
-        found, low, high = "", None, None
+        finding = Finding(name, value, "", Verdict.INCONCLUSIVE)
         if name in CUTOFFS:
             others = Asked(self.asked.tau, self.asked.without(step))
-            values = Tails(self._supports, others, self._taus).range(name, self._share)
-            found, low, high = str(values), values.low, values.high
+            values = Tails(self._supports, others, self._taus).range(name, self._test_level)
+            finding = replace(finding, found=str(values), low=values.low, high=values.high)
         if self._is_stage_unknown and name != _RANK_CUTOFF:
-            return Finding(name, value, found, Verdict.INCONCLUSIVE, None, None, _MAY_BE_AFTER, low, high)
+            return replace(finding, reason=_MAY_BE_AFTER)
         outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
         if outside:
             reason = self._outside(outside.count, outside.example)
-            return Finding(name, value, found, Verdict.CONTRADICTS, 0.0, None, reason, low, high)
+            return replace(finding, verdict=Verdict.CONTRADICTS, p_value=0.0, reason=reason)
         log_p = self._log_probability_inside(step)
-        if log_p < log(self._share):
-            if self._other_p_value >= self._share:
-                return Finding(name, value, found, Verdict.AGREES, None, None, "", low, high)
-            return Finding(
-                name, value, found, Verdict.INCONCLUSIVE, None, None, "a stricter cutoff would hide it", low, high
-            )
-        # With a probability of 1, no number of draws decides.
-        needed = ceil(self.evidence.draws * log(self._share) / log_p) if log_p < -1e-9 else None
-        reason = "the draws would be about the same without it"
-        return Finding(name, value, found, Verdict.INCONCLUSIVE, None, needed, reason, low, high)
+        if log_p >= log(self._test_level):
+            # With a probability of 1, no number of draws is enough.
+            needed = ceil(self.evidence.draws * log(self._test_level) / log_p) if log_p < -1e-9 else None
+            return replace(finding, draws_needed=needed, reason="the draws would be about the same without it")
+        if self._other_p_value < self._test_level:
+            return replace(finding, reason="a stricter cutoff would hide it")
+        return replace(finding, verdict=Verdict.AGREES)
 
     def _outside(self, count: int, example: tuple[int, int]) -> str:
         r, index = example
         row = self.evidence.rows[r].block
-        name = "an unlisted class" if index < 0 else row.names[index]
+        name = "an unlisted class" if index == UNLISTED else row.names[index]
         are = "draw is" if count == 1 else "draws are"
         return f"{count} {are} outside it, such as {name} in row {row.first_row}"
 
     def _log_probability_inside(self, step: Step) -> float:
-        """Return the logarithm of the highest probability that no draw is outside of a cutoff if it is not applied."""
+        """Return the logarithm of the highest probability that no draw is outside a cutoff if it is not applied."""
         rows, best = self.evidence.rows, -inf
         for tau in self._taus:
             without = self._supports.at(self.asked.without(step), tau)
@@ -247,7 +245,7 @@ class Audit:
             best = max(best, total)
         return best
 
-    # The cutoffs that were not asked
+    # Cutoffs that were not requested
 
     @cached_property
     def _tails(self) -> Tails:
@@ -259,40 +257,40 @@ class Audit:
 
     @property
     def _unasked(self) -> Iterator[Finding]:
+        """Yield the values of each cutoff that agree if it is the only other one, and the finding on all others."""
         asked = {step.sampler.name for step in self.asked.cutoffs}
         for name in CUTOFFS:
             if name not in asked:
-                values = self._tails.range(name, self._share)
+                values = self._tails.range(name, self._test_level)
                 # Unless it follows the temperature, a cutoff compares other probabilities.
                 found = f"{values}{'' if self.asked.is_tempered(name) else ' before τ'}"
                 yield Finding(name, "", found, Verdict.NOTED, low=values.low, high=values.high)
-        p_value = self._other_p_value
-        removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
-        if not self.asked.states_cutoffs:
-            return
+        if self.asked.states_cutoffs:
+            yield self._other_cutoffs
+
+    @property
+    def _other_cutoffs(self) -> Finding:
+        finding = Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE)
         if self._is_stage_unknown:
-            yield Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE, reason=_MAY_BE_AFTER)
-            return
-        if p_value < self._share:
+            return replace(finding, reason=_MAY_BE_AFTER)
+        finding = replace(finding, p_value=self._other_p_value)
+        if self._other_p_value < self._test_level:
             reason = "classes that should have been drawn never were"
-            yield Finding("other cutoffs", "none", "some", Verdict.CONTRADICTS, p_value, reason=reason)
-            return
-        found = f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %"
+            return replace(finding, found="some", verdict=Verdict.CONTRADICTS, reason=reason)
+        removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
+        finding = replace(finding, found=f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %")
         if self.evidence.may_be_tempered:
-            yield Finding("other cutoffs", "none", found, Verdict.INCONCLUSIVE, p_value, reason=_MAY_BE_AFTER)
-            return
-        verdict = Verdict.AGREES if removable <= NEGLIGIBLE else Verdict.INCONCLUSIVE
-        if verdict is Verdict.INCONCLUSIVE and self._unlisted_removable > NEGLIGIBLE:
-            reason = "a cutoff may remove some of what the lists do not contain"
-            yield Finding("other cutoffs", "none", found, verdict, p_value, reason=reason)
-            return
-        needed = None if verdict is Verdict.AGREES else ceil(self.evidence.draws * removable / NEGLIGIBLE)
-        yield Finding("other cutoffs", "none", found, verdict, p_value, needed)
+            return replace(finding, reason=_MAY_BE_AFTER)
+        if removable <= NEGLIGIBLE:
+            return replace(finding, verdict=Verdict.AGREES)
+        if self._unlisted_removable > NEGLIGIBLE:
+            return replace(finding, reason="a cutoff may remove some of the unlisted classes")
+        return replace(finding, draws_needed=ceil(self.evidence.draws * removable / NEGLIGIBLE))
 
     @cached_property
     def _unlisted_removable(self) -> float:
-        """About the highest probability that a cutoff may remove of the classes that the rows do not list: by how much
-        their draws may be fewer than expected, with two standard errors."""
+        """About the highest probability that a cutoff may remove from the classes that the rows do not list. It is the
+        difference between their expected and actual share of the draws, plus two standard errors."""
         interval, rows, total = self.interval, self.evidence.rows, max(1, self.evidence.draws)
         is_possible = self.asked.tau is not None and interval.low <= self.asked.tau <= interval.high
         tau = self.asked.tau if is_possible and self.asked.tau else interval.tau
@@ -305,14 +303,14 @@ class Audit:
 
     @property
     def _together(self) -> Iterator[Finding]:
-        """Yield the finding that the settings contradict only together, since either a lower temperature or another
-        cutoff explains that some classes never came. Its test is a part of that of other cutoffs, which fails only if
-        this one does."""
+        """Yield a finding if the settings contradict the draws only together: either a lower temperature or another
+        cutoff explains why some classes were never drawn. Its test is part of that of other cutoffs, so it needs no
+        level of its own."""
         asked = self.asked.tau
         if asked is None or not self.asked.states_cutoffs or self.evidence.may_be_tempered:
             return
         p_value = Tails(self._supports, self.asked, [asked]).other_p_value
-        if p_value < self._share:
+        if p_value < self._test_level:
             reason = "the temperature is lower than that, or another cutoff removes classes"
             yield Finding(
                 "together", f"τ {asked:g}, no other cutoffs", "not both", Verdict.CONTRADICTS, p_value, None, reason
@@ -326,7 +324,7 @@ class Audit:
         if test is None:
             return Finding("fit", "", "too few draws", Verdict.NOTED)
         found = f"p = {test.p_value:.2g}"
-        if test.p_value >= self._share:
+        if test.p_value >= self._test_level:
             return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
         reason = "no temperature explains the counts: something else changes the probabilities"
         return Finding("fit", "softmax", found, Verdict.CONTRADICTS, test.p_value, reason=reason)
