@@ -31,7 +31,7 @@ def audit_draws(
     level: float = LEVEL,
     tolerance: float = TOLERANCE,
 ) -> AuditReport:
-    """Test whether draws have the temperature and the cutoffs that were asked.
+    """Test whether draws have the temperature and the cutoffs that were asked for.
 
     Parameters
     ----------
@@ -40,17 +40,17 @@ def audit_draws(
     draws : array_like of int, shape (..., m)
         The draws of each row, as indices of classes, from 0.
     tau : float, optional
-        The temperature that was asked. None if it is unknown; nothing contradicts it then.
+        The temperature that was asked for. None if it is unknown; then no temperature contradicts.
     top_k : int, optional
-        The top-k that was asked.
+        The top-k that was asked for.
     top_p : float, optional
-        The top-p that was asked.
+        The top-p that was asked for.
     min_p : float, optional
-        The min-p that was asked.
+        The min-p that was asked for.
     like : str, optional
         The engine whose order and rules apply, such as "vllm"; those of transformers by default.
     level : float, default 0.01
-        The probability that a server that does what was asked is contradicted, over all tests together.
+        The probability of a false contradiction, over all tests together, if the server does what was asked.
     tolerance : float, default 0.1
         The relative error of the temperature up to which the draws agree with it.
 
@@ -76,8 +76,8 @@ def audit_draws(
     Notes
     -----
     `estimate_temperature` names the sources of the estimate. The tests of the cutoffs are maximized over an interval of
-    temperatures [1]_. A neighbour is the test of whether two APIs have the same distribution [2]_, which needs no
-    logits, and names no cause.
+    temperatures [1]_. A related test is that of whether two APIs have the same distribution [2]_. It needs no logits,
+    and names no cause.
 
     References
     ----------
@@ -88,7 +88,7 @@ def audit_draws(
 
     Examples
     --------
-    A server is asked for a temperature of 1.4, and applies a top-k of 40, too:
+    A server was asked for a temperature of 1.4, and applies a top-k of 40 as well:
 
     >>> import numpy as np
     >>> import tsoft

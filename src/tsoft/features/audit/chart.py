@@ -10,11 +10,11 @@ from tsoft.features.audit.drawn_counts import DrawnCounts
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 
 _NAMES = {"temperature": "τ", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
-_ROUNDED = 3
+_DIGITS = 3
 
 
 def draw_findings(report: AuditReport, view: View) -> str:
-    """Return the table of the findings, their reasons, and the verdict on all together."""
+    """Return the table of the findings, the reasons for them, and the overall verdict."""
     rows = [["", "verdict", "asked", "found"]]
     for finding in report.findings:
         verdict = "–" if finding.verdict is Verdict.NOTED else str(finding.verdict)
@@ -50,7 +50,7 @@ def _parts(finding: Finding) -> Iterator[str]:
     if finding.reason:
         yield finding.reason
     if finding.verdict is Verdict.CONTRADICTS and finding.p_value:
-        yield f"p = {number_text(finding.p_value, _ROUNDED)}"
+        yield f"p = {number_text(finding.p_value, _DIGITS)}"
     if finding.draws_needed is not None:
         yield f"about {finding.draws_needed:,} draws would be enough to decide"
 
@@ -65,7 +65,7 @@ def draw_counts(counts: DrawnCounts, view: View) -> str:
         strict=True,
     )
     lines = [[f"row {counts.block.first_row}", "drawn", "expected"]]
-    lines += [[name, str(drawn), number_text(expected, _ROUNDED)] for name, drawn, expected in shown]
+    lines += [[name, str(drawn), number_text(expected, _DIGITS)] for name, drawn, expected in shown]
     if counts.unlisted:
         lines.append(["(unlisted)", str(counts.unlisted), "–"])
     view.legend.add_lines("expected: the counts that the requested settings would give on average")

@@ -45,7 +45,7 @@ class AuditedOptions(LogitsOptions):
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The files of two responses; None if the arguments are logits. Raise UsageError for another number of files."""
+        """The files of two responses; None if the arguments are logits. Raise UsageError unless there are two files."""
         from tsoft.input.fields import is_number
 
         words = self.logits or []
@@ -187,8 +187,8 @@ def audit(
 
     result: Result
 
-    _check_level("--level", verdicts.level)
-    _check_level("--tolerance", verdicts.tolerance)
+    _check_fraction("--level", verdicts.level)
+    _check_fraction("--tolerance", verdicts.tolerance)
     chosen = chosen_formats(output, pair, display, figure)
     if server.endpoint is not None:
         refuse("the audit of a server", input, bounds, drawn, pair)
@@ -213,7 +213,8 @@ def audit(
         raise typer.Exit(exit_code)
 
 
-def _check_level(option: str, value: float) -> None:
+def _check_fraction(option: str, value: float) -> None:
+    """Raise UsageError unless the value is between 0 and 1."""
     if not 0 < value < 1:
         raise UsageError(f"{option}: expected a number between 0 and 1, got {value:g}")
 

@@ -1,4 +1,4 @@
-"""The draws of a row beside the counts that the asked settings would give."""
+"""The draws of a row beside the counts that the requested settings would give."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from tsoft.sampling.chain import Chain
 
 @dataclass(frozen=True, eq=False)
 class DrawnCounts:
-    """The counts of a row: `drawn`, (n,), and the number of draws of `unlisted` classes. `tau` is the temperature at
-    which others are expected, that which was asked or, without one, the estimate; `interval` is that of this row."""
+    """The counts of a row: `drawn`, (n,), and the number of draws of `unlisted` classes. `tau` is the temperature of
+    the expected counts: the requested one or, if that is unknown, the estimate. `interval` is that of this row alone.
+    """
 
     block: Block
     drawn: Array
@@ -36,7 +37,7 @@ class DrawnCounts:
 
     @cached_property
     def expected(self) -> Array:
-        """The expected counts, (n,): of a partial distribution, those among the listed classes."""
+        """The expected counts of the listed classes: (n,)."""
         return np.asarray(self.draws * compute_distributions(self.block, np.array([self.tau]), self.chain).probs[0, 0])
 
     @cached_property
@@ -46,7 +47,7 @@ class DrawnCounts:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of a JSON object: of the classes, those that were drawn."""
+        """The fields of a JSON object, which contains only the classes that were drawn."""
         drawn = np.flatnonzero(self.drawn)
         labels = self.block.labels
         return {

@@ -1,4 +1,4 @@
-"""What an audit reads: known distributions, and the classes that were drawn from them."""
+"""The evidence of an audit: known distributions, and the classes that were drawn from them."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +23,7 @@ class DrawnRow:
 
     `block` has one row: the logits at temperature 1, or the partial distribution of a response. `draws` are the indices
     of the drawn classes in the order in which they were drawn, (m,); UNLISTED is a class that the row does not list.
-    `has_chosen` is true if the row lists its only draw also if that is not among the most probable classes.
+    `has_chosen` is true if the row lists its only draw even if that is not among the most probable classes.
     """
 
     block: Block
@@ -44,8 +44,8 @@ class DrawnRow:
 
     @cached_property
     def is_counted(self) -> Array:
-        """The classes that the row lists whichever was drawn: (n,) booleans. These are all with a known probability,
-        without the least probable one if that may be listed only because it was drawn."""
+        """The classes that the row lists whichever class was drawn: (n,) booleans. These are all classes with a known
+        probability, except the least probable one if it may be listed only because it was drawn."""
         known = self.logits > -np.inf
         if self.has_chosen:
             known &= self.logits > self.logits[known].min(initial=np.inf)
@@ -53,7 +53,7 @@ class DrawnRow:
 
     @cached_property
     def counted_draws(self) -> Array:
-        """The draws of classes that are counted, UNLISTED for the others: (m,)."""
+        """The draws, UNLISTED for those of classes that are not counted: (m,)."""
         if not len(self.logits):
             return np.full_like(self.draws, UNLISTED)
         return np.where((self.draws >= 0) & self.is_counted[self.draws], self.draws, UNLISTED)

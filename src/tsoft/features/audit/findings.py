@@ -1,4 +1,4 @@
-"""The findings of an audit: for each setting what was asked, what was found, and the verdict."""
+"""The findings of an audit: what was asked for, what was found, and the verdict, for each setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tsoft.core.draw_likelihood import TauInterval
 
 
 class Verdict(StrEnum):
-    """Whether what was found agrees with what was asked. NOTED is a finding about which nothing was asked."""
+    """Whether what was found agrees with what was asked for. NOTED is a finding on a setting that was not asked for."""
 
     AGREES = "agrees"
     CONTRADICTS = "contradicts"
@@ -21,9 +21,10 @@ class Finding:
     """The finding about one setting.
 
     `name` is the setting, such as `top_k`, or what was tested, such as `fit`. `asked` and `found` are short texts.
-    `p_value` is the probability of evidence at least as strong against what was asked if the server did it; None
-    without a test. `draws_needed` is about how many draws would decide, None if unknown or decided. `reason` explains
-    the verdict in a sentence. `low` and `high` are the ends of the range of values that agree, None without one.
+    `p_value` is the probability, for a server that does what was asked, of evidence against it that is at least as
+    strong; None without a test. `draws_needed` is about how many draws would be enough to decide, None if unknown or
+    decided. `reason` explains the verdict in a sentence. `low` and `high` are the ends of the range of values that
+    agree, None without one.
     """
 
     name: str
@@ -54,7 +55,7 @@ class AuditReport:
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the verdict of several together: one that contradicts decides, then one that is inconclusive.
+    """Return the overall verdict: CONTRADICTS if any of them is, otherwise INCONCLUSIVE if any is, otherwise AGREES.
 
     >>> str(overall([Verdict.AGREES, Verdict.INCONCLUSIVE, Verdict.NOTED]))
     'inconclusive'

@@ -22,7 +22,7 @@ from tsoft.features.audit.pair_slope import SlopeFit, fit_slope
 # The largest deviation of a log-probability that a server's arithmetic explains. Repeated requests to servers that
 # compute in bfloat16 differ by this much.
 NOISE = 0.1
-# The line must explain at least this share of the variance, and more of it for a slope that nobody asked for.
+# The line must explain at least this share of the variance, and more of it if the slope is not an expected one.
 MIN_EXPLAINED, MIN_EXPLAINED_OTHER = 0.99, 0.999
 # The relative error of a slope that noise in both responses may cause.
 SLOPE_ERROR = 0.02
@@ -30,11 +30,11 @@ SLOPE_ERROR = 0.02
 MAX_RATIO = 1.2
 # At most this share of the numbers may deviate by more than the noise.
 MAX_OUTLIERS = 0.1
-# A smaller removed probability is not worth a remark.
+# A smaller removed probability is not reported.
 SMALLEST_CUTOFF = 1e-3
 # The lowest slope that numbers can show.
 FLATTEST = 1e-6
-# A higher log-probability is that of a token with all of the probability, up to float32.
+# A token with a higher log-probability has all of the probability, within the rounding of float32.
 CERTAIN = -1e-5
 # A class with a lower predicted log-probability may have been rounded to 0.
 LOWEST_PREDICTED = -9.0
@@ -155,14 +155,14 @@ class LogprobsKind:
 
     @property
     def contradicts(self) -> bool:
-        """Whether the temperature is in the numbers, but not the one that was asked."""
+        """Whether the temperature is in the numbers, but not the requested one."""
         return self.is_tempered is True and self.fit is not None and not _agrees(self.fit, self.expected)
 
 
 def logprobs_kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], noise: float = NOISE) -> LogprobsKind:
     """Return what the log-probabilities of two responses to one text are, from the positions of the same text.
 
-    taus: the temperatures that were asked of A and of B. noise: the largest deviation of a log-probability that the
+    taus: the requested temperatures of A and B. noise: the largest deviation of a log-probability that the
     server's arithmetic explains.
 
     >>> logits = np.array([[3.0, 2.0, 0.5, 0.0, -1.0, -2.5], [1.0, 0.8, 0.1, -0.3, -2.0, -2.2]])
@@ -194,8 +194,8 @@ def logprobs_kind(pairs: Sequence[LogprobPair], taus: tuple[float, float], noise
 
 
 def _completeness(pairs: Sequence[LogprobPair]) -> str:
-    """Return what hints at a sampler that removed the same tokens from both responses, or from one without a trace in
-    the other."""
+    """Return a clause for the reason if a sampler may have removed tokens without any other sign of it: the same ones
+    from both responses, or those that the other response does not list either. Empty without such a hint."""
     complete = zip(*(pair.are_complete for pair in pairs), strict=True)
     names = [name for name, are_complete in zip("AB", complete, strict=True) if all(are_complete)]
     if not names:
@@ -295,7 +295,7 @@ def _untempered(removal: Removal, fit: SlopeFit) -> tuple[LogprobsForm, str]:
 
 
 def _removed(removal: Removal) -> str:
-    """Return how the removal shows."""
+    """Return the evidence of a removal in words."""
     parts = [
         f"{name} lacks {count} token{'s' * (count != 1)} that {other} predicts"
         for name, other, count in zip("AB", "BA", removal.classes, strict=True)

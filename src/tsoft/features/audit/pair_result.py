@@ -23,7 +23,7 @@ _BARE = ("logprobs", "verdict", "slope", "expected_slope")
 
 @dataclass(frozen=True, eq=False)
 class PairResult(Result):
-    """What two responses show, for which the temperatures `taus` were asked. A table shows `shown` positions."""
+    """What two responses at the requested temperatures `taus` show. A table shows `shown` positions."""
 
     kind: LogprobsKind
     positions: Sequence[PairPosition]
@@ -53,7 +53,7 @@ class PairResult(Result):
 
     @property
     def by_position(self) -> "PositionsResult":
-        """The same result, of which other formats than a table contain the positions."""
+        """The same result with one record per position in every format except a table."""
         return PositionsResult(self)
 
     def records(self) -> Iterator[Records]:
@@ -146,7 +146,7 @@ def position_fields(position: PairPosition) -> dict[str, Any]:
 def audit_pair(
     first: Iterable[Block], second: Iterable[Block], taus: tuple[float, float], *, noise: float = NOISE, shown: int = 20
 ) -> PairResult:
-    """Return what the blocks of two responses to one prompt show, for which the temperatures `taus` were asked.
+    """Return what the blocks of two responses to one prompt at the requested temperatures `taus` show.
 
     noise: the largest deviation of a log-probability that the server's arithmetic explains. shown: the number of
     positions in a table. Raise InputError if an input is not an API response, or if the numbers of texts differ.

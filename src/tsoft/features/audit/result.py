@@ -1,4 +1,4 @@
-"""The result of an audit: the findings, and the draws beside what was expected."""
+"""The result of an audit: the findings, and the drawn and expected counts of each row."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

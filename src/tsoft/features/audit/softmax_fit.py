@@ -3,9 +3,9 @@
 Each draw has a set of classes that no sampler can have removed (see `core.kept_sets`), and within it the probabilities
 of a softmax. The counts O of the classes are compared with the expected ones, E, at the most likely temperature. With
 the covariance V of the counts, (O - E) V^-1 (O - E) is chi-square distributed (Pearson 1900, for sets that differ from
-draw to draw). The temperature is estimated from the draws, which makes the statistic smaller. The test counts no degree
-of freedom less, so it is on the safe side (Chernoff & Lehmann 1954, "The use of maximum likelihood estimates in
-chi-square tests for goodness of fit", Annals of Mathematical Statistics 25).
+draw to draw). The temperature is estimated from the draws, which makes the statistic smaller. The test does not
+subtract a degree of freedom for it, so it is conservative (Chernoff & Lehmann 1954, "The use of maximum likelihood
+estimates in chi-square tests for goodness of fit", Annals of Mathematical Statistics 25).
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from tsoft.core.draw_likelihood import ConditionalDraws
 from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
 
-# Cells with a smaller expected count are pooled. It is larger than Cochran's 5, because the p-values that matter here
-# are small.
+# Cells with a smaller expected count are pooled. The limit is higher than Cochran's 5, because the p-values that matter
+# here are small.
 MIN_EXPECTED = 10.0
-# The largest number of cells. Larger ones are formed beyond it.
+# The largest number of cells, which limits the size of the covariance matrix.
 _MAX_CELLS = 500
-# Eigenvalues of V below this share of the largest one are 0 but for rounding.
+# Eigenvalues of V below this share of the largest one are 0, except for rounding.
 _RANK_TOLERANCE = 1e-9
 
 

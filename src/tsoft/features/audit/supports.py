@@ -24,7 +24,7 @@ class Support:
 
 
 class Supports:
-    """What chains keep of the rows of some evidence."""
+    """The classes that chains keep of each row of the evidence, computed once for each chain and temperature."""
 
     def __init__(self, evidence: Evidence):
         self.evidence = evidence
@@ -32,7 +32,7 @@ class Supports:
         self._known: dict[tuple[tuple[Step, ...], float], list[Support]] = {}
 
     def at(self, chain: Chain, tau: float) -> list[Support]:
-        """Return what a chain keeps of each row at a temperature."""
+        """Return the classes that a chain keeps of each row at a temperature."""
         key = chain.steps, tau
         if key not in self._known:
             rows = self.evidence.rows
@@ -44,6 +44,7 @@ class Supports:
 
 
 def _everything(row: DrawnRow) -> Support:
+    """Return the support without a cutoff."""
     return Support(row.logits > -np.inf, np.ones(len(row.logits), bool), lists_all=False)
 
 
@@ -76,16 +77,16 @@ def _of_block(block: Block, chain: Chain, tau: float) -> Iterator[Support]:
 
 @dataclass(frozen=True)
 class OutsideDraws:
-    """Draws of classes that the asked samplers remove: their number, and the `example`, the index of a row and that of
-    its class, UNLISTED for one that the row does not list."""
+    """Draws of classes that the requested samplers remove: their number, and an `example`, the index of a row and that
+    of a class, UNLISTED for one that the row does not list."""
 
     count: int
     example: tuple[int, int]
 
 
 def outside_draws(supports: Supports, chain: Chain, taus: Sequence[float]) -> OutsideDraws | None:
-    """Return the draws of classes that a chain removes at each of the temperatures, also with the noise; None if there
-    is no such draw."""
+    """Return the draws of classes that a chain removes at every one of the temperatures, even within the noise; None if
+    there are none."""
     rows, noise = supports.evidence.rows, supports.evidence.noise
     kept = [supports.at(chain, tau) for tau in taus]
     count, example = 0, None

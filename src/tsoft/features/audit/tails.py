@@ -1,15 +1,16 @@
-"""What never came: whether the draws show that more was removed than was asked, and which cutoffs agree.
+"""The tails of distributions, from which nothing was drawn: whether a cutoff removed them, and which cutoffs agree.
 
-A cutoff keeps the classes with a score up to its value: top-k the rank, top-p the cumulative probability of the classes
-before, min-p the gap to the most probable class. Let s be the highest score among the draws. If the classes of a set K
-are kept, the probability that no draw has a higher score than s is
+A cutoff keeps the classes with a score up to its value. The score of top-k is the rank, that of top-p the cumulative
+probability of the more probable classes, and that of min-p the gap to the most probable class. Let s be the highest
+score among the draws. If the classes of a set K are kept, the probability that no draw has a higher score than s is
 
     P(K) = product over the draws of P(score <= s | K)
 
-so a set with a small P(K) is rejected: with no other cutoff, K are all classes that the asked samplers keep; and with a
-cutoff of a value, those of them that it keeps, too. The smallest P of the three scores counts three times (Bonferroni).
-With lists of a part of the classes, the number of unlisted draws is one more test.
-The temperature is unknown, too, so each P is the largest one over an interval of temperatures (Berger & Boos 1994, "P
+so a set with a small P(K) is rejected. Without another cutoff, K are all classes that the requested samplers keep. With
+another cutoff, they are those of them that it keeps as well. The smallest P of the three scores is multiplied by three
+(Bonferroni). If lists contain only some of the classes, the number of unlisted draws is one more test.
+
+The temperature is unknown as well, so each P is the maximum over an interval of temperatures (Berger & Boos 1994, "P
 values maximized over a confidence set for the nuisance parameter", JASA 89).
 """
 
@@ -27,17 +28,17 @@ from tsoft.features.audit.evidence import DrawnRow
 from tsoft.features.audit.supports import Support, Supports
 from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
 
-# The number of bisections of a value that agrees.
+# The number of bisections for the end of a range of values.
 _STEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
 class _KeptRow:
-    """The classes that the asked samplers keep of a row, the most probable first.
+    """The classes that the requested samplers keep of a row, the most probable first.
 
-    `cumulative` are the probabilities of the first 1, 2, ... classes, (m,), by which the draws are distributed among
-    these classes. `draws` are the places of the draws that are among them. Without `has_rest`, the
-    samplers keep no other class, listed or not.
+    `gaps` are the differences of their logits from the highest, (m,). `cumulative` are the probabilities of the first
+    1, 2, ... of these classes among all of them, (m,). `draws` are the places of the draws among them. `has_rest` says
+    whether the samplers may keep other classes, listed or not.
     """
 
     gaps: Array
@@ -61,14 +62,16 @@ def _kept_row(row: DrawnRow, support: Support, tau: float) -> _KeptRow:
 
 
 def _ranks(row: _KeptRow, tau: float) -> Array:
+    """Return top-k's score."""
     return np.arange(1.0, len(row.gaps) + 1)
 
 
 def _cumulative_before(row: _KeptRow, tau: float) -> Array:
+    """Return top-p's score."""
     cumulative = gap_weights(row.gaps, tau).cumsum()
     if not len(cumulative):
         return cumulative
-    # The lowest possible one.
+    # A lower bound, with the highest possible probability of the rest.
     share = 1.0 - row.source.unlisted_bounds(tau)[1] * row.has_rest
     return np.asarray(share * np.concatenate([np.zeros(1), cumulative[:-1]]) / cumulative[-1:])
 
@@ -87,7 +90,7 @@ _SCORES: dict[str, Callable[[_KeptRow, float], Array]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Scores:
-    """The scores of one cutoff at one temperature: those of the classes of each row, which ascend."""
+    """The scores of one cutoff at one temperature: for each row, those of its classes, in ascending order."""
 
     rows: Sequence[_KeptRow]
     scores: Sequence[Array]
@@ -105,7 +108,7 @@ class _Scores:
 
 @dataclass(frozen=True, eq=False)
 class _AtTau:
-    """The classes that the asked samplers keep at one temperature, with the scores of each cutoff."""
+    """The classes that the requested samplers keep at one temperature, with the scores of each cutoff."""
 
     rows: Sequence[_KeptRow]
     scores: dict[str, _Scores]
@@ -147,8 +150,8 @@ class _AtTau:
 class CutoffRange:
     """The values of a cutoff that agree with the draws if there is no other one: from `low` to `high`.
 
-    One of them is the strictest value, which the draws show: `high` for min-p, and `low` for the others. The other one
-    is None if the draws also agree without a cutoff. Both are None if no value agrees.
+    The draws determine the strictest value: `high` for min-p, and `low` for the others. The other end is None if the
+    draws also agree without a cutoff. Both are None if no value agrees.
     """
 
     name: str
@@ -167,14 +170,14 @@ class CutoffRange:
 
 @dataclass(frozen=True, eq=False)
 class Tails:
-    """The classes that the asked samplers keep, at several temperatures."""
+    """The classes that the requested samplers keep, at several temperatures."""
 
     supports: Supports
     asked: Asked
     taus: Sequence[float]
 
     @cached_property
-    def _each(self) -> list[_AtTau]:
+    def _at_taus(self) -> list[_AtTau]:
         return [self._at(tau) for tau in self.taus]
 
     def _at(self, tau: float) -> _AtTau:
@@ -185,38 +188,38 @@ class Tails:
 
     def p_value(self, name: str | None = None, value: float = inf) -> float:
         """Return the p-value of a cutoff, or of no other cutoff."""
-        return max(each.p_value(name, value) for each in self._each)
+        return max(each.p_value(name, value) for each in self._at_taus)
 
     @property
     def other_p_value(self) -> float:
-        """The p-value of no other cutoff, from the draws that are listed and from the number of those that are not."""
-        return max(self._other_p_value(each, tau) for each, tau in zip(self._each, self.taus, strict=True))
+        """The p-value of no other cutoff, from the listed draws and the number of unlisted ones."""
+        return max(self._other_p_value(each, tau) for each, tau in zip(self._at_taus, self.taus, strict=True))
 
-    def _other_p_value(self, each: _AtTau, tau: float) -> float:
+    def _other_p_value(self, at_tau: _AtTau, tau: float) -> float:
         evidence = self.supports.evidence
-        # With a cutoff, or after one, it is unknown how much of the unlisted probability is kept.
+        # If a cutoff was requested, or the lists come after one, it is unknown how much unlisted probability is kept.
         is_whole = not self.asked.cutoffs and not evidence.may_be_tempered
         fewer = log_probability_of_fewer(evidence, tau) if is_whole else None
         if fewer is None:
-            return each.p_value(None)
+            return at_tau.p_value(None)
         tests = len(CUTOFFS)
-        return min(1.0, (tests + 1) * min(each.p_value(None) / tests, exp(fewer)))
+        return min(1.0, (tests + 1) * min(at_tau.p_value(None) / tests, exp(fewer)))
 
     @property
     def removable(self) -> float:
         """The highest probability that a cutoff may remove without removing a draw."""
-        return max(each.removable for each in self._each)
+        return max(each.removable for each in self._at_taus)
 
     def range(self, name: str, level: float) -> CutoffRange:
         """Return the range of a cutoff. `level` is the p-value below which a value is rejected."""
-        strictest = min(each.scores[name].highest for each in self._each)
+        strictest = min(each.scores[name].highest for each in self._at_taus)
         if strictest == -inf:
             return CutoffRange(name, None, None)
         loosest: float | None = None
         if self.p_value() < level:
             if self.p_value(name, strictest) < level:
                 return CutoffRange(name, None, None)
-            ends = [scores[-1] for each in self._each for scores in each.scores[name].scores if len(scores)]
+            ends = [scores[-1] for each in self._at_taus for scores in each.scores[name].scores if len(scores)]
             loosest = _last(
                 lambda value: self.p_value(name, value) >= level, strictest, float(max(ends)), whole=name == "top_k"
             )
@@ -226,7 +229,7 @@ class Tails:
 
 
 def _last(agrees: Callable[[float], bool], low: float, high: float, *, whole: bool) -> float:
-    """Return the highest value that agrees, by bisection, if that of `low` does."""
+    """Return the highest value that agrees, by bisection. `low` must agree. `whole` is for whole numbers."""
     for _ in range(_STEPS):
         if whole and high - low <= 1:
             break

@@ -1,7 +1,7 @@
-"""Draws that lists do not contain: whether they are fewer than they would be without a cutoff.
+"""Draws of unlisted classes: whether they are rarer than they would be without a cutoff.
 
-A list of log-probabilities shows the probability of all other classes together at temperature 1, and limits it at other
-temperatures (see `core.partial_distribution`). A cutoff that removes classes beyond the list makes draws of them rarer.
+A list of log-probabilities determines the total probability of the unlisted classes at temperature 1, and bounds it at
+other temperatures (see `core.partial_distribution`). A cutoff that removes such classes makes draws of them rarer.
 """
 
 from math import log, log1p
@@ -12,7 +12,7 @@ from tsoft.features.audit.evidence import UNLISTED, Evidence
 
 
 def log_probability_of_fewer(evidence: Evidence, tau: float) -> float | None:
-    """Return the logarithm of an upper bound on the probability that no more draws than there are are unlisted, if no
+    """Return the logarithm of an upper bound on the probability of at most the observed number of unlisted draws, if no
     sampler removes a class; None without lists that show it.
 
     With a mean probability of at least q, and a share s < q of n draws, it is exp(-n KL(s, q)), also if the

@@ -131,7 +131,7 @@ def _cutoff_finding(
 
 
 def refused_findings(probes: ServerProbes) -> list[Finding]:
-    """Return a finding for each setting of the user that the server refuses, but for those that `cutoff_findings`
+    """Return a finding for each setting of the user that the server refuses, except those that `cutoff_findings`
     tests."""
     return [
         Finding(f"{name}_support", f"{probes.settings.values[name]:g}", "refused", Verdict.CONTRADICTS, reason=reason)

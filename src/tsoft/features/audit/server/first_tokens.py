@@ -14,8 +14,8 @@ from tsoft.input.json_values import Object
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.server_errors import value_at
 
-# A token that is less probable than another one by this difference of log-probabilities is drawn in their place in one
-# of 400 draws at temperature 1.
+# If the log-probabilities of two tokens differ by this much, one of 400 draws of either is of the less probable one, at
+# temperature 1.
 _DOMINANT = 6.0
 
 
@@ -113,7 +113,7 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
     kept = [
         label
         for label, values in numbers.items()
-        if _is_clear(values) and REPLACEMENT not in label and (label != last or len(numbers) == 1)
+        if _has_dominant(values) and REPLACEMENT not in label and (label != last or len(numbers) == 1)
     ]
     if not kept:
         return None
@@ -129,7 +129,7 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
     )
 
 
-def _is_clear(numbers: list[float]) -> bool:
-    """Return whether the most probable one of some tokens is much more probable than the others."""
+def _has_dominant(numbers: list[float]) -> bool:
+    """Return whether the highest of some log-probabilities is that of a much more probable token than the others."""
     ordered = sorted(numbers, reverse=True)
     return len(ordered) == 1 or ordered[0] - ordered[1] >= _DOMINANT

@@ -13,8 +13,8 @@ from tsoft.features.audit.server.first_tokens import FirstToken, known_row
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 from tsoft.input.json_values import is_index
 
-# Two numbers differ if they are this many times the noise from each other. The noise is the largest difference of a few
-# repetitions, so that a larger one is possible.
+# Two numbers differ if their distance exceeds this many times the noise. The noise is the largest difference among only
+# a few repetitions, so larger ones are possible.
 _FACTOR = 3.0
 # Tokens with the same text have log-probabilities that differ by more than this.
 _SAME = 0.02
@@ -82,9 +82,9 @@ class ListedRows:
         return [prompt for prompt, share in shares.items() if share < 0.5]
 
     def is_same_state(self, token: FirstToken, draw: FirstToken) -> bool:
-        """Return whether a draw comes from a listed distribution: whether the most probable tokens but the drawn one
-        have the same log-probabilities. So which token was drawn has no effect on this. It is unknown, and True, unless
-        the log-probabilities are raw.
+        """Return whether a draw comes from a listed distribution: whether the most probable tokens have the same
+        log-probabilities. The drawn token does not count, so that the answer does not depend on the draw. True unless
+        the log-probabilities are raw, because it is then unknown.
         """
         if self.kind.text != "raw" or draw.block is None:
             return True
@@ -111,7 +111,8 @@ class ListedRows:
         return {prompt: row for prompt, row in rows.items() if row is not None}
 
     def _other_numbers(self, prompt: int) -> dict[str, float]:
-        """Return the log-probability of each label of a list keyed by text that draws show to be another token's."""
+        """Return the log-probabilities, by label, of tokens that draws show and that share a listed label. Only lists
+        that are keyed by text lack such tokens."""
         listed = self.lists[prompt]
         numbers: dict[str, float] = {}
         for token in self._draws(prompt) if listed.is_keyed else ():

@@ -19,7 +19,7 @@ REPEATS, PER_PROMPT, PER_CUTOFF, SEEDS = 4, 2, 10, 6
 BIASED, BIAS, PER_BIAS = (1000, 2000), 100, 3
 # A min_p that removes all tokens but the most probable one, and those that nearly tie with it.
 HIGH_MIN_P = 0.99
-# The draws so far are looked at after these shares of all draws.
+# The run examines its draws after these shares of all draws.
 STAGES = (0.25, 0.5, 1.0)
 # A prompt has about one token for this number of characters, and a chat's template adds about as many tokens as this.
 _CHARACTERS, _TEMPLATE = 3, 24

@@ -163,7 +163,7 @@ class Prober:
         self._send([self._list(prompt, size, **several) for prompt in prompts])
 
     def _draw(self, size: int, is_clear: Callable[[ServerProbes], bool]) -> None:
-        """Draw in stages with the settings of the user, but for those that the server refuses."""
+        """Draw in stages with the settings of the user, except those that the server refuses."""
         settings = self._accepted_settings()
         prompts = len(self._plan.prompts)
         fields = settings if self._choices == 1 else settings | {"n": self._choices}

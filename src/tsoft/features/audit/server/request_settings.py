@@ -60,7 +60,7 @@ def _whole(value: float) -> float:
 
 
 def asked_settings(settings: RequestSettings, source: str, refused: Sequence[str] = ()) -> Asked:
-    """Return the settings as they were asked, without the refused ones. Raise InputError, with the source, for a
+    """Return the settings that were asked for, without the refused ones. Raise InputError, with the source, for a
     setting, a sampler or an engine that does not exist."""
     for name, value in settings.values.items():
         if name not in _PARAMETERS:
