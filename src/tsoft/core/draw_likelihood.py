@@ -88,7 +88,7 @@ class TauLikelihood:
         return self._tau(self._best_beta) if self.is_informative else 1.0
 
     def interval(self, level: float) -> TauInterval:
-        """Return the best temperature with the range of those that the test at 1 - `level` does not reject.
+        """Return the best temperature, and the range of temperatures that a test at the level 1 - `level` accepts.
 
         >>> draws = ConditionalDraws(np.array([[0.0, 1.0]]), np.array([[0, 1000]]), np.array([[731, 269]]))
         >>> interval = TauLikelihood(draws).interval(0.95)
@@ -106,7 +106,7 @@ class TauLikelihood:
         return TauInterval(self.best, self._tau(high), self._tau(low))
 
     def p_value(self, tau: float) -> float:
-        """Return the probability of draws that contradict a temperature at least as much, if it is the true one.
+        """Return the probability of evidence at least as strong against a temperature if it is the true one.
 
         This is the test of the likelihood ratio (Wilks 1938, "The large-sample distribution of the likelihood ratio for
         testing composite hypotheses"). If each draw is at the top, it is twice the probability of that.
@@ -150,7 +150,7 @@ class TauLikelihood:
 
 
 def _crossing(is_below: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the beta up to which a condition holds, by bisection of ln beta."""
+    """Return the highest beta at which a condition holds, by bisection of ln beta between two limits."""
     left = log(low) if low > 0 else -_MAX_LOG
     right = log(high) if high < inf else _MAX_LOG
     for _ in range(_STEPS):

@@ -1,4 +1,4 @@
-"""The temperature at which classes were drawn, for Python users: the choice of the sets, and the estimate on arrays."""
+"""The temperature at which classes were drawn, for Python users."""
 
 # Signatures in help() show the names of the types.
 from __future__ import annotations
@@ -21,8 +21,8 @@ class EstimatedTemperature:
     ----------
     tau : float
         The temperature with the highest likelihood: 0 if every draw that counts is the most probable class of its set,
-        and inf if the logits of these draws are, on average, no higher than those of uniform draws. 1 if no draw
-        carries information; the interval is then from 0 to inf.
+        and inf if the logits of these draws are, on average, no higher than those of uniform draws. If no draw carries
+        information, it is 1, and the interval is from 0 to inf.
     tau_low, tau_high : float
         The ends of the confidence interval. It is one-sided if `tau` is 0 or inf.
     draws : int
@@ -41,11 +41,11 @@ class EstimatedTemperature:
 def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95) -> EstimatedTemperature:
     """Estimate the temperature at which classes were drawn from known logits.
 
-    The estimate is valid even if samplers such as top-k, top-p or min-p removed some classes. It need not be known
-    which ones. Each draw has a set of classes that earlier draws show to be kept: those at least as probable as one
-    that was drawn before in its row, and those that top-k, top-p and min-p must keep because of what was drawn in
-    earlier rows. The set grows with the draws. A draw in its set has the probabilities of the softmax over the set, at
-    the temperature to estimate [1]_. The product of these probabilities is a partial likelihood [2]_, which does not
+    The estimate is valid even if samplers such as top-k, top-p or min-p removed some classes, whichever these are. Each
+    draw has a set of classes that earlier draws show to be kept: those at least as probable as one that was drawn
+    before in its row, and those that top-k, top-p and min-p must keep because of what was drawn in earlier rows. The
+    set grows with the draws. A draw in its set has the probabilities of the softmax over the set, at the temperature to
+    estimate [1]_. The product of these probabilities is a partial likelihood [2]_, which does not
     depend on the classes outside the sets. A draw outside its set does not count.
 
     The draws of each row are first put into a random order, which is always the same, because they may be sorted.
@@ -103,7 +103,7 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     >>> estimate.tau_low < 1.4 < estimate.tau_high
     True
 
-    The temperature that fits all draws, without regard to the removed classes, is far too low:
+    The temperature that fits all draws, as if no classes were removed, is far too low:
 
     >>> round(tsoft.fit_temperature(np.tile(z, (2000, 1)), draws).tau, 1)
     0.9
@@ -120,7 +120,8 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
 
 
 def validated_draws(draws: ArrayLike, logits: Array) -> Array:
-    """Return the draws as an array of indices, with the axes of the logits' rows. Raise ValueError or IndexError."""
+    """Return the draws as int64 indices, (..., m), for logits of the shape (..., n). Raise ValueError if they do not
+    match the rows, are not whole numbers or include a masked class, and IndexError if one is not a class."""
     indices = np.asarray(draws)
     if indices.size and indices.dtype.kind not in "iu":
         raise ValueError("draws must be whole numbers")

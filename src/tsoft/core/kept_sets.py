@@ -1,9 +1,9 @@
 """Sets of classes that no sampler can have removed, as earlier draws show.
 
 A sampler such as top-k, top-p or min-p keeps the most probable classes of each row. A class is certainly kept if a less
-probable one of its row was drawn before. Draws from other rows show it, too: a class is kept if one with at least its
-rank, one with at least its gap to the most probable class, and one with at least its cumulative probability were drawn
-before, since top-k compares ranks, min-p gaps, and top-p cumulative probabilities.
+probable one of its row was drawn before. Draws from other rows show it as well. Top-k compares ranks, min-p gaps, and
+top-p cumulative probabilities. So a class is kept if earlier draws include a class with at least its rank, one with at
+least its gap to the most probable class, and one with at least its cumulative probability.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ from tsoft.core.softmax import Array
 
 # Top-p may compare cumulative probabilities before the temperature or after it, which is unknown.
 TAUS = (0.5, 1.0, 2.0)
-# The largest set of a row, and the largest number of classes in all sets together. Smaller sets are valid, too: fewer
-# draws count.
+# The largest set of a row, and the largest number of classes in the sets of all rows together. They limit the memory.
+# Smaller sets are valid as well; fewer draws count then.
 _LARGEST_SET, _ALL_CLASSES = 1024, 1 << 18
 
 
@@ -34,9 +34,9 @@ class DrawnClasses:
 
 
 def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = TAUS) -> ConditionalDraws:
-    """Return the draws from sets of classes that no sampler can have removed, given the draws before them.
+    """Return the draws from sets of classes that no sampler can have removed, as the draws before them show.
 
-    The draws of a row are independent, so they count in a random order, which is always the same.
+    The draws of a row are independent, so they are put into a random order, which is always the same.
 
     taus: the temperatures at which top-p may compare cumulative probabilities; empty if the draws of one row show
     nothing about another.
@@ -48,7 +48,7 @@ def draws_from_kept_sets(rows: Sequence[DrawnClasses], taus: Sequence[float] = T
     kept = _Kept(np.asarray(taus, np.float64))
 
     def sizes(row: _Ranked) -> Array:
-        # Which of the classes that tie at the end of a set are kept is unknown, unless they were drawn before.
+        # It is unknown which of the classes that tie at the end of a set are kept, unless they were drawn before.
         size = np.maximum(row.shown_before, row.without_tie(kept.size(row)))
         kept.add(row)
         return size
@@ -68,7 +68,7 @@ def draws_from_all_classes(rows: Sequence[DrawnClasses]) -> ConditionalDraws:
 
 
 def _conditional(rows: "Sequence[_Ranked]", sizes_of: "Callable[[_Ranked], Array]") -> ConditionalDraws:
-    """Return the draws from sets of the most probable classes, whose sizes a function returns for each row."""
+    """Return the draws from sets of the most probable classes. `sizes_of` returns the size of each draw's set: (m,)."""
     width = min(_LARGEST_SET, max(16, _ALL_CLASSES // max(1, len(rows))))
     width = min(width, max((len(row.gaps) for row in rows), default=0))
     gaps = np.full((len(rows), width), inf)
@@ -85,10 +85,11 @@ def _conditional(rows: "Sequence[_Ranked]", sizes_of: "Callable[[_Ranked], Array
 
 
 class _Ranked:
-    """A row with its classes in the order of their probabilities, and the places of its draws in this order.
+    """A row with its classes in the order of their probabilities, and the `places` of its draws in this order, (m,).
 
-    Of classes with the same logit, those that were drawn come first, in the order of their draws: which of them a
-    sampler keeps is unknown. `starts` are the places at which the classes with the same logit as each one start.
+    Of classes with the same logit, those that were drawn come first, in the order of their draws: it is unknown which
+    of them a sampler keeps. `starts` has, for each class, the place of the first class with the same logit, (n,).
+    `cumulative` are the unnormalized cumulative probabilities at each temperature, (taus, n).
     """
 
     def __init__(self, row: DrawnClasses, taus: Array):
@@ -120,8 +121,9 @@ class _Ranked:
 
     @property
     def last(self) -> int:
-        """The first of the places that tie with the least probable draw, -1 without a known draw. Engines differ in
-        whether they keep classes that tie with a kept one, so those before it are all that the draw shows."""
+        """The place of the first class that ties with the least probable draw, -1 without a known draw. Engines differ
+        in whether they keep classes that tie with a kept one, so the draw shows only that the classes before are kept.
+        """
         place = int(self.places[~self.is_unknown].max(initial=-1))
         return int(self.starts[place]) if place >= 0 else -1
 
