@@ -25,9 +25,11 @@ _INTERVALS = (
     "95 %: the interval from a bootstrap over the problems, at the best τ of these data",
     "wins: the share of the resamples in which this τ is the best",
 )
-_DIFFERENCE = "difference: to the next best τ, on the same problems; clear: whether its interval is above 0"
+_DIFFERENCE = "difference: from the next best τ, on the same problems; clear: whether its interval is above 0"
 _NO_INTERVALS = "–: no interval, because there are no resamples, one problem or one temperature"
-_CURVATURE = "curvature: the second derivative of ln(entropy) over τ; the lowest τ above 0 is the turning point"
+_CURVATURE = (
+    "curvature: the second derivative of ln(entropy) over τ; the turning point is the lowest τ at which it is above 0"
+)
 _BOUNDS = "… to …: bounds, because the texts do not list all tokens"
 
 

@@ -39,7 +39,7 @@ class TemperatureChoice:
     win_shares : ndarray
         The share of the resamples in which each temperature is the best, (t,), NaN without resamples.
     best : int
-        The index of the best temperature; of several, of the first.
+        The index of the best temperature; if several tie, of the first.
     next : int or None
         The index of the next best temperature; None if there is no other.
     difference : tuple of float

@@ -24,12 +24,12 @@ _SHOWN_FACTOR = 3.0
 _EXPLANATIONS = {
     "log-probability": "log-probability: of all tokens, in nats",
     "sequence perplexity": "sequence perplexity: exp(−log-probability per token), low for a probable text",
-    "bits per byte": "bits per byte: −log₂ probability / UTF-8 bytes; comparable between models with other tokens",
+    "bits per byte": "bits per byte: −log₂ probability / UTF-8 bytes; comparable between models with different tokens",
     "best τ": "best τ: the temperature with the lowest sequence perplexity",
     "95 % interval": "95 % interval: of the best τ, over resamples of blocks of neighboring tokens",
     "impossible": "impossible: tokens of probability 0 under the model, which the other lines leave out",
-    "excess": "excess: by how many nats the surprise, −ln of the probability, exceeds that of as many average tokens;"
-    " no longer or shorter stretch has a larger one",
+    "excess": "excess: the number of nats by which the surprise, −ln of the probability, exceeds that of the same"
+    " number of average tokens; no stretch inside or around it has a larger one",
 }
 
 
@@ -101,7 +101,7 @@ def _best(best: BestTau, view: View) -> dict[str, str]:
 
 
 def _best_line(best: BestTau, view: View) -> str:
-    """Return the best temperature with its interval, or why it is none of the curve, below a blank line."""
+    """Return the best temperature with its interval, or the reason why the curve has none, below a blank line."""
     view.legend.add_lines(_EXPLANATIONS["best τ"])
     if best.reason is not None:
         return "\n" + wrapped(f"best τ {best_text(best, view)}: {best.reason}", view.screen.width)
