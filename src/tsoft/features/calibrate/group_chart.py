@@ -16,12 +16,12 @@ from tsoft.features.calibrate.group_calibration import GroupedCalibration
 # The name of all rows together, and the mark of a measure beyond its level.
 _ALL, _MARK = "all rows", "*"
 _BEYOND = (
-    f"{_MARK}: outside of what 95 % of perfectly calibrated models with the same probabilities have, a sign of"
+    f"{_MARK}: outside the range of 95 % of perfectly calibrated models with the same probabilities; a sign of"
     " miscalibration"
 )
 _TEST = (
-    "p: the probability that groups with one temperature differ as much (likelihood ratio, corrected for a wrong"
-    " model). It assumes independent rows, and many rows in each group"
+    "p: the probability that groups with the same temperature differ at least as much (likelihood ratio, corrected for"
+    " misspecification). It assumes independent rows, and many rows in each group"
 )
 # The level of the test.
 _SIGNIFICANT = 0.05

@@ -23,8 +23,8 @@ MEASURE_NAMES = (
     MeasureName(
         "brier_top",
         "Brier, top class",
-        "the mean of (confidence − right)², where right is 1 or 0; it is the sum of the four lines below it, of bins of"
-        " equal mass",
+        "the mean of (confidence − right)², where right is 1 or 0; it is the sum of its four parts below, which use"
+        " bins of equal mass",
     ),
     MeasureName(
         "ece",
