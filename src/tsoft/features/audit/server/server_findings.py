@@ -249,7 +249,7 @@ def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) 
     """Return the report with inconclusive findings where the log-probabilities do not allow others."""
     if rows.kind.is_tempered is None:
         reason = "the log-probabilities are of an unknown kind"
-        return AuditReport(tuple(_doubted(finding, reason) for finding in report.findings))
+        return replace(report, tau=None, findings=tuple(_doubted(finding, reason) for finding in report.findings))
     if rows.cut:
         reason = "a sampler has already cut the log-probabilities, so the draws show only further cutoffs"
         report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
@@ -261,7 +261,7 @@ def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) 
         " come after a temperature that the server applies in place of the requested one"
     )
     findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
-    return AuditReport(tuple(findings))
+    return replace(report, findings=tuple(findings))
 
 
 def _doubted(finding: Finding, reason: str) -> Finding:
