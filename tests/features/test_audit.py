@@ -217,6 +217,16 @@ def test_what_sample_writes_is_read(tmp_path: Path) -> None:
     assert results[0]["tau_low"] < 0.8 < results[0]["tau_high"]
 
 
+@pytest.mark.parametrize("form", [["csv"], ["csv", "--draws"], ["json"], ["jsonl"]])
+def test_what_sample_writes_of_unusual_labels_is_read(form: list[str], tmp_path: Path) -> None:
+    labels = ["a", "a", "", "\x1b[31m", "a\tb", 'a"b,\nc', "back\\slash"]
+    (tmp_path / "z.json").write_text(json.dumps({"logits": [0] * 7, "labels": labels}))
+    draws = here("sample", "-i", f"{tmp_path}/z.json", "-n", "700", "--seed", "1", "-f", *form).stdout
+    done = here("audit", "-i", f"{tmp_path}/z.json", "--draws", "-", "-f", "json", stdin=draws)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sum(json.loads(done.stdout)[0]["rows"][0]["counts"]) == 700
+
+
 # Responses
 
 
@@ -300,10 +310,33 @@ def complaint(*arguments: str, stdin: str = "", code: int = 1) -> str:
         ("tau,label\n1,cat\n2,dog\n", [], "stdin:3: the draws have several temperatures"),
         ("[1.5]", [], "stdin: element 0: expected a label or an index"),
         ('[{"row": 0}]', [], "stdin: element 0: expected draws or counts"),
+        ("cat\t" + "9" * 5000, ["--counts"], "stdin:1: 99999"),
+        ("row,label\n" + "9" * 5000 + ",cat\n", [], "is too large; write at most 18 digits"),
+        ("row,label\n0," + "x" * 200000 + "\n", [], "stdin:2: not a table: field larger than field limit"),
+        ("row,label,label\n0,dog,cat\n", [], "stdin:1: two columns have the same name"),
+        ('[{"tau": [1], "draws": ["cat"]}]', [], "stdin: element 0, tau: expected one per record, got an array"),
+        ("#-1\n", [], "stdin:1: unknown class '#-1'; use a label, or an index from #0 to #1"),
+        # Draws from other rows.
+        ("row,index,label\n0,0,cow\n", [], "stdin:2: class #0 is 'cat' in the logits, but 'cow' here"),
+        ('[{"counts": [1, 2], "labels": ["cow", "dog"]}]', [], "class #0 is 'cat' in the logits, but 'cow' here"),
+        ('[{"counts": [1, 2, 3]}]', [], "stdin: element 0: expected a count for each of the 2 classes of row 0, got 3"),
+        ('[{"counts": [1]}]', [], "stdin: element 0: expected a count for each of the 2 classes of row 0, got 1"),
     ],
 )
 def test_bad_draws(stdin: str, options: list[str], message: str) -> None:
     assert message in complaint("cat=2", "dog=1", "--draws", "-", *options, stdin=stdin)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (1, 0)])
+def test_an_array_without_draws(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "draws.npy", np.zeros(shape, int))
+    assert "draws.npy: no draws; write one label" in complaint("2", "1", "0", "--draws", f"{tmp_path}/draws.npy")
+
+
+@pytest.mark.parametrize("stdin", ["[1, 0]", "row,index\n0,1\n", '{"counts": [1, 2]}'])
+def test_counts_has_no_effect_on_records(stdin: str) -> None:
+    message = complaint("cat=2", "dog=1", "--draws", "-", "--counts", stdin=stdin, code=2)
+    assert "--counts has no effect on draws in " in message
 
 
 @pytest.mark.parametrize(

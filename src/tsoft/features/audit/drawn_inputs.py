@@ -10,7 +10,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.features.audit.draws_file import NamedDraws
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
-from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.class_lookup import ClassLookup, TargetIndexError, unknown_class
 from tsoft.notes import note
 
 # More draws than this would not fit in memory.
@@ -77,6 +77,7 @@ def _indices(row: Block, draws: Sequence[NamedDraws]) -> Array:
     for each in draws:
         if each.name not in found:
             found[each.name] = _index(row, lookup, each)
+        _check_class(row, found[each.name], each)
     return np.repeat([found[each.name] for each in draws], [each.count for each in draws]).astype(np.int64)
 
 
@@ -84,11 +85,27 @@ def _index(row: Block, lookup: ClassLookup, draws: NamedDraws) -> int:
     try:
         index = lookup.index(draws.name)
     except ValueError as error:
+        # The hints of an index that is no class are for targets.
+        is_index = isinstance(error, TargetIndexError)
+        problem = unknown_class(draws.name, row.labels, row.logits.shape[1]) if is_index else str(error)
         if row.partial is not None and draws.name not in (row.labels or ()):
             # A server may draw a token that it does not list.
             return UNLISTED
-        raise InputError(f"{draws.place}: {error}") from None
+        raise InputError(f"{draws.place}: {problem}") from None
     if draws.count and row.partial is None and np.isneginf(row.logits[0, index]):
         name = shortened(row.names[index])
         raise InputError(f"{draws.place}: class {name} of row {row.first_row} is masked, so it cannot be drawn")
     return index
+
+
+def _check_class(row: Block, index: int, draws: NamedDraws) -> None:
+    """Raise InputError if the file has another number of classes than the row, or another label of a class: these are
+    draws from other rows."""
+    classes, labels = row.logits.shape[1], row.labels
+    if draws.classes not in (None, classes):
+        problem = f"expected a count for each of the {classes} classes of row {row.first_row}, got {draws.classes}"
+        raise InputError(f"{draws.place}: {problem}; pass the logits from which these are the draws")
+    if labels is None or not draws.label or index == UNLISTED or draws.label in (labels[index], row.names[index]):
+        return
+    names = f"class #{index} is {shortened(row.names[index])!r} in the logits, but {shortened(draws.label)!r} here"
+    raise InputError(f"{draws.place}: {names}; pass the logits from which these are the draws")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.fields import unescape
 from tsoft.input.json_values import Location, as_list, described, is_index, parsed_json
 from tsoft.input.limits import read_limited
@@ -18,6 +18,8 @@ from tsoft.input.utf8 import decode_text
 
 NO_DRAWS = "no draws; pass --draws FILE, or --chosen for the tokens of an API response"
 _MAX_BYTES = 1 << 28
+# All counts and rows with so many digits fit in 64 bits.
+_MAX_DIGITS = 18
 _NPY = b"\x93NUMPY"
 # The columns of the tables that `tsoft sample` writes, of which these are read.
 _COLUMNS = {"row", "id", "tau", "engine", "index", "label", "count", "expected"}
@@ -27,12 +29,17 @@ _COUNTS_FIX = "pass --counts for lines with a class and its count"
 @dataclass(frozen=True)
 class NamedDraws:
     """The draws of a class: its `name`, a label or an index as text, and their number. `row` is the number of the row
-    from 0, None if the file does not say it. `place` is where the file names them."""
+    from 0, None if the file does not say it. `place` is where the file names them.
+
+    The file may also say the `label` of a class that it names by its index, and the number of `classes` of the row.
+    """
 
     place: str
     row: int | None
     name: str
     count: int = 1
+    label: str | None = None
+    classes: int | None = None
 
 
 def read_draws(file: str, *, counts: bool) -> list[NamedDraws]:
@@ -46,18 +53,27 @@ def read_draws(file: str, *, counts: bool) -> list[NamedDraws]:
     with open_input(file) as stream:
         data = read_limited(stream, _MAX_BYTES, source, "list of draws")
     if data.startswith(_NPY):
+        _refuse_counts("an .npy file", counts=counts)
         draws = _from_array(data, source)
     elif data.lstrip()[:1] in (b"[", b"{") and _is_json(data):
+        _refuse_counts("JSON", counts=counts)
         draws = list(_from_json(data, source))
     else:
         text = decode_text(data, source, allows_nul=True)
         lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
         delimiter = next((mark for mark in ",\t" if lines and _is_header(lines[0].split(mark))), None)
+        if delimiter:
+            _refuse_counts("a table", counts=counts)
         draws = list(_from_table(text, source, delimiter) if delimiter else _from_lines(lines, source, counts=counts))
-        counts = counts and delimiter is None
     if not draws:
         raise InputError(f"{source}: no draws; write one label, or # and an index, per line")
     return draws
+
+
+def _refuse_counts(kind: str, *, counts: bool) -> None:
+    """Raise UsageError for --counts with a file that is not lines of text."""
+    if counts:
+        raise UsageError(f"--counts has no effect on draws in {kind}; remove --counts")
 
 
 def _is_json(data: bytes) -> bool:
@@ -82,11 +98,13 @@ def _from_lines(lines: Sequence[str], source: str, *, counts: bool) -> Iterator[
 
 
 def _from_table(text: str, source: str, delimiter: str) -> Iterator[NamedDraws]:
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    names = [name.strip().lower() for name in next(reader)]
+    lines = _split(text, source, delimiter)
+    place, header = next(lines)
+    names = [name.strip().lower() for name in header]
+    if len(set(names)) < len(names):
+        raise InputError(f"{place}: two columns have the same name; write each name once")
     taus: set[str] = set()
-    for fields in reader:
-        place = f"{source}:{reader.line_num}"
+    for place, fields in lines:
         if not fields:
             continue
         if len(fields) != len(names):
@@ -95,15 +113,30 @@ def _from_table(text: str, source: str, delimiter: str) -> Iterator[NamedDraws]:
         taus.add(record.get("tau", "") + record.get("engine", ""))
         if len(taus) > 1:
             raise InputError(f"{place}: the draws have several temperatures or engines; pass those of one")
-        name = f"#{record['index']}" if record.get("index") else record.get("label", "")
+        label = unescape(record["label"]) if "label" in record else None
+        name = f"#{record['index']}" if record.get("index") else label or ""
         row = _count(record["row"], place) if "row" in record else None
-        yield NamedDraws(place, row, name, _count(record["count"], place) if "count" in record else 1)
+        count = _count(record["count"], place) if "count" in record else 1
+        yield NamedDraws(place, row, name, count, label)
+
+
+def _split(text: str, source: str, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the place and the fields of each line of a table."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    try:
+        for fields in reader:
+            yield f"{source}:{reader.line_num}", fields
+    except csv.Error as error:
+        raise InputError(f"{source}:{reader.line_num}: not a table: {error}; correct the line") from None
 
 
 def _count(text: str, place: str) -> int:
-    if not text.strip().isascii() or not text.strip().isdigit():
+    digits = text.strip()
+    if not digits.isascii() or not digits.isdigit():
         raise InputError(f"{place}: expected a whole number, got {shortened(text)!r}")
-    return int(text)
+    if len(digits) > _MAX_DIGITS:
+        raise InputError(f"{place}: {shortened(text)} is too large; write at most {_MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _from_json(data: bytes, source: str) -> Iterator[NamedDraws]:
@@ -119,7 +152,7 @@ def _from_json(data: bytes, source: str) -> Iterator[NamedDraws]:
     for i, element in enumerate(values):
         location = Location(source, (f"element {i}",))
         if isinstance(element, dict):
-            taus.add((element.get("tau"), element.get("engine")))
+            taus.add(_setting(element, location))
             if len(taus) > 1:
                 raise location.error("the draws have several temperatures or engines; pass those of one")
             yield from _from_record(element, location, i)
@@ -127,6 +160,14 @@ def _from_json(data: bytes, source: str) -> Iterator[NamedDraws]:
             yield from (NamedDraws(location.message("")[:-2], i, _name(each, location)) for each in element)
         else:
             yield NamedDraws(location.message("")[:-2], None, _name(element, location))
+
+
+def _setting(record: dict[str, Any], location: Location) -> tuple[Any, Any]:
+    """Return the temperature and the engine of a record."""
+    for name in ("tau", "engine"):
+        if isinstance(record.get(name), list | dict):
+            raise location.at(name).error(f"expected one per record, got {described(record[name])}")
+    return record.get("tau"), record.get("engine")
 
 
 def _from_record(record: dict[str, Any], location: Location, position: int) -> Iterator[NamedDraws]:
@@ -142,10 +183,13 @@ def _from_record(record: dict[str, Any], location: Location, position: int) -> I
     if key == "draws":
         yield from (NamedDraws(place, row, _name(value, location.at(key))) for value in values)
         return
-    for index, count in enumerate(values):
+    labels = record.get("labels")
+    if not isinstance(labels, list) or len(labels) != len(values):
+        labels = [None] * len(values)
+    for index, (count, label) in enumerate(zip(values, labels, strict=True)):
         if not is_index(count):
             raise location.at(key).error(f"expected a whole number, got {described(count)}")
-        yield NamedDraws(place, row, f"#{index}", count)
+        yield NamedDraws(place, row, f"#{index}", count, label if isinstance(label, str) else None, len(values))
 
 
 def _name(value: Any, location: Location) -> str:
@@ -164,6 +208,8 @@ def _from_array(data: bytes, source: str) -> list[NamedDraws]:
     if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
         problem = f"expected whole numbers in one axis, or two for several rows, got {array.dtype} {array.shape}"
         raise InputError(f"{source}: {problem}")
+    if not array.size:
+        return []
     rows: Iterable[int | None] = [None] if array.ndim == 1 else range(len(array))
     pairs = zip(rows, array.reshape(-1, array.shape[-1]).tolist(), strict=True)
     return [NamedDraws(source, row, f"#{index}") for row, indices in pairs for index in indices]
