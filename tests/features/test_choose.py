@@ -219,6 +219,9 @@ def test_the_turning_point_of_a_cubic_is_its_inflection() -> None:
     # The first temperature of the grid above 0.75.
     assert point.tau == 0.8
     assert tsoft.turning_point(taus, np.exp(-((taus - 2) ** 2))).tau is None
+    # Rounding bends a straight line both ways.
+    assert tsoft.turning_point(taus, np.exp(3 * taus)).tau is None
+    assert tsoft.turning_point(taus, np.full(len(taus), 0.3)).tau is None
 
 
 def test_functions_refuse_arrays_that_do_not_fit() -> None:
@@ -230,6 +233,7 @@ def test_functions_refuse_arrays_that_do_not_fit() -> None:
         (lambda: tsoft.turning_point([1, 3, 2], [1, 2, 3]), "finite and ascending"),
         (lambda: tsoft.turning_point([1, 2, 3], [1, 0, 3]), "entropies must be finite and above 0"),
         (lambda: tsoft.turning_point([1, 2, 3], [1, 2]), "entropies must have the shape"),
+        (lambda: tsoft.turning_point([5e-324, 1e-323, 1.5e-323], [1, 2, 3]), "the temperatures are too close together"),
     ):
         with pytest.raises(ValueError, match=message):
             call()
@@ -439,6 +443,11 @@ def test_files_have_the_temperatures_of_tau(tmp_path: Path) -> None:
             '{"problem":1,"tau":1,"answers":[],"target":1}',
             "stdin:1: answers: expected an array of answers, got an empty",
         ),
+        # No answer equals a target without a text.
+        ('{"problem":1,"tau":1,"answer":1,"target":[]}', "stdin:1: target: missing; write the right answer as target"),
+        ('{"problem":1,"tau":1,"answer":1,"target":[null, ""]}', "stdin:1: target: missing"),
+        ('{"problem":1,"tau":1,"answers":[1],"target":" "}', "stdin:1: target: missing"),
+        ("tau,entropy\n1,1e308\n", "stdin:2: entropy: expected one or more numbers from 0 to 1000, in nats"),
         ("[1]", "stdin:1: row 0: expected an object, got 1"),
         ('{"problem":', "stdin:1: not JSON"),
         ("", "stdin: no records: the input is empty"),
@@ -556,13 +565,15 @@ def entropy_text(entropies: list[float]) -> str:
 
 
 def test_entropies_give_the_turning_point_and_its_exit_codes() -> None:
-    done = here("choose", stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 0.9, 2.0]))
+    done = here("choose", stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]))
     assert (done.returncode, done.stdout) == (0, "0.4\t0.5\t\t\n")
     concave = here("choose", "-f", "csv", stdin=entropy_text([0.1, 0.2, 0.3, 0.35]))
     assert concave.returncode == 3
     assert concave.stdout.splitlines()[1] == ",,,,inf,inf,1"
     assert concave.stderr == "tsoft: note: no turning point: ln(entropy) is concave up to τ = 0.5\n"
     assert complaint(stdin=entropy_text([0.1, 0.2])).startswith("a turning point needs at least 3 temperatures")
+    close = complaint(stdin="tau entropy\n5e-324 1\n1e-323 2\n1.5e-323 3\n")
+    assert close == "the temperatures are too close together; leave out some of them"
     assert "may be 0, which has no logarithm" in complaint(stdin=entropy_text([0, 0.1, 0.2]))
     assert "has no effect on the turning point" in complaint("--k", "1", stdin=entropy_text([1, 2, 3]), code=2)
 
@@ -618,7 +629,7 @@ def test_a_terminal_shows_tables_and_curves() -> None:
     for line in ("k  best τ", "next τ", "pass@4", "24 problems, 2 temperatures, 4 answers to each", "k = 4"):
         assert line in shown
     assert "k = 4" not in here_on_terminal("choose", "--no-chart", stdin=text, notes=False)
-    turning = here_on_terminal("choose", stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 0.9, 2.0]), NO_COLOR="1")
+    turning = here_on_terminal("choose", stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]), NO_COLOR="1")
     assert turning.startswith("turning point τ = 0.4 (best of n: 0.5)")
 
 
@@ -634,6 +645,6 @@ def test_a_figure_has_the_numbers_of_json(tmp_path: Path) -> None:
         assert curve[:, 1] == pytest.approx(row["estimates"], abs=2e-3)
     assert len(chart.bands) == 3
     assert {"k = 1", "k = 2", "k = 4", "3 problems, 95 % intervals"} <= set(texts(figure))
-    turning = here("choose", "-o", str(figure), stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 0.9, 2.0]))
+    turning = here("choose", "-o", str(figure), stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]))
     assert turning.returncode == 0
     assert "1 problem: turning point τ = 0.4 (best of n: 0.5)" in texts(figure)

@@ -253,7 +253,10 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
             f"the mean entropy at τ = {taus[zeros[0]]:g} may be 0, which has no logarithm; leave out this τ"
         )
     generator = np.random.default_rng(resampling.seed)
-    point = turning_point_within(np.array(taus), entropies, resampling.resamples, generator)
+    try:
+        point = turning_point_within(np.array(taus), entropies, resampling.resamples, generator)
+    except ValueError as error:
+        raise InputError(f"{error}; leave out some of them") from None
     return TurningResult(point, len(problems), resampling, chart)
 
 

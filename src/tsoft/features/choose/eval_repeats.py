@@ -94,4 +94,6 @@ def _answered(values: Object, n: int, location: Location) -> Outcome:
     if target is None:
         raise location.at("target").error("missing; expected the right answer")
     target = target.rpartition(_GSM8K)[2]
-    return judged([None if answer == INVALID else answer for answer in answers], target, is_whole=True)
+    return judged(
+        [None if answer == INVALID else answer for answer in answers], target, location.at("target"), is_whole=True
+    )

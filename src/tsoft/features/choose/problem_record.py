@@ -20,6 +20,9 @@ ENTROPY, TOKENS = "entropy", "logprobs"
 # The fields of a text of `tsoft generate`.
 _TEXT_PROBLEM = "prompt"
 MAX_ANSWERS = 1_000_000
+_NO_TARGET = "missing; write the right answer as target"
+# The entropy of a token from e**1000 others, in nats.
+_MAX_ENTROPY = 1000
 # Records without a problem belong to one.
 ONE_PROBLEM = ""
 
@@ -120,9 +123,9 @@ def _outcome(values: Object, location: Location) -> tuple[Outcome | None, list[s
             raise location.error("both answer and answers; write only one of them")
         given = [values[ANSWER]] if name == ANSWER else _list(answers, location.at(ANSWERS))
         if values.get(TARGET) not in (None, ""):
-            return judged(given, values[TARGET], is_whole=name == ANSWERS), [name, TARGET]
+            return judged(given, values[TARGET], location.at(TARGET), is_whole=name == ANSWERS), [name, TARGET]
         if name == ANSWERS or correct is None:
-            raise location.at(TARGET).error("missing; write the right answer as target")
+            raise location.at(TARGET).error(_NO_TARGET)
         vote = Vote(text_of(values[ANSWER]), _flag(correct, location))
         return Outcome(1, vote.is_correct, (vote,), is_whole=False), [name, _name(values, CORRECT)]
     if correct is None:
@@ -137,12 +140,15 @@ def _outcome(values: Object, location: Location) -> tuple[Outcome | None, list[s
     return Outcome(total, right), [_name(values, N), _name(values, CORRECT)]
 
 
-def judged(answers: Sequence[Any], target: Any, *, is_whole: bool) -> Outcome:
+def judged(answers: Sequence[Any], target: Any, location: Location, *, is_whole: bool) -> Outcome:
     """Return the outcome of answers, which are correct if they equal the target, or one of several.
 
-    Texts are compared without the blanks around them; 72, "72" and 72.0 are equal.
+    Texts are compared without the blanks around them; 72, "72" and 72.0 are equal. Raise InputError for a target
+    without a text, which no answer equals.
     """
     targets = {text_of(each) for each in (target if isinstance(target, list) else [target])} - {None}
+    if not targets:
+        raise location.error(_NO_TARGET)
     votes = tuple(Vote(text, text in targets) for text in map(text_of, answers))
     return Outcome(len(votes), sum(vote.is_correct for vote in votes), votes, is_whole)
 
@@ -167,9 +173,9 @@ def _entropy(values: Object, location: Location) -> tuple[float, float] | None:
         return None
     each = value if isinstance(value, list) else [value]
     numbers = [number_of(entropy, location.at(ENTROPY)) for entropy in each]
-    known = [number for number in numbers if number is not None and 0 <= number < float("inf")]
+    known = [number for number in numbers if number is not None and 0 <= number <= _MAX_ENTROPY]
     if len(known) < len(numbers) or not known:
-        raise location.at(ENTROPY).error("expected one or more finite numbers of at least 0, in nats")
+        raise location.at(ENTROPY).error(f"expected one or more numbers from 0 to {_MAX_ENTROPY}, in nats")
     mean = sum(known) / len(known)
     return mean, mean
 

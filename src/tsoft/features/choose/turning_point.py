@@ -23,6 +23,10 @@ from tsoft.features.choose.temperature_choice import checked_resamples, resample
 # What TURN adds to the turning point for the best of several answers.
 BEST_OF_N = 0.1
 FEWEST_TAUS = 3
+# A curvature is rounding if it is smaller than this, relative to the terms of its sum.
+_ROUNDING = 2**-45
+# The sum of larger weights of the logarithms could overflow.
+_LARGEST_WEIGHT = 1e300
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,10 @@ def turning_point(taus: ArrayLike, entropies: ArrayLike, *, resamples: int = 100
 
 def turning_point_within(taus: Array, bounds: Array, resamples: int, generator: np.random.Generator) -> TurningPoint:
     """Return the turning point from a lower and an upper bound on the entropy of each problem, (2, t, problems), whose
-    means are above 0."""
+    means are above 0.
+
+    Raise ValueError for temperatures so close together that the derivatives overflow.
+    """
     means = bounds.mean(2)
     curvatures = _curvatures(taus, np.log(means))
     # The earliest turning point is that of the highest curvatures.
@@ -136,12 +143,18 @@ def _curvatures(taus: Array, logs: Array) -> Array:
 
     A derivative is a weighted sum, so its lower bound takes the lower bounds of the terms with positive weights.
     """
-    weights = np.gradient(np.gradient(np.eye(len(taus)), taus, axis=0), taus, axis=0).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = np.gradient(np.gradient(np.eye(len(taus)), taus, axis=0), taus, axis=0).T
+    if not (abs(weights) < _LARGEST_WEIGHT).all():
+        raise ValueError("the temperatures are too close together")
     low, high = logs
     positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
     if np.array_equal(low, high):
         # Rounding would make the two sums differ.
-        return np.stack([low @ weights] * 2)
+        curvatures = low @ weights
+        # Of a straight line, rounding would leave curvatures of both signs.
+        curvatures[abs(curvatures) <= _ROUNDING * (abs(low) @ abs(weights))] = 0
+        return np.stack([curvatures] * 2)
     return np.stack([low @ positive + high @ negative, high @ positive + low @ negative])
 
 
