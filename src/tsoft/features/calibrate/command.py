@@ -253,7 +253,7 @@ def calibrate(
     source, truth = _with_files(files.files or [], source, truth)
     _check_grouping(grouping, source, charts, formats)
     _check_answers(answers, grouping)
-    _check_saving(saving.save, answers, grouping)
+    _check_saving(saving.save, answers, grouping, output.output or [])
     _check_method(method, answers, grouping, charts, formats)
     targets = _target_options(truth, fields, answers)
     rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source))
@@ -359,12 +359,16 @@ def _check_answers(answers: AnswerOptions, grouping: GroupOptions) -> None:
             raise UsageError(f"{option} has no effect with --choices; remove {option}")
 
 
-def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptions) -> None:
-    """Raise UsageError if there is no single calibration to save."""
+def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptions, outputs: list[str]) -> None:
+    """Raise UsageError if there is no single calibration to save, or if the result would replace it."""
+    from os.path import abspath
+
     if file is None:
         return
     if file in ("", "-"):
         raise UsageError("--save needs a file name")
+    if abspath(file) in map(abspath, outputs):
+        raise UsageError(f"--save and --output both write {file}; pass two files")
     if grouping.by is not None:
         raise UsageError("--save has one temperature, and --by one for each group; remove one of the two")
     if answers.choices is not None and not answers.listed_only:
