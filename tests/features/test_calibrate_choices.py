@@ -210,6 +210,14 @@ def test_another_field_names_the_right_answer() -> None:
     assert calibrated(lines(*renamed), "--choices", "A,B,C", "--target-column", "gold")[0] == expected
 
 
+def test_a_text_whose_target_is_ignored_is_left_out() -> None:
+    _, _, documents = responses(5, 10)
+    ignored = documents[3] | {"target": -100}
+    stdout, stderr = calibrated(lines(*documents, ignored), "--choices", "A,B,C", "--ignore-index", "-100")
+    assert stdout == calibrated(lines(*documents), "--choices", "A,B,C")[0]
+    assert "-100" in stderr
+
+
 def test_texts_without_a_choice_are_left_out() -> None:
     _, _, documents = responses(5, 10)
     other = response([-3.0, None, -2.0, None, None, None, -0.2], 6, "A")
@@ -261,7 +269,14 @@ ANSWERED = response([-0.5, None, -1.5, None, None, None, None], 0, "A")
         ([ANSWERED], ("--choices", "A,B", "-o", "a.svg"), 2, "there is no figure; add --listed-only"),
         ([ANSWERED], ("--choices", "A,B", "--by", "a"), 2, "--by has no effect with --choices"),
         ([ANSWERED], ("--listed-only",), 2, "--listed-only has no effect without --choices"),
-        ([ANSWERED["response"]], ("--choices", "A,B"), 1, "text 0 has no field 'target'; add it to the object of"),
+        ([ANSWERED["response"]], ("--choices", "A,B"), 1, "text 0 has no field 'target' with a label or an index;"),
+        (
+            [ANSWERED | {"target": {}}],
+            ("--choices", "A,B"),
+            1,
+            "text 0 has no field 'target' with a label or an index;",
+        ),
+        ([ANSWERED | {"target": -1}], ("--choices", "A,B"), 1, "target of text 0: unknown class '-1'"),
         ([ANSWERED | {"target": "E"}], ("--choices", "A,B"), 1, "target of text 0: unknown class 'E'"),
         ([ANSWERED | {"target": "C"}], ("--choices", "A,B,C"), 1, "does not list the right choice of 1 of 1 texts"),
         ([{"logits": [1, 2], "target": 0}], ("--choices", "A,B"), 2, "--choices works only with an API response"),

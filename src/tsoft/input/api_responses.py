@@ -317,7 +317,9 @@ def _target(answer: Answer, field: str) -> str | None:
     value = next((record[field] for record in answer.objects if record.get(field) is not None), None)
     if isinstance(value, list) and len(value) == 1:
         [value] = value
-    return str(value) if isinstance(value, str) or is_index(value) else None
+    # A negative number may be the --ignore-index.
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if isinstance(value, str) or is_number else None
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

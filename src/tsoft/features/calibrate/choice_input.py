@@ -113,7 +113,8 @@ class ChoiceInput(LabeledInput):
                 continue
             if answer.target is None:
                 fix = f"add it to the object of each response, or pass --target-column FIELD or {self._option} FILE"
-                raise InputError(f"{self.name}: text {number} has no field {shortened(self._answer_field)!r}; {fix}")
+                problem = f"text {number} has no field {shortened(self._answer_field)!r} with a label or an index"
+                raise InputError(f"{self.name}: {problem}; {fix}")
             try:
                 spelled = self._choices.index(answer.target)
                 indices[number] = lookup.index(answer.target) if spelled is None else spelled
