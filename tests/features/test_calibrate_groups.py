@@ -175,6 +175,8 @@ def test_notes_on_groups(tmp_path: Path) -> None:
     assert f"{test}: {path} has no group 'new', so these rows are measured only with all others\n" in done.stderr
     assert f"{test}: no rows of groups 'right' and 'few'\n" in done.stderr
     assert "right\t0.0\n" in done.stdout
+    single = here("calibrate", "--by", "g", stdin="a,b,target,g\n" + "1,0,a,x\n1,0,b,x\n2,0,a,x\n1,0,a,y\n")
+    assert "with as few as 1 row in groups 'x' and 'y', their fits are imprecise\n" in single.stderr
 
 
 def test_ignored_rows_have_no_group() -> None:

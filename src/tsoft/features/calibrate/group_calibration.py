@@ -91,8 +91,9 @@ def _note_few_rows(name: str, groups: Sequence[GroupRows]) -> None:
     few = [group for group in groups if group.rows < FEW_ROWS]
     if few:
         consequence = "its fit is" if len(few) == 1 else "their fits are"
-        least = f"as few as {min(group.rows for group in few)}" if len(few) > 1 else f"only {few[0].rows}"
-        note(f"{name}: with {least} rows in {_listed([group.name for group in few])}, {consequence} imprecise")
+        fewest = min(group.rows for group in few)
+        least = f"{'as few as' if len(few) > 1 else 'only'} {fewest} row{'s' * (fewest != 1)}"
+        note(f"{name}: with {least} in {_listed([group.name for group in few])}, {consequence} imprecise")
 
 
 def _group_calibration(
