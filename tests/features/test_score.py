@@ -446,6 +446,7 @@ def test_fail_above_exits_with_3() -> None:
         (("--per-token", "-o", "a.csv", "-o", "a.svg"), "--per-token has no effect on svg"),
         (("--spans", "-f", "csv"), "--spans has no effect on csv"),
         (("--seed", "1"), "--seed has no effect on tsv"),
+        (("--top-logprobs", "3"), "--top-logprobs has no effect on tsv; use --format json, jsonl or html"),
         (("--fail-above", "2", "--tau", "1,2"), "--fail-above compares one perplexity, and --tau has 2"),
         (("--fail-above", "0.5"), "--fail-above"),
         (("--tau", "-1"), "'-1' is not a temperature"),

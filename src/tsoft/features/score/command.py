@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tsoft.features.score.scored_text import ScoredText
 
 _model, _curve = in_panel("Model"), in_panel("Curve over τ")
+# The number of alternatives per token if --top-logprobs is not typed.
+ALTERNATIVES = 20
 # The exit code if a text is less probable than --fail-above allows.
 ABOVE = 3
 
@@ -92,7 +94,7 @@ class ScoringModelOptions(ModelOptions):
     top_logprobs: Annotated[
         int,
         top_logprobs_option("Number of alternatives per token: in json and html, and in requests to --endpoint."),
-    ] = 20
+    ] = ALTERNATIVES
     window: Annotated[
         int | None,
         _model(
@@ -162,6 +164,8 @@ def score(
         raise UsageError(f"--per-token has no effect on {min(other)}; remove --per-token")
     if model.endpoint is not None and formats & {*FIGURE_FORMATS}:
         raise UsageError("a figure shows the perplexity over τ, which a server does not return; pass another format")
+    if model.endpoint is None and model.top_logprobs != ALTERNATIVES and not formats & {"json", "jsonl", PAGE_FORMAT}:
+        raise UsageError(f"--top-logprobs has no effect on {min(formats)}; use --format json, jsonl or html")
     taus = parsed_temperatures(temperatures.tau)
     if model.endpoint is not None and set(taus.tolist()) != {1.0}:
         problem = "--tau: a server lists only some tokens, so only bounds are known at other temperatures"
