@@ -258,6 +258,7 @@ def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResul
 
 def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptions, rows: int) -> "PairResult":
     from dataclasses import replace
+    from os.path import abspath
 
     from tsoft.features.audit.pair_result import audit_pair
     from tsoft.input.source import stdin_conflict
@@ -266,6 +267,10 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
 
     if input.file is not None:
         raise UsageError("--input has no effect on two responses; remove --input")
+    if input.applied_tau is not None:
+        raise UsageError("--applied-tau has no effect on two responses; pass the temperatures with --tau")
+    if abspath(files[0]) == abspath(files[1]) and files[0] != "-":
+        raise UsageError(f"{files[1]} is repeated; pass two responses")
     if files.count("-") + pieces(asked.tau).count("-") > 1:
         raise UsageError(stdin_conflict(["A", "B", "--tau"]))
     if asked.tau is None:
