@@ -335,6 +335,7 @@ def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
 def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":
     from tsoft.features.audit.drawn_inputs import chosen_evidence, drawn_evidence
     from tsoft.features.audit.draws_file import NO_DRAWS, read_draws
+    from tsoft.input.source import STDIN
     from tsoft.options import logits
 
     if drawn.draws is None:
@@ -353,7 +354,7 @@ def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, 
     if drawn.draws is None:
         return chosen_evidence(blocks, is_raw=is_raw)
     draws = read_draws(drawn.draws, counts=drawn.counts)
-    return drawn_evidence(blocks, draws, drawn.draws, is_raw=is_raw)
+    return drawn_evidence(blocks, draws, STDIN if drawn.draws == "-" else drawn.draws, is_raw=is_raw)
 
 
 def _note_chain(plan: "Plan", evidence: "Evidence") -> None:
