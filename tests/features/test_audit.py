@@ -316,7 +316,7 @@ def complaint(*arguments: str, stdin: str = "", code: int = 1) -> str:
         ("cat\t3\n", [], "stdin:1: a line has two fields"),
         ("cat\n", ["--counts"], "stdin:1: expected a class, a tab and a count, got 'cat'; remove --counts"),
         ("cat\tx\n", ["--counts"], "stdin:1: expected a whole number, got 'x'"),
-        ("cat\t0\n", ["--counts"], "-: all counts are 0"),
+        ("cat\t0\n", ["--counts"], "stdin: all counts are 0"),
         ("", [], "stdin: no draws"),
         ("row,label\n7,cat\n", [], "stdin:2: there is no row 7; the rows are 0 to 0"),
         ("tau,label\n1,cat\n2,dog\n", [], "stdin:3: the draws have several temperatures"),

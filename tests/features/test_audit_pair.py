@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 from scipy.special import log_softmax
 
-from tool import TESTS
+from tool import TESTS, here
 from tsoft.charts.view import Screen, View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
@@ -217,6 +217,24 @@ def test_an_input_that_is_no_response_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text((tmp_path / "a.json").read_text() + "\n" + (tmp_path / "a.json").read_text())
     with pytest.raises(InputError, match="the numbers of texts differ: A has 1 and B has 2"):
         audit_pair(blocks(tmp_path / "a.json"), blocks(tmp_path / "b.jsonl"), (0.5, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--applied-tau", "2"), "--applied-tau has no effect on two responses; pass the temperatures with --tau"),
+        (("--tau", "1"), "--tau: 3 temperatures for two responses"),
+    ],
+)
+def test_options_that_two_responses_do_not_have(options: tuple[str, ...], message: str) -> None:
+    done = here("audit", "a.json", "b.json", "--tau", "0.5,1", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_response_is_not_compared_with_itself() -> None:
+    done = here("audit", "a.json", "./a.json", "--tau", "0.5,1")
+    assert (done.returncode, done.stderr) == (2, "tsoft: error: ./a.json is repeated; pass two responses\n")
 
 
 # Output

@@ -409,6 +409,27 @@ def test_a_line_per_answer_may_say_whether_it_is_correct() -> None:
     assert "the answer '3' is both correct and wrong here" in complaint(stdin=votes + "1,0,3,1\n")
 
 
+def test_the_first_json_line_may_have_nan() -> None:
+    line = '{"problem": 1, "tau": 1, "n": 4, "correct": 1}\n'
+    first = line.replace("1}", '1, "score": NaN}').replace('"problem": 1', '"problem": 2')
+    assert (
+        here("choose", "--k", "1", stdin=first + line).stdout == here("choose", "--k", "1", stdin=line + first).stdout
+    )
+    assert "stdin:1: correct: expected" in complaint(stdin=first.replace('"correct": 1', '"correct": 5'))
+
+
+def test_a_file_with_two_names_is_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(entropy_text([0.1, 0.2, 0.3]))
+    other = f"{tmp_path}/x/../a.csv"
+    assert complaint(str(path), other, code=2) == f"{other} is repeated; pass each file once"
+
+
+def test_a_single_resample_is_not_mistaken_for_equal_estimates() -> None:
+    text = "problem,tau,n,correct\n" + "".join(f"p{i},1,8,{i % 9}\n" for i in range(30))
+    assert "has no width" not in here("choose", "--k", "1", "--resamples", "1", stdin=text).stderr
+
+
 def test_files_have_the_temperatures_of_tau(tmp_path: Path) -> None:
     files = []
     for name, correct in (("cold", 3), ("hot", 1)):
@@ -514,6 +535,13 @@ def test_samples_of_the_harness_with_pass_at_k_give_the_number_of_correct_respon
     assert "pass@2: 0.6 is no estimate from 4 responses" in complaint(stdin=jsonl(rows[0] | {"pass@2": 0.6}))
 
 
+def test_a_very_long_k_of_the_harness_is_no_estimate() -> None:
+    rows = records(
+        "--measure", "pass", "--k", "1", stdin=jsonl(sample(0, 0.5, [["7"] * 4], **{"pass@" + "9" * 5000: 1}))
+    )
+    assert rows[0]["estimate"] == 1.0
+
+
 def test_the_filter_selects_samples_of_the_harness() -> None:
     rows = [sample(0, 0.5, ["7"], filter="first"), sample(0, 0.5, [["7", "8", "7", "7"]])]
     assert "has the filters" not in complaint(stdin=jsonl(*rows))
@@ -536,6 +564,8 @@ def test_the_filter_selects_samples_of_the_harness() -> None:
             {"arguments": {"gen_args_0": {"arg_1": {"do_sample": False, "temperature": 0.7}}}},
             "arguments: the request has do_sample = false, and the temperature 0.7, which not all models apply",
         ),
+        ({"target": "so #### "}, "stdin:1: target: missing; write the right answer as target"),
+        ({"pass@1": math.nan}, "pass@1: nan is no estimate from 4 responses"),
     ],
 )
 def test_samples_of_the_harness_that_do_not_suffice_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -595,6 +625,22 @@ def generated(*options: str) -> str:
     )
     assert done.returncode == 0
     return done.stdout
+
+
+@pytest.mark.parametrize(("logprobs", "mass"), [(["-inf"], "0"), ([-0.1, -0.1], "1.81")])
+def test_alternatives_that_are_no_distribution_are_refused(logprobs: list[Any], mass: str) -> None:
+    tokens = [{"top_logprobs": [{"token": "a", "logprob": each} for each in logprobs]}]
+    message = complaint(stdin=jsonl({"tau": 0.5, "vocab_size": 9, "logprobs": tokens}))
+    expected = f"the probabilities of the alternatives sum to {mass}; correct them"
+    assert message == f"stdin:1: token 0, top_logprobs: {expected}"
+
+
+def test_the_lowest_log_probabilities_do_not_overflow() -> None:
+    tokens = [{"top_logprobs": [{"token": "a", "logprob": 0.0}, {"token": "b", "logprob": -1e308}]}]
+    done = here("choose", stdin=jsonl(*({"tau": tau, "vocab_size": 2, "logprobs": tokens} for tau in (0.1, 0.2, 0.3))))
+    assert done.stderr == (
+        "tsoft: error: the mean entropy at τ = 0.1 may be 0, which has no logarithm; leave out this τ\n"
+    )
 
 
 def test_generated_texts_have_entropies_within_bounds() -> None:

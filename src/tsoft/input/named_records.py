@@ -83,12 +83,21 @@ def _objects(data: bytes, options: ReadOptions) -> Iterator[NamedRecord]:
     """Yield the objects of a JSON document or, if the first line is a complete value, of each line."""
     lines = data.split(b"\n")
     first = next(i for i, line in enumerate(lines) if line.strip())
-    if may_continue(lines[first]):
+    if may_continue(lines[first]) and not _is_value(lines[first], options):
         yield from _values(parsed_json(data, options, 1), Location(options.source))
         return
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield from _values(parsed_json(line, options, number), Location(f"{options.source}:{number}"))
+
+
+def _is_value(line: bytes, options: ReadOptions) -> bool:
+    """Return whether a line is a JSON value, in which NaN and the infinities may be."""
+    try:
+        parsed_json(line, options, 1)
+    except InputError:
+        return False
+    return True
 
 
 def _values(value: Any, location: Location) -> Iterator[NamedRecord]:

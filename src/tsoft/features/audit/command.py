@@ -261,6 +261,7 @@ def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResul
 
 def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptions, rows: int) -> "PairResult":
     from dataclasses import replace
+    from os.path import abspath
 
     from tsoft.features.audit.pair_result import audit_pair
     from tsoft.input.source import stdin_conflict
@@ -269,6 +270,10 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
 
     if input.file is not None:
         raise UsageError("--input has no effect on two responses; remove --input")
+    if input.applied_tau is not None:
+        raise UsageError("--applied-tau has no effect on two responses; pass the temperatures with --tau")
+    if abspath(files[0]) == abspath(files[1]) and files[0] != "-":
+        raise UsageError(f"{files[1]} is repeated; pass two responses")
     if files.count("-") + pieces(asked.tau).count("-") > 1:
         raise UsageError(stdin_conflict(["A", "B", "--tau"]))
     if asked.tau is None:
@@ -333,6 +338,7 @@ def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
 def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":
     from tsoft.features.audit.drawn_inputs import chosen_evidence, drawn_evidence
     from tsoft.features.audit.draws_file import NO_DRAWS, read_draws
+    from tsoft.input.source import STDIN
     from tsoft.options import logits
 
     if drawn.draws is None:
@@ -351,7 +357,7 @@ def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, 
     if drawn.draws is None:
         return chosen_evidence(blocks, is_raw=is_raw)
     draws = read_draws(drawn.draws, counts=drawn.counts)
-    return drawn_evidence(blocks, draws, drawn.draws, is_raw=is_raw)
+    return drawn_evidence(blocks, draws, STDIN if drawn.draws == "-" else drawn.draws, is_raw=is_raw)
 
 
 def _note_chain(plan: "Plan", evidence: "Evidence") -> None:

@@ -178,6 +178,7 @@ def _ks(texts: list[str] | None) -> list[int] | None:
 
 def _read(input: ResultFiles) -> "TrialReader":
     """Return the records of all files."""
+    import os
     import sys
 
     from tsoft.features.choose.trials import TrialReader
@@ -192,7 +193,9 @@ def _read(input: ResultFiles) -> "TrialReader":
     files = input.files or ["-"]
     if "" in files:
         raise UsageError("a file needs a name")
-    if repeated := [name for i, name in enumerate(files) if name in files[:i]]:
+    # The same file may have several names.
+    places = ["-" if name == "-" else os.path.abspath(name) for name in files]
+    if repeated := [name for i, name in enumerate(files) if places[i] in places[:i]]:
         raise UsageError(f"{repeated[0]} is repeated; pass each file once")
     if "-" in files and input.tau is not None and "-" in pieces(input.tau):
         raise UsageError("only one of --tau and the records can read stdin; pass the temperatures as arguments")
@@ -284,9 +287,11 @@ def _measures(trials: "Trials", measure: str | None, formats: set[str]) -> list[
 
 def _measured(trials: "Trials", measure: str, ks: list[int] | None, resampling: "Resampling") -> "MeasuredChoices":
     """Return the best temperatures by a measure."""
+    import numpy as np
+
     from tsoft.features.choose.measured_choices import MeasuredChoices
     from tsoft.features.choose.pass_at_k import SUBSETS
-    from tsoft.features.choose.temperature_choice import best_temperature
+    from tsoft.features.choose.temperature_choice import TIE, best_temperature
     from tsoft.notes import note
 
     least = trials.least_k if measure == "pass" else 1
@@ -303,17 +308,19 @@ def _measured(trials: "Trials", measure: str, ks: list[int] | None, resampling: 
         best_temperature(trials.taus, each, resamples=resampling.resamples, rng=resampling.seed) for each in values
     ]
     measured = MeasuredChoices(measure, chosen, choices)
-    _note_no_width(measured)
+    has_width = [bool(np.ptp(each[choice.best]) > TIE) for each, choice in zip(values, choices, strict=True)]
+    _note_no_width(measured, has_width)
     return measured
 
 
-def _note_no_width(measured: "MeasuredChoices") -> None:
-    """Print a note if the bootstrap cannot give an interval, because the best estimate is 0 or 1 for every problem."""
-    from tsoft.features.choose.temperature_choice import TIE
+def _note_no_width(measured: "MeasuredChoices", has_width: list[bool]) -> None:
+    """Print a note if the bootstrap gives an interval without a width, because all problems have the same estimate."""
+    from math import isnan
+
     from tsoft.notes import note
 
-    widths = [float((choice.high - choice.low)[choice.best]) for choice in measured.choices]
-    ks = [str(k) for k, width in zip(measured.ks, widths, strict=True) if width <= TIE]
+    intervals = zip(measured.ks, measured.choices, has_width, strict=True)
+    ks = [str(k) for k, choice, is_wide in intervals if not is_wide and not isnan(choice.low[choice.best])]
     if ks:
         problem = f"the interval of {measured.measure}@{','.join(ks)} has no width, because all problems have the same"
         note(f"{problem} estimate at the best τ; new problems may differ")

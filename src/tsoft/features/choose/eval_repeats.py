@@ -59,7 +59,7 @@ def _tau(values: Object, file_tau: float | None, location: Location) -> float:
 
 def _scored(values: Object, n: int, location: Location) -> Outcome | None:
     """Return the outcome from the lowest pass@k of a sample; None if it has none."""
-    scores = {int(match[1]): values[name] for name in values if (match := re.fullmatch(r"pass@(\d+)", name))}
+    scores = {int(match[1]): values[name] for name in values if (match := re.fullmatch(r"pass@(\d{1,9})", name))}
     known = [k for k in scores if 1 <= k <= n]
     if not known:
         return None
@@ -67,7 +67,8 @@ def _scored(values: Object, n: int, location: Location) -> Outcome | None:
     gaps = abs(pass_at_k(n, counts, k) - _number(scores[k], location.at(f"pass@{k}")))
     # Above n - k correct ones, pass@k is 1 for this k and for all higher ones.
     correct = int(gaps.argmin())
-    if gaps[correct] > 1e-9:
+    # NaN is no estimate, either.
+    if not gaps[correct] <= 1e-9:
         problem = f"{scores[k]} is no estimate from {n} responses"
         raise location.at(f"pass@{k}").error(f"{problem}; write problem, tau, n and correct instead")
     return Outcome(n, correct, least_k=k)

@@ -19,6 +19,9 @@ from tsoft.input.api_tokens import number_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
 from tsoft.input.quantity import SLACK
 
+# The highest sum of rounded probabilities.
+_MOST_MASS = 1.001
+
 
 def text_entropy(values: Object, tau: float, location: Location) -> tuple[float, float] | None:
     """Return bounds on the mean entropy of the tokens of a text, in nats; None for a text without tokens.
@@ -41,6 +44,11 @@ def _partial(token: Any, size: int | None, location: Location) -> PartialDistrib
     if not listed:
         raise location.error("no alternatives; generate the texts with --top-logprobs 1 or more")
     logprobs = np.array([_logprob(each, location.at("top_logprobs")) for each in listed])
+    mass = float(np.exp(logprobs).sum())
+    if not 0 < mass <= _MOST_MASS:
+        raise location.at("top_logprobs").error(
+            f"the probabilities of the alternatives sum to {mass:.4g}; correct them"
+        )
     partial = PartialDistribution(logprobs, 0, float(logprobs.min()), classes=size)
     if partial.unlisted is not None and partial.unlisted < 0:
         raise location.error(f"{len(logprobs)} alternatives, but vocab_size is {size}")
@@ -68,7 +76,8 @@ def entropy_bounds(partial: PartialDistribution, tau: float) -> tuple[float, flo
     (1.03, 1.168)
     """
     top = float(partial.logprobs.max())
-    weights = (partial.logprobs - top) / tau
+    with np.errstate(over="ignore"):
+        weights = (partial.logprobs - top) / tau
     total = float(np.logaddexp.reduce(weights))
     probs = np.exp(weights - total)
     listed = float(-(probs @ np.where(probs > 0, weights - total, 0.0)))
