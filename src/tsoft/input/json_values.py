@@ -40,8 +40,16 @@ class Location:
         >>> Location("FILE").at("choice 0").at("token 2", "logprob").message("missing")
         'FILE: choice 0, token 2, logprob: missing'
         """
-        parts = f"{', '.join(self.parts)}: " if self.parts else ""
-        return f"{self.source}: {parts}{text}"
+        return f"{self.place}: {text}"
+
+    @property
+    def place(self) -> str:
+        """The location as text.
+
+        >>> Location("FILE").at("choice 0", "token 2").place
+        'FILE: choice 0, token 2'
+        """
+        return f"{self.source}: {', '.join(self.parts)}" if self.parts else self.source
 
 
 def json_path(parts: Iterable[str | int]) -> str:

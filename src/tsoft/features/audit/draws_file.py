@@ -157,9 +157,9 @@ def _from_json(data: bytes, source: str) -> Iterator[NamedDraws]:
                 raise location.error("the draws have several temperatures or engines; pass those of one")
             yield from _from_record(element, location, i)
         elif isinstance(element, list):
-            yield from (NamedDraws(location.message("")[:-2], i, _name(each, location)) for each in element)
+            yield from (NamedDraws(location.place, i, _name(each, location)) for each in element)
         else:
-            yield NamedDraws(location.message("")[:-2], None, _name(element, location))
+            yield NamedDraws(location.place, None, _name(element, location))
 
 
 def _setting(record: dict[str, Any], location: Location) -> tuple[Any, Any]:
@@ -179,7 +179,7 @@ def _from_record(record: dict[str, Any], location: Location, position: int) -> I
     if key is None:
         raise location.error("expected draws or counts, as tsoft sample writes them")
     values = as_list(record[key], location.at(key))
-    place = location.message("")[:-2]
+    place = location.place
     if key == "draws":
         yield from (NamedDraws(place, row, _name(value, location.at(key))) for value in values)
         return

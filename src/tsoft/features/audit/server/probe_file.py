@@ -105,7 +105,7 @@ def _probe(value: object, prompts: int, place: Location) -> Probe:
     purpose = _purpose(probe.get("purpose"), place.at("purpose"))
     request = as_object(probe.get("request"), place.at("request"))
     error = _text(answer.get("error"), place.at("answer", "error"))
-    read = Probe(purpose, prompt, request, ProbeAnswer(status, choices, error), place.message("").rstrip(": "))
+    read = Probe(purpose, prompt, request, ProbeAnswer(status, choices, error), place.place)
     if not read.answer.is_refusal and not read.tokens:
         raise place.at("answer").error("the response has no choices")
     return read
