@@ -4,17 +4,17 @@ One cutoff may change what another one keeps: after a top-k, a top-p adds up the
 value is tested in the whole chain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.evidence import DrawnRow
 from tsoft.features.audit.supports import Support, Supports
-from tsoft.features.audit.tails import CutoffRange, Tails
+from tsoft.features.audit.tails import STEPS, CutoffRange, Tails, furthest
 from tsoft.sampling.step import Step
 
-# The number of bisections, after which a share is known to three digits.
-_STEPS = 12
+# The number of bisections of a share, after which it is known to three digits.
+_SHARE_STEPS = 12
 # With more rows than this, the chain would take too long.
 MOST_ROWS = 64
 # The strictest value of each cutoff, and the loosest one; None for the number of classes.
@@ -41,8 +41,12 @@ class AskedRange:
             loosest = float(max(len(row.logits) for row in self.supports.evidence.rows))
         if not self._agrees(value):
             return None
-        most = _furthest(self._keeps_all, value, strictest, whole=name == "top_k")
-        least = None if self._agrees(loosest) else _furthest(self._agrees, value, loosest, whole=name == "top_k")
+        is_whole = name == "top_k"
+        steps = STEPS if is_whole else _SHARE_STEPS
+        most = furthest(self._keeps_all, value, strictest, whole=is_whole, steps=steps)
+        least = None
+        if not self._agrees(loosest):
+            least = furthest(self._agrees, value, loosest, whole=is_whole, steps=steps)
         return CutoffRange(name, least, most) if name == "min_p" else CutoffRange(name, most, least)
 
     def _with_value(self, value: float) -> Asked:
@@ -63,13 +67,3 @@ def _keep_draws(rows: Sequence[DrawnRow], supports: Sequence[Support]) -> bool:
     """Return whether all listed draws may be kept."""
     pairs = zip(rows, supports, strict=True)
     return all(support.possible[row.draws[row.draws >= 0]].all() for row, support in pairs)
-
-
-def _furthest(holds: Callable[[float], bool], start: float, end: float, *, whole: bool) -> float:
-    """Return the value nearest to the end for which a condition holds, by bisection, if it holds at the start."""
-    for _ in range(_STEPS if not whole else 64):
-        if whole and abs(end - start) <= 1:
-            break
-        middle = float(round((start + end) / 2)) if whole else (start + end) / 2
-        start, end = (middle, end) if holds(middle) else (start, middle)
-    return start

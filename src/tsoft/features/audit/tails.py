@@ -29,7 +29,7 @@ from tsoft.features.audit.supports import Support, Supports
 from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
 
 # The number of bisections for the end of a range of values.
-_STEPS = 50
+STEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,7 @@ class Tails:
             if self.p_value(name, strictest) < level:
                 return CutoffRange(name, None, None)
             ends = [scores[-1] for each in self._at_taus for scores in each.scores[name].scores if len(scores)]
-            loosest = _last(
+            loosest = furthest(
                 lambda value: self.p_value(name, value) >= level, strictest, float(max(ends)), whole=name == "top_k"
             )
         if name == "min_p":
@@ -228,11 +228,12 @@ class Tails:
         return CutoffRange(name, strictest, loosest)
 
 
-def _last(agrees: Callable[[float], bool], low: float, high: float, *, whole: bool) -> float:
-    """Return the highest value that agrees, by bisection. `low` must agree. `whole` is for whole numbers."""
-    for _ in range(_STEPS):
-        if whole and high - low <= 1:
+def furthest(holds: Callable[[float], bool], start: float, end: float, *, whole: bool, steps: int = STEPS) -> float:
+    """Return the value nearest to the end for which a condition holds, by bisection. It must hold at the start. `whole`
+    is for whole numbers."""
+    for _ in range(steps):
+        if whole and abs(end - start) <= 1:
             break
-        middle = float(int((low + high) / 2)) if whole else (low + high) / 2
-        low, high = (middle, high) if agrees(middle) else (low, middle)
-    return low
+        middle = float(int((start + end) / 2)) if whole else (start + end) / 2
+        start, end = (middle, end) if holds(middle) else (start, middle)
+    return start
