@@ -24,7 +24,7 @@ from tsoft.features.audit.server.probe_plan import probe_budget
 from tsoft.features.audit.server.probes import Purpose, ServerProbes
 from tsoft.features.audit.server.prompts import COMPLETION_PROMPTS
 from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
-from tsoft.features.audit.server.server_findings import probed_evidence, server_findings
+from tsoft.features.audit.server.server_findings import ServerAudit, probed_evidence
 from tsoft.models import http
 
 KEY = "sk-test-3141592653589793"
@@ -176,7 +176,7 @@ def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str,
 
 
 def findings_of(probes: ServerProbes, level: float = 0.01) -> dict[str, Finding]:
-    report = server_findings(probes, asked_settings(probes.settings, ""), level, TOLERANCE)
+    report = ServerAudit(probes, asked_settings(probes.settings, ""), level, TOLERANCE).report
     assert len({finding.name for finding in report.findings}) == len(report.findings)
     return {finding.name: finding for finding in report.findings}
 

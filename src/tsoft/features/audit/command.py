@@ -228,10 +228,8 @@ def _audit_server(
     verdicts: VerdictOptions,
     rows: int,
 ) -> "AuditResult":
-    from functools import partial
-
     from tsoft.features.audit.server.live_audit import probe_server
-    from tsoft.features.audit.server.server_findings import is_clear
+    from tsoft.features.audit.server.server_findings import ServerAudit
     from tsoft.features.audit.server.server_result import server_result
     from tsoft.options.output import typed_fields
     from tsoft.options.plan import make_plan
@@ -241,9 +239,11 @@ def _audit_server(
     settings = _asked(plan, is_tau_typed=asked.tau is not None)
     values = {field.name: getattr(parameters, field.name) for field in typed_fields(parameters)}
     typed = {name: value for name, value in values.items() if isinstance(value, int | float)}
-    clear = partial(is_clear, asked=settings, level=verdicts.level, tolerance=verdicts.tolerance)
-    probes = probe_server(server, settings, typed, chosen_seed(seed.seed), clear)
-    return server_result(probes, settings, verdicts.level, verdicts.tolerance, rows)
+    limits = verdicts.level, verdicts.tolerance
+    probes = probe_server(
+        server, settings, typed, chosen_seed(seed.seed), lambda probes: ServerAudit(probes, settings, *limits).is_clear
+    )
+    return server_result(probes, settings, *limits, rows)
 
 
 def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResult":

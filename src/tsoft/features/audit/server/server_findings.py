@@ -1,7 +1,8 @@
 """The findings of the audit of a server, from its probes: the same for a live server and for a probes file."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -33,36 +34,93 @@ _MAX_NOISE = 0.5
 _SURE = ("draws", "choices", "distribution")
 
 
-def server_findings(
-    probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE
-) -> AuditReport:
-    """Return the findings in the order in which they build on each other.
+@dataclass(frozen=True, eq=False)
+class ServerAudit:
+    """The audit of a server by its probes.
 
     `level` is the probability of a false contradiction about the draws. A run may examine its draws several times, and
     each time has an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
     the server agrees.
     """
-    rows = ListedRows(probes)
-    greedy = greedy_finding(probes, rows)
-    drawn = _drawn_report(probes, rows, greedy, asked, level / probes.looks, tolerance)
-    findings = [
-        *_list_findings(rows),
-        *filter(None, [greedy]),
-        *refused_findings(probes),
-        *drawn.findings,
-        *filter(None, [seed_finding(probes), bias_finding(probes)]),
-        *cutoff_findings(probes, rows),
-    ]
-    if probes.ended:
-        findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
-    return replace(drawn, findings=tuple(findings))
 
+    probes: ServerProbes
+    asked: Asked
+    level: float = LEVEL
+    tolerance: float = TOLERANCE
 
-def is_clear(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> bool:
-    """Return whether the draws decide on every setting, so that more draws would add nothing."""
-    rows = ListedRows(probes)
-    drawn = _drawn_report(probes, rows, greedy_finding(probes, rows), asked, level / probes.looks, tolerance)
-    return Verdict.INCONCLUSIVE not in [finding.verdict for finding in drawn.findings]
+    @property
+    def report(self) -> AuditReport:
+        """The findings in the order in which they build on each other."""
+        probes = self.probes
+        findings = [
+            *_list_findings(self._rows),
+            *filter(None, [self._greedy]),
+            *refused_findings(probes),
+            *self._drawn_report.findings,
+            *filter(None, [seed_finding(probes), bias_finding(probes)]),
+            *cutoff_findings(probes, self._rows),
+        ]
+        if probes.ended:
+            findings.append(Finding("run", "all requests", "incomplete", Verdict.INCONCLUSIVE, reason=probes.ended))
+        return replace(self._drawn_report, findings=tuple(findings))
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the draws decide on every setting, so that more draws would add nothing."""
+        return Verdict.INCONCLUSIVE not in [finding.verdict for finding in self._drawn_report.findings]
+
+    @property
+    def draws(self) -> Audit | None:
+        """The audit of the draws; None if there are none, or no known distribution."""
+        return self._independent[1]
+
+    @cached_property
+    def _rows(self) -> ListedRows:
+        return ListedRows(self.probes)
+
+    @cached_property
+    def _greedy(self) -> Finding | None:
+        return greedy_finding(self.probes, self._rows)
+
+    @cached_property
+    def _drawn_report(self) -> AuditReport:
+        """The findings about the draws; none if there are no draws, or no known distribution."""
+        findings, audit = self._independent
+        if audit is None:
+            return AuditReport(tuple(findings))
+        report = audit.report
+        report = replace(report, findings=(*findings, *report.findings))
+        if audit.evidence.noise > _MAX_NOISE:
+            noise = f"{audit.evidence.noise:.2g}"
+            reason = f"the log-probabilities of the draws differ by up to {noise} from those of the lists"
+            return replace(report, tau=None, findings=tuple(_doubted(finding, reason) for finding in report.findings))
+        return _with_doubts(report, self._rows, self._greedy)
+
+    @cached_property
+    def _independent(self) -> tuple[list[Finding], Audit | None]:
+        """The findings about whether the draws are independent, and the audit of those that are."""
+        probes, rows = self.probes, self._rows
+        draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
+        same = [kept for draw in draws if (kept := _of_listed(draw, rows)).tokens]
+        counts = [sum(len(draw.tokens) for draw in each) for each in (draws, same)]
+        findings = [_moved_finding(*counts)] if counts[1] < counts[0] else []
+        if not same:
+            return findings, None
+        if (repetition := _repetition(same, rows)) is not None:
+            return [*findings, repetition], None
+        if p_value := _dependence(same):
+            reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
+            findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
+        evidence = probed_evidence(same, rows, first_only=p_value is not None)
+        return findings, Audit(evidence, self._accepted, self.level / probes.looks, self.tolerance)
+
+    @property
+    def _accepted(self) -> Asked:
+        """The settings that the server does not refuse."""
+        if not self.probes.refused_settings:
+            return self.asked
+        accepted = asked_settings(self.probes.settings, self.probes.server, tuple(self.probes.refused_settings))
+        return replace(accepted, states_cutoffs=self.asked.states_cutoffs)
 
 
 def _list_findings(rows: ListedRows) -> list[Finding]:
@@ -100,49 +158,6 @@ def _kind_finding(rows: ListedRows) -> Finding:
 
 
 # From the draws to the report on temperature, cutoffs and fit
-
-
-def draws_audit(probes: ServerProbes, asked: Asked, level: float = LEVEL, tolerance: float = TOLERANCE) -> Audit | None:
-    """Return the audit of the draws; None if there are none, or no known distribution."""
-    return _independent_draws(probes, ListedRows(probes), asked, level / probes.looks, tolerance)[1]
-
-
-def _independent_draws(
-    probes: ServerProbes, rows: ListedRows, asked: Asked, level: float, tolerance: float
-) -> tuple[list[Finding], Audit | None]:
-    """Return the findings about whether the draws are independent, and the audit of those that are."""
-    draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
-    same = [kept for draw in draws if (kept := _of_listed(draw, rows)).tokens]
-    counts = [sum(len(draw.tokens) for draw in each) for each in (draws, same)]
-    findings = [_moved_finding(*counts)] if counts[1] < counts[0] else []
-    if not same:
-        return findings, None
-    if (repetition := _repetition(same, rows)) is not None:
-        return [*findings, repetition], None
-    if p_value := _dependence(same):
-        reason = "the choices of one request are alike, so tsoft uses only the first choice of each request"
-        findings.append(Finding("choices", "independent", "dependent", Verdict.NOTED, p_value, reason=reason))
-    evidence = probed_evidence(same, rows, first_only=p_value is not None)
-    accepted = asked_settings(probes.settings, probes.server, tuple(probes.refused_settings))
-    accepted = replace(accepted, states_cutoffs=asked.states_cutoffs)
-    return findings, Audit(evidence, accepted if probes.refused_settings else asked, level, tolerance)
-
-
-def _drawn_report(
-    probes: ServerProbes, rows: ListedRows, greedy: Finding | None, asked: Asked, level: float, tolerance: float
-) -> AuditReport:
-    """Return the findings about the draws; none if there are no draws, or no known distribution."""
-    findings, audit = _independent_draws(probes, rows, asked, level, tolerance)
-    if audit is None:
-        return AuditReport(tuple(findings))
-    report = audit.report
-    report = replace(report, findings=(*findings, *report.findings))
-    if audit.evidence.noise > _MAX_NOISE:
-        reason = (
-            f"the log-probabilities of the draws differ by up to {audit.evidence.noise:.2g} from those of the lists"
-        )
-        return replace(report, tau=None, findings=tuple(_doubted(finding, reason) for finding in report.findings))
-    return _with_doubts(report, rows, greedy)
 
 
 def _of_listed(draw: Probe, rows: ListedRows) -> Probe:

@@ -12,7 +12,7 @@ from tsoft.features.audit.result import AuditResult
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
 from tsoft.features.audit.server.prober import INTERRUPTED
 from tsoft.features.audit.server.probes import ServerProbes
-from tsoft.features.audit.server.server_findings import draws_audit, server_findings
+from tsoft.features.audit.server.server_findings import ServerAudit
 from tsoft.input.json_values import parsed_json
 from tsoft.input.limits import read_limited
 from tsoft.input.read_options import ReadOptions
@@ -40,9 +40,9 @@ class ServerResult(AuditResult):
 
 def server_result(probes: ServerProbes, asked: Asked, level: float, tolerance: float, rows: int) -> ServerResult:
     """Return the result of the probes of a server. A table shows `rows` rows."""
-    audit = draws_audit(probes, asked, level, tolerance)
-    counts = [] if audit is None else list(drawn_counts(audit))
-    return ServerResult(server_findings(probes, asked, level, tolerance), counts, rows, probes=probes)
+    audit = ServerAudit(probes, asked, level, tolerance)
+    counts = [] if audit.draws is None else list(drawn_counts(audit.draws))
+    return ServerResult(audit.report, counts, rows, probes=probes)
 
 
 def read_probes_file(file: str) -> ServerProbes:
