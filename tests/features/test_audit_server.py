@@ -6,12 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from serving import Reply, Request, serving
+from tool import here
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
 from tsoft.features.audit.asked import Asked
@@ -646,3 +648,25 @@ def test_bad_files(change: dict[str, Any], problem: str) -> None:
     with pytest.raises(InputError) as caught:
         read_probes(FILE | change, "p.json")
     assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("top_n_sigma", "cannot test top_n_sigma: that needs every logit"),
+        ("xtc_probability", "cannot test xtc: it tests cutoffs that keep the most probable classes"),
+    ],
+)
+def test_samplers_that_an_audit_of_a_server_cannot_test(tmp_path: Path, name: str, problem: str) -> None:
+    sampler = {"top_n_sigma": "top_n_sigma", "xtc_probability": "xtc"}[name]
+    changed = {"settings": {"temperature": 1, name: 0.5}, "samplers": ["temperature", sampler]}
+    (tmp_path / "p.json").write_text(json.dumps(FILE | changed))
+    done = here("audit", "-i", f"{tmp_path}/p.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert problem in done.stderr
+    # It is refused before any request.
+    with serving(Reply(status=500)) as served:
+        option = f"--{name.replace('_', '-')}"
+        done = here("audit", "--endpoint", served.url, option, "0.5", "--yes")
+        assert (done.returncode, done.stdout, served.requests) == (2, "", [])
+    assert problem in done.stderr

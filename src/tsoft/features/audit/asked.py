@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tsoft.errors import joined
+from tsoft.sampling import partial_chain
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -33,9 +35,9 @@ class Asked:
         return tuple(step for step in self.chain.steps if not step.sampler.is_temperature)
 
     @property
-    def unsupported(self) -> list[str]:
-        """The names of the samplers that an audit cannot test: those that do more than keep the most probable
-        classes."""
+    def problem(self) -> str | None:
+        """Why an audit cannot test these settings; None if it can. It cannot test samplers that do more than keep the
+        most probable classes."""
         # The value of a temperature step is the range of a dynamic temperature.
         dynamic = [
             step.sampler.name
@@ -43,7 +45,19 @@ class Asked:
             if step.sampler.is_temperature and step.values and step.values[0]
         ]
         samplers = (step.sampler for step in self.cutoffs)
-        return dynamic + [each.name for each in samplers if not each.has_cutoff or each.name in _UNTESTABLE]
+        names = dynamic + [each.name for each in samplers if not each.has_cutoff or each.name in _UNTESTABLE]
+        if not names:
+            return None
+        return f"an audit cannot test {joined(names)}: it tests cutoffs that keep the most probable classes"
+
+    @property
+    def problem_with_lists(self) -> str | None:
+        """The same for a server, which lists only some of the tokens."""
+        functions = {step.sampler.name: step.sampler.path.rpartition(".")[2] for step in self.cutoffs}
+        names = [name for name, function in functions.items() if function not in partial_chain.CUTOFFS]
+        if self.problem or not names:
+            return self.problem
+        return f"an audit of a server cannot test {joined(names)}: that needs every logit, and a server lists only some"
 
     def alone(self, step: Step) -> Chain:
         """Return the chain of the temperature and one sampler."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError, joined
+from tsoft.errors import UsageError
 from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
@@ -184,29 +184,33 @@ def audit(
       tsoft audit A.json B.json --tau 0.5,1
     """
     from tsoft.options.output import chosen_formats, refuse, view, write
+    from tsoft.sampling.step import ChainError
 
     result: Result
 
     _check_fraction("--level", verdicts.level)
     _check_fraction("--tolerance", verdicts.tolerance)
     chosen = chosen_formats(output, pair, display, figure)
-    if server.endpoint is not None:
-        refuse("the audit of a server", input, bounds, drawn, pair)
-        audited = _audit_server(server, seed, asked, parameters, samplers, verdicts, display.rows or 3)
-        result, exit_code = audited, audited.exit_code
-    elif (files := input.pair) is not None:
-        refuse("two responses", bounds, drawn, server, seed, parameters, samplers, verdicts)
-        audited_pair = _audit_pair(files, input, asked, display.rows or 20)
-        result, exit_code = audited_pair.by_position if pair.per_position else audited_pair, audited_pair.exit_code
-    elif drawn == DrawsOptions() and not input.logits:
-        refuse("the probes of a server", bounds, server, seed, asked, parameters, samplers, pair)
-        audited = _audit_probes(input.file or "-", verdicts, display.rows or 3)
-        result, exit_code = audited, audited.exit_code
-    else:
-        refuse("draws from files", server, seed)
-        refuse("draws; it is for two responses", pair)
-        audited = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
-        result, exit_code = audited, audited.exit_code
+    try:
+        if server.endpoint is not None:
+            refuse("the audit of a server", input, bounds, drawn, pair)
+            audited = _audit_server(server, seed, asked, parameters, samplers, verdicts, display.rows or 3)
+            result, exit_code = audited, audited.exit_code
+        elif (files := input.pair) is not None:
+            refuse("two responses", bounds, drawn, server, seed, parameters, samplers, verdicts)
+            audited_pair = _audit_pair(files, input, asked, display.rows or 20)
+            result, exit_code = audited_pair.by_position if pair.per_position else audited_pair, audited_pair.exit_code
+        elif drawn == DrawsOptions() and not input.logits:
+            refuse("the probes of a server", bounds, server, seed, asked, parameters, samplers, pair)
+            audited = _audit_probes(input.file or "-", verdicts, display.rows or 3)
+            result, exit_code = audited, audited.exit_code
+        else:
+            refuse("draws from files", server, seed)
+            refuse("draws; it is for two responses", pair)
+            audited = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
+            result, exit_code = audited, audited.exit_code
+    except ChainError as error:
+        raise UsageError(error.with_fix) from None
     for file, format in chosen:
         write(result, format, file, lambda: view(output, display), figure)
     if exit_code:
@@ -232,11 +236,9 @@ def _audit_server(
     from tsoft.features.audit.server.server_findings import ServerAudit
     from tsoft.features.audit.server.server_result import server_result
     from tsoft.options.output import typed_fields
-    from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 
-    plan = make_plan(samplers, parameters, asked.tau)
-    settings = _asked(plan, is_tau_typed=asked.tau is not None)
+    _, settings = _planned(asked, parameters, samplers)
     values = {field.name: getattr(parameters, field.name) for field in typed_fields(parameters)}
     typed = {name: value for name, value in values.items() if isinstance(value, int | float)}
     limits = verdicts.level, verdicts.tolerance
@@ -298,27 +300,24 @@ def _audit_draws(
     from tsoft.features.audit.audit import Audit
     from tsoft.features.audit.drawn_counts import drawn_counts
     from tsoft.features.audit.result import AuditResult
-    from tsoft.options.plan import make_plan
-    from tsoft.sampling.step import ChainError
 
-    plan = make_plan(samplers, parameters, asked.tau)
-    settings = _asked(plan, is_tau_typed=asked.tau is not None)
+    plan, settings = _planned(asked, parameters, samplers)
     evidence = _evidence(input, bounds, drawn, plan)
     _note_chain(plan, evidence)
     audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
-    try:
-        return AuditResult(audit.report, list(drawn_counts(audit)), rows)
-    except ChainError as error:
-        raise UsageError(error.with_fix) from None
+    return AuditResult(audit.report, list(drawn_counts(audit)), rows)
 
 
-def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
-    """Return the settings that were asked for. Raise UsageError for those that an audit cannot test."""
+def _planned(asked: AskedOptions, parameters: ParameterOptions, samplers: SamplerOptions) -> "tuple[Plan, Asked]":
+    """Return the plan for the options, and the settings that were asked for. Raise UsageError for those that an audit
+    cannot test."""
     from tsoft.features.audit.asked import Asked
+    from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
     from tsoft.sampling.chain import chain_of
     from tsoft.sampling.sampler_table import SAMPLERS
 
+    plan = make_plan(samplers, parameters, asked.tau)
     if len(plan.chains) > 1:
         raise UsageError("--like: an audit tests one engine; pass one")
     taus = parsed_temperatures(plan.taus)
@@ -327,12 +326,11 @@ def _asked(plan: "Plan", *, is_tau_typed: bool) -> "Asked":
     chain = plan.chains[0] or chain_of(None, None, [SAMPLERS["temperature"]], {})
     if not chain.has_temperature:
         raise UsageError("the samplers include no temperature; add temperature to --samplers")
-    is_known = is_tau_typed or plan.taus is not None
-    asked = Asked(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
-    if asked.unsupported:
-        names = joined(asked.unsupported)
-        raise UsageError(f"an audit cannot test {names}: it tests cutoffs that keep the most probable classes")
-    return asked
+    is_known = plan.taus is not None
+    settings = Asked(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
+    if settings.problem:
+        raise UsageError(settings.problem)
+    return plan, settings
 
 
 def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, plan: "Plan") -> "Evidence":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
 
-from tsoft.errors import InputError, unknown
+from tsoft.errors import InputError, UsageError, unknown
 from tsoft.features.audit.asked import Asked
 from tsoft.sampling.chain import chain_of
 from tsoft.sampling.engines import ENGINES
@@ -40,11 +40,13 @@ def request_settings(asked: Asked, typed: Mapping[str, float] = MappingProxyType
     """Return the settings as fields of a request.
 
     `typed` are parameters that the user has set, also to a value that switches a sampler off: a request without them
-    has the defaults of the server.
+    has the defaults of the server. Raise UsageError for settings that an audit of a server cannot test.
 
     >>> request_settings(Asked(0.5, chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40.0}))).values
     {'temperature': 0.5, 'top_k': 40}
     """
+    if problem := asked.problem_with_lists:
+        raise UsageError(problem)
     values = {} if asked.tau is None else {_TEMPERATURE: _whole(asked.tau)}
     for step in asked.chain.steps:
         settings = {parameter.name: value for parameter, value in step.settings if value not in (None, parameter.off)}
@@ -76,4 +78,7 @@ def asked_settings(settings: RequestSettings, source: str, refused: Sequence[str
     tau = values.pop(_TEMPERATURE, None)
     samplers = [SAMPLERS[name] for name in settings.order]
     engine = ENGINES[settings.engine] if settings.engine else None
-    return Asked(tau, chain_of(engine, tuple(samplers), samplers, values))
+    asked = Asked(tau, chain_of(engine, tuple(samplers), samplers, values))
+    if problem := asked.problem_with_lists:
+        raise InputError(f"{source}: settings: {problem}")
+    return asked
