@@ -18,11 +18,12 @@ from scipy.stats import binom
 from simulated_servers import CELLS, FORMS, Cell, SimulatedServer
 from tsoft.core.block import Block
 from tsoft.core.draw_likelihood import ConditionalDraws, TauLikelihood
+from tsoft.core.gap_weights import gap_weights
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.features.audit.audit import LEVEL, Audit
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.features.audit.findings import Finding, Verdict
-from tsoft.features.audit.softmax_fit import fit_test, fitted_counts
+from tsoft.features.audit.softmax_fit import expected_counts, fit_test
 from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import Tails
 from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
@@ -178,7 +179,9 @@ def test_the_mean_of_the_statistic_of_fit_is_its_degrees_and_its_tail_is_that_of
         expected += chance * counts
     assert mean == pytest.approx(2, rel=1e-9)
     assert tail < 0.012
-    assert fitted_counts(ConditionalDraws(gaps, sizes, sizes), 1.5).expected == pytest.approx(expected, rel=1e-9)
+    assert expected_counts(ConditionalDraws(gaps, sizes, sizes), gap_weights(gaps, 1.5)) == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 def test_one_draw_of_a_rare_class_contradicts_no_fit() -> None:

@@ -8,8 +8,6 @@ subtract a degree of freedom for it, so it is conservative (Chernoff & Lehmann 1
 estimates in chi-square tests for goodness of fit", Annals of Mathematical Statistics 25).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tsoft.core.chi_square import ChiSquareTest, chi_square_tail
@@ -26,35 +24,28 @@ _MAX_CELLS = 500
 _RANK_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
-class FittedCounts:
-    """The expected and the drawn numbers of draws of each class of each row: (rows, m) each."""
-
-    expected: Array
-    drawn: Array
-
-
-def fitted_counts(draws: ConditionalDraws, tau: float) -> FittedCounts:
-    """Return the expected counts at a temperature beside those of the draws."""
-    weights = gap_weights(draws.gaps, tau)
+def expected_counts(draws: ConditionalDraws, weights: Array) -> Array:
+    """Return the expected number of draws of each class of each row, (rows, m), from the relative probabilities of the
+    classes, (rows, m)."""
     sums = weights.cumsum(-1)
     share = np.divide(draws.sizes, sums, out=np.zeros_like(sums), where=draws.sizes > 0)
-    return FittedCounts(weights * _sums_from(share), draws.counts)
+    return np.asarray(weights * _sums_from(share))
 
 
 def fit_test(draws: ConditionalDraws, tau: float) -> ChiSquareTest | None:
     """Return the test at a temperature, None if there are too few draws for two cells."""
-    counts = fitted_counts(draws, tau)
-    least = max(MIN_EXPECTED, float(counts.expected.sum()) / _MAX_CELLS)
-    cells = _cells(counts.expected, least)
+    weights = gap_weights(draws.gaps, tau)
+    expected = expected_counts(draws, weights)
+    least = max(MIN_EXPECTED, float(expected.sum()) / _MAX_CELLS)
+    cells = _cells(expected, least)
     number = int(cells.max(initial=-1)) + 1
     if not number:
         return None
     difference, covariance = np.zeros(number), np.zeros((number, number))
-    weights = gap_weights(draws.gaps, tau)
     for r in range(len(cells)):
-        used = np.unique(cells[r][cells[r] >= 0])
-        np.add.at(difference, cells[r][cells[r] >= 0], (counts.drawn - counts.expected)[r][cells[r] >= 0])
+        is_counted = cells[r] >= 0
+        used = np.unique(cells[r][is_counted])
+        np.add.at(difference, cells[r][is_counted], (draws.counts[r] - expected[r])[is_counted])
         covariance[np.ix_(used, used)] += _covariance(weights[r], draws.sizes[r], cells[r], used)
     values, vectors = np.linalg.eigh(covariance)
     is_positive = values > _RANK_TOLERANCE * values.max(initial=0.0)
