@@ -54,7 +54,7 @@ def _lines(data: bytes, options: ReadOptions) -> Iterator[NamedRecord]:
     lines = text.splitlines(keepends=True)
     blank = len(list(itertools.takewhile(lambda line: not line.strip(), lines)))
     delimiter = fields.found_delimiter(lines[blank])
-    rows = _delimited(lines, delimiter, options) if delimiter else enumerate(map(str.split, lines), 1)
+    rows = delimited_rows("".join(lines), delimiter, options) if delimiter else enumerate(map(str.split, lines), 1)
     rows = ((number, row) for number, row in rows if any(row))
     number, header = next(rows)
     names = [name.strip() for name in header]
@@ -69,9 +69,10 @@ def _lines(data: bytes, options: ReadOptions) -> Iterator[NamedRecord]:
         yield NamedRecord(dict(zip(names, row, strict=True)), Location(f"{options.source}:{number}"))
 
 
-def _delimited(lines: list[str], delimiter: str, options: ReadOptions) -> Iterator[tuple[int, list[str]]]:
-    """Yield the fields of each line, with its number; of a line with a line break in quotes, the number of its end."""
-    reader = csv.reader(io.StringIO("".join(lines), newline=""), delimiter=delimiter, strict=True)
+def delimited_rows(text: str, delimiter: str, options: ReadOptions) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each line, with its number; of a line with a line break in quotes, the number of its end.
+    Raise InputError."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             yield reader.line_num, row

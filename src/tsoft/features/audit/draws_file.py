@@ -1,6 +1,5 @@
 """Reading a file of draws: which class was drawn, from which row, and how often."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.fields import unescape
 from tsoft.input.json_values import Location, as_list, described, is_index, parsed_json
 from tsoft.input.limits import read_limited
+from tsoft.input.named_records import delimited_rows
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input
 from tsoft.input.utf8 import decode_text
@@ -98,13 +98,14 @@ def _from_lines(lines: Sequence[str], source: str, *, counts: bool) -> Iterator[
 
 
 def _from_table(text: str, source: str, delimiter: str) -> Iterator[NamedDraws]:
-    lines = _split(text, source, delimiter)
-    place, header = next(lines)
+    lines = delimited_rows(text, delimiter, ReadOptions(source))
+    number, header = next(lines)
     names = [name.strip().lower() for name in header]
     if len(set(names)) < len(names):
-        raise InputError(f"{place}: two columns have the same name; write each name once")
+        raise InputError(f"{source}:{number}: two columns have the same name; write each name once")
     taus: set[str] = set()
-    for place, fields in lines:
+    for number, fields in lines:
+        place = f"{source}:{number}"
         if not fields:
             continue
         if len(fields) != len(names):
@@ -118,16 +119,6 @@ def _from_table(text: str, source: str, delimiter: str) -> Iterator[NamedDraws]:
         row = _count(record["row"], place) if "row" in record else None
         count = _count(record["count"], place) if "count" in record else 1
         yield NamedDraws(place, row, name, count, label)
-
-
-def _split(text: str, source: str, delimiter: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the place and the fields of each line of a table."""
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    try:
-        for fields in reader:
-            yield f"{source}:{reader.line_num}", fields
-    except csv.Error as error:
-        raise InputError(f"{source}:{reader.line_num}: not a table: {error}; correct the line") from None
 
 
 def _count(text: str, place: str) -> int:
