@@ -377,3 +377,5 @@ def test_rows_without_a_row_in_the_draws_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", logits())
     text = complaint("-i", f"{tmp_path}/z.npy", "--draws", "-", stdin="1\n" * 7)
     assert "7 draws without a row for 4 rows" in text
+    done = here("audit", "-i", f"{tmp_path}/z.npy", "--draws", "-", stdin="1\n" * ROWS)
+    assert "tsoft takes them for one draw of each of the 4 rows" in done.stderr

@@ -694,3 +694,10 @@ def test_a_figure_has_the_numbers_of_json(tmp_path: Path) -> None:
     turning = here("choose", "-o", str(figure), stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]))
     assert turning.returncode == 0
     assert "1 problem: turning point τ = 0.4 (best of n: 0.5)" in texts(figure)
+
+
+def test_texts_without_tokens_are_named_in_a_note() -> None:
+    token = {"top_logprobs": [{"logprob": math.log(0.5)}] * 2}
+    texts = [{"prompt": "a", "tau": tau, "vocab_size": 2, "logprobs": [token]} for tau in (0.5, 0.7, 0.9, 1.1)]
+    done = here("choose", "-", stdin=json.dumps([*texts, {"prompt": "b", "tau": 0.5, "logprobs": []}]))
+    assert "tsoft ignores 'texts without tokens'" in done.stderr

@@ -43,6 +43,8 @@ def drawn_evidence(blocks: Iterable[Block], draws: Sequence[NamedDraws], source:
     rows = [block.part(r, r + 1) for block in blocks for r in range(len(block.logits))]
     if (total := sum(each.count for each in draws)) > MAX_DRAWS:
         raise InputError(f"{source}: {total} draws, and tsoft reads at most {MAX_DRAWS}; pass fewer")
+    if len(rows) > 1 and len(draws) == len(rows) and all(each.row is None for each in draws):
+        note(f"{source}: the draws name no rows, so tsoft takes them for one draw of each of the {len(rows)} rows")
     by_row: dict[int, list[NamedDraws]] = defaultdict(list)
     for i, each in enumerate(draws):
         by_row[_row(each, i, len(draws), rows)].append(each)

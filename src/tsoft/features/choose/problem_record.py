@@ -82,7 +82,10 @@ def problem_record(
     if is_text:
         prompt = text_of(field(values, *PROBLEM, _TEXT_PROBLEM))
         entropy = text_entropy(values, tau, location) if 0 < tau < float("inf") else (0.0, 0.0)
-        return entropy and ProblemRecord(prompt or ONE_PROBLEM, tau, location, entropy=entropy)
+        if entropy is None:
+            note_ignored(["texts without tokens"])
+            return None
+        return ProblemRecord(prompt or ONE_PROBLEM, tau, location, entropy=entropy)
     used = [spelling_of(values, *names) for names in (PROBLEM, TAU)]
     outcome, names = _outcome(values, location)
     entropy = _entropy(values, location)
