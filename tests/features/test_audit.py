@@ -299,6 +299,15 @@ def test_a_terminal_shows_what_was_asked_and_found(tmp_path: Path) -> None:
     assert "\\x1b[31mred" in screen
 
 
+def test_the_reason_of_a_verdict_shows_control_characters_as_escapes() -> None:
+    draws = "dog\t30\ncat\t12\n\x1b]0;x\x07\t9\n"
+    labels = ("dog=2", "cat=1", "\x1b]0;x\x07=0.5")
+    done = here("audit", *labels, "--draws", "-", "--counts", "--tau", "1", "--top-k", "2", "-f", "table", stdin=draws)
+    assert done.returncode == 3
+    assert "such as \\x1b]0;x\\x07 in row 0" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
 # Errors
 
 

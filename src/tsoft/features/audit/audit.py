@@ -20,6 +20,7 @@ from tsoft.core.draw_likelihood import ConditionalDraws, TauInterval, TauLikelih
 from tsoft.core.gap_weights import gap_weights
 from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, draws_from_kept_sets
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.features.audit.asked import CUTOFFS, Asked
 from tsoft.features.audit.asked_range import MOST_ROWS, AskedRange
 from tsoft.features.audit.evidence import UNLISTED, Evidence
@@ -237,7 +238,7 @@ class Audit:
     def _outside(self, count: int, example: tuple[int, int]) -> str:
         r, index = example
         row = self.evidence.rows[r].block
-        name = "an unlisted class" if index == UNLISTED else row.names[index]
+        name = "an unlisted class" if index == UNLISTED else shortened(row.names[index])
         are = "draw is" if count == 1 else "draws are"
         return f"{count} {are} outside it, such as {name} in row {row.first_row}"
 

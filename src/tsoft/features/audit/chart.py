@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tsoft.charts.style import number_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
+from tsoft.errors import visible
 from tsoft.features.audit.audit import interval_text
 from tsoft.features.audit.drawn_counts import DrawnCounts
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
@@ -48,7 +49,8 @@ def _parts(finding: Finding) -> Iterator[str]:
     if finding.verdict is Verdict.NOTED:
         return
     if finding.reason:
-        yield finding.reason
+        # It may have the name of a class, or a server's message.
+        yield visible(finding.reason)
     if finding.verdict is Verdict.CONTRADICTS and finding.p_value:
         yield f"p = {number_text(finding.p_value, _DIGITS)}"
     if finding.draws_needed is not None:
