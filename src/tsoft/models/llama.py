@@ -242,6 +242,8 @@ class _Weights:
         with _holding_ctrl_c():
             params = c.llama_model_default_params()
             params.vocab_only = vocabulary_only
+            # With tensors in AMX's layout, llama.cpp (in llama-cpp-python 0.3.36) crashes on the first batch.
+            params.use_extra_bufts = b"AMX" not in c.llama_print_system_info()
             self.model = c.llama_model_load_from_file(os.fsencode(path), params)
             if not self.model:
                 raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
