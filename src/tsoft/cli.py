@@ -15,8 +15,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, nearest, visible
+from tsoft.errors import UsageError, nearest
 from tsoft.options.command import LogitsCommand, shield
+from tsoft.options.ending import ending_of
 from tsoft.output.encodings import adapt_standard_streams
 
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
@@ -192,47 +193,6 @@ def run(arguments: list[str] | None = None) -> int:
         sys.modules["rich"] = None  # type: ignore[assignment]
     adapt_standard_streams()
     _check_screen_size()
-    try:
-        return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0
-    except TsoftError as error:
-        if not isinstance(error, ReaderGoneError):
-            _report(str(error))
-        return error.exit_code
-    except typer.TyperException as error:
-        from tsoft.options.usage_messages import usage_message
-
-        context = getattr(error, "ctx", None)
-        _report(usage_message(error), f"Try '{context.command_path if context else 'tsoft'} --help'.")
-        return error.exit_code
-    except typer.Abort:
-        return 130
-    except MemoryError:
-        _report("not enough memory")
-        return 1
-    except SystemExit as error:
-        # Typer exits if the reader closed the pipe while it printed help.
-        if isinstance(error.__context__, BrokenPipeError):
-            return ReaderGoneError.exit_code
-        raise
-    except OSError as error:
-        # typer.echo failed. Without this, Python would try to flush stdout again at exit.
-        sys.stdout = None
-        _report(f"stdout: {error.strerror}")
-        return OutputError.exit_code
-    except Exception as error:
-        if os.environ.get("TSOFT_TRACEBACK"):
-            raise
-        _report(
-            f"internal error: {type(error).__name__}: {error}",
-            "Please report it, with the traceback that TSOFT_TRACEBACK=1 shows.",
-        )
-        return TsoftError.exit_code
-
-
-def _report(message: str, hint: str = "") -> None:
-    if sys.stderr is None:
-        return
-    try:
-        print(f"tsoft: error: {visible(message)}" + (f"\n{hint}" if hint else ""), file=sys.stderr, flush=True)
-    except OSError:
-        sys.stderr = None
+    ending = ending_of(lambda: group().main(arguments, prog_name="tsoft", standalone_mode=False))
+    ending.report()
+    return ending.exit_code

@@ -34,7 +34,7 @@ Position = tuple[int, Array]
 
 
 def blocks(file: Path) -> Iterator[Block]:
-    return logits.read_blocks(LogitsOptions(file=str(file)), None)
+    return logits.read_blocks(LogitsOptions(inputs=[str(file)]), None)
 
 
 def written(result: Result, format: str) -> str:

@@ -238,7 +238,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(npy, "blocks", counted)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
-    rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[str(tmp_path / "z.npy")]), str(tmp_path / "y.npy"), "--targets")
     result = calibration(rows, None, Measuring(resamples=100), 16)
     assert result.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert result.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
@@ -263,7 +263,7 @@ def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
 
 def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    rows = LabeledInput(SourceOptions(file=VAL), None, "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[VAL]), None, "--targets")
     assert len(list(rows())) == 7
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
@@ -294,7 +294,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
         pipe.write_bytes(held.getvalue())
 
     threading.Thread(target=feed, daemon=True).start()
-    rows = LabeledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[str(pipe)]), str(tmp_path / "y.npy"), "--targets")
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.in_memory is None
     assert capsys.readouterr().err == (
@@ -321,7 +321,7 @@ def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = LabeledInput(SourceOptions(file=path), None, "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[path]), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     with pytest.raises(InputError, match="the file changed while tsoft read it"):
@@ -345,7 +345,7 @@ def test_a_file_that_changes_within_a_pass(
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = LabeledInput(SourceOptions(file=path), None, "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[path]), None, "--targets")
     list(rows())
     list(rows())
     second_pass = iter(rows())
@@ -368,7 +368,7 @@ def test_notes_are_printed_once_in_several_passes(
 ) -> None:
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     rows = LabeledInput(
-        SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
+        SourceOptions(inputs=[saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)]), None, "--targets"
     )
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
     assert capsys.readouterr().err.count("the probabilities sum to") == 1
@@ -539,7 +539,7 @@ def test_a_note_on_a_wide_interval(
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
-    rows = LabeledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
+    rows = LabeledInput(SourceOptions(inputs=[saved(tmp_path / "a.npz", logits=z, targets=targets)]), None, "--targets")
     result = calibration(rows, None, Measuring(resamples=100), 0)
     assert 10 < result.fit.tau < np.inf
     assert "these rows determine τ only roughly" in capsys.readouterr().err

@@ -385,7 +385,7 @@ def test_json_is_read_as_a_response() -> None:
     ranks = [token["rank"] for token in record["logprobs"]]
     assert [row["rank"] for row in rows] == [rank if rank <= 20 else ">20" for rank in ranks]
     assert rows[-1]["text_logprob_low"] == rows[-1]["text_logprob_high"] == pytest.approx(record["logprob"])
-    blocks = list(logits.blocks(LogitsOptions(file="scores.json"), None, unknown_rows=True))
+    blocks = list(logits.blocks(LogitsOptions(inputs=["scores.json"]), None, unknown_rows=True))
     assert len(blocks) == record["tokens"]
     assert {block.partial.classes for block in blocks if block.partial} == {record["vocab_size"]}
 

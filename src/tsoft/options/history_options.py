@@ -168,7 +168,7 @@ class TextSource:
 
         if not file:
             raise UsageError(f"{OPTION} needs a file name")
-        reads_logits = self.input is not None and not self.input.logits and self.input.file in (None, "-")
+        reads_logits = self.input is not None and not self.input.logits and self.input.has_stdin
         if file == "-" and (reads_logits or "-" in pieces(self.taus)):
             others = "the logits" if reads_logits else "--tau -"
             raise UsageError(f"{OPTION} - and {others} both read stdin; pass --history FILE")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from tsoft.errors import UsageError
 from tsoft.options.command import in_panel
 
 InputFormat = Literal[
@@ -30,11 +31,32 @@ _option = in_panel("Input")
 # Unneeded methods of a dataclass would slow down the start of every command.
 @dataclass(frozen=True, eq=False, repr=False)
 class FileOption:
-    """The file to read."""
+    """The files to read."""
 
-    file: Annotated[str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE; - is stdin.")] = (
-        None
-    )
+    inputs: Annotated[
+        list[str] | None,
+        _option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="Read logits from FILE, from all files of a folder, or from those that match a pattern in quotes, such"
+            " as 'logits/*.npy'; - is stdin. Can be repeated.",
+        ),
+    ] = None
+
+    @property
+    def file(self) -> str | None:
+        """The only file, for a command that reads one; None without --input. Raise UsageError for several files."""
+        if self.inputs is None:
+            return None
+        if len(self.inputs) > 1:
+            raise UsageError("--input is repeated, but this command reads one file; pass one")
+        return self.inputs[0]
+
+    @property
+    def has_stdin(self) -> bool:
+        """Whether stdin is one of the files."""
+        return self.inputs is None or "-" in self.inputs
 
 
 @dataclass(frozen=True, eq=False, repr=False)

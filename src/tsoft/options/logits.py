@@ -1,5 +1,6 @@
 """The blocks of logits that the options select."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tsoft.core.softmax import Array, log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
 from tsoft.options.input import ListedOptions, LogitsOptions
+from tsoft.options.input_files import in_sequence, listed_files
 from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
@@ -66,8 +68,8 @@ def read_blocks(
     if options.logits:
         from tsoft.input.arguments import typed_block
 
-        if options.file is not None:
-            raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
+        if options.inputs is not None:
+            raise UsageError(_both_typed_and_read(options.logits))
         if options.key is not None:
             raise UsageError(_KEY_ERROR.format("typed"))
         for option, value in {
@@ -87,8 +89,15 @@ def read_blocks(
         columns = ColumnOptions(_column_names(options.columns), options.id_column, key_option)
         max_line = options.max_line or MAX_LINE
         reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns, max_line)
-        read = _read(_file(options, taus), options.input_format, reading)
+        read = in_sequence(_files(options, taus), lambda file: _read(file, options.input_format, reading))
     return read
+
+
+def _both_typed_and_read(arguments: list[str]) -> str:
+    """Return the message for logits that are arguments in addition to --input."""
+    if (file := next(filter(os.path.isfile, arguments), None)) is not None:
+        return f"unexpected argument {file}; if the shell expanded a pattern, quote it, as in -i 'logits/*.npy'"
+    return "the logits are arguments and --input reads a file; remove one of the two"
 
 
 def checked(
@@ -150,16 +159,13 @@ def _quantity(options: LogitsOptions) -> str | None:
     return names[0] if names else None
 
 
-def _file(options: LogitsOptions, taus: list[str] | None) -> str:
-    """Return the file to read; - for stdin."""
-    if options.file == "":
-        raise UsageError("--input needs a file name")
-    file = options.file or "-"
-    if file == "-" and "-" in pieces(taus):
+def _files(options: LogitsOptions, taus: list[str] | None) -> list[str]:
+    """Return the files to read; - for stdin."""
+    if options.has_stdin and "-" in pieces(taus):
         raise UsageError("--tau - reads stdin; pass the logits as arguments or with -i FILE")
-    if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
+    if options.inputs is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1), in a pipe, or with -i FILE")
-    return file
+    return listed_files(options.inputs or ["-"])
 
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeV
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.notes import are_collected
 from tsoft.options.command import in_panel, option_name
 
 if TYPE_CHECKING:
@@ -452,6 +453,8 @@ def _is_terminal(stream: Any) -> bool:
 
 def is_watched(output: OutputOptions) -> bool:
     """Return whether to show progress: stderr is a terminal on which the result does not appear, too."""
+    if are_collected():
+        return False
     return _is_terminal(sys.stderr) and not (output.file in (None, "-") and _is_terminal(sys.stdout))
 
 

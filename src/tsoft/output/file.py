@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -148,7 +149,11 @@ def _abandoned(stream: io.BufferedWriter) -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`."""
+    """Make SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`. A thread other than the main one
+    cannot set the handlers of signals, and leaves them as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def end(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)

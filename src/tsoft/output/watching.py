@@ -1,7 +1,7 @@
 """A progress bar on stderr for work that takes longer than a moment."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def watched(
     items: Iterable[T],
     describe: Callable[[T, float], tuple[str, int]],
     total: Callable[[T], int | None] = lambda _: None,
-) -> Iterator[T]:
+) -> Generator[T]:
     """Yield the same items, with a progress bar.
 
     `describe` is called with the item that was just processed and the seconds since the start. It returns the bar's

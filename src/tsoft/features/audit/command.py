@@ -270,7 +270,7 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
     from tsoft.options import logits
     from tsoft.options.temperatures import parsed_temperatures, pieces
 
-    if input.file is not None:
+    if input.inputs is not None:
         raise UsageError("--input has no effect on two responses; remove --input")
     if input.applied_tau is not None:
         raise UsageError("--applied-tau has no effect on two responses; pass the temperatures with --tau")
@@ -283,7 +283,7 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
     taus = parsed_temperatures(asked.tau).tolist()
     if len(taus) > 2:
         raise UsageError(f"--tau: {len(taus)} temperatures for two responses; pass one, or one for each")
-    first, second = (logits.read_blocks(replace(input, logits=None, file=file), asked.tau) for file in files)
+    first, second = (logits.read_blocks(replace(input, logits=None, inputs=[file]), asked.tau) for file in files)
     return audit_pair(first, second, (taus[0], taus[-1]), shown=rows)
 
 
@@ -348,7 +348,7 @@ def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, 
         raise UsageError("--draws and --chosen are mutually exclusive; pass only one")
     elif not drawn.draws:
         raise UsageError("--draws needs a file name")
-    if drawn.draws == "-" and not input.logits and input.file in (None, "-"):
+    if drawn.draws == "-" and not input.logits and input.has_stdin:
         raise UsageError("--draws - and the logits both read stdin; pass the logits with -i FILE")
     is_raw = input.applied_tau is not None
     blocks = logits.blocks(input, plan.taus, bounds=bounds)

@@ -329,9 +329,9 @@ def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) 
     if len(files) > 2:
         listed = " ".join(files[2:])
         raise UsageError(f"unexpected arguments: {listed}; pass a file of logits and a file of targets")
-    if source.file is not None:
+    if source.inputs is not None:
         raise UsageError(f"{files[0]!r} and --input both name the logits; remove one of the two")
-    source = replace(source, file=files[0])
+    source = replace(source, inputs=[files[0]])
     if len(files) == 1:
         return source, truth
     if truth.targets is not None:
@@ -436,7 +436,7 @@ def _inputs(
     if answers.choices is None:
         names = logits.parsed_labels(source.labels)
         return lambda file, classes, option: LabeledInput(
-            replace(source, file=file), classes, option, names, targets, by
+            replace(source, inputs=None if file is None else [file]), classes, option, names, targets, by
         )
     from tsoft.features.calibrate.choice_input import ChoiceInput
     from tsoft.features.calibrate.choice_spellings import Choices
@@ -445,7 +445,7 @@ def _inputs(
     choices = Choices(split_labels(answers.choices, ","))
     listed = ListedOptions(answers.listed_only)
     return lambda file, classes, option: ChoiceInput(
-        replace(source, file=file), classes, option, choices, targets, listed
+        replace(source, inputs=None if file is None else [file]), classes, option, choices, targets, listed
     )
 
 
@@ -486,7 +486,7 @@ def _rows(
 
     from tsoft.input.source import stdin_conflict
 
-    if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
+    if source.inputs is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no rows; pass a file with -i FILE, or pipe one in")
     files = {
         "--input": "-" if source.file is None else source.file,

@@ -45,7 +45,7 @@ def paired_inputs(
     is_named = fields.target_column is not None or fields.targets_key is not None
     sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
     inputs = [
-        _Input(replace(options, file=file), source, name)
+        _Input(replace(options, inputs=[file]), source, name)
         for file, source, name in zip(files, sources, NAMES, strict=True)
     ]
     _check_responses(inputs, server, bounds, all_positions=all_positions)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tsoft.options.command import bundled, in_panel
+from tsoft.options.folder_run import into_folder
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
@@ -17,6 +18,7 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
+from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
@@ -47,6 +49,7 @@ class ExplanationOptions:
 
 
 @bundled
+@into_folder
 def compute(
     input: LogitsOptions,
     energies: EnergyOptions,
@@ -64,6 +67,7 @@ def compute(
     display: ResponseDisplayOptions,
     charts: ChartOptions,
     figure: PageFigureOptions,
+    folder: FolderOptions,
 ) -> None:
     """Compute the probability of each class at each temperature.
 
@@ -89,6 +93,7 @@ def compute(
     from tsoft.options.saved_calibration import calibrated
     from tsoft.options.temperatures import parsed_temperatures
 
+    folder.refuse()
     text = TextSource(history, input, temperatures.tau)
     plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain, text=text)
     outputs = chosen_forms(

@@ -149,7 +149,7 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
     from tsoft.options.temperatures import pieces
 
     files = {
-        "the teacher's logits": "-" if input.file is None and not input.logits else input.file,
+        "the teacher's logits": "-" if input.has_stdin and not input.logits else None,
         "--student": distillation.student,
         "--targets": distillation.targets,
         "--tau": "-" if "-" in pieces(temperatures.tau) else None,
@@ -184,7 +184,7 @@ def _distillations(
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Only the teacher's targets are used.
-        student_input = replace(input, logits=None, file=distillation.student)
+        student_input = replace(input, logits=None, inputs=[distillation.student])
         student_options = replace(options, column=None, key=None, separate=True)
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
         student = whole_blocks(logits.noting_probabilities(read))

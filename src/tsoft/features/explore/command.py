@@ -113,7 +113,7 @@ def _explorer(
 
     if file := _saved_file(input):
         settings = dataclasses.replace(start, seed=None, bits=False)
-        others = dataclasses.replace(input, logits=None, file=None)
+        others = dataclasses.replace(input, logits=None, inputs=None)
         bundles = (settings, parameters, rules, history, others, bounds, model)
         words = [word for bundle in bundles for word in as_typed(bundle)]
         if words:
@@ -180,7 +180,7 @@ def _initial_state(plan: "Plan") -> "ExplorerState":
 
 def _saved_file(input: LogitsOptions) -> str | None:
     """Return the name of the saved state that is the input; None for another input."""
-    names = [*(input.logits or []), *([] if input.file is None else [input.file])]
+    names = [*(input.logits or []), *(input.inputs or [])]
     return names[0] if len(names) == 1 and names[0].lower().endswith(".tsoft") else None
 
 
@@ -234,12 +234,12 @@ def _rows(
     from tsoft.options import logits
 
     has_stdin = sys.stdin is not None and not sys.stdin.isatty()
-    if not (input.logits or input.file is not None or has_stdin):
+    if not (input.logits or input.inputs is not None or has_stdin):
         if words := as_typed(bounds):
             raise UsageError(f"{words[0]} works only with an API response; pipe one in, or pass -i FILE")
         return examples(), None
     rows = ExplorerRows(list(logits.blocks(input, taus, bounds=bounds)))
-    is_piped = not input.logits and input.file in (None, "-")
+    is_piped = not input.logits and input.has_stdin
     return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else (*as_typed(bounds), *as_typed(input))
 
 

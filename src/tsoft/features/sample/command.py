@@ -8,12 +8,14 @@ import typer
 
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
+from tsoft.options.folder_run import into_folder
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.seeds import Seed
+from tsoft.options.shards import RandomFolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class DrawOptions:
 
 
 @bundled
+@into_folder
 def sample(
     input: LogitsOptions,
     bounds: BoundsOptions,
@@ -70,6 +73,7 @@ def sample(
     output: RecordOutputOptions,
     display: DisplayOptions,
     figure: FigureOptions,
+    folder: RandomFolderOptions,
 ) -> None:
     """Draw random classes from the distribution at each temperature.
 
@@ -93,6 +97,7 @@ def sample(
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
+    folder.refuse()
     chosen = chosen_formats(output, drawing, display, figure)
     if output.digits is not None and all(format == "tsv" for _, format in chosen):
         raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels; remove --digits")

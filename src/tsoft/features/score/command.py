@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
+from tsoft.options.folder_run import into_folder
 from tsoft.options.models import ModelOptions, top_logprobs_option
 from tsoft.options.output import (
     FIGURE_FORMATS,
@@ -19,6 +20,7 @@ from tsoft.options.output import (
     PageFigureOptions,
     TextOutputOptions,
 )
+from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class ScoredFiles:
         typer.Argument(
             metavar="[FILE]...",
             show_default=False,
-            help="Texts to score; - is stdin. Without files, tsoft reads stdin.",
+            help="Texts to score: files, folders, or patterns in quotes; - is stdin. Without files, tsoft reads stdin.",
         ),
     ] = None
 
@@ -123,7 +125,13 @@ class ScoringModelOptions(ModelOptions):
     ] = None
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class TextFolderOptions(FolderOptions):
+    shards_field: ClassVar[str] = "files"
+
+
 @bundled
+@into_folder
 def score(
     files: ScoredFiles,
     scoring: ScoringOptions,
@@ -133,6 +141,7 @@ def score(
     output: TextOutputOptions,
     charts: DiagramOptions,
     figure: PageFigureOptions,
+    folder: TextFolderOptions,
 ) -> None:
     """Score how probable texts are under a language model.
 
@@ -163,6 +172,7 @@ def score(
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
+    folder.refuse()
     chosen = chosen_formats(output, scoring, bootstrap, charts, figure)
     formats = {format for _, format in chosen}
     names = _checked(files, scoring, temperatures, model)
@@ -213,11 +223,10 @@ def _checked(
     import sys
 
     from tsoft.input.source import stdin_conflict
+    from tsoft.options.input_files import listed_files
     from tsoft.options.temperatures import pieces
 
-    names = files.files or ["-"]
-    if "" in names:
-        raise UsageError("FILE needs a file name")
+    names = listed_files(files.files or ["-"], "FILE")
     if not files.files and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no text; pass a file, or pipe a text in")
     readers = ["the text"] * names.count("-")

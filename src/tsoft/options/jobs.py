@@ -1,0 +1,235 @@
+"""Jobs: the same work on many items, in processes of this machine or on a cluster, through joblib."""
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from tsoft.errors import TsoftError, UsageError, unknown
+from tsoft.notes import collected_notes, note
+from tsoft.options.command import in_panel
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_files = in_panel("Many files")
+# The number of cores that a process of tsoft uses.
+CORES = "TSOFT_CORES"
+# The functions with which other packages register their backends.
+_REGISTRARS = {"ray": ("ray.util.joblib", "register_ray"), "spark": ("joblibspark", "register_spark")}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class JobOptions:
+    """Where the work on many files is done."""
+
+    jobs: Annotated[
+        int | None,
+        _files(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            show_default="1, or all workers of a cluster",
+            help="Number of files to work on at the same time.",
+        ),
+    ] = None
+    backend: Annotated[
+        str | None,
+        _files(
+            "--backend",
+            metavar="NAME",
+            show_default="loky",
+            help="How joblib starts jobs: loky (processes), dask (a Dask cluster on this machine), or the backend of"
+            " another package, such as ray.",
+        ),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        _files("--cluster", metavar="ADDRESS", help="Work on the Dask cluster at ADDRESS, such as tcp://host:8786."),
+    ] = None
+
+    @property
+    def are_used(self) -> bool:
+        """Whether jobs are started at all."""
+        return (self.jobs or 1) > 1 or self.backend is not None or self.cluster is not None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the jobs are processes of this machine."""
+        return self.cluster is None and self.backend in (None, "loky", "multiprocessing", "dask")
+
+    @property
+    def typed(self) -> str:
+        """The option that starts jobs, as typed."""
+        if self.cluster is not None:
+            return f"--cluster {self.cluster}"
+        return f"--jobs {self.jobs}" if self.backend is None else f"--backend {self.backend}"
+
+    def check(self) -> None:
+        """Raise UsageError for options that exclude each other."""
+        if self.cluster is not None and self.backend not in (None, "dask"):
+            raise UsageError(f"--cluster is the address of a Dask cluster; remove --backend {self.backend}")
+        if self.cluster is not None and self.jobs is not None:
+            raise UsageError(
+                "--jobs has no effect with --cluster, which uses all workers of the cluster; remove --jobs"
+            )
+        for option, value in {"--backend": self.backend, "--cluster": self.cluster}.items():
+            if value == "":
+                raise UsageError(f"{option} needs a value")
+
+
+@dataclass(frozen=True, eq=False)
+class JobOutcome(Generic[T, R]):
+    """What a job made of its item: the result, or how it failed, and its notes."""
+
+    item: T
+    result: R | None
+    error: TsoftError | None
+    notes: list[str]
+
+    def unwrapped(self) -> R:
+        """Print the notes, and return the result. Raise the error of a job that failed."""
+        for message in self.notes:
+            note(message)
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None
+        return self.result
+
+
+@dataclass(frozen=True, eq=False)
+class _Job(Generic[T, R]):
+    """The work on one item."""
+
+    work: Callable[[T], R]
+
+    def __call__(self, item: T) -> JobOutcome[T, R]:
+        with collected_notes() as notes:
+            try:
+                return JobOutcome(item, self.work(item), None, notes)
+            except TsoftError as error:
+                return JobOutcome(item, None, error, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _RemoteJob(_Job[T, R]):
+    """The work on one item in another process, perhaps on another machine, with its share of the cores."""
+
+    cores: int
+    version: str
+
+    def __call__(self, item: T) -> JobOutcome[T, R]:
+        os.environ.setdefault(CORES, str(self.cores))
+        if (version := _version()) != self.version:
+            problem = f"a worker has tsoft {version}, and this is tsoft {self.version}"
+            return JobOutcome(item, None, TsoftError(f"{problem}; install the same version on all machines"), [])
+        return super().__call__(item)
+
+
+def in_jobs(
+    work: Callable[[T], R], items: Sequence[T], options: JobOptions, *, ordered: bool = True
+) -> Generator[JobOutcome[T, R]]:
+    """Yield the outcome of the work on each item, in the order of the items or, unless `ordered`, as they end.
+
+    work: a function that pickle can send to another process. Raise UsageError for a backend that is not known or not
+    installed; TsoftError if the cluster cannot be reached, or if a worker ends without a result.
+    """
+    if not options.are_used:
+        yield from map(_Job(work), items)
+        return
+    _require_packages(options)
+    import warnings
+
+    import joblib
+
+    from tsoft.core.softmax import available_cores
+
+    _register(options.backend)
+    with warnings.catch_warnings(), _named_errors(options), _backend(options, len(items)) as count:
+        # After an error, joblib warns that it cancels jobs.
+        warnings.simplefilter("ignore")
+        job = _RemoteJob(work, max(1, available_cores() // count) if options.is_local else 1, _version())
+        returned = "generator" if ordered else "generator_unordered"
+        # Each item is a file, so batches of several items would only delay results.
+        parallel = joblib.Parallel(n_jobs=count, return_as=returned, batch_size=1)
+        yield from parallel(joblib.delayed(job)(item) for item in items)
+
+
+def _require_packages(options: JobOptions) -> None:
+    from importlib.util import find_spec
+
+    needs_dask = options.cluster is not None or options.backend == "dask"
+    missing = [name for name in ("joblib", *["distributed"] * needs_dask) if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{options.typed} needs {missing[0]}; run pip install 'tsoft[cluster]'")
+
+
+def _register(backend: str | None) -> None:
+    """Register the backend of another package. Raise UsageError for an unknown one."""
+    from importlib import import_module
+
+    from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
+
+    if backend in _REGISTRARS:
+        module, function = _REGISTRARS[backend]
+        try:
+            getattr(import_module(module), function)()
+        except ImportError as error:
+            raise UsageError(f"--backend {backend} needs {error.name}; install it with pip") from None
+    elif backend is not None and backend not in {*BACKENDS, *EXTERNAL_BACKENDS}:
+        raise UsageError(unknown("backend", backend, [*BACKENDS, *EXTERNAL_BACKENDS, *_REGISTRARS]))
+
+
+@contextlib.contextmanager
+def _backend(options: JobOptions, items: int) -> Iterator[int]:
+    """Select joblib's backend for the context, and yield the number of jobs at the same time."""
+    import joblib
+
+    from tsoft.core.softmax import available_cores
+
+    if options.cluster is None and options.backend != "dask":
+        count = min(options.jobs or available_cores(), max(1, items))
+        with joblib.parallel_config(options.backend or "loky", n_jobs=count):
+            yield count
+        return
+    import logging
+
+    from distributed import Client, LocalCluster
+
+    with contextlib.ExitStack() as stack:
+        if options.cluster is None:
+            count = min(options.jobs or available_cores(), max(1, items))
+            local = LocalCluster(
+                n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            )
+            client = Client(stack.enter_context(local))
+        else:
+            client = Client(options.cluster, set_as_default=False, timeout=10)
+        stack.enter_context(client)
+        # A new cluster may take a moment to start its workers, and an adaptive one starts them on demand.
+        with joblib.parallel_config("dask", client=client, n_jobs=-1):
+            yield max(1, sum(client.ncores().values()))
+
+
+@contextlib.contextmanager
+def _named_errors(options: JobOptions) -> Iterator[None]:
+    """Turn the errors of joblib and of its backends inside the context into errors that tsoft reports."""
+    try:
+        yield
+    except TsoftError:
+        raise
+    except OSError as error:
+        raise TsoftError(f"{options.typed}: {error}; check that the scheduler is running") from None
+    except Exception as error:
+        if type(error).__name__ in ("TerminatedWorkerError", "KilledWorker", "BrokenProcessPool"):
+            problem = "a worker ended without a result, perhaps because memory ran out"
+            raise TsoftError(f"{options.typed}: {problem}; use fewer jobs") from None
+        raise
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("tsoft")
