@@ -109,9 +109,13 @@ class FolderRun:
             raise UsageError(
                 f"--output {self.folder} is a folder, so the input must be files; pass -i FILE or -i FOLDER"
             )
+        if "-" in self.values[self.options.shards_field]:
+            raise UsageError(f"--output {self.folder} is a folder, so the input must be files, not stdin")
         for name, value in self.values.items():
             if "-" in (value if isinstance(value, list) else [value]):
-                raise UsageError(f"--{name.replace('_', '-')}: stdin cannot be read for each file; pass a file")
+                raise UsageError(
+                    f"--{name.replace('_', '-')}: stdin cannot be read for each file; pass the values or a file"
+                )
 
     def _work(self, seed: int | None) -> "_Work":
         """Return the work on one file. On a cluster, the folder of a process is another one, so names are absolute."""

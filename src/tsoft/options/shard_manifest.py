@@ -101,6 +101,11 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
     if not run.resume:
         fix = "pass --resume to compute only what it lacks, or another folder"
         raise UsageError(f"{run.folder} has the results of an earlier run; {fix}")
+    seed = header.get("seed")
+    if run.is_random and run.values["seed"] not in (None, seed):
+        raise UsageError(
+            f"{run.folder} has the results of a run with --seed {seed}; remove --seed, or pass another folder"
+        )
     known = {record["output"]: record for record in records}
     done, changed = {}, []
     for shard in shards:
@@ -117,24 +122,25 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         count = f"{len(others)} results, such as {min(others)}," if len(others) > 1 else f"the result {min(others)}"
         note(f"{run.folder} has {count} of files that are not in the input")
     note(f"{run.folder}: {len(done)} of {len(shards)} files are complete")
-    return Manifest(run.folder, file, header.get("seed"), done)
+    return Manifest(run.folder, file, seed, done)
 
 
 def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
     """Raise UsageError if an earlier run had other settings."""
-    settings, earlier = _header(run), {name: header.get(name) for name in _header(run)}
-    if earlier == settings:
+    current = _header(run)
+    if all(header.get(name) == value for name, value in current.items()):
         return
-    typed, before = settings.pop("settings"), earlier.pop("settings") or {}
-    differences = [
-        *(f"{name} {earlier[name]}, not {settings[name]}" for name in settings if earlier[name] != settings[name]),
-        *(
-            f"{_option(name)} {_shown(before, name)}, not {_shown(typed, name)}"
-            for name in typed | before
-            if before.get(name) != typed.get(name)
-        ),
-    ]
-    raise UsageError(f"{run.folder} has the results of a run with {differences[0]}; pass another folder")
+    # A typed option first, since files and versions may differ because of it.
+    options, before = current["settings"], header.get("settings", {})
+    changed = [(_option(name), before.get(name), value) for name, value in options.items() if before.get(name) != value]
+    changed += [(name, header.get(name), value) for name, value in current.items() if header.get(name) != value]
+    name, earlier, now = changed[0]
+    if name == "files":
+        file = next((file for file in now if header["files"].get(file) != now[file]), "")
+        raise UsageError(f"{file} has changed since the run that wrote {run.folder}; pass another folder")
+    raise UsageError(
+        f"{run.folder} has the results of a run with {name} {_shown(earlier)}, not {_shown(now)}; pass another folder"
+    )
 
 
 def _header(run: ManifestSettings) -> dict[str, Any]:
@@ -144,10 +150,7 @@ def _header(run: ManifestSettings) -> dict[str, Any]:
     names = [
         str(item).removeprefix("@") for value in values for item in (value if isinstance(value, list) else [value])
     ]
-    # Without --seed, the run has the seed of the manifest.
-    settings = run.values.copy()
-    if run.is_random and settings["seed"] is None:
-        del settings["seed"]
+    settings = {name: value for name, value in run.values.items() if not (run.is_random and name == "seed")}
     return {
         "tsoft": version("tsoft"),
         "command": run.command,
@@ -160,9 +163,10 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _shown(settings: dict[str, Any], name: str) -> str:
-    value = settings.get(name)
-    return ",".join(map(str, value)) if isinstance(value, list) else "not set" if value is None else str(value)
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _state(file: str) -> list[int]:

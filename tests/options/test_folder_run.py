@@ -1,0 +1,254 @@
+"""Many files: reading them as one input, and computing each of them into a folder."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from tool import environment, here, run
+
+SHARDS = 64
+
+
+def logits(shard: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(shard).normal(size=(shard % 5 + 1, 6)) * 3
+
+
+@pytest.fixture
+def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a folder `logits` of arrays."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logits").mkdir()
+    for shard in range(SHARDS):
+        np.save(tmp_path / "logits" / f"{shard:02}.npy", logits(shard))
+    return tmp_path
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder that are not hidden."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name[0] != "."}
+
+
+def fails(*arguments: str, code: int) -> str:
+    done = here(*arguments)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    return done.stderr.removeprefix("tsoft: error: ").rstrip("\n")
+
+
+def test_several_inputs_are_one_input(shards: Path) -> None:
+    expected = softmax(np.concatenate([logits(shard) for shard in (3, 0, 1)]), axis=1)
+    done = here("compute", "-i", "logits/03.npy", "-i", "logits/0[01].npy", "--format", "csv")
+    rows = [line.split(",") for line in done.stdout.splitlines()[1:]]
+    assert [int(row[0]) for row in rows] == list(range(len(expected)))
+    np.testing.assert_allclose(np.array([row[2:] for row in rows], float), expected, rtol=1e-14)
+
+
+def test_a_folder_is_read_by_name_into_one_array(shards: Path) -> None:
+    here("compute", "-i", "logits", "-o", "all.npy")
+    expected = softmax(np.concatenate([logits(shard) for shard in range(SHARDS)]), axis=1)
+    np.testing.assert_allclose(np.load("all.npy"), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (["-i", "logits/x*"], 1, "logits/x*: no file matches this pattern"),
+        (["-i", "logits", "-i", "logits/03.npy"], 2, "--input lists a file twice: logits/03.npy"),
+        (["-i", "logits/00.npy", "logits/01.npy"], 2, "unexpected argument logits/01.npy; if the shell expanded"),
+        (["-i", "logits", "-i", "wide.npy"], 1, "wide.npy: 7 classes, but logits/00.npy has 6"),
+        (["-i", "a.csv", "-i", "b.csv"], 1, "b.csv: class 1 is 'cow', but 'dog' in a.csv"),
+        (["-i", "a.csv", "-i", "plain.csv"], 1, "plain.csv does not name the classes, and a.csv does"),
+        (["-i", "empty"], 1, "empty: the folder has no files"),
+        (["-i", "logits", "--jobs", "2"], 2, "--jobs has no effect without a folder for the results; add -o FOLDER/"),
+        (["-i", "logits", "--resume"], 2, "--resume has no effect without a folder for the results"),
+        (["-i", "logits", "-o", "p/", "-o", "a.csv"], 2, "--output p/ is a folder for all results"),
+        (["-i", "logits", "-i", "-", "-o", "p/"], 2, "--output p/ is a folder, so the input must be files"),
+        (["-i", "logits", "--tau", "-", "-o", "p/"], 2, "--tau: stdin cannot be read for each file"),
+        (["1", "2", "-o", "p/"], 2, "--output p/ is a folder, so the input must be files"),
+        (["-i", "a.csv", "-i", "other/a.tsv", "-o", "p/"], 2, "the results of a.csv and other/a.tsv would both be p/a"),
+        (["-i", "logits", "-o", "p/", "--backend", "lokj"], 2, "unknown backend 'lokj'; did you mean 'loky'?"),
+        (["-i", "logits", "-o", "p/", "--cluster", "tcp://x", "--jobs", "2"], 2, "--jobs has no effect with --cluster"),
+        (["-i", "logits", "-o", "p/", "--tau", "x", "--keep-going"], 2, "--tau: 'x' is not a temperature"),
+    ],
+)
+def test_bad_inputs_and_options(shards: Path, arguments: list[str], code: int, problem: str) -> None:
+    np.save("wide.npy", np.zeros((2, 7)))
+    Path("a.csv").write_text("cat,dog\n1,2\n")
+    Path("b.csv").write_text("cat,cow\n1,2\n")
+    Path("plain.csv").write_text("1,2\n")
+    for folder in ("other", "empty"):
+        Path(folder).mkdir()
+    Path("other/a.tsv").write_text("1\t2\n")
+    before = sorted(os.listdir())
+    done = here("compute", *arguments)
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith(f"tsoft: error: {problem}")
+    assert sorted(os.listdir()) == before
+
+
+def test_each_file_is_computed_by_itself(shards: Path) -> None:
+    done = here("compute", "-i", "logits", "-o", "probs/", "--format", "npy")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for shard in range(SHARDS):
+        np.testing.assert_allclose(np.load(f"probs/{shard:02}.npy"), softmax(logits(shard), axis=1), rtol=1e-14)
+
+
+def test_the_bytes_do_not_depend_on_the_jobs(shards: Path) -> None:
+    """Random draws need a seed of their own in each file, which does not depend on the order of the files, either."""
+    command = ["sample", "-n", "20", "--seed", "7", "-i", "logits"]
+    here(*command, "-o", "one/")
+    done = run(*command, "-o", "two/", "--jobs", "2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert results(shards / "two") == results(shards / "one")
+    assert len(results(shards / "one")) == SHARDS
+    # Two files with equal logits have other draws.
+    for name in ("a.npy", "b.npy"):
+        np.save(name, np.zeros((1, 50)))
+    here("sample", "-n", "20", "--seed", "7", "-i", "a.npy", "-i", "b.npy", "-o", "drawn/")
+    first, second = results(shards / "drawn").values()
+    assert first != second
+
+
+def test_a_run_is_resumed(shards: Path) -> None:
+    Path("logits/40.npy").write_bytes(b"")
+    message = fails("sample", "-n", "5", "-i", "logits", "-o", "drawn/", code=1)
+    assert message == "logits/40.npy: no array: the input is empty"
+    before = results(shards / "drawn")
+    assert list(before) == [f"{shard:02}.tsv" for shard in range(40)]
+    np.save("logits/40.npy", logits(40))
+    command = ["sample", "-n", "5", "-i", "logits", "-o", "drawn/"]
+    assert fails(*command, code=2).startswith("drawn/ has the results of an earlier run; pass --resume")
+    Path("drawn/07.tsv").unlink()
+    np.save("logits/08.npy", logits(8) + np.arange(6))
+    assert fails(*command, "--resume", "--seed", "1", code=2).startswith("drawn/ has the results of a run with --seed")
+    done = here(*command, "--resume")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "tsoft: note: logits/08.npy has changed since the earlier run",
+        "tsoft: note: drawn/: 38 of 64 files are complete",
+    ]
+    after = results(shards / "drawn")
+    assert len(after) == SHARDS
+    # The seed was random, and the resumed run has the same one.
+    assert {name: after[name] for name in before if name != "08.tsv"} == {
+        k: v for k, v in before.items() if k != "08.tsv"
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--tau", "2"], "the results of a run with --tau 0.5, not 2"),
+        (["--tau", "0.5", "--top-k", "3"], "the results of a run with --top-k not set, not 3"),
+        (["--tau", "0.5", "--format", "csv"], "the results of a run with --format not set, not csv"),
+        (["--tau", "0.5", "--calibration", "c.json"], "the results of a run with --calibration not set, not c.json"),
+    ],
+)
+def test_a_folder_of_other_settings_is_refused(shards: Path, options: list[str], problem: str) -> None:
+    Path("c.json").write_text("{}")
+    here("compute", "-i", "logits", "-o", "probs/", "--tau", "0.5")
+    before = results(shards / "probs")
+    message = fails("compute", "-i", "logits", "-o", "probs/", "--resume", *options, code=2)
+    assert message.startswith(f"probs/ has {problem}; pass another folder")
+    assert results(shards / "probs") == before
+
+
+def test_a_file_of_the_settings_that_changed_is_another_setting(shards: Path) -> None:
+    Path("names").write_text("a\nb\nc\nd\ne\nf\n")
+    command = ["compute", "-i", "logits", "-o", "probs/", "--labels", "@names", "--format", "csv"]
+    here(*command)
+    Path("names").write_text("a\nb\nc\nd\ne\nfox\n")
+    assert fails(*command, "--resume", code=2).startswith("names has changed since the run that wrote probs/")
+
+
+def test_files_in_a_folder_are_not_overwritten(shards: Path) -> None:
+    Path("probs").mkdir()
+    Path("probs/63.tsv").write_text("mine")
+    message = fails("compute", "-i", "logits", "-o", "probs", code=2)
+    assert message.startswith("probs/63.tsv exists, and tsoft does not overwrite files in a folder")
+    assert results(shards / "probs") == {"63.tsv": b"mine"}
+
+
+def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
+    here("compute", "-i", "logits", "-o", "probs/")
+    manifest = Path("probs/.tsoft-run.jsonl")
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(lines[:-1]) + lines[-1][:-20])
+    done = here("compute", "-i", "logits", "-o", "probs/", "--resume")
+    assert done.stderr == "tsoft: note: probs/: 63 of 64 files are complete\n"
+    assert sorted(json.loads(line)["output"] for line in manifest.read_text().splitlines()[1:]) == sorted(
+        f"{shard:02}.tsv" for shard in range(SHARDS)
+    )
+
+
+def test_keep_going(shards: Path) -> None:
+    for shard in (5, 60):
+        Path(f"logits/{shard:02}.npy").write_bytes(b"\x93NUMPY")
+    done = here("compute", "-i", "logits", "-o", "probs/", "--keep-going")
+    *errors, last = done.stderr.splitlines()
+    assert [error.split(":")[2] for error in errors] == [" logits/05.npy", " logits/60.npy"]
+    assert last == "tsoft: error: 2 of 64 files failed: logits/05.npy and logits/60.npy"
+    assert done.returncode == 1
+    assert len(results(shards / "probs")) == SHARDS - 2
+
+
+def test_the_exit_code_of_an_answer_survives_a_resumed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("the cat sat")
+    Path("texts/b.txt").write_text("unlikely words here")
+    Path("book.txt").write_text("the cat sat on the mat\n")
+    command = ["score", "texts", "--ngram", "book.txt", "--fail-above", "5", "-o", "scores/"]
+    assert here(*command).returncode == 3
+    assert len(results(tmp_path / "scores")) == 2
+    assert here(*command, "--resume").returncode == 3
+
+
+@contextlib.contextmanager
+def dask_cluster() -> Iterator[Any]:
+    """Start a cluster of two processes, each with one thread, and yield a client."""
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    with local as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no list of open files")
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
+    """A job reads a pipe, which is open once a worker reads it. That worker is killed."""
+    command = ["compute", "-i", "logits", "-i", "pipe.txt", "--format", "npy"]
+    Path("pipe.txt").write_text("1 2 3 4 5 6\n")
+    here(*command, "-o", "one/")
+    Path("pipe.txt").unlink()
+    os.mkfifo("pipe.txt")
+    with dask_cluster() as client:
+        typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
+        process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)
+        descriptor = os.open("pipe.txt", os.O_WRONLY)
+        reader = next(pid for pid in client.run(os.getpid).values() if has_open(pid, shards / "pipe.txt"))
+        ended = os.pidfd_open(reader)
+        os.kill(reader, signal.SIGKILL)
+        os.close(descriptor)
+        select.select([ended], [], [])
+        # Another worker opens the pipe.
+        Path("pipe.txt").write_text("1 2 3 4 5 6\n")
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert results(shards / "many") == results(shards / "one")
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Return whether a process has a file open."""
+    with contextlib.suppress(OSError):
+        return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
+    return False
