@@ -190,6 +190,15 @@ def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["x\n", "[]\n", '{"settings": 1}\n', '{"settings": {}, "files": {}}\n{}\n'])
+def test_a_manifest_that_is_none(shards: Path, text: str) -> None:
+    Path("probs").mkdir()
+    Path("probs/.tsoft-run.jsonl").write_text(text)
+    message = fails("compute", "-i", "logits", "-o", "probs", "--resume", code=2)
+    assert message == "probs/.tsoft-run.jsonl: not a manifest of tsoft; pass another folder"
+    assert Path("probs/.tsoft-run.jsonl").read_text() == text
+
+
 def test_keep_going(shards: Path) -> None:
     for shard in (5, 60):
         Path(f"logits/{shard:02}.npy").write_bytes(b"\x93NUMPY")

@@ -182,10 +182,14 @@ def _lines(file: IO[str], path: str) -> list[Any]:
     whole, _, torn = text.rpartition("\n")
     if torn:
         file.truncate(len(text.encode()) - len(torn.encode()))
-    try:
-        return [json.loads(line) for line in whole.splitlines()]
-    except ValueError:
-        raise UsageError(f"{path}: not a manifest of tsoft; pass another folder") from None
+    if not whole:
+        return []
+    with contextlib.suppress(ValueError, AttributeError):
+        header, *records = map(json.loads, whole.splitlines())
+        is_header = header.keys() >= {"settings", "files"}
+        if is_header and all(record.keys() >= {"output", "exit_code", "bytes", "file"} for record in records):
+            return [header, *records]
+    raise UsageError(f"{path}: not a manifest of tsoft; pass another folder")
 
 
 def _write(file: IO[str], record: dict[str, Any]) -> None:
