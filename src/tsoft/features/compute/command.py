@@ -1,8 +1,8 @@
 """`tsoft compute`: the distribution at each temperature."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
@@ -20,7 +20,7 @@ from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
-@dataclass(frozen=True)
+@bundle
 class ResponseOptions:
     chosen: Annotated[
         bool,
@@ -33,7 +33,7 @@ class ResponseOptions:
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class ExplanationOptions:
     explain: Annotated[
         bool,

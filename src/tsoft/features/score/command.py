@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, top_logprobs_option
 from tsoft.options.output import (
@@ -32,7 +32,7 @@ ALTERNATIVES = 20
 ABOVE = 3
 
 
-@dataclass(frozen=True)
+@bundle
 class ScoredFiles:
     """The files of texts."""
 
@@ -46,7 +46,7 @@ class ScoredFiles:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class ScoringOptions:
     """The text before the scored one, and what to show of the scores."""
 
@@ -74,7 +74,7 @@ class ScoringOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class BootstrapOptions:
     """The bootstrap of the best temperature."""
 
@@ -90,7 +90,7 @@ class BootstrapOptions:
     ] = 0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ScoringModelOptions(ModelOptions):
     """The model that scores, and how it reads a long text."""
 
