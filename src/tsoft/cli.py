@@ -88,6 +88,11 @@ class CommandGroup(TyperGroup):
             return None, None, rest
         raise UsageError(_unknown_command(name))
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from tsoft.options.help_page import print_help
+
+        print_help(self, ctx)
+
 
 def _option_unknown_to_compute(args: list[str]) -> str | None:
     """Return the first option among the arguments that `tsoft compute` does not have, if there is one."""

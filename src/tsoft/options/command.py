@@ -81,13 +81,9 @@ class LogitsCommand(TyperCommand):
                 note(f"{option} occurs {count} times; tsoft uses only the last one")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        for param in self.params:
-            default = getattr(param, "show_default", None)
-            if isinstance(default, str):
-                # Typer would put these words in parentheses.
-                param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
-                param.show_default = False  # type: ignore[attr-defined]
-        super().format_help(ctx, formatter)
+        from tsoft.options.help_page import print_help
+
+        print_help(self, ctx)
 
 
 def _as_text(param: Any, value: Any) -> Any:
