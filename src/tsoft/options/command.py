@@ -71,6 +71,8 @@ class LogitsCommand(TyperCommand):
 
     def _note_repeated_options(self, ctx: Any, args: list[str]) -> None:
         """Print a note for each option with one value that occurs several times."""
+        if sum(arg.startswith("-") for arg in args) < 2:
+            return  # most commands, whose arguments need not be parsed again
         *_, order = self.make_parser(ctx).parse_args(list(args))
         single = [param for param in order if param.param_type_name == "option" and not param.multiple]
         for param, count in Counter(single).items():
