@@ -53,8 +53,9 @@ def looks(page: str) -> list[list[tuple[str, Style]]]:
     return lines
 
 
-@pytest.mark.parametrize("width", [40, 80, 133])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "width"), [*((name, 80) for name in NAMES), ("", 40), ("compute", 40), ("anneal", 40), ("calibrate", 133)]
+)
 def test_the_page_is_that_of_typer(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "COLUMNS", str(width))
     expected = typer_page(name, width, monkeypatch)
