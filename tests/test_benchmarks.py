@@ -18,11 +18,11 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def row(task: str, ratio: float, budget: float | None = 1.0, needs: str | None = None) -> "Row":
-    from pairs import Pair, measured
-    from report import Row
+    from pairs import Pair
+    from report import row_of
 
     pair = Pair(task, "theirs", lambda _: (lambda: 20 * ratio, lambda: 20.0), budget, needs, repeat=1)
-    return Row(pair, measured(pair))
+    return row_of(pair, None)
 
 
 def test_check_fails_for_a_ratio_over_its_budget() -> None:
@@ -37,9 +37,9 @@ def test_check_fails_for_a_ratio_over_its_budget() -> None:
     text, status = verdict(rows)
     assert status == 1
     assert text.splitlines() == [
-        "3 budgets: 1 kept, 1 exceeded, 1 not checked",
+        "Budgets: 1 kept, 1 exceeded, 1 not checked",
         "exceeded: slow against theirs",
-        "not checked: unmeasured against theirs: no no_such_module",
+        "not checked: unmeasured against theirs (not installed: no_such_module)",
     ]
 
 
@@ -47,8 +47,20 @@ def test_check_is_inconclusive_if_a_row_with_a_budget_was_not_measured() -> None
     from report import verdict
 
     rows = [row("fast", 1.0), row("informs", 2, None, needs="no_such_module")]
-    assert verdict(rows) == ("1 budgets: 1 kept, 0 exceeded, 0 not checked", 0)
+    assert verdict(rows) == ("Budgets: 1 kept, 0 exceeded, 0 not checked", 0)
     assert verdict([*rows, row("unmeasured", 0.5, needs="no_such_module")])[1] == 4
+
+
+def test_check_fails_after_an_error_which_does_not_stop_the_other_rows() -> None:
+    from pairs import Pair
+    from report import row_of, verdict
+
+    def measure() -> float:
+        raise RuntimeError("busy")
+
+    text, status = verdict([row_of(Pair("broken", "theirs", lambda _: (measure, measure), 1.0), None), row("fast", 1)])
+    assert status == 1
+    assert "not checked: broken against theirs (failed: RuntimeError busy)" in text
 
 
 def test_the_section_of_the_manual_has_a_line_per_budget() -> None:
@@ -60,7 +72,7 @@ def test_the_section_of_the_manual_has_a_line_per_budget() -> None:
     assert page.endswith("\n\n## Memory\n\nkept\n")
     assert "The machine: a machine, 2 cores." in page.replace("\n", " ")
     assert [line for line in page.splitlines() if line.startswith("| ")][2:] == [
-        "| `tsoft a` | theirs | 1 | 0.50 (10 ms to 20 ms) |",
-        "| b | theirs | 1 | 100.00 (2 s to 20 ms), over |",
-        "| c | theirs | 1 | not measured: no no_such_module |",
+        "| `tsoft a` | theirs | 1 | 0.50 (10 ms against 20 ms) |",
+        "| b | theirs | 1 | 100.00 (2 s against 20 ms), over |",
+        "| c | theirs | 1 | not installed: no_such_module |",
     ]

@@ -6,10 +6,8 @@ import inspect
 import itertools
 import os
 import re
-import shlex
 import shutil
 import sys
-import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -76,7 +74,9 @@ class CommandGroup(TyperGroup):
         if is_command_missing and any(map(_LOGIT.match, args)) and COMMANDS.keys().isdisjoint(args):
             if (option := _option_unknown_to_compute(args)) is not None:
                 raise UsageError(f"no command, and tsoft compute has no option {option}; tsoft lists all commands")
-            raise UsageError(f"no command; to compute probabilities, type: tsoft compute {shlex.join(args)}")
+            from shlex import join
+
+            raise UsageError(f"no command; to compute probabilities, type: tsoft compute {join(args)}")
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -153,13 +153,15 @@ def tsoft(
 def _welcome() -> str:
     """Return the text that `tsoft` without a command prints: its purpose, three examples, and all commands
     in groups."""
+    from textwrap import TextWrapper
+
     width = max(map(len, COMMANDS))
     parts = [inspect.cleandoc(str(tsoft.__doc__))]
     for group, summaries in GROUPS.items():
         lines = [f"  {name:{width}}  {summary}" for name, summary in summaries.items()]
         parts.append("\n".join([f"{group}:", *lines]))
     text = "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
-    wrapper = textwrap.TextWrapper(shutil.get_terminal_size().columns, break_on_hyphens=False)
+    wrapper = TextWrapper(shutil.get_terminal_size().columns, break_on_hyphens=False)
     lines = []
     for line in text.split("\n"):
         wrapper.subsequent_indent = " " * (width + 4) if line.startswith(" ") else ""

@@ -16,8 +16,7 @@ import startup
 import sweeps
 import text
 from machine import machine
-from pairs import measured
-from report import Columns, Row, manual_page, verdict
+from report import Columns, manual_page, row_of, verdict
 
 import explorer
 import models
@@ -40,7 +39,7 @@ def main() -> int:
     print(f"{where}\n\n{columns.header}")
     rows = []
     for pair in pairs:
-        rows.append(Row(pair, measured(pair, options.repeat)))
+        rows.append(row_of(pair, options.repeat))
         print(columns.line(rows[-1]), flush=True)
     summary, status = verdict(rows)
     print(f"\n{summary}")
@@ -56,8 +55,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="exit with 1 if a ratio is over its budget; otherwise with 4 if a row with a budget was not measured,"
-        " because the other program is not installed",
+        help="exit with 1 if a ratio is over its budget, or after an error; otherwise with 4 if a row with a budget was"
+        " not measured because the other program is not installed",
     )
     parser.add_argument(
         "--manual",

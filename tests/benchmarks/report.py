@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pairs import Pair, Result
+from pairs import Pair, Result, measured
 
 # The command that writes the section.
 COMMAND = "python tests/benchmarks --manual"
@@ -17,10 +17,16 @@ OVER_BUDGET, NOT_CHECKED = 1, 4
 
 @dataclass(frozen=True)
 class Row:
-    """A pair and its result; None if the other program is not installed."""
+    """A pair and its result; None if the other program is not installed, or after an error, which `failure` names."""
 
     pair: Pair
     result: Result | None
+    failure: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Why there is no result."""
+        return f"failed: {self.failure}" if self.failure else f"not installed: {self.pair.missing}"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Columns:
         pair, result = row.pair, row.result
         budget = "–" if pair.budget is None else f"{pair.budget:g}"
         if result is None:
-            return self._line([pair.task, "", pair.against, "", "", budget, f"not measured: no {pair.missing}"])
+            return self._line([pair.task, "", pair.against, "", "", budget, row.problem])
         ours, theirs = (f"{value:.1f} {pair.unit}" for value in (result.ours, result.theirs))
         verdict = "" if result.budget is None else "OVER" if result.over else "ok"
         return self._line([pair.task, ours, pair.against, theirs, f"{result.ratio:.2f}", budget, verdict])
@@ -53,21 +59,30 @@ def _names(pair: Pair) -> tuple[str, str]:
     return pair.task, pair.against
 
 
+def row_of(pair: Pair, repeat: int | None) -> Row:
+    """Measure a pair. An error, as on a machine that is too busy for the explorer, does not stop the other rows."""
+    try:
+        return Row(pair, measured(pair, repeat))
+    except Exception as error:
+        return Row(pair, None, f"{type(error).__name__} {error}".strip())
+
+
 def verdict(rows: Sequence[Row]) -> tuple[str, int]:
     """Return a summary of the rows with a budget, and the exit code of --check.
 
-    The code is 1 if a ratio is over its budget. Otherwise it is 4 if a row was not measured because the other program
-    is not installed: no budget is known to be exceeded, but not all are known to be kept. tsoft's commands exit with 4,
-    too, when the answer is inconclusive.
+    The code is 1 if a ratio is over its budget, or if a measurement failed. Otherwise it is 4 if a row was not measured
+    because the other program is not installed: no budget is known to be exceeded, but not all are known to be kept.
+    tsoft's commands exit with 4, too, when the answer is inconclusive.
     """
     limited = [row for row in rows if row.pair.budget is not None]
     over = [row for row in limited if row.result is not None and row.result.over]
-    unchecked = [row for row in limited if row.result is None]
-    kept = len(limited) - len(over) - len(unchecked)
-    lines = [f"{len(limited)} budgets: {kept} kept, {len(over)} exceeded, {len(unchecked)} not checked"]
+    unmeasured = [row for row in limited if row.result is None]
+    kept = len(limited) - len(over) - len(unmeasured)
+    lines = [f"Budgets: {kept} kept, {len(over)} exceeded, {len(unmeasured)} not checked"]
     lines += [f"exceeded: {row.pair.task} against {row.pair.against}" for row in over]
-    lines += [f"not checked: {row.pair.task} against {row.pair.against}: no {row.pair.missing}" for row in unchecked]
-    return "\n".join(lines), OVER_BUDGET if over else NOT_CHECKED if unchecked else 0
+    lines += [f"not checked: {row.pair.task} against {row.pair.against} ({row.problem})" for row in unmeasured]
+    is_over = over or any(row.failure for row in unmeasured)
+    return "\n".join(lines), OVER_BUDGET if is_over else NOT_CHECKED if unmeasured else 0
 
 
 def manual_page(page: str, rows: Sequence[Row], machine: str) -> str:
@@ -96,11 +111,11 @@ def _section(rows: Sequence[Row], machine: str) -> str:
 
 def _markdown(row: Row) -> str:
     pair, result = row.pair, row.result
-    measured = f"not measured: no {pair.missing}"
+    cell = row.problem
     if result is not None:
         ours, theirs = (_amount(value, pair.unit) for value in (result.ours, result.theirs))
-        measured = f"{result.ratio:.2f} ({ours} to {theirs}){', over' * result.over}"
-    return f"| {_code(pair.task)} | {_code(pair.against)} | {pair.budget:g} | {measured} |"
+        cell = f"{result.ratio:.2f} ({ours} against {theirs}){', over' * result.over}"
+    return f"| {_code(pair.task)} | {_code(pair.against)} | {pair.budget:g} | {cell} |"
 
 
 def _code(name: str) -> str:
