@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, nearest, visible
-from tsoft.options.command import LogitsCommand, shield
+from tsoft.options.command import LogitsCommand, PlainHelp, shield, write_sections
 from tsoft.output.encodings import adapt_standard_streams
 
 # The commands and their summaries, in the order of `tsoft --help`. Each command is the function of that name in
@@ -66,7 +66,7 @@ def with_hyphens(name: str) -> str:
 _LOGIT = re.compile(r"\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))", re.IGNORECASE)
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(PlainHelp, TyperGroup):
     """The group of all commands. It recognizes logits that were typed without a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -88,10 +88,9 @@ class CommandGroup(TyperGroup):
             return None, None, rest
         raise UsageError(_unknown_command(name))
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        from tsoft.options.help_page import print_help
-
-        print_help(self, ctx)
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        write_sections({group: list(summaries.items()) for group, summaries in GROUPS.items()}, formatter)
 
 
 def _option_unknown_to_compute(args: list[str]) -> str | None:
@@ -117,7 +116,7 @@ def _unknown_command(name: str) -> str:
     )
 
 
-app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
+app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS, rich_markup_mode=None)
 
 
 def _version(requested: bool) -> None:
@@ -174,7 +173,7 @@ def command(name: str) -> Any:
     """Return a command as Typer's parser. It is imported when it is looked up, so that it does not slow down the
     others, and only once in a process, which may run many commands."""
     function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
-    single = typer.Typer(add_completion=False)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(
         name, cls=LogitsCommand, context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens}
     )(function)
