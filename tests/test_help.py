@@ -116,7 +116,7 @@ def test_examples_with_typed_logits_run(command: str) -> None:
     ],
 )
 def test_help_gives_the_command_s_default_temperature(command: str, default: str) -> None:
-    option = help_of(command).partition("--tau,--temperature")[2]
+    option = " ".join(help_of(command).partition("--tau, --temperature")[2].split())
     assert re.findall(r"\[default:[^]]*\]", option)[0] == default
 
 
