@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from tool import here, here_on_terminal, out
-from tsoft.cli import COMMANDS, GROUPS
+from tsoft.cli import COMMANDS, GROUPS, SUMMARIES
 from tsoft.sampling.engines import DEFAULT_ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
@@ -116,7 +116,7 @@ def test_examples_with_typed_logits_run(command: str) -> None:
     ],
 )
 def test_help_gives_the_command_s_default_temperature(command: str, default: str) -> None:
-    option = help_of(command).partition("--tau,--temperature")[2]
+    option = " ".join(help_of(command).partition("--tau, --temperature")[2].split())
     assert re.findall(r"\[default:[^]]*\]", option)[0] == default
 
 
@@ -155,5 +155,6 @@ def test_help_lists_all_samplers_and_engines() -> None:
 def test_summaries_are_sentences(command: str) -> None:
     function = getattr(importlib.import_module(f"tsoft.features.{command}.command"), command)
     summary = function.__doc__.split("\n")[0]
+    assert summary == SUMMARIES[command]
     assert re.fullmatch(r"[A-Z].*\.", summary)
     assert len(summary) + len("  calibrate  ") <= 90

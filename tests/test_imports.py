@@ -83,5 +83,11 @@ def test_a_table_imports_plotext_only_for_a_chart() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("compute", "--help"), ("calibrate", "--help"), ("--version",)])
-def test_help_imports_no_numpy(arguments: tuple[str, ...]) -> None:
-    assert "numpy" not in imported(*arguments)
+def test_help_imports_no_slow_package(arguments: tuple[str, ...]) -> None:
+    assert imported(*arguments).isdisjoint({"numpy", "rich"})
+
+
+def test_the_list_of_commands_imports_no_command() -> None:
+    assert "tsoft.options.output" in imported("compute", "--help")
+    for arguments in ((), ("--help",)):
+        assert "tsoft.options.output" not in imported(*arguments)

@@ -6,30 +6,54 @@ import inspect
 import itertools
 import os
 import re
-import shlex
 import shutil
 import sys
-import textwrap
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tsoft.errors import UsageError, nearest
-from tsoft.options.command import LogitsCommand, shield
+from tsoft.options.command import LogitsCommand, PlainHelp, shield, write_sections
 from tsoft.options.ending import ending_of
 from tsoft.output.encodings import adapt_standard_streams
 
-# In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
+# The commands and their summaries, in the order of `tsoft --help`. Each command is the function of that name in
+# `tsoft.features.NAME.command`. A summary repeats the first line of its docstring, because the list of all commands
+# would otherwise import them all.
 GROUPS = {
-    "One distribution": ("compute", "sweep", "solve", "sample", "explore", "learn"),
-    "Two distributions": ("compare",),
-    "Language models": ("next", "generate", "score", "choose", "audit"),
-    "Calibration and distillation": ("calibrate", "distill"),
-    "Exploration and physics": ("anneal", "bandit"),
-    "Manual": ("help",),
+    "One distribution": {
+        "compute": "Compute the probability of each class at each temperature.",
+        "sweep": "Compute and chart a distribution over many temperatures.",
+        "solve": "Find the temperature at which the distribution reaches a target.",
+        "sample": "Draw random classes from the distribution at each temperature.",
+        "explore": "Change the temperature in an app, and watch the distribution.",
+        "learn": "Learn what temperature does, in thirteen short lessons.",
+    },
+    "Two distributions": {
+        "compare": "Compare the distributions of two models over the same classes.",
+    },
+    "Language models": {
+        "next": "Get the logits of the next token from a language model.",
+        "generate": "Generate text from a prompt at several temperatures.",
+        "score": "Score how probable texts are under a language model.",
+        "choose": "Choose the sampling temperature for k answers.",
+        "audit": "Test whether a server does what it was asked to do.",
+    },
+    "Calibration and distillation": {
+        "calibrate": "Fit the temperature that calibrates a classifier.",
+        "distill": "Measure the information in a teacher's soft targets.",
+    },
+    "Exploration and physics": {
+        "anneal": "Compute a temperature schedule, from hot to cold.",
+        "bandit": "Simulate softmax exploration of a multi-armed bandit.",
+    },
+    "Manual": {
+        "help": "Read the manual: a page for each command and topic.",
+    },
 }
 COMMANDS = {name: group for group, names in GROUPS.items() for name in names}
+SUMMARIES = {name: summary for summaries in GROUPS.values() for name, summary in summaries.items()}
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
@@ -43,7 +67,7 @@ def with_hyphens(name: str) -> str:
 _LOGIT = re.compile(r"\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))", re.IGNORECASE)
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(PlainHelp, TyperGroup):
     """The group of all commands. It recognizes logits that were typed without a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -51,19 +75,28 @@ class CommandGroup(TyperGroup):
         if is_command_missing and any(map(_LOGIT.match, args)) and COMMANDS.keys().isdisjoint(args):
             if (option := _option_unknown_to_compute(args)) is not None:
                 raise UsageError(f"no command, and tsoft compute has no option {option}; tsoft lists all commands")
-            raise UsageError(f"no command; to compute probabilities, type: tsoft compute {shlex.join(args)}")
+            from shlex import join
+
+            raise UsageError(f"no command; to compute probabilities, type: tsoft compute {join(args)}")
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        # Completion looks up unfinished names.
-        if args[0] not in COMMANDS and not ctx.resilient_parsing:
-            raise UsageError(_unknown_command(args[0]))
-        return super().resolve_command(ctx, args)
+        name, *rest = args
+        if name in COMMANDS:
+            return name, command(name), rest
+        if ctx.resilient_parsing:
+            # Completion looks up unfinished names.
+            return None, None, rest
+        raise UsageError(_unknown_command(name))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        write_sections({group: list(summaries.items()) for group, summaries in GROUPS.items()}, formatter)
 
 
 def _option_unknown_to_compute(args: list[str]) -> str | None:
     """Return the first option among the arguments that `tsoft compute` does not have, if there is one."""
-    parameters = Commands().get("compute").params
+    parameters = command("compute").params
     known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
     known.update(CONTEXT_SETTINGS["help_option_names"])
     typed = itertools.takewhile(lambda arg: arg != "--", args)
@@ -84,7 +117,7 @@ def _unknown_command(name: str) -> str:
     )
 
 
-app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
+app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS, rich_markup_mode=None)
 
 
 def _version(requested: bool) -> None:
@@ -120,13 +153,15 @@ def tsoft(
 def _welcome() -> str:
     """Return the text that `tsoft` without a command prints: its purpose, three examples, and all commands
     in groups."""
-    commands, width = Commands(), max(map(len, COMMANDS))
+    from textwrap import TextWrapper
+
+    width = max(map(len, COMMANDS))
     parts = [inspect.cleandoc(str(tsoft.__doc__))]
-    for group, names in GROUPS.items():
-        summaries = ((name, commands.get(name).get_short_help_str()) for name in names)
-        parts.append("\n".join([f"{group}:", *(f"  {name:{width}}  {summary}" for name, summary in summaries)]))
+    for group, summaries in GROUPS.items():
+        lines = [f"  {name:{width}}  {summary}" for name, summary in summaries.items()]
+        parts.append("\n".join([f"{group}:", *lines]))
     text = "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
-    wrapper = textwrap.TextWrapper(shutil.get_terminal_size().columns, break_on_hyphens=False)
+    wrapper = TextWrapper(shutil.get_terminal_size().columns, break_on_hyphens=False)
     lines = []
     for line in text.split("\n"):
         wrapper.subsequent_indent = " " * (width + 4) if line.startswith(" ") else ""
@@ -134,43 +169,25 @@ def _welcome() -> str:
     return "\n".join(lines)
 
 
-class Commands(dict[str, Any]):
-    """The commands by name. A command is imported when it is looked up, so that it does not slow down the
-    others."""
-
-    def __init__(self) -> None:
-        super().__init__(dict.fromkeys(COMMANDS))
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if name not in self:
-            return default
-        return _command(name)
-
-
 @functools.cache
-def _command(name: str) -> Any:
-    """Return a command as Typer's parser. Typer takes several milliseconds to read its options, so it does that once
-    in a process, which may run many commands."""
+def command(name: str) -> Any:
+    """Return a command as Typer's parser. It is imported when it is looked up, so that it does not slow down the
+    others, and only once in a process, which may run many commands."""
     function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
-    # Without a short help, Typer cuts the summary at 45 characters.
-    summary = inspect.cleandoc(function.__doc__).split("\n")[0]
-    single = typer.Typer(add_completion=False)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(
-        name,
-        cls=LogitsCommand,
-        context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens},
-        short_help=summary,
-        rich_help_panel=COMMANDS[name],
+        name, cls=LogitsCommand, context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens}
     )(function)
     return typer.main.get_command(single)
 
 
 @functools.cache
 def group() -> TyperGroup:
-    """Return the app with its commands."""
+    """Return the app with the names and the summaries of its commands, which help and completion list."""
     commands = typer.main.get_command(app)
     assert isinstance(commands, TyperGroup)
-    commands.commands = Commands()
+    for name, summary in SUMMARIES.items():
+        commands.add_command(TyperCommand(name, short_help=summary, rich_help_panel=COMMANDS[name]))
     return commands
 
 

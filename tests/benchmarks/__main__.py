@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import arrays
 import bandits
@@ -15,7 +16,7 @@ import startup
 import sweeps
 import text
 from machine import machine
-from pairs import Pair, Result, measured
+from report import Columns, manual_page, row_of, verdict
 
 import explorer
 import models
@@ -24,43 +25,48 @@ MODULES = (
     startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, explorer, ngrams, models
 )  # fmt: skip
 PAIRS = tuple(pair for module in MODULES for pair in module.PAIRS)
+# The page of the manual with the rows that have a budget.
+PAGE = Path(__file__).parents[2] / "src/tsoft/docs/speed.md"
 
 
 def main() -> int:
     options = _options()
     pairs = [pair for pair in PAIRS if options.only in f"{pair.task} against {pair.against}"]
-    widths = [max(len(pair.task) for pair in PAIRS), max(len(pair.against) for pair in PAIRS)]
-    print(machine() + "\n")
-    print(_line(["task", "tsoft", "compared with", "time", "ratio", "budget", ""], widths))
-    over = 0
+    if options.manual:
+        pairs = [pair for pair in pairs if pair.budget is not None]
+    # The load of the machine matters before the benchmarks add to it.
+    columns, where = Columns(PAIRS), machine()
+    print(f"{where}\n\n{columns.header}")
+    rows = []
     for pair in pairs:
-        result = measured(pair, options.repeat)
-        print(_line(_cells(pair, result), widths), flush=True)
-        over += result is not None and result.over
-    return 1 if options.check and over else 0
+        rows.append(row_of(pair, options.repeat))
+        print(columns.line(rows[-1]), flush=True)
+    summary, status = verdict(rows)
+    print(f"\n{summary}")
+    if options.manual:
+        PAGE.write_text(manual_page(PAGE.read_text("utf-8"), rows, where), "utf-8")
+    return status if options.check else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="NAME", default="", help="measure only the rows that contain NAME")
     parser.add_argument("--repeat", metavar="N", type=int, help="measure each row N times")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a ratio is over its budget")
-    return parser.parse_args()
-
-
-def _cells(pair: Pair, result: Result | None) -> list[str]:
-    budget = "–" if pair.budget is None else f"{pair.budget:g}"
-    if result is None:
-        return [pair.task, "", pair.against, "", "", budget, "not installed"]
-    ours, theirs = (f"{value:.1f} {pair.unit}" for value in (result.ours, result.theirs))
-    verdict = "" if result.budget is None else "OVER" if result.over else "ok"
-    return [pair.task, ours, pair.against, theirs, f"{result.ratio:.2f}", budget, verdict]
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    task, ours, against, theirs, ratio, budget, verdict = cells
-    line = f"{task:<{widths[0]}} {ours:>11}  {against:<{widths[1]}} {theirs:>11} {ratio:>6} {budget:>6}  {verdict}"
-    return line.rstrip()
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="exit with 1 if a ratio is over its budget, or after an error; otherwise with 4 if a row with a budget was"
+        " not measured because the other program is not installed",
+    )
+    parser.add_argument(
+        "--manual",
+        action="store_true",
+        help="measure the rows with a budget, and write them to src/tsoft/docs/speed.md",
+    )
+    options = parser.parse_args()
+    if options.manual and options.only:
+        parser.error("--manual writes all rows; remove --only")
+    return options
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def _llama_chain(llama: Any, tokens: Sequence[int]) -> Any:
 
 
 PAIRS: Sequence[Pair] = (
-    Pair(f"top-k, top-p, min-p on 1 × {CLASSES}", "transformers' warpers", warpers, 0.5, "transformers", 30, min),
+    Pair(f"top-k, top-p, min-p on 1 × {CLASSES}", "transformers' warpers", warpers, 0.3, "transformers", 30, min),
     Pair(
         f"penalties, DRY, top-k, top-p, min-p and temperature on 1 × {CLASSES} after {HISTORY} tokens",
         "llama.cpp's samplers",

@@ -37,7 +37,7 @@ def separate_draws(spread: float) -> Pair:
         return call(ours), call(lambda: torch.multinomial(theirs, SIZE, replacement=True))
 
     task = f"{SIZE} draws from {CLASSES} classes, logits with sd {spread:g}"
-    return Pair(task, "torch.multinomial(p, n, True)", prepare, 0.5, "torch", 5, min)
+    return Pair(task, "torch.multinomial(p, n, True)", prepare, 0.3, "torch", 5, min)
 
 
 def counted(_: Path) -> tuple[Measure, Measure]:

@@ -5,13 +5,16 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# The packages whose versions matter: numpy, and the other programs.
+PACKAGES = ("numpy", "scipy", "typer", "polars", "pandas", "pyarrow", "torch", "transformers", "llama-cpp-python")
+
 
 def machine() -> str:
     """Return the processor, cores, versions and load in one line.
 
     The load matters: if another program keeps a core busy, a task that runs on all cores looks slower than it is.
     """
-    installed = ((name, _version(name)) for name in ("numpy", "scipy", "torch"))
+    installed = ((name, _version(name)) for name in PACKAGES)
     versions = (f"{name} {version}" for name, version in installed if version)
     return ", ".join([_processor(), f"{cores()} cores", f"Python {platform.python_version()}", *versions, *_load()])
 

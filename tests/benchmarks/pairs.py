@@ -45,6 +45,13 @@ class Pair:
     unit: str = "ms"
     program: str | None = None
 
+    @property
+    def missing(self) -> str | None:
+        """The module or the program that is not installed, if there is one."""
+        if self.needs and find_spec(self.needs) is None:
+            return self.needs
+        return self.program if self.program and which(self.program) is None else None
+
 
 @dataclass(frozen=True)
 class Result:
@@ -66,7 +73,7 @@ def measured(pair: Pair, repeat: int | None = None) -> Result | None:
 
     Returns None if the other program is not installed.
     """
-    if (pair.needs and find_spec(pair.needs) is None) or (pair.program and which(pair.program) is None):
+    if pair.missing:
         return None
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = pair.prepare(Path(folder))
@@ -97,14 +104,23 @@ def process(
     env: dict[str, str] | None = None,
     stdin: Path = Path(os.devnull),
     stdout: Path | None = None,
+    status: int = 0,
 ) -> Measure:
-    """Return a measure of the time of a whole process, in ms. It writes to `stdout`, or to a pipe."""
+    """Return a measure of the time of a whole process, in ms. It writes to `stdout`, or to a pipe, and must end with
+    the exit code `status`.
+
+    Python may write bytecode, because tsoft would otherwise be compiled in each run, unlike installed packages.
+    """
+    environ = {name: value for name, value in (env or os.environ).items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def measure() -> float:
         with stdin.open("rb") as source, contextlib.ExitStack() as stack:
             sink = stack.enter_context(stdout.open("wb")) if stdout else subprocess.PIPE
             start = time.perf_counter()
-            subprocess.run(command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=env, check=True)
-            return (time.perf_counter() - start) * 1000
+            done = subprocess.run(command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=environ)
+            seconds = time.perf_counter() - start
+        if done.returncode != status:
+            raise RuntimeError(f"{command} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+        return seconds * 1000
 
     return measure

@@ -10,19 +10,26 @@ from pathlib import Path
 
 from pairs import PYTHON, TSOFT, Measure, Pair, process
 
-NUMPY = "import numpy"
+NUMPY, TYPER = "import numpy", "import typer"
 SCIPY = "from scipy.special import softmax"
 COMPUTE = "compute 2 1 0.5 0.1 --tau 0.5"
-TAB = {"_TSOFT_COMPLETE": "complete_bash", "COMP_WORDS": "tsoft compute --f", "COMP_CWORD": "2"}
+COMPUTE_BUDGET, HELP_BUDGET = 1.4, 2.0
+USAGE_ERROR = 2
 
 
 def start(
-    arguments: str, against: str, *, task: str = "", budget: float | None = None, env: dict[str, str] | None = None
+    arguments: str,
+    against: str,
+    *,
+    task: str = "",
+    budget: float | None = None,
+    env: dict[str, str] | None = None,
+    status: int = 0,
 ) -> Pair:
-    """Compare a run of tsoft with a line of Python."""
+    """Compare a run of tsoft, which ends with `status`, with a line of Python."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
-        ours = process([TSOFT, *arguments.split()], {**os.environ, **(env or {})})
+        ours = process([TSOFT, *arguments.split()], {**os.environ, **(env or {})}, status=status)
         theirs = process([PYTHON, "-c", against])
         # The first run does not count: it reads from the disk, and may compile.
         ours(), theirs()
@@ -32,12 +39,22 @@ def start(
     return Pair(task or f"tsoft {arguments}", against, prepare, budget, needs)
 
 
+def tab(line: str) -> Pair:
+    """Compare the completion of the last word of a line with a line of Python."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    env = {"_TSOFT_COMPLETE": "complete_bash", **words}
+    return start("", TYPER, task=f"{line}<TAB>", budget=HELP_BUDGET, env=env)
+
+
 PAIRS: Sequence[Pair] = (
-    # The target is 1.4.
-    start(COMPUTE, NUMPY, budget=1.5),
+    start(COMPUTE, NUMPY, budget=COMPUTE_BUDGET),
     start(COMPUTE, SCIPY, budget=0.6),
-    start("--help", NUMPY),
-    start("compute --help", NUMPY),
     start(f"{COMPUTE} -f table", NUMPY),
-    start("", NUMPY, task="tsoft compute --f<TAB>", env=TAB),
+    *(
+        start(arguments, TYPER, budget=HELP_BUDGET)
+        for arguments in ("--help", "compute --help", "audit --help", "--version")
+    ),
+    tab("tsoft "),
+    tab("tsoft compute --f"),
+    start("compute --tua 1", TYPER, budget=HELP_BUDGET, status=USAGE_ERROR),
 )

@@ -452,7 +452,7 @@ def test_fail_above_exits_with_3() -> None:
         (("--tau", "-1"), "'-1' is not a temperature"),
         (("--tau", "-"), "only one of the text and --tau - can read stdin"),
         (("--ngram", "-"), "only one of the text and --ngram - can read stdin"),
-        (("-", "-"), "only one of the text and the text can read stdin"),
+        (("-", "-"), "FILE lists stdin twice"),
         (("",), "FILE needs a file name"),
         (("-f", "npy"), "--format: unknown value 'npy'"),
     ],

@@ -184,10 +184,9 @@ def run(rng: random.Random) -> Outcome:
 @functools.cache
 def parameters() -> dict[str, list[Any]]:
     """Return the parameters of each command that starts no app."""
-    from tsoft.cli import Commands
+    from tsoft import cli
 
-    commands = Commands()
-    return {name: commands.get(name).params for name in commands if name not in APPS}
+    return {name: cli.command(name).params for name in cli.COMMANDS if name not in APPS}
 
 
 def draw(rng: random.Random, parameters: dict[str, list[Any]]) -> Case:

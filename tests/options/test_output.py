@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tool import TESTS, here, here_in_bytes, here_on_terminal, status_on_terminal
-from tsoft.cli import COMMANDS, group
+from tsoft import cli
+from tsoft.cli import COMMANDS
 from tsoft.errors import UsageError
 from tsoft.options.command import option_name
 from tsoft.options.output import (
@@ -101,7 +102,7 @@ def limited_options() -> list[tuple[str, str, OnlyIn]]:
         bundles = [
             value for value in vars(module).values() if isinstance(value, type) and dataclasses.is_dataclass(value)
         ]
-        known = {name for parameter in group().commands.get(command).params for name in parameter.opts}  # type: ignore[union-attr]
+        known = {name for parameter in cli.command(command).params for name in parameter.opts}
         for bundle in bundles:
             for field in dataclasses.fields(bundle):
                 for marker in getattr(field.type, "__metadata__", ()):

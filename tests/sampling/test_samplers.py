@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import tsoft
 from tool import TESTS
-from tsoft.cli import group, run
+from tsoft import cli
+from tsoft.cli import run
 from tsoft.options import chains
 from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling import samplers
@@ -712,9 +713,7 @@ def test_xtc_with_probability_0_and_1(chance: float, expected: Row) -> None:
 
 @pytest.mark.parametrize("command", ["compute", "sweep"])
 def test_every_parameter_is_an_option(command: str) -> None:
-    registered = group().commands.get(command)
-    assert registered
-    options = [name for parameter in registered.params for name in parameter.opts]
+    options = [name for parameter in cli.command(command).params for name in parameter.opts]
     for sampler in SAMPLERS.values():
         for parameter in sampler.parameters:
             assert options.count(parameter.option) == 1, parameter

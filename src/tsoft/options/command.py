@@ -40,7 +40,46 @@ def unshield(value: Any) -> Any:
     return [unshield(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-class LogitsCommand(TyperCommand):
+class PlainHelp:
+    """The --help of a command in plain text, which needs no slow import."""
+
+    help: str | None
+    get_params: Callable[[Any], list[Any]]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        # The mark \b keeps the line breaks of a paragraph, such as those of examples.
+        first, *rest = inspect.cleandoc(self.help or "").split("\n\n")
+        formatter.write_paragraph()
+        formatter.write_text("\n\n".join([first, *(f"\b\n{paragraph}" for paragraph in rest)]))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            default = "Arguments" if param.param_type_name == "argument" else "Options"
+            if record := _help_record(param, ctx):
+                sections.setdefault(param.rich_help_panel or default, []).append(record)
+        write_sections(sections, formatter)
+
+
+def _help_record(param: Any, ctx: Any) -> tuple[str, str] | None:
+    """Return the names of a parameter and its help; None for a hidden one."""
+    default = getattr(param, "show_default", None)
+    if isinstance(default, str):
+        # Typer would put these words in parentheses.
+        param.help, param.show_default = f"{param.help} [default: {default}]", False
+    record: tuple[str, str] | None = param.get_help_record(ctx)
+    return record
+
+
+def write_sections(sections: dict[str, list[tuple[str, str]]], formatter: Any) -> None:
+    """Write lists of names and their help, below the titles of their sections."""
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class LogitsCommand(PlainHelp, TyperCommand):
     """A command that takes negative numbers as arguments, before and after its options, and reads all numbers by the
     same rule."""
 
@@ -71,6 +110,8 @@ class LogitsCommand(TyperCommand):
 
     def _note_repeated_options(self, ctx: Any, args: list[str]) -> None:
         """Print a note for each option with one value that occurs several times."""
+        if sum(arg.startswith("-") for arg in args) < 2:
+            return  # most commands, whose arguments need not be parsed again
         *_, order = self.make_parser(ctx).parse_args(list(args))
         single = [param for param in order if param.param_type_name == "option" and not param.multiple]
         for param, count in Counter(single).items():
@@ -79,15 +120,6 @@ class LogitsCommand(TyperCommand):
 
                 option = next(name for name in param.opts if name.startswith("--"))
                 note(f"{option} occurs {count} times; tsoft uses only the last one")
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        for param in self.params:
-            default = getattr(param, "show_default", None)
-            if isinstance(default, str):
-                # Typer would put these words in parentheses.
-                param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
-                param.show_default = False  # type: ignore[attr-defined]
-        super().format_help(ctx, formatter)
 
 
 def _as_text(param: Any, value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tsoft.errors import UsageError
 from tsoft.notes import note
+from tsoft.options.bundle import bundle
 from tsoft.options.class_names import class_index
 from tsoft.options.command import in_panel
 
@@ -21,7 +22,7 @@ _option = in_panel("Samplers")
 OPTION = "--history"
 
 
-@dataclass(frozen=True)
+@bundle
 class HistoryOptions:
     """The tokens before the distribution."""
 

@@ -1,11 +1,11 @@
 """The options for the input: its source, its format, and the kind of its numbers."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 
 InputFormat = Literal[
@@ -28,8 +28,7 @@ InputFormat = Literal[
 _option = in_panel("Input")
 
 
-# Unneeded methods of a dataclass would slow down the start of every command.
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class FileOption:
     """The files to read."""
 
@@ -59,7 +58,7 @@ class FileOption:
         return self.inputs is None or "-" in self.inputs
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ReadingOptions:
     """How to read a file: its format, and the kind of its numbers."""
 
@@ -125,12 +124,12 @@ class ReadingOptions:
     logprobs: Annotated[bool, _option("--logprobs", help="The numbers are log-probabilities.")] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class SourceOptions(ReadingOptions, FileOption):
     """The file to read, its format, and the kind of its numbers."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ServerOptions:
     """The temperature of an API response."""
 
@@ -154,19 +153,19 @@ def logits_argument(without: str) -> Any:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TypedLogits:
     """Logits that are arguments."""
 
     logits: Annotated[list[str] | None, logits_argument("Without logits, tsoft reads stdin.")] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class LogitsOptions(ServerOptions, TypedLogits, SourceOptions):
     """Logits from a file or from the arguments, and the temperature of an API response."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TargetFieldOptions:
     """Where the input has the true classes, and the rows to leave out."""
 
@@ -194,7 +193,7 @@ class TargetFieldOptions:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ListedOptions:
     """Whether an API response counts as the whole distribution."""
 
@@ -207,7 +206,7 @@ class ListedOptions:
     ] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class BoundsOptions(ListedOptions):
     """What is assumed about the tokens that an API response does not list: their number, or that there are none."""
 
@@ -222,7 +221,7 @@ class BoundsOptions(ListedOptions):
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class EnergyOptions:
     """The units and degeneracies of energies."""
 

@@ -20,6 +20,8 @@ def listed_files(inputs: list[str], option: str = "--input") -> list[str]:
     for file in files:
         place = file if file == "-" else os.path.realpath(file)
         if place in seen:
+            if file == "-":
+                raise UsageError(f"{option} lists stdin twice; remove one")
             names = file if file == seen[place] else f"{seen[place]} and {file}"
             raise UsageError(f"{option} lists a file twice: {names}; each row would count twice")
         seen[place] = file

@@ -8,6 +8,7 @@ from typing import Annotated, Generic, TypeVar
 
 from tsoft.errors import TsoftError, UsageError, unknown
 from tsoft.notes import collected_notes, note
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ CORES = "TSOFT_CORES"
 _REGISTRARS = {"ray": ("ray.util.joblib", "register_ray"), "spark": ("joblibspark", "register_spark")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class JobOptions:
     """Where the work on many files is done."""
 

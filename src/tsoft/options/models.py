@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,6 +10,7 @@ from tsoft.errors import UsageError
 from tsoft.input.source import STDIN, open_input, stdin_conflict
 from tsoft.input.utf8 import decode_text
 from tsoft.notes import note
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _option = in_panel("Model")
 _MAX_PROMPT_BYTES = 1 << 24
 
 
-@dataclass(frozen=True)
+@bundle
 class PromptArgument:
     """The prompt, as an argument or as an option."""
 
@@ -54,7 +54,7 @@ def top_logprobs_option(help: str) -> Any:
     return _option("--top-logprobs", min=1, metavar="N", help=help)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ModelOptions:
     """The model: a file of weights, a server, or an n-gram model of a text."""
 

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -16,6 +16,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.notes import are_collected
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel, option_name
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def format_option(formats: str, default: str = "table on a terminal, tsv in a pi
     return _output("--format", "-f", metavar="FORMAT", show_default=default, help=f"Format of the output: {formats}.")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class OutputOptions:
     """The destination, the format and the digits of a result."""
 
@@ -130,7 +131,7 @@ class OutputOptions:
         return [replace(self, output=[name]) for name in self.output]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ArrayOutputOptions(OutputOptions):
     """The same for a result that cannot be written as a page."""
 
@@ -142,14 +143,14 @@ class ArrayOutputOptions(OutputOptions):
     has_page: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class RecordOutputOptions(ArrayOutputOptions):
     """The same for a result that cannot be written as an array, either."""
 
     format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json, jsonl, svg, png or pdf")] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TextOutputOptions(OutputOptions):
     """The same for texts, which cannot be written as an array."""
 
@@ -158,7 +159,7 @@ class TextOutputOptions(OutputOptions):
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ContentOptions:
     """The content of records of distributions."""
 
@@ -177,7 +178,7 @@ class ContentOptions:
     ] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class BitsOptions:
     bits: Annotated[
         bool,
@@ -198,7 +199,7 @@ _sort = _display(
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ClassDisplayOptions:
     """The selection and the order of the classes in a table."""
 
@@ -206,7 +207,7 @@ class ClassDisplayOptions:
     sort: Annotated[bool, _sort, Displayed(*FIGURE_FORMATS)] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class DisplayOptions(ClassDisplayOptions):
     """The same, and the number of rows."""
 
@@ -215,7 +216,7 @@ class DisplayOptions(ClassDisplayOptions):
     ] = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TableDisplayOptions(DisplayOptions):
     """The same for a command whose figure shows no classes."""
 
@@ -223,7 +224,7 @@ class TableDisplayOptions(DisplayOptions):
     sort: Annotated[bool, _sort, Displayed()] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class LongDisplayOptions(DisplayOptions):
     """The same for a command that also has --long."""
 
@@ -232,14 +233,14 @@ class LongDisplayOptions(DisplayOptions):
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class SweepDisplayOptions(LongDisplayOptions):
     """The same for a command whose figure always shows the most probable classes first."""
 
     sort: Annotated[bool, _sort, Displayed()] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ResponseDisplayOptions(LongDisplayOptions):
     """The same for a command that also writes pages."""
 
@@ -252,7 +253,7 @@ def _title(help: str) -> Any:
     return _figure("--title", metavar="TEXT", show_default=False, help=help)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class FigureOptions:
     """The look of a figure."""
 
@@ -298,14 +299,14 @@ class FigureOptions:
         return Paper(size, self.dpi, self.theme, self.title)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class PageFigureOptions(FigureOptions):
     """The look of a figure or a page. A page follows the reader's preference for light or dark."""
 
     title: Annotated[str, _title("Title of the figure or the page."), OnlyIn(*FIGURE_FORMATS, PAGE_FORMAT)] = ""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ChartOptions:
     chart: Annotated[
         bool | None,
@@ -318,7 +319,7 @@ class ChartOptions:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class DiagramOptions:
     chart: Annotated[
         bool | None,
@@ -482,7 +483,7 @@ def write(
     format: str,
     output: OutputOptions,
     view: "Callable[[], View]",
-    figure: FigureOptions = FigureOptions(),
+    figure: FigureOptions = FigureOptions(),  # noqa: B008
 ) -> None:
     """Write a result in a format, piece by piece. `view` is called only for a table, a figure or a page.
 

@@ -1,9 +1,9 @@
 """The options for samplers: their parameters, their order, and the engine whose rules they follow."""
 
-from dataclasses import dataclass, make_dataclass
 from math import inf
 from typing import Annotated, Any
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 from tsoft.options.numbers import share
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
@@ -20,29 +20,26 @@ def _default(parameter: SamplerParameter) -> str | bool:
 
 
 # One option per parameter, except for the temperature, which has separate options.
-_FIELDS = [
-    (
-        parameter.name,
-        Annotated[
-            list[str] | None if parameter is BIAS else bool | None if parameter.is_flag else float | None,
-            _option(
-                parameter.option,
-                metavar=parameter.metavar or None,
-                parser=share if parameter.high == 1 and not parameter.is_flag else None,
-                help=parameter.help,
-                # A parameter that turns its sampler on has no default to show.
-                show_default=parameter not in sampler.switch_parameters and _default(parameter),
-            ),
-        ],
-        None,
-    )
+_OPTIONS = {
+    parameter.name: Annotated[
+        list[str] | None if parameter is BIAS else bool | None if parameter.is_flag else float | None,
+        _option(
+            parameter.option,
+            metavar=parameter.metavar or None,
+            parser=share if parameter.high == 1 and not parameter.is_flag else None,
+            help=parameter.help,
+            # A parameter that turns its sampler on has no default to show.
+            show_default=parameter not in sampler.switch_parameters and _default(parameter),
+        ),
+    ]
     for sampler in SAMPLERS.values()
     for parameter in sampler.parameters
     if parameter is not TAU
-]
-_Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=False)
+}
+_Parameters: Any = bundle(type("_Parameters", (), {"__annotations__": _OPTIONS, **dict.fromkeys(_OPTIONS)}))
 
 
+@bundle
 class ParameterOptions(_Parameters):  # type: ignore[misc]
     """The values of the sampler parameters, by name; None for a parameter that is not set."""
 
@@ -65,7 +62,7 @@ def like_option(metavar: str, more: str = "") -> Any:
     )
 
 
-@dataclass(frozen=True)
+@bundle
 class SamplerOptions:
     """The order of the samplers, the engine whose rules they follow, and a settings file."""
 

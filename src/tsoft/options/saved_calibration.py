@@ -1,11 +1,12 @@
 """The option for a saved calibration, and its application to blocks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from tsoft.errors import InputError, UsageError
 from tsoft.notes import note
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 from tsoft.options.input import EnergyOptions
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _LARGEST = 1 << 28
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class CalibrationOptions:
     """A saved calibration of the logits."""
 

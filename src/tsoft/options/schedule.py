@@ -1,11 +1,11 @@
 """The options for temperature schedules."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError, unknown
+from tsoft.options.bundle import bundle
 from tsoft.options.names import split_names
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def _schedules(incomplete: str) -> list[str]:
     return [name for name in (*SCHEDULE_NAMES, "all") if name.startswith(incomplete)]
 
 
-@dataclass(frozen=True)
+@bundle
 class ScheduleOptions:
     """The first and the last temperature, and the schedules between them."""
 

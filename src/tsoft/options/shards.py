@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 from tsoft.options.jobs import JobOptions
 
 _files = in_panel("Many files")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class FolderOptions(JobOptions):
     """How to compute many files into a folder."""
 
@@ -34,7 +35,7 @@ class FolderOptions(JobOptions):
                 raise UsageError(f"{option} has no effect without a folder for the results; add -o FOLDER/")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class RandomFolderOptions(FolderOptions):
     """The same for a command with random numbers, so that each file needs a seed of its own."""
 

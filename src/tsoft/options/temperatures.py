@@ -2,12 +2,12 @@
 
 import itertools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsoft.errors import InputError, UsageError
+from tsoft.options.bundle import bundle
 
 if TYPE_CHECKING:
     from tsoft.core.softmax import Array
@@ -26,7 +26,7 @@ def tau_option(default: str) -> Any:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TemperatureOptions:
     tau: Annotated[list[str] | None, tau_option("1")] = None
 

@@ -1,16 +1,16 @@
 """`tsoft anneal`: temperature schedules."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
 
 
-@dataclass(frozen=True)
+@bundle
 class StepsOptions:
     """The length of the schedules."""
 

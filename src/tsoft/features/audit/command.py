@@ -1,12 +1,12 @@
 """`tsoft audit`: whether draws have the temperature and the samplers that were asked for."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError
 from tsoft.features.audit.server.probe_options import ProbeOptions
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.output import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _draws = in_panel("Draws")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class AuditedOptions(LogitsOptions):
     """The logits of the draws, or two responses."""
 
@@ -59,7 +59,7 @@ class AuditedOptions(LogitsOptions):
         return words[0], words[1]
 
 
-@dataclass(frozen=True)
+@bundle
 class AskedOptions:
     """The temperature that was asked for."""
 
@@ -76,7 +76,7 @@ class AskedOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class DrawsOptions:
     """What was drawn."""
 
@@ -97,7 +97,7 @@ class DrawsOptions:
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class VerdictOptions:
     """When a finding agrees, and when it contradicts."""
 
@@ -116,14 +116,14 @@ class VerdictOptions:
     ] = 0.1
 
 
-@dataclass(frozen=True)
+@bundle
 class SeedOptions:
     """The seed of the requests to a server."""
 
     seed: Seed = None
 
 
-@dataclass(frozen=True)
+@bundle
 class PairOptions:
     """The output of the audit of two responses."""
 
@@ -134,7 +134,7 @@ class PairOptions:
     ] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class AuditDisplayOptions(ClassDisplayOptions):
     """The selection and the order of the classes, and the number of rows."""
 

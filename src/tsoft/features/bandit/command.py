@@ -3,12 +3,12 @@
 import itertools
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
@@ -26,7 +26,7 @@ LARGEST = 1e100
 MAX_PROBS = 1 << 27
 
 
-@dataclass(frozen=True)
+@bundle
 class ArmOptions:
     """The rewards of the arms."""
 
@@ -52,7 +52,7 @@ class ArmOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class RunOptions:
     """The number of steps and of runs, and their seed."""
 

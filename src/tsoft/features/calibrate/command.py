@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
@@ -34,7 +35,7 @@ def _measure_names(incomplete: str) -> list[str]:
     return [name for name in (*ALL, "all") if name.startswith(incomplete)]
 
 
-@dataclass(frozen=True)
+@bundle
 class FileOptions:
     """The files of logits and targets as arguments."""
 
@@ -48,7 +49,7 @@ class FileOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class TargetsOptions:
     """The true classes, and further rows to measure on."""
 
@@ -77,7 +78,7 @@ class TargetsOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class AnswerOptions(ListedOptions):
     """How to read the answers of a language model."""
 
@@ -99,7 +100,7 @@ class AnswerOptions(ListedOptions):
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class MethodOptions:
     """What is fitted."""
 
@@ -134,7 +135,7 @@ class MethodOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class SavingOptions:
     """The file of the calibration."""
 
@@ -148,7 +149,7 @@ class SavingOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class GroupOptions:
     """The groups of the rows."""
 
@@ -164,7 +165,7 @@ class GroupOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class MeasuringOptions:
     """The measures, their bins and resamples, and the seed."""
 
@@ -443,7 +444,7 @@ def _inputs(
     from tsoft.input.fields import split_labels
 
     choices = Choices(split_labels(answers.choices, ","))
-    listed = ListedOptions(answers.listed_only)
+    listed = ListedOptions(listed_only=answers.listed_only)
     return lambda file, classes, option: ChoiceInput(
         replace(source, inputs=None if file is None else [file]), classes, option, choices, targets, listed
     )

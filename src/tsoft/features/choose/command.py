@@ -1,11 +1,11 @@
 """`tsoft choose`: the best temperature for k answers."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tsoft.errors import InputError, UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 
@@ -24,7 +24,7 @@ FEW_PROBLEMS = 20
 MAX_KS = 100
 
 
-@dataclass(frozen=True)
+@bundle
 class ResultFiles:
     """The files of records, and how to read them."""
 
@@ -66,7 +66,7 @@ class ResultFiles:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class ChoiceOptions:
     """What to choose for, and the bootstrap."""
 

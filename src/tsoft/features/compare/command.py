@@ -1,12 +1,12 @@
 """`tsoft compare`: two distributions over the same classes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import InputError, UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import (
     BoundsOptions,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DRAFT_TOKENS = 4
 
 
-@dataclass(frozen=True)
+@bundle
 class ComparedFiles:
     """The files of both distributions."""
 
@@ -67,7 +67,7 @@ class ComparedFiles:
         return self.first, self.second
 
 
-@dataclass(frozen=True)
+@bundle
 class ComparisonOptions:
     """The draft, and the rows to compare."""
 
@@ -100,7 +100,7 @@ class ComparisonOptions:
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class RowDisplayOptions:
     """The number of rows in a table."""
 

@@ -51,7 +51,7 @@ def paired_inputs(
     _check_responses(inputs, server, bounds, all_positions=all_positions)
     # The other input of a single response has every class, so that no size of the vocabulary is needed.
     are_both = all(each.first.partial is not None for each in inputs)
-    listed = bounds if are_both else ListedOptions(bounds.listed_only)
+    listed = bounds if are_both else ListedOptions(listed_only=bounds.listed_only)
     first, second = (each.blocks(listed, labels) for each in inputs)
     if labels is not None and all(each.first.labels is not None for each in inputs):
         raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")

@@ -1,8 +1,8 @@
 """`tsoft compute`: the distribution at each temperature."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.folder_run import into_folder
 from tsoft.options.history_options import HistoryOptions, TextSource
@@ -22,7 +22,7 @@ from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
-@dataclass(frozen=True)
+@bundle
 class ResponseOptions:
     chosen: Annotated[
         bool,
@@ -35,7 +35,7 @@ class ResponseOptions:
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class ExplanationOptions:
     explain: Annotated[
         bool,

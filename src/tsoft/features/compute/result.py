@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
-from tsoft.features.compute.text_likelihoods import TextLikelihoods
 from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import classes, keys
@@ -18,6 +17,7 @@ from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.features.compute.text_likelihoods import TextLikelihoods
     from tsoft.figures.canvas import Canvas
     from tsoft.output.text_page import TextPage
     from tsoft.sampling.partial_distributions import PartialDistributions
@@ -72,7 +72,9 @@ class ChosenResult(ComputeResult):
     """The distributions of a server's response, with the drawn tokens and their texts."""
 
     @cached_property
-    def _texts(self) -> TextLikelihoods:
+    def _texts(self) -> "TextLikelihoods":
+        from tsoft.features.compute.text_likelihoods import TextLikelihoods
+
         return TextLikelihoods()
 
     def results(self) -> Iterator[Distributions]:

@@ -1,12 +1,13 @@
 """`tsoft distill`: the information in a teacher's soft targets, and a student's loss on them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import InputError, UsageError, shortened
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
 from tsoft.options.numbers import share
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 DEFAULT = ["1,2,4,8,16"]
 
 
-@dataclass(frozen=True)
+@bundle
 class TeacherTemperatures(TemperatureOptions):
     """The temperatures of the soft targets."""
 
     tau: Annotated[list[str] | None, tau_option("1,2,4,8,16")] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class DistillationOptions:
     """The student, the true classes, and the weights of the losses."""
 

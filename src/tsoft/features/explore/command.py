@@ -2,12 +2,12 @@
 
 import dataclasses
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, option_name
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tsoft.options.plan import Plan
 
 
-@dataclass(frozen=True)
+@bundle
 class StartOptions:
     """The initial state of the explorer."""
 
@@ -45,7 +45,7 @@ class StartOptions:
     bits: Annotated[bool, typer.Option("--bits", help="Show the entropy in bits instead of nats.")] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class ExploredLogits(LogitsOptions):
     logits: Annotated[
         list[str] | None,
@@ -53,7 +53,7 @@ class ExploredLogits(LogitsOptions):
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class EngineOptions(SamplerOptions):
     like: Annotated[list[str] | None, like_option("ENGINE,…", " With two, compare them.")] = None
 

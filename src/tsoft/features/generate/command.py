@@ -1,10 +1,11 @@
 """`tsoft generate`: texts that a language model continues at each temperature."""
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
 from tsoft.options.output import PageFigureOptions, TextOutputOptions
@@ -15,7 +16,7 @@ from tsoft.options.temperatures import TemperatureOptions
 _strategies, _texts = in_panel("Search"), in_panel("Texts")
 
 
-@dataclass(frozen=True)
+@bundle
 class TextOptions:
     """The number of texts, and how they end."""
 
@@ -32,7 +33,7 @@ class TextOptions:
     seed: Seed = None
 
 
-@dataclass(frozen=True)
+@bundle
 class SearchOptions:
     """Searches for the most probable text, in addition to the sampled texts."""
 
@@ -64,7 +65,7 @@ class SearchOptions:
     ] = 0.0
 
 
-@dataclass(frozen=True)
+@bundle
 class TextModelOptions(ModelOptions):
     top_logprobs: Annotated[
         int,

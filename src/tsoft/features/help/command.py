@@ -1,11 +1,11 @@
 """`tsoft help`: the manual."""
 
 import sys
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 
 
@@ -15,7 +15,7 @@ def _topics(incomplete: str) -> list[tuple[str, str]]:
     return [(page.name, page.summary) for page in pages() if page.name.startswith(incomplete)]
 
 
-@dataclass(frozen=True)
+@bundle
 class TopicArgument:
     topic: Annotated[
         list[str] | None,

@@ -1,12 +1,12 @@
 """`tsoft learn`: lessons in the explorer."""
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.seeds import Seed
 
@@ -21,7 +21,7 @@ def _lessons(incomplete: str) -> list[tuple[str, str]]:
     return [pair for pair in numbered if pair[0].startswith(incomplete)]
 
 
-@dataclass(frozen=True)
+@bundle
 class LessonOptions:
     lesson: Annotated[
         int | None,

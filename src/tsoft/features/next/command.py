@@ -1,12 +1,12 @@
 """`tsoft next`: the distribution of the token after a prompt, by a language model."""
 
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.history import History
 
 
-@dataclass(frozen=True)
+@bundle
 class LogOptions:
     """The option for logarithms."""
 
@@ -43,7 +43,7 @@ class LogOptions:
     ] = False
 
 
-@dataclass(frozen=True)
+@bundle
 class NextOutputOptions(ArrayOutputOptions):
     format: Annotated[
         ArrayFormat | None,

@@ -1,12 +1,12 @@
 """`tsoft sample`: draws from the distribution at each temperature."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError, shortened
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.folder_run import into_folder
 from tsoft.options.history_options import HistoryOptions, TextSource
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_DRAWS = 10**18
 
 
-@dataclass(frozen=True)
+@bundle
 class DrawOptions:
     """The number of draws, their seed, and the form in which they are written."""
 

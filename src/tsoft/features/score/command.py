@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.folder_run import into_folder
 from tsoft.options.models import ModelOptions, top_logprobs_option
@@ -34,7 +34,7 @@ ALTERNATIVES = 20
 ABOVE = 3
 
 
-@dataclass(frozen=True)
+@bundle
 class ScoredFiles:
     """The files of texts."""
 
@@ -48,7 +48,7 @@ class ScoredFiles:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class ScoringOptions:
     """The text before the scored one, and what to show of the scores."""
 
@@ -76,7 +76,7 @@ class ScoringOptions:
     ] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class BootstrapOptions:
     """The bootstrap of the best temperature."""
 
@@ -92,7 +92,7 @@ class BootstrapOptions:
     ] = 0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class ScoringModelOptions(ModelOptions):
     """The model that scores, and how it reads a long text."""
 
@@ -125,7 +125,7 @@ class ScoringModelOptions(ModelOptions):
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@bundle
 class TextFolderOptions(FolderOptions):
     shards_field: ClassVar[str] = "files"
 

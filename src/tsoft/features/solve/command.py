@@ -1,11 +1,11 @@
 """`tsoft solve`: the temperature at which a distribution reaches a target."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsoft.errors import UsageError, joined
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.numbers import share
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_SOLUTION = 3
 
 
-@dataclass(frozen=True)
+@bundle
 class TargetOptions:
     """The target: exactly one of these."""
 

@@ -1,11 +1,11 @@
 """`tsoft sweep`: a distribution across temperatures."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tsoft.errors import UsageError
+from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
@@ -46,12 +46,12 @@ Measure = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@bundle
 class SweepTemperatures(TemperatureOptions):
     tau: Annotated[list[str] | None, tau_option("a grid from 0.1 to 10")] = None
 
 
-@dataclass(frozen=True)
+@bundle
 class GridOptions:
     """The grid of temperatures, if --tau does not list them."""
 
@@ -83,7 +83,7 @@ class GridOptions:
         return self.scale != "linear"
 
 
-@dataclass(frozen=True)
+@bundle
 class SweepOptions:
     """The measure of a sweep, and its charts."""
 

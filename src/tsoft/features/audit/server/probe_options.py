@@ -1,14 +1,14 @@
 """The options for the audit of a live server."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 
 _option = in_panel("Server")
 
 
-@dataclass(frozen=True)
+@bundle
 class ProbeOptions:
     """The server to audit, and what to send."""
 
