@@ -33,21 +33,31 @@ class DistributionArray:
 
     def pieces(self, first: Distributions) -> Iterator[Array]:
         """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. A piece of one row
-        may have only some of the temperatures; the others follow. Raise InputError if a result has other classes."""
-        return map(self.cells, self.same_classes(first))
+        may have only some of the temperatures; the others follow. All pieces have the type of the first one. Raise
+        InputError if a result has other classes, or a type that the first one cannot hold exactly."""
+        type = self.cells(first).dtype
+        # The header of an .npy, which comes first, has the type.
+        return (self.cells(result).astype(type, casting="safe", copy=False) for result in self.same_classes(first))
 
     def cells(self, result: Distributions) -> Array:
         """Return the numbers of a result, (rows, temperatures, classes)."""
         return self.content.cells(result).swapaxes(0, 1)
 
     def same_classes(self, first: Distributions) -> Iterator[Distributions]:
-        """Yield the results, starting with the first. Raise InputError if a result has other classes."""
-        classes = first.block.labels, first.block.logits.shape[1]
+        """Yield the results, starting with the first. Raise InputError if a result has other classes, or a type that
+        the type of the first one cannot hold exactly."""
+        classes, type = (first.block.labels, first.block.logits.shape[1]), first.block.logits.dtype
         next_row = 0
         for result in itertools.chain([first], self.results):
             if (result.block.labels, result.block.logits.shape[1]) != classes:
                 problem = f"{result.block.location}: the classes differ from those of the first row"
                 raise InputError(f"{problem}; use --format jsonl")
+            if not np.can_cast(result.block.logits.dtype, type):
+                wider = result.block.logits.dtype
+                problem = f"{wider} numbers after {type}, in which they would lose digits"
+                raise InputError(
+                    f"{result.block.location}: {problem}; list the files of {wider} first, or use --format jsonl"
+                )
             # A row with many classes and temperatures has several results.
             if result.block.first_row >= next_row:
                 self.keys.extend(result.block.keys or ())
