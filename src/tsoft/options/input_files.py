@@ -55,6 +55,9 @@ def _files_in(folder: str) -> list[str]:
         pattern = os.path.join(folder, "**", "*")
         note(f"{folder}: tsoft does not read the folders in it, such as {folders[0]}; to read them, pass '{pattern}'")
     files = [entry.path for entry in entries if not entry.is_dir()]
+    # Reading a pipe by mistake would wait forever.
+    if special := next((file for file in files if os.path.exists(file) and not os.path.isfile(file)), None):
+        raise InputError(f"{special}: a pipe or a device, which tsoft reads only with -i {special}")
     if not files:
         raise InputError(f"{folder}: the folder has no files")
     return files
@@ -63,7 +66,7 @@ def _files_in(folder: str) -> list[str]:
 def in_sequence(files: list[str], read: Callable[[str], Iterator[Block]]) -> Iterator[Block]:
     """Yield the blocks of all files as one input, whose rows are counted across the files.
 
-    Raise InputError for a file whose classes are not those of the first one.
+    Raise InputError for a file whose classes are not those of the first one, or if only some files have keys.
     """
     if len(files) == 1:
         yield from read(files[0])
@@ -75,6 +78,7 @@ def in_sequence(files: list[str], read: Callable[[str], Iterator[Block]]) -> Ite
         for block in read(file):
             first = first or block
             _check_classes(block, file, first, files[0])
+            _check_keys(block, file, first, files[0])
             rows = block.rows.stop
             origin = replace(block.origin, axes=None)
             if origin.lines is None and not origin.source:
@@ -104,3 +108,11 @@ def _check_classes(block: Block, file: str, first: Block, first_file: str) -> No
     index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
     problem = f"class {index} is {shortened(label)!r}, but {shortened(other)!r} in {first_file}"
     raise InputError(f"{file}: {problem}; all files need the same classes in the same order")
+
+
+def _check_keys(block: Block, file: str, first: Block, first_file: str) -> None:
+    """Raise InputError if a block has keys and the first one has none, or the other way round."""
+    if (block.keys is None) == (first.keys is None):
+        return
+    named, unnamed = (first_file, file) if block.keys is None else (file, first_file)
+    raise InputError(f"{unnamed} has no keys of the rows, and {named} does; all files need keys, or none of them")
