@@ -225,7 +225,13 @@ def test_max_line_is_in_megabytes_and_needs_lines(tmp_path: Path) -> None:
     assert done.stderr == f"tsoft: error: stdin:1: {LONG_LINE.format(1)[5:].replace('4 MB', '1 MB')}\n"
     assert here("compute", "--max-line", "2", stdin=f"2 {number}\n").returncode == 0
     np.save(tmp_path / "z.npy", [2.0, 1.0])
-    for arguments, kind in ((("2", "1"), "logits that are arguments"), (("-i", f"{tmp_path}/z.npy"), "npy")):
+    for arguments, kind in (
+        (("2", "1"), "logits that are arguments"),
+        (
+            ("-i", f"{tmp_path}/z.npy"),
+            f"{tmp_path}/z.npy, which is npy",
+        ),
+    ):
         done = here("compute", *arguments, "--max-line", "2")
         message = f"tsoft: error: --max-line has no effect on {kind}; remove --max-line\n"
         assert (done.returncode, done.stderr) == (2, message)

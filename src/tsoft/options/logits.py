@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Probabilities sum to 1 within this. To find probabilities among logits, tsoft looks at this number of rows.
 _SUM_TOLERANCE, _COMPARED = 1e-3, 100
-_KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but the input is {}; remove --key"
+_KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but {} is {}; remove --key"
 
 
 def blocks(
@@ -71,7 +71,7 @@ def read_blocks(
         if options.inputs is not None:
             raise UsageError(_both_typed_and_read(options.logits))
         if options.key is not None:
-            raise UsageError(_KEY_ERROR.format("typed"))
+            raise UsageError(_KEY_ERROR.format("the input", "typed"))
         for option, value in {
             "--input-format": options.input_format,
             "--max-line": options.max_line,
@@ -175,13 +175,14 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
 
     with open_input(file) as stream:
         format, stream = (FORMATS[input_format], stream) if input_format else detect(stream, file)
+        place = "the input" if file == "-" else file
         if options.key is not None and not format.keys:
-            raise UsageError(_KEY_ERROR.format(format.name))
+            raise UsageError(_KEY_ERROR.format(place, format.name))
         if options.names_columns and not format.columns:
             problem = f"{options.column_options} select columns by name"
-            raise UsageError(f"{problem}, but the input is {format.name}; remove them")
+            raise UsageError(f"{problem}, but {place} is {format.name}; remove them")
         if options.max_line != MAX_LINE and not format.lines:
-            raise UsageError(f"--max-line has no effect on {format.name}; remove --max-line")
+            raise UsageError(f"--max-line has no effect on {place}, which is {format.name}; remove --max-line")
         source = STDIN if file == "-" else file
         is_noted = False
         for block in format.reader()(stream, replace(options, source=source, delimiter=format.delimiter)):
