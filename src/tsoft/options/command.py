@@ -192,6 +192,11 @@ def option_name(field: "dataclasses.Field[Any]", value: Any = None) -> str:
     return off if off and value is False else on
 
 
+def names_file(field: "dataclasses.Field[Any]") -> bool:
+    """Return whether the option of a bundle's field names a file, as its metavar says."""
+    return "FILE" in (field.type.__metadata__[0].metavar or "")  # type: ignore[union-attr]
+
+
 def in_panel(name: str) -> Callable[..., Any]:
     """Return a function that declares options in this panel of --help."""
     return functools.partial(typer.Option, rich_help_panel=name)

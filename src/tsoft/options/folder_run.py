@@ -7,14 +7,18 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tsoft.errors import TsoftError, UsageError, joined
-from tsoft.notes import note
+from tsoft.options.command import names_file
+from tsoft.options.file_notes import FileNotes, with_file
 from tsoft.options.jobs import JobOutcome, in_jobs
 from tsoft.options.shards import FolderOptions, RandomFolderOptions, Shard
+
+if TYPE_CHECKING:
+    from tsoft.options.shard_manifest import Manifest
 
 # The endings of the files in a folder, for formats that are not their own ending.
 _ENDINGS = {"table": "txt"}
@@ -29,12 +33,13 @@ Outcomes = Generator[JobOutcome[Shard, int]]
 @dataclass(frozen=True, eq=False)
 class FolderRun:
     """A run of a command on many files. `module` and `name` are those of its function, and `values` those of its
-    options. `folder` is for the results."""
+    options, of which `file_options` name files. `folder` is for the results."""
 
     module: str
     name: str
     options: FolderOptions
     values: dict[str, Any]
+    file_options: frozenset[str]
     folder: str
 
     @property
@@ -43,39 +48,51 @@ class FolderRun:
         others = {*vars(self.options), "output", self.options.shards_field}
         return {name: value for name, value in self.values.items() if name not in others}
 
+    @property
+    def option_files(self) -> list[str]:
+        """The files that options other than the input name."""
+        values = [value for name, value in self.settings.items() if name in self.file_options and value is not None]
+        names = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        return list(filter(os.path.exists, (name.removeprefix("@") for name in names)))
+
     def __call__(self) -> None:
         """Compute each file. Print the notes and, with --keep-going, the errors as they come.
 
         Raise TsoftError after an error, and typer.Exit if the answer of a file has an exit code.
         """
         from tsoft.options.shard_manifest import ManifestSettings, opened_manifest
+        from tsoft.output.file import ended_by_signals
 
         shards = self._shards()
         is_random = isinstance(self.options, RandomFolderOptions)
-        settings = ManifestSettings(self.name, self.settings, self.folder, is_random, self.options.resume)
-        with opened_manifest(settings, shards) as manifest:
+        settings = ManifestSettings(
+            self.name, self.settings, self.option_files, self.folder, is_random, self.options.resume
+        )
+        with ended_by_signals(), opened_manifest(settings, shards) as manifest:
             pending = [shard for shard in shards if shard.output not in manifest.done]
-            failed = []
-            jobs = in_jobs(self._work(manifest.seed), pending, self.options, ordered=False)
-            with closing(jobs), closing(_watched(jobs, len(pending))) as outcomes:
-                printed: set[str] = set()
-                for outcome in outcomes:
-                    for message in outcome.notes:
-                        if message not in printed:
-                            printed.add(message)
-                            note(message)
-                    if outcome.error is None:
-                        assert outcome.result is not None
-                        manifest.add(outcome.item, outcome.result)
-                    else:
-                        self._fail(outcome.error)
-                        failed.append(outcome.item.file)
+            failed = self._compute(manifest, pending)
             codes = {manifest.done[shard.output] for shard in shards if shard.output in manifest.done}
         if failed:
             named = joined([*failed[:_NAMED], *[f"{len(failed) - _NAMED} others"] * (len(failed) > _NAMED)])
             raise TsoftError(f"{len(failed)} of {len(shards)} files failed: {named}")
         if answers := [code for code in _ANSWERS if code in codes]:
             raise typer.Exit(answers[0])
+
+    def _compute(self, manifest: "Manifest", pending: list[Shard]) -> list[str]:
+        """Compute the results of files, and return the names of those that failed."""
+        failed, notes = [], FileNotes()
+        jobs = in_jobs(self._work(manifest.seed), pending, self.options, ordered=False)
+        with closing(jobs), closing(_watched(jobs, len(pending))) as outcomes:
+            for outcome in outcomes:
+                notes.print(outcome.item.file, outcome.notes)
+                if outcome.error is None:
+                    assert outcome.result is not None
+                    manifest.add(outcome.item, outcome.result)
+                else:
+                    self._fail(outcome.error)
+                    failed.append(outcome.item.file)
+        notes.print_rest()
+        return failed
 
     def _fail(self, error: TsoftError) -> None:
         """Report the error of a file with --keep-going, else raise it. An error of usage is that of all files."""
@@ -111,47 +128,56 @@ class FolderRun:
             )
         if "-" in self.values[self.options.shards_field]:
             raise UsageError(f"--output {self.folder} is a folder, so the input must be files, not stdin")
-        for name, value in self.values.items():
+        for name in (*self.file_options, "tau"):
+            value = self.values.get(name)
             if "-" in (value if isinstance(value, list) else [value]):
                 raise UsageError(
                     f"--{name.replace('_', '-')}: stdin cannot be read for each file; pass the values or a file"
                 )
+        for file in self.option_files:
+            if not os.path.isfile(file) and not os.path.isdir(file):
+                raise UsageError(f"{file}: a pipe cannot be read for each file; pass a file")
 
     def _work(self, seed: int | None) -> "_Work":
-        """Return the work on one file. On a cluster, the folder of a process is another one, so names are absolute."""
+        """Return the work on one file. On a cluster, a process has another current folder, so names are absolute."""
         values, folder = self.values | dict.fromkeys(vars(self.options)), self.folder
         values |= {"resume": False, "keep_going": False}
+        root = ""
         if self.options.cluster is not None:
-            values, folder = {name: _absolute(value) for name, value in values.items()}, os.path.abspath(folder)
-        is_remote = self.options.cluster is not None
-        return _Work(self.module, self.name, values, self.options.shards_field, folder, seed, is_remote)
+            values |= {name: _absolute(values[name]) for name in self.file_options}
+            root, folder = os.getcwd(), os.path.abspath(folder)
+        return _Work(self.module, self.name, values, self.options.shards_field, folder, root, seed)
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The work on one file: a run of the command with the file as its input. It returns the exit code."""
+    """The work on one file, whose name is relative to `root`: a run of the command with the file as its input. It
+    returns the exit code."""
 
     module: str
     name: str
     values: dict[str, Any]
     shards_field: str
     folder: str
+    root: str
     seed: int | None
-    is_remote: bool
 
     def __call__(self, shard: Shard) -> int:
         from tsoft.options.ending import ending_of
+        from tsoft.output.temporary_file import abandoned_files_kept
 
-        file = os.path.abspath(shard.file) if self.is_remote else shard.file
+        file = os.path.normpath(os.path.join(self.root, shard.file)) if self.root else shard.file
         values = self.values | {self.shards_field: [file], "output": [os.path.join(self.folder, shard.output)]}
         if self.seed is not None:
             values["seed"] = seed_of(shard, self.seed)
         command = getattr(import_module(self.module), self.name)
-        ending = ending_of(lambda: command(**values))
+        with abandoned_files_kept():
+            ending = ending_of(lambda: command(**values))
         if ending.message:
             is_usage = ending.exit_code == UsageError.exit_code
-            named = file in ending.message or is_usage
-            raise (UsageError if is_usage else TsoftError)(ending.message if named else f"{file}: {ending.message}")
+            raise (UsageError if is_usage else TsoftError)(
+                ending.message if is_usage else with_file(ending.message, file)
+            )
         return ending.exit_code
 
 
@@ -174,13 +200,15 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**bundles: Any) -> None:
-        values = {field.name: getattr(bundle, field.name) for bundle in bundles.values() for field in fields(bundle)}
+        options_of = [(bundle, field) for bundle in bundles.values() for field in fields(bundle)]
+        values = {field.name: getattr(bundle, field.name) for bundle, field in options_of}
         folder = next(filter(_is_folder, values["output"] or []), None)
         if folder is None:
             function(**bundles)
         else:
             options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
-            FolderRun(function.__module__, function.__name__, options, values, folder)()
+            files = frozenset(field.name for _, field in options_of if names_file(field))
+            FolderRun(function.__module__, function.__name__, options, values, files, folder)()
 
     return command
 
@@ -200,13 +228,14 @@ def _stem(file: str) -> str:
 
 
 def _absolute(value: Any) -> Any:
-    """Return the value of an option with an absolute name if it names a file."""
+    """Return the value of an option that names files, or @ and a file, with absolute names."""
     if isinstance(value, list):
         return [_absolute(item) for item in value]
-    if not isinstance(value, str):
-        return value
+    if value is None:
+        return None
     mark = "@" * value.startswith("@")
-    return mark + os.path.abspath(value[len(mark) :]) if os.path.isfile(value[len(mark) :]) else value
+    name = value[len(mark) :]
+    return mark + os.path.abspath(name) if os.path.exists(name) else value
 
 
 def _watched(outcomes: Outcomes, count: int) -> Outcomes:
@@ -215,5 +244,11 @@ def _watched(outcomes: Outcomes, count: int) -> Outcomes:
         return outcomes
     from tsoft.output.watching import watched
 
-    done = iter(range(1, count + 1))
-    return watched(outcomes, lambda _, __: ("files", next(done)), lambda _: count)
+    done = 0
+
+    def counted() -> Outcomes:
+        nonlocal done
+        for done, outcome in enumerate(outcomes, 1):  # noqa: B007  (describes the progress)
+            yield outcome
+
+    return watched(counted(), lambda _, __: ("files", done), lambda _: count)

@@ -23,11 +23,12 @@ NAME = ".tsoft-run.jsonl"
 
 @dataclass(frozen=True, eq=False)
 class ManifestSettings:
-    """What a manifest records of a run: the `command` and the `values` of its options. `folder` is for the results, and
-    with `is_random` the run has a seed. With `resume`, it continues an earlier run."""
+    """What a manifest records of a run: the `command`, the `values` of its options, and the `files` that these name.
+    `folder` is for the results, and with `is_random` the run has a seed. With `resume`, it continues an earlier run."""
 
     command: str
     values: dict[str, Any]
+    files: list[str]
     folder: str
     is_random: bool
     resume: bool
@@ -35,12 +36,14 @@ class ManifestSettings:
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """The open manifest of a run: `done` has the exit code of each complete file, by the name of its result."""
+    """The open manifest of a run: `done` has the exit code of each complete file, by the name of its result, and
+    `states` has what each file was before the run read it."""
 
     folder: str
     file: IO[str]
     seed: int | None
     done: dict[str, int]
+    states: dict[str, list[int] | None]
 
     def add(self, shard: Shard, exit_code: int) -> None:
         """Record that the result of a file is complete. Raise OutputError if the result is not there."""
@@ -49,7 +52,7 @@ class Manifest:
             problem = "a worker wrote the file, but it is not on this machine"
             raise OutputError(f"{place}: {problem}; use a folder that all machines share")
         record = {"output": shard.output, "exit_code": exit_code, "bytes": os.path.getsize(place)}
-        _write(self.file, record | {"file": _state(shard.file)})
+        _write(self.file, record | {"file": self.states[shard.output]})
         self.done[shard.output] = exit_code
 
 
@@ -61,6 +64,8 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
 
     Raise UsageError for a folder with the results of another run, or with those of this run unless it resumes.
     """
+    from tsoft.output.temporary_file import remove_all_abandoned
+
     path, is_new = os.path.join(run.folder, NAME), not os.path.exists(run.folder)
     try:
         os.makedirs(run.folder, exist_ok=True)
@@ -72,10 +77,12 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
         lines = _lines(file, path)
         try:
             manifest = _resumed(run, shards, file, lines) if lines else _new(run, shards, file)
+            remove_all_abandoned(run.folder)
             yield manifest
         finally:
-            file.seek(0)
-            if len(_lines(file, path)) < 2:
+            # Processes of this run that were ended by force leave files, too.
+            remove_all_abandoned(run.folder)
+            if not any("output" in record for record in _lines(file, path)):
                 os.unlink(path)
             if is_new:
                 # A folder that is not empty remains.
@@ -85,13 +92,19 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
 
 def _new(run: ManifestSettings, shards: Sequence[Shard], file: IO[str]) -> Manifest:
     """Return the manifest of a new run. Raise UsageError if a file would be overwritten."""
-    existing = [shard.output for shard in shards if os.path.lexists(os.path.join(run.folder, shard.output))]
-    if existing:
-        place = os.path.join(run.folder, existing[0])
-        raise UsageError(f"{place} exists, and tsoft does not overwrite files in a folder; pass another folder")
+    names = [shard.output for shard in shards]
+    _refuse_to_overwrite(run.folder, names)
     seed = chosen_seed(run.values["seed"]) if run.is_random else None
     _write(file, {**_header(run), "seed": seed})
-    return Manifest(run.folder, file, seed, {})
+    _write(file, {"planned": names})
+    return Manifest(run.folder, file, seed, {}, {shard.output: _state(shard.file) for shard in shards})
+
+
+def _refuse_to_overwrite(folder: str, names: Sequence[str]) -> None:
+    """Raise UsageError if one of the results of a run exists before the run."""
+    places = (os.path.join(folder, name) for name in names)
+    if (place := next(filter(os.path.lexists, places), None)) is not None:
+        raise UsageError(f"{place} exists, and tsoft does not overwrite files in a folder; pass another folder")
 
 
 def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], lines: list[Any]) -> Manifest:
@@ -106,13 +119,18 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         raise UsageError(
             f"{run.folder} has the results of a run with --seed {seed}; remove --seed, or pass another folder"
         )
-    known = {record["output"]: record for record in records}
+    known = {record["output"]: record for record in records if "output" in record}
+    # A killed run may have written a result that its manifest does not list as complete, but as planned.
+    planned = {name for record in records for name in record.get("planned", [])}
+    new = [shard.output for shard in shards if shard.output not in planned]
+    _refuse_to_overwrite(run.folder, new)
+    states = {shard.output: _state(shard.file) for shard in shards}
     done, changed = {}, []
     for shard in shards:
         record, place = known.get(shard.output), os.path.join(run.folder, shard.output)
         if record is None or not os.path.isfile(place) or os.path.getsize(place) != record["bytes"]:
             continue
-        if record["file"] == _state(shard.file):
+        if record["file"] == states[shard.output]:
             done[shard.output] = record["exit_code"]
         else:
             changed.append(shard.file)
@@ -122,7 +140,9 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         count = f"{len(others)} results, such as {min(others)}," if len(others) > 1 else f"the result {min(others)}"
         note(f"{run.folder} has {count} of files that are not in the input")
     note(f"{run.folder}: {len(done)} of {len(shards)} files are complete")
-    return Manifest(run.folder, file, seed, done)
+    if new:
+        _write(file, {"planned": new})
+    return Manifest(run.folder, file, seed, done, states)
 
 
 def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
@@ -146,16 +166,12 @@ def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
 def _header(run: ManifestSettings) -> dict[str, Any]:
     """Return what determines the results of a run: the version of tsoft, the command, its settings, and the state of
     the files that these name."""
-    values = [value for value in run.values.values() if value is not None]
-    names = [
-        str(item).removeprefix("@") for value in values for item in (value if isinstance(value, list) else [value])
-    ]
     settings = {name: value for name, value in run.values.items() if not (run.is_random and name == "seed")}
     return {
         "tsoft": version("tsoft"),
         "command": run.command,
         "settings": settings,
-        "files": {name: _state(name) for name in names if os.path.isfile(name)},
+        "files": {name: _state(name) for name in run.files},
     }
 
 
@@ -169,27 +185,36 @@ def _shown(value: Any) -> str:
     return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _state(file: str) -> list[int]:
-    """Return the size of a file and the time of its last change, in ns."""
-    status = os.stat(file)
-    return [status.st_size, status.st_mtime_ns]
+def _state(file: str) -> list[int] | None:
+    """Return what changes when a file is changed, replaced, or restored with its old time: its size, the times of its
+    last change in ns, and its inode. Return None for a file that cannot be read, which the work on it reports."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _lines(file: IO[str], path: str) -> list[Any]:
     """Return the records of a manifest. A line that a killed run did not finish is removed."""
     file.seek(0)
-    text = file.read()
-    whole, _, torn = text.rpartition("\n")
-    if torn:
-        file.truncate(len(text.encode()) - len(torn.encode()))
-    if not whole:
-        return []
+    # UnicodeDecodeError is a ValueError.
     with contextlib.suppress(ValueError, AttributeError):
+        text = file.read()
+        whole, _, torn = text.rpartition("\n")
+        if torn:
+            file.truncate(len(text.encode()) - len(torn.encode()))
+        if not whole:
+            return []
         header, *records = map(json.loads, whole.splitlines())
         is_header = header.keys() >= {"settings", "files"}
-        if is_header and all(record.keys() >= {"output", "exit_code", "bytes", "file"} for record in records):
+        if is_header and all(map(_is_record, records)):
             return [header, *records]
     raise UsageError(f"{path}: not a manifest of tsoft; pass another folder")
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    return record.keys() in ({"planned"}, {"output", "exit_code", "bytes", "file"})
 
 
 def _write(file: IO[str], record: dict[str, Any]) -> None:
@@ -205,12 +230,13 @@ def _lock(file: IO[str], folder: str) -> None:
     """Raise UsageError if another run writes to the folder."""
     if fcntl is None:
         return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(
-            f"another run of tsoft writes to {folder}; wait until it ends, or pass another folder"
-        ) from None
-    except OSError:
-        # Some network drives have no locks.
-        return
+    # Some network drives have no locks.
+    with contextlib.suppress(OSError):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Without results, another run removes its manifest when it ends, perhaps just before the lock.
+            is_locked = os.fstat(file.fileno()).st_nlink == 0
+        except BlockingIOError:
+            is_locked = True
+        if is_locked:
+            raise UsageError(f"another run of tsoft writes to {folder}; wait until it ends, or pass another folder")

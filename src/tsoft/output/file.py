@@ -18,6 +18,8 @@ from tsoft.output.control_characters import printable
 from tsoft.output.encodings import encoded
 from tsoft.output.temporary_file import temporary_file
 
+_UMASK_LOCK = threading.Lock()
+
 
 @contextlib.contextmanager
 def _as_output_error(name: str) -> Iterator[None]:
@@ -124,15 +126,22 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
             try:
                 mode = stat.S_IMODE(os.stat(path).st_mode)
             except FileNotFoundError:
-                mask = os.umask(0)
-                os.umask(mask)
-                mode = 0o666 & ~mask
+                mode = 0o666 & ~_umask()
             os.chmod(temporary, mode)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def _umask() -> int:
+    """Return the bits that the modes of new files lack. They can only be read by setting them, and a worker of a
+    cluster may write several files at the same time, each in a thread."""
+    with _UMASK_LOCK:
+        mask = os.umask(0)
+        os.umask(mask)
+    return mask
 
 
 @contextlib.contextmanager

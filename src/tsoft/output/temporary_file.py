@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 try:
     import fcntl
@@ -11,6 +12,7 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".tsoft.tmp"
+_keeps_abandoned: ContextVar[bool] = ContextVar("keeps_abandoned", default=False)
 
 
 @contextlib.contextmanager
@@ -20,7 +22,8 @@ def temporary_file(path: str) -> Iterator[tuple[int, str]]:
     folder, base = os.path.split(path)
     # The name of a file has at most 255 bytes, and a character up to 4.
     prefix = f".{base[:50]}."
-    _remove_abandoned(folder, prefix)
+    if not _keeps_abandoned.get():
+        _remove_abandoned(folder, re.escape(prefix))
     descriptor, name = _created(folder, prefix)
     # A lock lasts until all copies of its descriptor are closed, or the process ends for any reason.
     lock = os.dup(descriptor)
@@ -46,11 +49,27 @@ def _created(folder: str, prefix: str) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def _remove_abandoned(folder: str, prefix: str) -> None:
-    """Remove the files that no run has locked."""
+@contextlib.contextmanager
+def abandoned_files_kept() -> Iterator[None]:
+    """Keep the files of killed runs in the context, in which many files are written to one folder. To list that folder
+    for each of them would take a time that grows with the square of their number."""
+    token = _keeps_abandoned.set(True)
+    try:
+        yield
+    finally:
+        _keeps_abandoned.reset(token)
+
+
+def remove_all_abandoned(folder: str) -> None:
+    """Remove all files in a folder that no run has locked."""
+    _remove_abandoned(folder, r"\..+\.")
+
+
+def _remove_abandoned(folder: str, start: str) -> None:
+    """Remove the files that no run has locked, and whose names start with this pattern."""
     if fcntl is None:
         return
-    pattern = re.compile(re.escape(prefix) + "[a-z0-9_]{8}" + re.escape(_SUFFIX))
+    pattern = re.compile(start + "[a-z0-9_]{8}" + re.escape(_SUFFIX), re.DOTALL)
     with contextlib.suppress(OSError):
         for name in filter(pattern.fullmatch, os.listdir(folder)):
             _remove_unlocked(os.path.join(folder, name))
