@@ -21,8 +21,20 @@ def _restart_in_utf8_mode() -> None:
         os.execv(sys.executable, [sys.executable, *_UTF8_MODE, *sys.orig_argv[1:]])
 
 
+def _open_standard_streams() -> None:
+    """Open the null device for each standard stream that is closed. The next file that is opened would otherwise take
+    its place, and what another library prints would go into that file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free descriptor is this one. Processes that tsoft starts need it, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
 def main() -> None:
     _restart_in_utf8_mode()
+    _open_standard_streams()
     # Imports take most of a short run and create no garbage, so the first collection can wait, and the last one, at
     # exit, is unnecessary. tsoft uses hardly any BLAS, so BLAS threads are not worth the time to start them.
     gc.set_threshold(100_000)

@@ -58,6 +58,19 @@ def test_a_folder_is_read_by_name_into_one_array(shards: Path) -> None:
     np.testing.assert_allclose(np.load("all.npy"), expected, rtol=1e-14)
 
 
+def test_an_array_has_one_type(shards: Path) -> None:
+    np.save("single.npy", np.ones((1, 6), np.float32))
+    expected = softmax(np.concatenate([logits(3), np.ones((1, 6))]), axis=1)
+    for format in ("npy", "npz", "safetensors", "parquet"):
+        here("compute", "-i", "logits/03.npy", "-i", "single.npy", "-o", f"all.{format}")
+        read = here("compute", "-i", f"all.{format}", "--probs", "--format", "npy", "-o", "read.npy")
+        np.testing.assert_allclose(np.load("read.npy"), expected, rtol=1e-6, err_msg=read.stderr)
+        # The header, which comes first, would promise numbers that are too short for the second file.
+        message = fails("compute", "-i", "single.npy", "-i", "logits/03.npy", "-o", f"no.{format}", code=1)
+        assert message.startswith("logits/03.npy: row 0: float64 numbers after float32, in which they would lose")
+        assert not os.path.exists(f"no.{format}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
     [
@@ -67,7 +80,12 @@ def test_a_folder_is_read_by_name_into_one_array(shards: Path) -> None:
         (["-i", "logits", "-i", "wide.npy"], 1, "wide.npy: 7 classes, but logits/00.npy has 6"),
         (["-i", "a.csv", "-i", "b.csv"], 1, "b.csv: class 1 is 'cow', but 'dog' in a.csv"),
         (["-i", "a.csv", "-i", "plain.csv"], 1, "plain.csv does not name the classes, and a.csv does"),
+        (["-i", "a.csv", "-i", "keys.csv"], 1, "a.csv has no keys of the rows, and keys.csv does; all files need"),
         (["-i", "empty"], 1, "empty: the folder has no files"),
+        (["-i", "special"], 1, "special/pipe: a pipe or a device, which tsoft reads only with -i special/pipe"),
+        (["-i", "logits", "--labels", "@special/pipe", "-o", "p/"], 2, "special/pipe: a pipe cannot be read for each"),
+        (["-i", "logits", "--key", "x", "-o", "p/"], 2, "--key selects an array of a file with several, such as an .n"),
+        (["-i", "logits", "-o", "p/", "--backend", "multiprocessing"], 2, "--backend multiprocessing returns no resul"),
         (["-i", "logits", "--jobs", "2"], 2, "--jobs has no effect without a folder for the results; add -o FOLDER/"),
         (["-i", "logits", "--resume"], 2, "--resume has no effect without a folder for the results"),
         (["-i", "logits", "-o", "p/", "-o", "a.csv"], 2, "--output p/ is a folder for all results"),
@@ -85,8 +103,10 @@ def test_bad_inputs_and_options(shards: Path, arguments: list[str], code: int, p
     Path("a.csv").write_text("cat,dog\n1,2\n")
     Path("b.csv").write_text("cat,cow\n1,2\n")
     Path("plain.csv").write_text("1,2\n")
-    for folder in ("other", "empty"):
+    Path("keys.csv").write_text("id,cat,dog\nx,1,2\n")
+    for folder in ("other", "empty", "special"):
         Path(folder).mkdir()
+    os.mkfifo("special/pipe")
     Path("other/a.tsv").write_text("1\t2\n")
     before = sorted(os.listdir())
     done = here("compute", *arguments)
@@ -178,6 +198,64 @@ def test_files_in_a_folder_are_not_overwritten(shards: Path) -> None:
     assert results(shards / "probs") == {"63.tsv": b"mine"}
 
 
+def test_a_resumed_run_does_not_overwrite_files_of_others(shards: Path) -> None:
+    here("compute", "-i", "logits", "-o", "probs/")
+    np.save("logits/new.npy", logits(1))
+    Path("probs/new.tsv").write_text("mine")
+    message = fails("compute", "-i", "logits", "-o", "probs", "--resume", code=2)
+    assert message.startswith("probs/new.tsv exists, and tsoft does not overwrite")
+    assert Path("probs/new.tsv").read_text() == "mine"
+
+
+def test_a_file_that_changed_but_for_its_size_and_time_is_computed_again(shards: Path) -> None:
+    here("compute", "-i", "logits", "-o", "probs/", "--format", "npy")
+    before = os.stat("logits/08.npy")
+    np.save("logits/08.npy", -logits(8))
+    os.utime("logits/08.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
+    here("compute", "-i", "logits", "-o", "probs/", "--format", "npy", "--resume")
+    np.testing.assert_allclose(np.load("probs/08.npy"), softmax(-logits(8), axis=1), rtol=1e-14)
+
+
+def test_a_note_names_its_file_and_is_printed_once(shards: Path) -> None:
+    Path("texts").mkdir()
+    for name, numbers in {"a": "0.1 0.2 0.3", "b": "0.3 0.2 0.1", "c": "0.3 0.3 0.3"}.items():
+        Path(f"texts/{name}.txt").write_text(numbers)
+    done = here("compute", "-i", "texts", "-o", "probs/", "--probs")
+    assert done.stderr.splitlines() == [
+        "tsoft: note: texts/a.txt: row 0: the probabilities sum to 0.6, not to 1; tsoft divides them by their sum",
+        "tsoft: note: texts/c.txt: row 0: the probabilities sum to 0.9, not to 1; tsoft divides them by their sum",
+        "tsoft: note: 1 more file has notes that differ only in the name of the file",
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_the_processes_of_jobs_end_with_the_run(shards: Path, number: int, code: int) -> None:
+    """A job reads a pipe, which breaks when its process ends."""
+    os.mkfifo("pipe.txt")
+    command = ["compute", "-i", "logits", "-i", "pipe.txt", "-o", "probs/"]
+    process = subprocess.Popen(["tsoft", *command, "--jobs", "2"], env=environment(PYTHONWARNINGS=""), stderr=-3)
+    descriptor = os.open("pipe.txt", os.O_WRONLY)
+    os.kill(process.pid, number)
+    assert process.wait(60) == code
+    broken = select.poll()
+    broken.register(descriptor, select.POLLERR)
+    assert broken.poll(60_000)
+    os.close(descriptor)
+    Path("pipe.txt").unlink()
+    Path("pipe.txt").write_text("1 2 3 4 5 6\n")
+    Path("probs/.63.tsv.abcd1234.tsoft.tmp").touch()
+    done = here(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert len(results(shards / "probs")) == SHARDS + 1
+    assert [name for name in os.listdir("probs") if name[0] == "."] == [".tsoft-run.jsonl"]
+
+
+def test_jobs_without_stderr(shards: Path) -> None:
+    command = "exec tsoft compute -i logits -o probs/ --jobs 2 2>&-"
+    done = subprocess.run(["sh", "-c", command], env=environment(PYTHONWARNINGS=""), stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout, len(results(shards / "probs"))) == (0, b"", SHARDS)
+
+
 def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
     here("compute", "-i", "logits", "-o", "probs/")
     manifest = Path("probs/.tsoft-run.jsonl")
@@ -185,18 +263,18 @@ def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
     manifest.write_text("".join(lines[:-1]) + lines[-1][:-20])
     done = here("compute", "-i", "logits", "-o", "probs/", "--resume")
     assert done.stderr == "tsoft: note: probs/: 63 of 64 files are complete\n"
-    assert sorted(json.loads(line)["output"] for line in manifest.read_text().splitlines()[1:]) == sorted(
+    assert sorted(json.loads(line)["output"] for line in manifest.read_text().splitlines()[2:]) == sorted(
         f"{shard:02}.tsv" for shard in range(SHARDS)
     )
 
 
-@pytest.mark.parametrize("text", ["x\n", "[]\n", '{"settings": 1}\n', '{"settings": {}, "files": {}}\n{}\n'])
+@pytest.mark.parametrize("text", ["\xff\n", "x\n", "[]\n", '{"settings": 1}\n', '{"settings": {}, "files": {}}\n{}\n'])
 def test_a_manifest_that_is_none(shards: Path, text: str) -> None:
     Path("probs").mkdir()
-    Path("probs/.tsoft-run.jsonl").write_text(text)
+    Path("probs/.tsoft-run.jsonl").write_text(text, encoding="latin-1")
     message = fails("compute", "-i", "logits", "-o", "probs", "--resume", code=2)
     assert message == "probs/.tsoft-run.jsonl: not a manifest of tsoft; pass another folder"
-    assert Path("probs/.tsoft-run.jsonl").read_text() == text
+    assert Path("probs/.tsoft-run.jsonl").read_text(encoding="latin-1") == text
 
 
 def test_keep_going(shards: Path) -> None:
@@ -234,13 +312,19 @@ def dask_cluster() -> Iterator[Any]:
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no list of open files")
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
-    """A job reads a pipe, which is open once a worker reads it. That worker is killed."""
-    command = ["compute", "-i", "logits", "-i", "pipe.txt", "--format", "npy"]
+    """A job reads a pipe, which is open once a worker reads it. That worker is killed. The workers have another current
+    folder."""
+    Path("names").write_text("a\nb\nc\nd\ne\nf\n")
+    # This file has the name of a format.
+    Path("npz").touch()
+    command = ["compute", "-i", "logits", "-i", "pipe.txt", "--format", "npz", "--labels", "@names"]
     Path("pipe.txt").write_text("1 2 3 4 5 6\n")
     here(*command, "-o", "one/")
     Path("pipe.txt").unlink()
     os.mkfifo("pipe.txt")
+    Path("elsewhere").mkdir()
     with dask_cluster() as client:
+        client.run(os.chdir, str(shards / "elsewhere"))
         typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
         process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)
         descriptor = os.open("pipe.txt", os.O_WRONLY)

@@ -1,7 +1,12 @@
 """Jobs: the same work on many items, in processes of this machine or on a cluster, through joblib."""
 
 import contextlib
+import functools
+import io
 import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
@@ -17,6 +22,9 @@ R = TypeVar("R")
 _files = in_panel("Many files")
 # The number of cores that a process of tsoft uses.
 CORES = "TSOFT_CORES"
+# How often a process of --jobs checks whether tsoft still runs.
+_WATCH_SECONDS = 0.5
+_ENDED = "a worker ended without a result, perhaps because memory ran out"
 # The functions with which other packages register their backends.
 _REGISTRARS = {"ray": ("ray.util.joblib", "register_ray"), "spark": ("joblibspark", "register_spark")}
 
@@ -60,6 +68,11 @@ class JobOptions:
     def is_local(self) -> bool:
         """Whether the jobs are processes of this machine."""
         return self.cluster is None and self.backend in (None, "loky", "multiprocessing", "dask")
+
+    @property
+    def are_children(self) -> bool:
+        """Whether the jobs are child processes of this process, which joblib does not end with it."""
+        return self.cluster is None and self.backend in (None, "loky")
 
     @property
     def typed(self) -> str:
@@ -116,17 +129,39 @@ class _Job(Generic[T, R]):
 
 @dataclass(frozen=True, eq=False)
 class _RemoteJob(_Job[T, R]):
-    """The work on one item in another process, perhaps on another machine, with its share of the cores."""
+    """The work on one item in another process, perhaps on another machine, with its share of the cores. `parent` is the
+    process that started the jobs if the other process must not outlive it."""
 
     cores: int
     version: str
+    parent: int | None
 
     def __call__(self, item: T) -> JobOutcome[T, R]:
         os.environ.setdefault(CORES, str(self.cores))
+        if self.parent is not None:
+            _end_with(self.parent)
         if (version := _version()) != self.version:
             problem = f"a worker has tsoft {version}, and this is tsoft {self.version}"
             return JobOutcome(item, None, TsoftError(f"{problem}; install the same version on all machines"), [])
-        return super().__call__(item)
+        try:
+            return super().__call__(item)
+        except SystemExit:
+            # The signal that ended this job would else end the whole run, and without a message.
+            return JobOutcome(item, None, TsoftError(_ENDED), [])
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """Start a thread that ends this process soon after its parent."""
+
+    def watch() -> None:
+        never = threading.Event()
+        while os.getppid() == parent:
+            never.wait(_WATCH_SECONDS)
+        os._exit(1)
+
+    if os.getpid() != parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def in_jobs(
@@ -147,14 +182,22 @@ def in_jobs(
 
     from tsoft.core.softmax import available_cores
 
+    if sys.stderr is None:
+        # joblib flushes it before it starts a process.
+        sys.stderr = io.StringIO()
     _register(options.backend)
     with warnings.catch_warnings(), _named_errors(options), _backend(options, len(items)) as count:
         # After an error, joblib warns that it cancels jobs.
         warnings.simplefilter("ignore")
-        job = _RemoteJob(work, max(1, available_cores() // count) if options.is_local else 1, _version())
+        cores = max(1, available_cores() // count) if options.is_local else 1
+        job = _RemoteJob(work, cores, _version(), os.getpid() if options.are_children else None)
         returned = "generator" if ordered else "generator_unordered"
         # Each item is a file, so batches of several items would only delay results.
-        parallel = joblib.Parallel(n_jobs=count, return_as=returned, batch_size=1)
+        try:
+            parallel = joblib.Parallel(n_jobs=count, return_as=returned, batch_size=1)
+        except ValueError:
+            problem = "returns no result before all files are complete"
+            raise UsageError(f"--backend {options.backend} {problem}; use loky or dask") from None
         yield from parallel(joblib.delayed(job)(item) for item in items)
 
 
@@ -200,11 +243,16 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
+        # Dask logs tracebacks of connections that end with an error of a job.
+        logging.disable(logging.CRITICAL)
+        stack.callback(logging.disable, logging.NOTSET)
         if options.cluster is None:
             count = min(options.jobs or available_cores(), max(1, items))
-            local = LocalCluster(
-                n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-            )
+            # Ctrl-C is sent to all processes of a terminal. The workers leave it to this one, which ends them.
+            with _interrupts_ignored():
+                local = LocalCluster(
+                    n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                )
             client = Client(stack.enter_context(local))
         else:
             client = Client(options.cluster, set_as_default=False, timeout=10)
@@ -215,18 +263,36 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C in the context, and in the processes that it starts."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def _named_errors(options: JobOptions) -> Iterator[None]:
     """Turn the errors of joblib and of its backends inside the context into errors that tsoft reports."""
     try:
         yield
     except TsoftError:
         raise
+    except TimeoutError as error:
+        # joblib waits for workers, and Dask for the scheduler.
+        if "has no worker" in str(error):
+            problem = f"no worker after 10 s; start some with dask worker {options.cluster}"
+        else:
+            problem = f"{error}; check that the scheduler is running"
+        raise TsoftError(f"{options.typed}: {problem}") from None
     except OSError as error:
         raise TsoftError(f"{options.typed}: {error}; check that the scheduler is running") from None
     except Exception as error:
+        if type(error).__name__ in ("FutureCancelledError", "CancelledError"):
+            raise TsoftError(f"{options.typed}: the scheduler ended, or the connection to it") from None
         if type(error).__name__ in ("TerminatedWorkerError", "KilledWorker", "BrokenProcessPool"):
-            problem = "a worker ended without a result, perhaps because memory ran out"
-            raise TsoftError(f"{options.typed}: {problem}; use fewer jobs") from None
+            raise TsoftError(f"{options.typed}: {_ENDED}; use fewer jobs") from None
         raise
 
 
