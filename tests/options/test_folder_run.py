@@ -1,12 +1,14 @@
 """Many files: reading them as one input, and computing each of them into a folder."""
 
 import contextlib
+import importlib
 import json
 import os
 import select
 import signal
 import subprocess
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,7 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "a.csv", "-i", "other/a.tsv", "-o", "p/"], 2, "the results of a.csv and other/a.tsv would both be p/a"),
         (["-i", "logits", "-o", "p/", "--backend", "lokj"], 2, "unknown backend 'lokj'; did you mean 'loky'?"),
         (["-i", "logits", "-o", "p/", "--cluster", "tcp://x", "--jobs", "2"], 2, "--jobs has no effect with --cluster"),
+        (["-i", "logits", "-o", "p/", "--cluster", "x:y"], 2, "--cluster: "),
         (["-i", "logits", "-o", "p/", "--tau", "x", "--keep-going"], 2, "--tau: 'x' is not a temperature"),
     ],
 )
@@ -216,6 +219,19 @@ def test_a_file_that_changed_but_for_its_size_and_time_is_computed_again(shards:
     np.testing.assert_allclose(np.load("probs/08.npy"), softmax(-logits(8), axis=1), rtol=1e-14)
 
 
+def test_a_folder_in_the_place_of_a_result(shards: Path) -> None:
+    here("compute", "-i", "logits", "-o", "probs/")
+    Path("probs/05.tsv").unlink()
+    Path("probs/05.tsv").mkdir()
+    message = fails("compute", "-i", "logits", "-o", "probs/", "--resume", code=2)
+    assert message.startswith("probs/05.tsv exists, and tsoft does not overwrite")
+
+
+def test_a_pattern_does_not_match_stdin(shards: Path) -> None:
+    Path("-").write_text("0 0\n")
+    assert here("compute", "-i", "[-]", stdin="9 0\n").stdout == "0.5\t0.5\n"
+
+
 def test_a_note_names_its_file_and_is_printed_once(shards: Path) -> None:
     Path("texts").mkdir()
     for name, numbers in {"a": "0.1 0.2 0.3", "b": "0.3 0.2 0.1", "c": "0.3 0.3 0.3"}.items():
@@ -324,6 +340,11 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
     os.mkfifo("pipe.txt")
     Path("elsewhere").mkdir()
     with dask_cluster() as client:
+        first = next(iter(client.ncores()))
+        client.run(setattr, metadata, "version", lambda _: "0.0.1", workers=[first])
+        message = fails(*command, "-o", "many/", "--cluster", client.scheduler.address, code=1)
+        assert message.startswith("tsoft on a worker is 0.0.1, and here")
+        client.run(importlib.reload, metadata, workers=[first])
         client.run(os.chdir, str(shards / "elsewhere"))
         typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
         process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)

@@ -38,8 +38,9 @@ def _files_of(name: str, option: str) -> list[str]:
         return [name]
     import glob
 
-    # Like a shell, do not match hidden files.
-    files = sorted(file for file in glob.iglob(name, recursive=True) if not os.path.isdir(file))
+    # Like a shell, do not match hidden files. A file that is called - is not stdin.
+    found = sorted(file for file in glob.iglob(name, recursive=True) if not os.path.isdir(file))
+    files = [os.path.join(os.curdir, file) if file == "-" else file for file in found]
     if not files:
         raise InputError(f"{name}: no file matches this pattern")
     return files

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from tsoft.errors import TsoftError, UsageError, unknown
 from tsoft.notes import collected_notes, note
@@ -141,8 +141,7 @@ class _RemoteJob(_Job[T, R]):
         if self.parent is not None:
             _end_with(self.parent)
         if (version := _version()) != self.version:
-            problem = f"a worker has tsoft {version}, and this is tsoft {self.version}"
-            return JobOutcome(item, None, TsoftError(f"{problem}; install the same version on all machines"), [])
+            return JobOutcome(item, None, _other_version(version, self.version), [])
         try:
             return super().__call__(item)
         except SystemExit:
@@ -255,11 +254,31 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
                 )
             client = Client(stack.enter_context(local))
         else:
-            client = Client(options.cluster, set_as_default=False, timeout=10)
+            try:
+                client = Client(options.cluster, set_as_default=False, timeout=10)
+            except ValueError as error:
+                raise UsageError(f"--cluster: {error}; expected an address such as tcp://host:8786") from None
         stack.enter_context(client)
+        _check_versions(client)
         # A new cluster may take a moment to start its workers, and an adaptive one starts them on demand.
         with joblib.parallel_config("dask", client=client, n_jobs=-1):
             yield max(1, sum(client.ncores().values()))
+
+
+def _check_versions(client: Any) -> None:
+    """Raise TsoftError if a worker of a cluster has another version of tsoft, or none. Such a worker may fail to load a
+    job, and Dask would then wait forever."""
+    from importlib import metadata
+
+    for version in client.run(metadata.version, "tsoft", on_error="return").values():
+        if version != _version():
+            # A worker without tsoft returns an error.
+            raise _other_version(version if isinstance(version, str) else "not installed", _version())
+
+
+def _other_version(version: str, expected: str) -> TsoftError:
+    problem = f"tsoft on a worker is {version}, and here {expected}"
+    return TsoftError(f"{problem}; install the same version on all machines")
 
 
 @contextlib.contextmanager

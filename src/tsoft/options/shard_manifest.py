@@ -83,7 +83,8 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
             # Processes of this run that were ended by force leave files, too.
             remove_all_abandoned(run.folder)
             if not any("output" in record for record in _lines(file, path)):
-                os.unlink(path)
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
             if is_new:
                 # A folder that is not empty remains.
                 with contextlib.suppress(OSError):
@@ -123,7 +124,8 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
     # A killed run may have written a result that its manifest does not list as complete, but as planned.
     planned = {name for record in records for name in record.get("planned", [])}
     new = [shard.output for shard in shards if shard.output not in planned]
-    _refuse_to_overwrite(run.folder, new)
+    folders = [shard.output for shard in shards if os.path.isdir(os.path.join(run.folder, shard.output))]
+    _refuse_to_overwrite(run.folder, new + folders)
     states = {shard.output: _state(shard.file) for shard in shards}
     done, changed = {}, []
     for shard in shards:
