@@ -86,7 +86,7 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "empty"], 1, "empty: the folder has no files"),
         (["-i", "special"], 1, "special/pipe: a pipe or a device, which tsoft reads only with -i special/pipe"),
         (["-i", "logits", "--labels", "@special/pipe", "-o", "p/"], 2, "special/pipe: a pipe cannot be read for each"),
-        (["-i", "logits", "--key", "x", "-o", "p/"], 2, "--key selects an array of a file with several, such as an .n"),
+        (["-i", "logits", "--max-line", "9"], 2, "--max-line has no effect on logits/00.npy, which is npy"),
         (["-i", "logits", "-o", "p/", "--backend", "multiprocessing"], 2, "--backend multiprocessing returns no resul"),
         (["-i", "logits", "--jobs", "2"], 2, "--jobs has no effect without a folder for the results; add -o FOLDER/"),
         (["-i", "logits", "--resume"], 2, "--resume has no effect without a folder for the results"),
@@ -217,6 +217,10 @@ def test_a_file_that_changed_but_for_its_size_and_time_is_computed_again(shards:
     os.utime("logits/08.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
     here("compute", "-i", "logits", "-o", "probs/", "--format", "npy", "--resume")
     np.testing.assert_allclose(np.load("probs/08.npy"), softmax(-logits(8), axis=1), rtol=1e-14)
+    # The result of an earlier content does not stay if the new one cannot be computed.
+    Path("logits/08.npy").write_text("x")
+    fails("compute", "-i", "logits", "-o", "probs/", "--format", "npy", "--resume", code=1)
+    assert not os.path.exists("probs/08.npy")
 
 
 def test_a_folder_in_the_place_of_a_result(shards: Path) -> None:

@@ -136,6 +136,9 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
             done[shard.output] = record["exit_code"]
         else:
             changed.append(shard.file)
+            # If the changed file cannot be computed, its earlier result must not look like its result.
+            with contextlib.suppress(OSError):
+                os.unlink(place)
     if changed:
         note(f"{changed[0]} has changed since the earlier run" + f", and {len(changed) - 1} more" * (len(changed) > 1))
     if others := known.keys() - {shard.output for shard in shards}:
