@@ -41,7 +41,7 @@ def torch_softmax() -> Function:
 
 def kernel(
     name: str,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     dtype: DTypeLike,
     against: str,
     theirs: Callable[[], Function],
@@ -64,20 +64,41 @@ def kernel(
         our_result, their_result = our_call(), their_call()
         if str(our_result.dtype) not in str(their_result.dtype):
             raise TypeError(f"{name}: cannot compare {our_result.dtype} with {their_result.dtype}")
-        np.testing.assert_allclose(our_result[:4], their_result[:4], rtol=1e-4)
-        return call(our_call), call(their_call)
+        np.testing.assert_allclose(np.atleast_1d(our_result)[:4], np.atleast_1d(their_result)[:4], rtol=1e-4)
+        return call(repeated(our_call)), call(repeated(their_call))
 
-    task = f"{name} of {shape[0]} × {shape[1]} {np.dtype(dtype)}"
-    repeat = 7 if np.prod(shape) > 1e7 else 30
+    size = int(np.prod(shape))
+    # A single call of a short function takes less time than the clock and the garbage collector add.
+    calls = max(1, 2000 // size)
+
+    def repeated(function: Callable[[], Any]) -> Callable[[], None]:
+        def calls_in_turn() -> None:
+            for _ in range(calls):
+                function()
+
+        return calls_in_turn
+
+    task = f"{name} of {' × '.join(map(str, shape))} {np.dtype(dtype)}" + f", {calls} times" * (calls > 1)
+    repeat = 7 if size > 1e7 else 30
     return Pair(task, against, prepare, budget, against.split(".")[0], repeat, min)
 
 
 WIDE, NARROW = (512, 131072), (100_000, 10)
-SOFTMAX = "scipy.special.softmax(x / tau)"
+SOFTMAX, LOG_SOFTMAX = "scipy.special.softmax(x / tau)", "scipy.special.log_softmax(x / tau)"
+ENTROPY = "scipy.special.entr(softmax(x / tau)).sum(-1)"
 PAIRS: Sequence[Pair] = (
-    kernel("softmax", WIDE, np.float32, SOFTMAX, scipy_softmax, budget=0.5),
+    kernel("softmax", WIDE, np.float32, SOFTMAX, scipy_softmax, budget=0.45),
     kernel("softmax", WIDE, np.float32, "torch.softmax(x / tau), all cores", torch_softmax, budget=0.6),
-    kernel("softmax", NARROW, np.float64, SOFTMAX, scipy_softmax, budget=0.5),
-    kernel("log_softmax", WIDE, np.float32, "scipy.special.log_softmax(x / tau)", scipy_log_softmax),
-    kernel("entropy", NARROW, np.float64, "scipy.special.entr(softmax(x / tau)).sum(-1)", scipy_entropy),
+    kernel("softmax", (50_000, 1000), np.float32, SOFTMAX, scipy_softmax, budget=0.45),
+    kernel("softmax", NARROW, np.float64, SOFTMAX, scipy_softmax, budget=0.45),
+    kernel("softmax", (131_072,), np.float32, SOFTMAX, scipy_softmax, budget=1.0),
+    kernel("softmax", (131_072,), np.float64, SOFTMAX, scipy_softmax, budget=1.0),
+    kernel("softmax", (1000, 50), np.float32, SOFTMAX, scipy_softmax, budget=1.0),
+    kernel("softmax", (1000,), np.float64, SOFTMAX, scipy_softmax, budget=1.0),
+    kernel("softmax", (10,), np.float64, SOFTMAX, scipy_softmax, budget=1.0),
+    kernel("softmax", (4,), np.float64, SOFTMAX, scipy_softmax, budget=1.5),
+    kernel("log_softmax", WIDE, np.float32, LOG_SOFTMAX, scipy_log_softmax, budget=1.0),
+    kernel("log_softmax", (10,), np.float64, LOG_SOFTMAX, scipy_log_softmax, budget=1.0),
+    kernel("entropy", NARROW, np.float64, ENTROPY, scipy_entropy, budget=1.0),
+    kernel("entropy", (10,), np.float64, ENTROPY, scipy_entropy, budget=1.0),
 )

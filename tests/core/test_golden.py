@@ -309,7 +309,7 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
     check(z[:, ::-1], 1.0)
 
 
-@pytest.mark.parametrize("n", [8, 32, 33, 64, 127, 128, 500])
+@pytest.mark.parametrize("n", [8, 33, 64, 127, 128, 500, 1031])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     """The sum of the tail includes the second class at the top. A sum that added the small terms to it one by one

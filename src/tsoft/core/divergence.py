@@ -21,8 +21,13 @@ from math import factorial
 
 import numpy as np
 
-from tsoft.core.softmax import BLOCK_SIZE, Array, log_softmax, softmax
+from tsoft.core.softmax import Array, log_softmax, softmax
+from tsoft.core.threads import in_threads
 
+# The number of logits in a piece.
+PIECE_SIZE = 1 << 15
+# A divergence takes about as long as this many softmaxes.
+WORK = 8
 # The difference of larger numbers could overflow.
 MAX_DIFFERENCE = 1e307
 
@@ -70,12 +75,17 @@ def kl_divergence(teacher: Array, student: Array, tau: float) -> Array:
 def _by_rows(
     function: "Callable[[_DistributionPair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
 ) -> list[Array]:
-    """Return the results of a function for each row. It is called with pieces that fit in a core's cache."""
+    """Return the results of a function for each row. It is called with pieces whose arrays fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
-    step = max(1, BLOCK_SIZE // teacher.shape[1])
-    pieces = (slice(first, first + step) for first in range(0, len(teacher), step))
-    with np.errstate(all="ignore"):
-        results = [function(_DistributionPair(teacher[piece], student[piece], tau)) for piece in pieces]
+    step = max(1, PIECE_SIZE // teacher.shape[1])
+    firsts = range(0, len(teacher), step)
+
+    @np.errstate(all="ignore")
+    def of_pieces(part: slice) -> "list[tuple[Array, ...]]":
+        pieces = (slice(first, first + step) for first in firsts[part])
+        return [function(_DistributionPair(teacher[piece], student[piece], tau)) for piece in pieces]
+
+    results = [each for part in in_threads(of_pieces, len(firsts), WORK * teacher.size) for each in part]
     return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
 
@@ -113,8 +123,9 @@ class _DistributionPair:
     @cached_property
     def scale(self) -> float:
         """A factor that keeps the differences of the logits from overflow."""
-        finite = (abs(z[np.isfinite(z)]).max() for z in (self.teacher, self.student))
-        return 0.25 if max(finite) > MAX_DIFFERENCE else 1.0
+        pair = (self.teacher, self.student)
+        highest, lowest = (max(z.max() for z in pair), min(np.where(np.isneginf(z), 0.0, z).min() for z in pair))
+        return 0.25 if max(highest, -lowest) > MAX_DIFFERENCE else 1.0
 
     @cached_property
     def differences(self) -> Array:
@@ -155,11 +166,14 @@ class _DistributionPair:
         excess = np.where(is_near, weights * x**2, far_terms).sum(-1)
         stray_term = -np.log1p(-self.stray_prob)
         kl = np.where((kl < 1) & (tau > 0), np.log1p(excess) + stray_term, kl)
-        # If KL overflows, tau KL does not.
-        by_tau = np.where(np.isinf(kl), self.top_gap, scaled_by(tau, kl))
+        by_tau = scaled_by(tau, kl)
+        overflows = np.isinf(kl)
+        if overflows.any():
+            # If KL overflows, tau KL does not.
+            by_tau = np.where(overflows, self.top_gap, by_tau)
         kl_tau2 = np.where(
             is_similar,
-            (weights * (d / self.scale) ** 2).sum(-1) * _ratio_to_x(np.log1p, excess)
+            (weights * (d / self.scale) ** 2).sum(-1) * _ratio(np.log1p(excess), excess)
             + scaled_by(tau, scaled_by(tau, stray_term)),
             scaled_by(tau, by_tau),
         )
@@ -173,10 +187,11 @@ class _DistributionPair:
         x = d / tau / self.scale
         exponent = -x - kl[:, np.newaxis]
         is_near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
-        change = np.where(is_near, self.p * np.expm1(exponent), self.q - self.p)
+        relative = np.expm1(exponent)
+        change = np.where(is_near, self.p * relative, self.q - self.p)
         by_tau = -d - self.scale * scaled_by(tau, kl)[:, np.newaxis]
         change_tau = np.where(
-            is_near, self.p * by_tau * _ratio_to_x(np.expm1, exponent), self.scale * scaled_by(tau, change)
+            is_near, self.p * by_tau * _ratio(relative, exponent), self.scale * scaled_by(tau, change)
         )
         norm = _norm(change)
         return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.scale
@@ -201,9 +216,9 @@ def _curvature(x: Array) -> Array:
     return total
 
 
-def _ratio_to_x(function: np.ufunc, x: Array) -> Array:
-    """Return function(x) / x, which is 1 at 0."""
-    return np.where(x == 0, 1.0, function(x) / x)
+def _ratio(value: Array, x: Array) -> Array:
+    """Return value / x for a function that is nearly x at 0, where the ratio is 1."""
+    return np.where(x == 0, 1.0, value / x)
 
 
 def _norm(x: Array) -> Array:
@@ -215,5 +230,7 @@ def _norm(x: Array) -> Array:
 
 def scaled_by(tau: float, x: Array) -> Array:
     """Return tau x, with 0 times inf = 0."""
+    if 0 < tau < np.inf:
+        return tau * x
     with np.errstate(invalid="ignore"):
         return np.where((x == 0) | (tau == 0), 0.0, tau * x)

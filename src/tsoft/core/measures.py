@@ -10,7 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array, ScaledRows, Taus, add_up, over_rows, require_softmax, sums, validate_logits
+from tsoft.core.softmax import (
+    Array,
+    ScaledRows,
+    Taus,
+    add_up,
+    over_rows,
+    per_row,
+    require_softmax,
+    sums,
+    validate_logits,
+)
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -290,29 +300,26 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 
 def _entropy(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.scratch)
+    exp = np.exp(block.x)
     # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked class.
     surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
-    parts = sums(block, exp, exp)
-    total = parts.log - add_up(surprise, block.axis, surprise) / parts.total
-    out[...] = total.squeeze(block.axis)
+    parts = sums(block, exp)
+    out[...] = parts.log - add_up(surprise, block.axis) / parts.total
 
 
 def _varentropy(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.scratch)
+    exp = np.exp(block.x)
     # As for the entropy.
     x = np.maximum(block.x, -1e4, out=block.x)
-    terms = np.empty_like(x)
-    total = sums(block, exp, terms).total
-    mean = add_up(np.multiply(x, exp, out=terms), block.axis, terms) / total
-    deviation = np.subtract(x, mean, out=x)
+    total, terms = sums(block, exp).total, np.multiply(x, exp)
+    mean = add_up(terms, block.axis) / total
+    deviation = np.subtract(x, per_row(mean, block.axis), out=x)
     squares = np.multiply(np.multiply(deviation, exp, out=terms), deviation, out=terms)
-    out[...] = (add_up(squares, block.axis, terms) / total).squeeze(block.axis)
+    out[...] = add_up(squares, block.axis) / total
 
 
 def _top_prob(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.scratch)
-    out[...] = 1.0 / sums(block, exp, exp).total.squeeze(block.axis)
+    out[...] = 1.0 / sums(block, np.exp(block.x, out=block.x)).total
 
 
 def _margin(block: ScaledRows, out: Array) -> None:
@@ -320,19 +327,18 @@ def _margin(block: ScaledRows, out: Array) -> None:
         out[...] = np.nan
         return
     second = _second_highest(block)
-    exp = np.exp(block.x, out=block.scratch)
     # At tau = inf the difference would be -0.
-    out[...] = abs(np.expm1(second)) / sums(block, exp, exp).total.squeeze(block.axis)
+    out[...] = abs(np.expm1(second)) / sums(block, np.exp(block.x, out=block.x)).total
 
 
 def _second_highest(block: ScaledRows) -> Array:
     """Return the second highest x of each row, which is 0 if classes tie at the maximum."""
-    if block.argmax is None:
-        return np.asarray(np.partition(block.x, -2, 0)[-2])
+    if block.tops is None:
+        return np.asarray(np.partition(block.x, -2, block.axis)[-2])
     # np.partition of a long row takes far longer, especially if most classes are masked.
-    block.x[block.argmax] = -np.inf
-    second = block.x.max(1)
-    block.x[block.argmax] = 0.0
+    block.x.put(block.tops, -np.inf)
+    second = block.x.max(-1)
+    block.x.put(block.tops, 0.0)
     return np.asarray(second)
 
 

@@ -7,34 +7,42 @@ This is the Boltzmann distribution with logits as negative energies (Hinton, Vin
 per row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
 and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
 
-    x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = ones + tail
+    x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = high + low
 
-where `ones` counts the terms that are exactly 1 (the maximum and its ties) and `tail` sums the
-rest, so that a tail far below the rounding of 1 is not lost. The limits in tau are limits of x: at
-tau = 0, x is 0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not
-masked. Everything else follows without a special case.
+A plain sum would round a tail far below 1 to nothing, and would add several roundings of terms near 1. So each term is
+split: `high` sums multiples of a power of two, and is exact; `low` sums the small rests. In long rows, a 1 of the
+maximum is first set aside, and the other terms are added four by four, which is faster. The limits in tau are limits
+of x: at tau = 0, x is 0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not masked.
+Everything else follows without a special case.
+
+The sum of a row has one order, whatever rows are computed with it, so that neither the number of threads nor the size
+of a block changes a digit.
 """
 
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tsoft.core import threads
+
 Array = NDArray[Any]
 Taus = float | Sequence[float] | Array
 
-# A block of this many numbers and its scratch copy fit in a core's cache.
+# A block of this many numbers and its scratch copies fit in a core's cache.
 BLOCK_SIZE = 1 << 16
-# With up to this many classes, a reduction along the classes costs more than a transposed copy.
-MAX_NARROW_CLASSES = 128
-# With fewer numbers, a second thread costs more than it saves.
-MIN_PARALLEL_SIZE = 1 << 18
+# For longer vectors, BLAS may start threads of its own.
+MAX_BLOCK_ROWS = 1 << 13
+# With up to this many classes, operations along the classes of each row cost more than two transposed copies,
+MAX_NARROW_CLASSES = 96
+# if the block has at least this many rows.
+MIN_TRANSPOSED_ROWS = 32
+# Longer rows are folded until at most this many numbers remain to be summed.
+MAX_SUM_LENGTH = 1 << 10
 
 
 class LogitsError(ValueError):
@@ -63,38 +71,41 @@ class LogitsError(ValueError):
         self.problem, self.row, self.column = problem, row, column
 
 
-@dataclass(frozen=True, eq=False)
-class ScaledRows:
-    """A block of rows at a temperature: `x` = (z - max z) / tau, and `scratch` of the same shape. A
-    kernel may overwrite both. `maximum` has length 1 along `axis`, the axis of classes. `argmax`
-    indexes the maxima if that axis is the last, and is None if it is the first."""
+class Layout(NamedTuple):
+    """A block of rows as the kernels use it: `z`, (rows, n); (n, rows) if `axis`, the axis of classes, is -2 and not
+    -1; (n,) for a single row. `tops` are the indices of one maximum per row in the flattened block, None if `axis` is
+    -2, and `maximum` are the maxima: (rows,) each, scalars for a single row."""
+
+    z: Array
+    axis: int
+    maximum: Array
+    tops: Any
+
+
+class ScaledRows(NamedTuple):
+    """A block of rows at a temperature: `x` = (z - max z) / tau, in a layout. A kernel may overwrite `x`."""
 
     x: Array
-    scratch: Array
+    axis: int
     maximum: Array
-    argmax: tuple[Array, Array] | None
+    tops: Any
     tau: float
 
-    @property
-    def axis(self) -> int:
-        return 0 if self.argmax is None else 1
 
+class Sums(NamedTuple):
+    """The sum S = high + low of each row: see the module's docstring."""
 
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """The sum S = ones + tail, with length 1 along the axis of classes: see the module's docstring."""
-
-    ones: Array
-    tail: Array
+    high: Array
+    low: Array
 
     @property
     def total(self) -> Array:
-        return self.ones + self.tail
+        return self.high + self.low
 
     @property
     def log(self) -> Array:
-        """log S, to full precision even for a tiny tail."""
-        return np.log(self.ones) + np.log1p(self.tail / self.ones)
+        """log S, to full precision even if S is nearly 1."""
+        return np.log1p((self.high - 1.0) + self.low)
 
 
 # A kernel computes a function of a block and writes the result to its second argument, which has the
@@ -245,54 +256,78 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 def _softmax(block: ScaledRows, out: Array) -> None:
     exp = np.exp(block.x, out=block.x)
-    np.divide(exp, sums(block, exp, block.scratch).total, out=out)
+    # A division would take longer.
+    np.multiply(exp, per_row(1.0 / sums(block, exp).total, block.axis), out=out)
 
 
 def _log_softmax(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.scratch)
-    np.subtract(block.x, sums(block, exp, exp).log, out=out)
+    np.subtract(block.x, per_row(sums(block, np.exp(block.x)).log, block.axis), out=out)
 
 
 def _log_sum_exp(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.scratch)
-    log_total = sums(block, exp, exp).log
     # 0 / 0 occurs at tau = 0 for a maximum of 0, where only the number of ties counts.
     highest = np.where(block.maximum == 0, 0.0, block.maximum / np.float64(block.tau))
-    out[...] = (highest + log_total).squeeze(block.axis)
+    out[...] = highest + sums(block, np.exp(block.x)).log
 
 
-def sums(block: ScaledRows, exp: Array, scratch: Array) -> Sums:
-    """Return the two parts of the sum of `exp` = exp(x) over the classes. `scratch` has the shape of
-    `exp`. It may be `exp` itself, which is then overwritten."""
-    if block.argmax is None:
-        at_maximum = np.floor(exp)
-        ones = at_maximum.sum(0, keepdims=True)
-        tail = np.subtract(exp, at_maximum, out=at_maximum)
-        return Sums(ones, add_up(tail, 0, tail))
-    exp[block.argmax] = 0.0
-    tail = add_up(exp, 1, scratch)
-    if scratch is not exp:
-        exp[block.argmax] = 1.0
-    return Sums(np.ones_like(tail), tail)
+def per_row(values: Array, axis: int) -> Array:
+    """Return one number per row so that it broadcasts to a block whose axis of classes is -1 or -2."""
+    return values[:, np.newaxis] if axis == -1 and values.ndim else values
 
 
-def add_up(terms: Array, axis: int, scratch: Array) -> Array:
-    """Sum along `axis` by halves. `scratch` has the shape of `terms`, and may be `terms` itself.
+def sums(block: ScaledRows, exp: Array) -> Sums:
+    """Return the two parts of the sum of `exp` = exp(x) over the classes."""
+    n, terms = exp.shape[block.axis], exp
+    is_long = n > MAX_SUM_LENGTH
+    if is_long:
+        # In a fold, a term far above the others would round each of them. Usually only the maximum is.
+        exp.put(block.tops, 0.0)
+        terms = _folded(exp)
+        exp.put(block.tops, 1.0)
+    # Each term is at most n. Adding this number and subtracting it again leaves a multiple of a power of two that is so
+    # large that the sum of all multiples is exact.
+    shift = float(3 << n.bit_length())
+    part = np.add(terms, shift)
+    np.subtract(part, shift, out=part)
+    high = add_up(part, block.axis)
+    low = add_up(np.subtract(terms, part, out=part), block.axis)
+    return Sums(high + 1.0 if is_long else high, low)
 
-    Each term is rounded about log2 n times, in an order that does not depend on the other rows.
-    numpy's sum adds runs of up to 16 terms one by one, in an order that depends on the block.
-    """
-    source, target = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
-    n = len(source)
+
+def add_up(terms: Array, axis: int) -> Array:
+    """Sum along `axis`, -1 or -2, in an order that does not depend on the other rows: that of numpy's sum along the
+    last axis, which has eight running sums, after folds. Along -2, there must be at most 128 terms."""
+    if axis == -2:
+        return _add_up_columns(terms)
+    total: Array = np.add.reduce(terms if terms.shape[-1] <= MAX_SUM_LENGTH else _folded(terms), -1)
+    return total
+
+
+def _folded(terms: Array) -> Array:
+    """Add the quarters of each row, (..., n), until at most MAX_SUM_LENGTH sums remain."""
+    while (n := terms.shape[-1]) > MAX_SUM_LENGTH:
+        length = n // 4
+        quarters = terms[..., : 4 * length].reshape(*terms.shape[:-1], 4, length)
+        folded = np.add.reduce(quarters, -2)
+        folded[..., : n % 4] += terms[..., 4 * length :]
+        terms = folded
+    return terms
+
+
+def _add_up_columns(terms: Array) -> Array:
+    """Sum (..., n, rows) along n in the order in which numpy sums up to 128 terms along the last axis. Along any other
+    axis, numpy adds one term after the other."""
+    *outer, n, rows = terms.shape
     if n < 8:
-        return np.asarray(terms.sum(axis, keepdims=True))
-    half = (n + 1) // 2
-    np.add(source[: n - half], source[half:], out=target[: n - half])
-    target[n - half : half] = source[n - half : half]
-    while half >= 8:
-        n, half = half, (half + 1) // 2
-        target[: n - half] += target[half:n]
-    return np.asarray(scratch[:half].sum(0, keepdims=True) if axis == 0 else scratch[:, :half].sum(1, keepdims=True))
+        return np.asarray(np.add.reduce(terms, -2))
+    whole = n - n % 8
+    total = np.add.reduce(terms[..., :whole, :].reshape(*outer, -1, 8, rows), -3)
+    for _ in range(3):
+        total = total[..., ::2, :] + total[..., 1::2, :]
+    total = total[..., 0, :]
+    for i in range(whole, n):
+        total += terms[..., i, :]
+    return np.asarray(total)
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
@@ -300,20 +335,22 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     The result for one temperature has the shape of z, without the last axis unless `keep_classes`."""
     z = validate_logits(z)
     taus = validate_taus(tau)
-    rows = z.reshape(-1, z.shape[-1])
-    result = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
-    outputs = [TauOutput(float(t), out) for t, out in zip(taus.flat, result, strict=True)]
-    for dtype in {z.dtype, np.dtype(np.float64)}:
-        _run_parallel(kernel, rows, [each for each in outputs if working_dtype(z.dtype, each.tau) == dtype], dtype)
-    return result.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
+    rows = z if z.ndim == 2 else z.reshape(-1, z.shape[-1])
+    result = np.empty(taus.shape + (z.shape if keep_classes else z.shape[:-1]), z.dtype)
+    by_tau = result.reshape(taus.size, *(rows.shape if keep_classes else rows.shape[:1]))
+    outputs = [(t, by_tau[i]) for i, t in enumerate(taus.reshape(-1).tolist())]
+    if z.dtype == np.float32:
+        wide = [each for each in outputs if working_dtype(z.dtype, each[0]) != z.dtype]
+        if wide:
+            _run_parallel(kernel, rows, wide, np.dtype(np.float64))
+            outputs = [each for each in outputs if working_dtype(z.dtype, each[0]) == z.dtype]
+    if outputs:
+        _run_parallel(kernel, rows, outputs, z.dtype)
+    return result[()]
 
 
-@dataclass(frozen=True, eq=False)
-class TauOutput:
-    """A temperature, and the array for its result."""
-
-    tau: float
-    out: Array
+# A temperature, and the array for its result.
+TauOutput = tuple[float, Array]
 
 
 def validate_logits(z: ArrayLike) -> Array:
@@ -347,7 +384,9 @@ def require_softmax(z: Array) -> None:
 def validate_taus(tau: Taus) -> Array:
     """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
     # Adding 0 turns -0 into 0.
-    taus = np.asarray(tau, np.float64) + 0.0
+    if isinstance(tau, float) and tau >= 0:
+        return np.array(tau + 0.0)
+    taus = np.asarray(np.asarray(tau, np.float64) + 0.0)
     if taus.ndim > 1:
         raise ValueError(f"tau must be a number or a list of numbers, got shape {taus.shape}")
     invalid = taus[~(taus >= 0)]
@@ -359,71 +398,82 @@ def validate_taus(tau: Taus) -> Array:
 def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
     """Distribute enough work among the cores: by rows or, if there are more temperatures than rows, by
     temperatures."""
-    workers = min(available_cores(), rows.size * len(outputs) // MIN_PARALLEL_SIZE, max(len(rows), len(outputs)))
-    if workers <= 1:
+    # A float32 takes half the time of a float64.
+    size = rows.size * len(outputs) * dtype.itemsize // 8
+    if size < threads.MIN_PARALLEL_SIZE:
         _run(kernel, rows, outputs, dtype, range(len(rows)))
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    def share(total: int, i: int) -> slice:
-        return slice(total * i // workers, total * (i + 1) // workers)
-
-    def work(i: int) -> None:
-        if len(rows) >= len(outputs):
-            _run(kernel, rows, outputs, dtype, range(len(rows))[share(len(rows), i)])
-        else:
-            _run(kernel, rows, outputs[share(len(outputs), i)], dtype, range(len(rows)))
-
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, range(workers)):
-            pass
+    elif len(rows) >= len(outputs):
+        threads.in_threads(lambda part: _run(kernel, rows, outputs, dtype, range(len(rows))[part]), len(rows), size)
+    else:
+        threads.in_threads(lambda part: _run(kernel, rows, outputs[part], dtype, range(len(rows))), len(outputs), size)
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
+@np.errstate(all="ignore")
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
-    """Apply the kernel to some rows at each temperature, block by block. Narrow rows are transposed,
-    so that every operation runs along the many rows and not along the few classes."""
-    if not outputs:
-        return
-    classes = rows.shape[1]
-    narrow = classes <= MAX_NARROW_CLASSES
-    step = max(1, min(BLOCK_SIZE // classes, len(row_range)))
-    # A result that keeps the classes has room for x until the kernel overwrites it.
-    in_place = not narrow and outputs[0].out.ndim == 2 and outputs[0].out.dtype == dtype
-    buffers = np.empty((3, classes, step) if narrow else (3, step, classes), dtype)
+    """Apply the kernel to some rows at each temperature, block by block."""
+    step = max(1, min(BLOCK_SIZE // rows.shape[1], MAX_BLOCK_ROWS))
+    is_single = len(outputs) == 1
+    keeps_classes = outputs[0][1].ndim == 2 and outputs[0][1].dtype == dtype
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
-        block = np.ascontiguousarray(rows[first:stop].T) if narrow else rows[first:stop]
-        block = block.astype(dtype, copy=False)
-        x, scratch, gaps = buffers[..., : stop - first] if narrow else buffers[:, : stop - first]
-        argmax = None if narrow else (np.arange(len(block)), block.argmax(1))
-        maximum = block.max(0, keepdims=True) if argmax is None else block[argmax][:, np.newaxis]
-        finite = np.isfinite(maximum)
-        if not finite.all():
-            raise row_error(rows, first + int(finite.argmin()))
-        with np.errstate(all="ignore"):
-            if len(outputs) == 1:
-                # The differences are needed only once. With less memory, more of it stays in the cache.
-                gaps = x = outputs[0].out[first:stop] if in_place else x
-            scale = subtract_maximum(block, maximum, gaps)
-            for output in outputs:
-                target = output.out[first:stop]
-                x_out = target if in_place else x
-                divide_by_tau(gaps, scale, output.tau, x_out)
-                kernel(ScaledRows(x_out, scratch, maximum, argmax, output.tau), target.T if narrow else target)
+        # Numpy takes less time for a single row if it has one axis.
+        part = first if stop - first == 1 else slice(first, stop)
+        layout = arrange(rows[part].astype(dtype, copy=False))
+        z, axis, maximum, tops = layout
+        # A result that keeps the classes has room for x until the kernel overwrites it.
+        has_room = keeps_classes and axis == -1
+        # The transposed block is a copy, which may be overwritten.
+        gaps = z if axis == -2 else outputs[0][1][part] if has_room and is_single else np.empty_like(z)
+        scale = _subtract_maximum(layout, gaps, rows, first)
+        for tau, out in outputs:
+            target = out[part, ...]
+            x = gaps if is_single else target if has_room else np.empty_like(z)
+            divide_by_tau(gaps, scale, tau, x)
+            if axis == -1 or target.ndim == 1:
+                kernel(ScaledRows(x, axis, maximum, tops, tau), target)
+            else:
+                # One copy is faster than arithmetic with a transposed output.
+                kernel(ScaledRows(x, axis, maximum, tops, tau), x)
+                target[...] = x.T
+
+
+def _subtract_maximum(layout: Layout, gaps: Array, rows: Array, first: int) -> Array | None:
+    """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first` of `rows`."""
+    z, axis, maximum, _ = layout
+    # If the sum of the squares is finite, so is each maximum, and no difference overflows.
+    if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
+        np.subtract(z, per_row(maximum, axis), out=gaps)
+        return None
+    finite = np.isfinite(maximum)
+    if not finite.all():
+        raise row_error(rows, first + int(finite.argmin()))
+    return subtract_maximum(z, per_row(maximum, axis), gaps)
+
+
+def arrange(block: Array) -> Layout:
+    """Return a block of rows, (rows, n), or a single row, (n,), in a layout that suits its shape.
+
+    Many narrow rows are transposed, so that every operation runs along the many rows and not along the few classes.
+    """
+    n = block.shape[-1]
+    if n <= MAX_NARROW_CLASSES and block.size >= n * MIN_TRANSPOSED_ROWS and block.ndim > 1:
+        z = np.array(block.T, order="C")
+        return Layout(z, -2, np.maximum.reduce(z, 0), None)
+    z = np.ascontiguousarray(block)
+    tops = z.argmax(-1)
+    if z.ndim > 1:
+        tops += np.arange(0, z.size, n)
+    return Layout(z, -1, z.take(tops), tops)
+
+
+# The temperatures that float32 can represent.
+_FLOAT32_TAUS = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 def working_dtype(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
     """Return the dtype of the arithmetic: that of the logits, unless it cannot represent the temperature."""
-    limits = np.finfo(dtype)
-    is_representable = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)
-    return dtype if is_representable else np.dtype(np.float64)
+    low, high = _FLOAT32_TAUS
+    return dtype if low <= tau <= high or tau in (0.0, np.inf) else np.dtype(np.float64)
 
 
 # Subtracting a number below this from the lowest finite number rounds to that number, and so does not overflow.
@@ -448,7 +498,7 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
         x[...] = np.where(gaps == 0, 0.0, -np.inf)
     elif tau == np.inf:
         x[...] = np.where(np.isneginf(gaps), -np.inf, 0.0)
-    else:
+    elif tau != 1 or scale is not None or x is not gaps:
         np.divide(gaps, tau, out=x)
         if scale is not None:
             np.divide(x, scale, out=x)

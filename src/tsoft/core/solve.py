@@ -36,11 +36,13 @@ from numpy.typing import ArrayLike
 from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
     BLOCK_SIZE,
-    MAX_NARROW_CLASSES,
     Array,
     Kernel,
+    Layout,
     ScaledRows,
     add_up,
+    arrange,
+    per_row,
     require_softmax,
     subtract_maximum,
     sums,
@@ -302,23 +304,20 @@ class _Evaluator:
     """An evaluator of kernels on m rows, each at a different temperature.
 
     `gaps` is (z - max z), times `scale` unless that is None. `scale` has one number per row: 1/2 if the
-    difference might overflow, otherwise 1. The layout is that of `ScaledRows`: (n, m) for narrow rows and
-    (m, n) for wide ones. `x` and `scratch` have the same shape. `ties` counts the classes at each row's
-    maximum, `unmasked` the classes that are not masked.
+    difference might overflow, otherwise 1. `x` has the shape of `gaps`, that of the layout. `ties` counts the
+    classes at each row's maximum, `unmasked` the classes that are not masked.
     """
 
+    layout: Layout
     gaps: Array
     scale: Array | None
-    maximum: Array
-    argmax: tuple[Array, Array] | None
     x: Array
-    scratch: Array
     ties: Array
     unmasked: Array
 
     @property
     def axis(self) -> int:
-        return 0 if self.argmax is None else 1
+        return self.layout.axis
 
     @property
     def classes(self) -> int:
@@ -327,28 +326,24 @@ class _Evaluator:
     def evaluate(self, taus: Array, kernel: Kernel) -> Array:
         """Return the kernel's value of each row, (m,), at finite temperatures, (m,)."""
         out = np.empty(len(taus))
+        _, axis, maximum, tops = self.layout
         with np.errstate(all="ignore"):
-            np.divide(self.gaps, np.expand_dims(taus, self.axis), out=self.x)
+            np.divide(self.gaps, per_row(taus, axis), out=self.x)
             if self.scale is not None:
                 np.divide(self.x, self.scale, out=self.x)
             # The rows have different temperatures. NaN would expose a kernel that uses a single one.
-            kernel(ScaledRows(self.x, self.scratch, self.maximum, self.argmax, nan), out)
+            kernel(ScaledRows(self.x, axis, maximum, tops, nan), out)
         return out
 
 
 def _evaluator(z: Array) -> _Evaluator:
     """Return the evaluator of (m, n) logits. Each row must have a softmax."""
-    z = z.astype(np.float64, copy=False)
-    argmax = None
-    if z.shape[1] <= MAX_NARROW_CLASSES:
-        z = np.ascontiguousarray(z.T)
-    else:
-        argmax = np.arange(len(z)), z.argmax(1)
-    axis = 0 if argmax is None else 1
-    maximum, gaps = z.max(axis, keepdims=True), np.empty_like(z)
-    scale = subtract_maximum(z, maximum, gaps)
+    layout = arrange(z.astype(np.float64, copy=False))
+    z, axis, maximum, _ = layout
+    gaps = np.empty_like(z)
+    scale = subtract_maximum(z, per_row(maximum, axis), gaps)
     ties, unmasked = (gaps == 0).sum(axis), (~np.isneginf(z)).sum(axis)
-    return _Evaluator(gaps, scale, maximum, argmax, np.empty_like(gaps), np.empty_like(gaps), ties, unmasked)
+    return _Evaluator(layout, gaps, scale, np.empty_like(gaps), ties, unmasked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -424,9 +419,9 @@ def _perplexity(block: ScaledRows, out: Array) -> None:
 
 def _prob_of(index: int) -> Kernel:
     def kernel(block: ScaledRows, out: Array) -> None:
-        exp_x = np.exp(block.x, out=block.scratch)
+        exp_x = np.exp(block.x)
         exp_of_class = exp_x.take(index, block.axis)
-        out[...] = exp_of_class / sums(block, exp_x, exp_x).total.squeeze(block.axis)
+        out[...] = exp_of_class / sums(block, exp_x).total
 
     return kernel
 
@@ -437,10 +432,10 @@ def _peak_condition(index: int) -> Kernel:
     def kernel(block: ScaledRows, out: Array) -> None:
         # exp(x) is 0 well above -1e4. The clip prevents inf - inf and inf * 0.
         x = np.maximum(block.x, -1e4, out=block.x)
-        exp_x = np.exp(x, out=block.scratch)
-        np.subtract(np.expand_dims(x.take(index, block.axis), block.axis), x, out=x)
+        exp_x = np.exp(x)
+        np.subtract(per_row(x.take(index, block.axis), block.axis), x, out=x)
         np.multiply(x, exp_x, out=x)
-        out[...] = add_up(x, block.axis, x).squeeze(block.axis)
+        out[...] = add_up(x, block.axis)
 
     return kernel
 

@@ -245,7 +245,7 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
 
 
 def _sum(terms: Array) -> Array:
-    return add_up(terms, 1, np.empty_like(terms))
+    return add_up(terms, -1)[:, np.newaxis]
 
 
 THERMODYNAMICS = ("log_z", "free_energy", "mean_energy", "heat_capacity")
