@@ -254,7 +254,7 @@ def test_the_processes_of_jobs_end_with_the_run(shards: Path, number: int, code:
     os.mkfifo("pipe.txt")
     command = ["compute", "-i", "logits", "-i", "pipe.txt", "-o", "probs/"]
     process = subprocess.Popen(["tsoft", *command, "--jobs", "2"], env=environment(PYTHONWARNINGS=""), stderr=-3)
-    descriptor = os.open("pipe.txt", os.O_WRONLY)
+    descriptor = opened_for(process, "pipe.txt")
     os.kill(process.pid, number)
     assert process.wait(60) == code
     broken = select.poll()
@@ -352,7 +352,7 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
         client.run(os.chdir, str(shards / "elsewhere"))
         typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
         process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)
-        descriptor = os.open("pipe.txt", os.O_WRONLY)
+        descriptor = opened_for(process, "pipe.txt")
         reader = next(pid for pid in client.run(os.getpid).values() if has_open(pid, shards / "pipe.txt"))
         ended = os.pidfd_open(reader)
         os.kill(reader, signal.SIGKILL)
@@ -363,6 +363,17 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert results(shards / "many") == results(shards / "one")
+
+
+def opened_for(process: "subprocess.Popen[Any]", pipe: str) -> int:
+    """Return a descriptor for writing to a pipe once the process, or one that it started, reads it."""
+    while process.poll() is None:
+        # Without a reader, the pipe cannot be opened.
+        with contextlib.suppress(OSError):
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+    raise AssertionError(f"the process ended with {process.returncode}")
 
 
 def has_open(pid: int, path: Path) -> bool:

@@ -179,7 +179,7 @@ def in_jobs(
 
     import joblib
 
-    from tsoft.core.softmax import available_cores
+    from tsoft.core.threads import available_cores
 
     if sys.stderr is None:
         # joblib flushes it before it starts a process.
@@ -230,7 +230,7 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
     """Select joblib's backend for the context, and yield the number of jobs at the same time."""
     import joblib
 
-    from tsoft.core.softmax import available_cores
+    from tsoft.core.threads import available_cores
 
     if options.cluster is None and options.backend != "dask":
         count = min(options.jobs or available_cores(), max(1, items))
