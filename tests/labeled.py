@@ -1,13 +1,15 @@
 """Rows of logits with their targets, for the tests of fits and of calibration measures."""
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tool import TESTS
-from tsoft.core.labeled_rows import LabeledRows
+from tsoft.core.labeled_rows import LabeledRows, StoredRows
+
+T = TypeVar("T")
 
 DATA = TESTS / "data"
 
@@ -23,9 +25,23 @@ def digits(name: str) -> LabeledRows:
         return LabeledRows(arrays["logits"], arrays["labels"])
 
 
-def once(*blocks: LabeledRows) -> Callable[[], Iterable[LabeledRows]]:
-    """Return a function that returns the blocks, as a fit expects."""
-    return lambda: blocks
+def once(*blocks: LabeledRows) -> StoredRows:
+    """Return all rows, as a fit expects them."""
+    return StoredRows(blocks)
+
+
+class CountedPasses:
+    """Rows that count the passes over them."""
+
+    def __init__(self, *blocks: LabeledRows):
+        self._rows, self.passes = StoredRows(blocks), 0
+
+    def __iter__(self) -> Iterator[LabeledRows]:
+        self.passes += 1
+        return iter(self._rows)
+
+    def map(self, function: Callable[[LabeledRows], T]) -> Iterator[T]:
+        return map(function, self)
 
 
 def random_rows(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabeledRows:

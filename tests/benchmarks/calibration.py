@@ -1,14 +1,15 @@
 """The fit of a temperature to many rows: its time, and how many passes over the rows it needs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pairs import Measure, Pair, call
 
+from labeled import CountedPasses
 from tsoft.core.fit import fit_rows
 from tsoft.core.interval import bootstrap
-from tsoft.core.labeled_rows import LabeledRows
+from tsoft.core.labeled_rows import LabeledRows, StoredRows
 from tsoft.core.softmax import log_softmax
 from tsoft.features.calibrate.row_scores import score_rows
 
@@ -34,29 +35,29 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
     """
     from scipy.optimize import minimize_scalar
 
-    blocks = examples()
+    rows = StoredRows(examples())
 
     def nll(log_tau: float) -> float:
         total = 0.0
-        for rows in blocks:
-            log_probs = log_softmax(rows.logits, np.exp(log_tau))
-            total -= float(log_probs[np.arange(BLOCK), rows.targets].sum())
+        for block in rows:
+            log_probs = log_softmax(block.logits, np.exp(log_tau))
+            total -= float(log_probs[np.arange(BLOCK), block.targets].sum())
         return total
 
-    return call(lambda: fit_rows(lambda: blocks)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
+    return call(lambda: fit_rows(rows)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
 
 
 def resampled(_: Path) -> tuple[Measure, Measure]:
     """Compare 1000 bootstrap refits with 10 single fits."""
-    blocks = examples()
-    fit = fit_rows(lambda: blocks)
+    rows = StoredRows(examples())
+    fit = fit_rows(rows)
 
     def ours() -> None:
-        bootstrap(lambda: blocks, fit, 1000, np.random.default_rng(1))
+        bootstrap(rows, fit, 1000, np.random.default_rng(1))
 
     def theirs() -> None:
         for _ in range(10):
-            fit_rows(lambda: blocks)
+            fit_rows(rows)
 
     return call(ours), call(theirs)
 
@@ -66,16 +67,10 @@ def passes(_: Path) -> tuple[Measure, Measure]:
     blocks = examples()
 
     def measure() -> float:
-        count = 0
-
-        def counted() -> Iterable[LabeledRows]:
-            nonlocal count
-            count += 1
-            return blocks
-
+        counted = CountedPasses(*blocks)
         tau = fit_rows(counted).tau
         score_rows(counted, np.array([1.0, tau]), 2)
-        return float(count)
+        return float(counted.passes)
 
     return measure, lambda: PASS_BUDGET
 

@@ -1,7 +1,7 @@
 """The fit of a temperature to labeled rows, against independent computations."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterator
 from decimal import Context, Decimal, localcontext
 from math import inf, log
 
@@ -11,9 +11,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
-from labeled import digits, once, random_rows, reference, resampled
+from labeled import CountedPasses, digits, once, random_rows, reference, resampled
 from tsoft.core.fit import fit_rows
-from tsoft.core.labeled_rows import CalibrationError, LabeledRows, TargetError, evaluate, row_slopes, summarize
+from tsoft.core.labeled_rows import (
+    CalibrationError,
+    LabeledRows,
+    StoredRows,
+    TargetError,
+    evaluate,
+    row_slopes,
+    summarize,
+)
 
 REFERENCE = reference()
 FEW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -118,15 +126,9 @@ def test_a_fit_takes_few_passes(spread: float, shape: tuple[int, int], offset: f
     classes, count = shape
     rows = random_rows(3, count, classes, tau=1.7)
     rows = LabeledRows((rows.logits + offset) * spread, rows.targets)
-    passes = 0
-
-    def counted() -> Iterable[LabeledRows]:
-        nonlocal passes
-        passes += 1
-        return [rows]
-
+    counted = CountedPasses(rows)
     assert fit_rows(counted).tau == pytest.approx(1.7 * spread, rel=0.6)
-    assert passes <= 7
+    assert counted.passes <= 7
 
 
 @pytest.mark.parametrize("wrong", [1, 3])
@@ -135,16 +137,10 @@ def test_few_passes_near_perfect_accuracy_and_near_chance(wrong: int) -> None:
     z = random.normal(size=(2000, 4)) * 5
     top = z.argmax(1)
     for targets in (np.where(np.arange(2000) < wrong, (top + 1) % 4, top), random.integers(0, 4, 2000)):
-        passes = 0
-
-        def counted(rows: LabeledRows = LabeledRows(z, targets)) -> Iterable[LabeledRows]:  # noqa: B008
-            nonlocal passes
-            passes += 1
-            return [rows]
-
+        counted = CountedPasses(LabeledRows(z, targets))
         tau = fit_rows(counted).tau
         # Calibration needs one more pass, for the measures at the fit.
-        assert passes <= 11
+        assert counted.passes <= 11
         if 0 < tau < inf:
             [sums] = evaluate(counted, [tau])
             assert abs(sums.slope) <= 1e-9 * sums.mean
@@ -162,15 +158,9 @@ def test_logits_of_very_different_sizes(kind: str) -> None:
             "rows of different scale": random.normal(size=shape) * np.exp(6 * random.normal(size=(shape[0], 1))),
         }[kind]
         rows = LabeledRows(z, (z / z.std() * 3 + random.gumbel(size=shape)).argmax(1))
-        passes = 0
-
-        def counted(rows: LabeledRows = rows) -> Iterable[LabeledRows]:
-            nonlocal passes
-            passes += 1
-            return [rows]
-
+        counted = CountedPasses(rows)
         fit = fit_rows(counted)
-        assert passes <= 14
+        assert counted.passes <= 14
         if not fit.is_limit:
             [sums] = evaluate(counted, [fit.tau])
             assert abs(sums.slope) <= 1e-8 * sums.mean
@@ -182,17 +172,11 @@ def test_a_finite_mask_gives_the_fit_without_the_masked_classes(mask: float) -> 
     val = digits("val")
     for columns in (2, 40):
         z = np.hstack([val.logits.astype(float), np.full((674, columns), mask)])
-        passes = 0
-
-        def counted(rows: LabeledRows = LabeledRows(z, val.targets)) -> Iterable[LabeledRows]:  # noqa: B008
-            nonlocal passes
-            passes += 1
-            return [rows]
-
+        counted = CountedPasses(LabeledRows(z, val.targets))
         fit = fit_rows(counted)
         assert fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
         assert fit.error == pytest.approx(fit_rows(once(val)).error, rel=1e-6)
-        assert passes <= 12
+        assert counted.passes <= 12
 
 
 def test_a_row_far_from_the_others_costs_them_no_digits() -> None:
@@ -225,8 +209,13 @@ def test_rows_that_change_between_passes_are_a_calibration_error() -> None:
     """In the later passes, the NLL at every temperature is above the minimum of the first pass."""
     val, calls = digits("val"), itertools.count()
     other = LabeledRows(val.logits * 1e-6, val.logits.argmin(1))
+
+    class ChangingBlocks(list[LabeledRows]):
+        def __iter__(self) -> Iterator[LabeledRows]:
+            return iter([other if next(calls) else val])
+
     with pytest.raises(CalibrationError, match="are the rows the same in every pass"):
-        fit_rows(lambda: [other if next(calls) else val])
+        fit_rows(StoredRows(ChangingBlocks()))
 
 
 def test_targets_that_are_all_at_the_top_give_temperature_0() -> None:

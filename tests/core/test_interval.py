@@ -1,6 +1,5 @@
 """The confidence interval of a fitted temperature, against independent computations."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import ceil, inf, log, sqrt
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from labeled import digits, once, random_rows, resampled
+from labeled import CountedPasses, digits, once, random_rows, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich, wilson_interval
@@ -68,17 +67,6 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
 
 
-def counting(rows: LabeledRows) -> tuple[Callable[[], Iterable[LabeledRows]], list[int]]:
-    """Return a function that returns the rows, and a list with its number of calls."""
-    passes = [0]
-
-    def counted() -> Iterable[LabeledRows]:
-        passes[0] += 1
-        return [rows]
-
-    return counted, passes
-
-
 def weak(seed: int, count: int) -> LabeledRows:
     """Return logits that hardly predict the targets."""
     random = np.random.default_rng(seed)
@@ -91,9 +79,9 @@ def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     rows = weak(3, 1500)
     fit = fit_rows(once(rows))
     assert float(fit.error or 0) > 0.3
-    passes, count = counting(rows)
-    interval = bootstrap(passes, fit, 150, np.random.default_rng(3))
-    assert count[0] <= 4
+    counted = CountedPasses(rows)
+    interval = bootstrap(counted, fit, 150, np.random.default_rng(3))
+    assert counted.passes <= 4
     random = np.random.default_rng(3)
     taus = sorted(fit_rows(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
     assert 0 < interval.limits == sum(tau == inf for tau in taus)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import check_grad, minimize
 from scipy.special import log_softmax, logsumexp
 
-from labeled import digits, random_rows
+from labeled import digits, once, random_rows
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import CalibrationError, LabeledRows
 from tsoft.core.vector_scaling import VectorObjective, fit_vector
@@ -85,7 +85,7 @@ def test_blocks_do_not_matter() -> None:
 
 def test_a_strong_penalty_gives_the_single_temperature() -> None:
     rows = digits("val")
-    tau = fit_rows(lambda: [rows]).tau
+    tau = fit_rows(once(rows)).tau
     scaling = fit_vector([rows], tau, 1e9)
     assert_allclose(scaling.weights, 1 / tau, rtol=1e-5)
     assert_allclose(scaling.biases, 0, atol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax
 
-from labeled import digits
+from labeled import digits, once
 from tool import TESTS, here
 from tsoft.core.fit import fit_rows
 
@@ -74,7 +74,7 @@ def test_held_out_rows_are_not_in_their_fit() -> None:
 def test_the_rows_of_test_are_calibrated_by_the_fit_to_all_rows() -> None:
     [result] = json.loads(calibrated(VALIDATION, "--test", TEST, "-f", "json")[0])
     rows, val = digits("test"), digits("val")
-    tau = fit_rows(lambda: [val]).tau
+    tau = fit_rows(once(val)).tau
     assert result["tau"] == tau
     z = rows.logits.astype(np.float64)
     calibrations = {"none": z, "temperature": z / tau, "vector": z * result["weights"] + result["biases"]}

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeled import once
 from markov import Markov
 from serving import Reply, Request, Served, serving
 from svg_charts import charts, texts
@@ -166,7 +167,7 @@ def test_a_text_of_unknown_tokens_alone_has_no_totals() -> None:
 @pytest.mark.parametrize(("seed", "scale"), [(1, 3.0), (2, 1.0), (3, 6.0)])
 def test_best_tau_is_that_of_the_exact_fit(seed: int, scale: float) -> None:
     z, targets = rows(seed, scale=scale)
-    exact = fit_rows(lambda: [LabeledRows(z, targets)]).tau
+    exact = fit_rows(once(LabeledRows(z, targets))).tau
     assert best_tau(curve_of(z, targets), 0, np.random.default_rng(0)).tau == pytest.approx(exact, rel=1e-5)
 
 
@@ -219,7 +220,7 @@ def test_interval_is_that_of_refits_to_blocks_of_tokens() -> None:
     for chosen in starts:
         places = np.concatenate([np.arange(start, start + 5) for start in chosen])
         resample = LabeledRows(z[places], targets[places])
-        taus.append(fit_rows(lambda resample=resample: [resample]).tau)  # type: ignore[misc]
+        taus.append(fit_rows(once(resample)).tau)
     expected = np.quantile(taus, [0.025, 0.975], method="inverted_cdf")
     assert [best.low, best.high] == pytest.approx(expected.tolist(), rel=1e-5)
 

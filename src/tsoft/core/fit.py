@@ -28,7 +28,7 @@ from tsoft.core.labeled_rows import (
     MAX_SUMMABLE,
     CalibrationError,
     GapSums,
-    ReadRows,
+    RowPasses,
     RowSummary,
     evaluate,
     summarize,
@@ -68,26 +68,26 @@ class TemperatureFit:
         return self.tau in (0.0, inf)
 
 
-def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> TemperatureFit:
+def fit_rows(rows: RowPasses, summary: RowSummary | None = None) -> TemperatureFit:
     """Fit the temperature with the least NLL, to full precision.
 
     If the targets' logits are hardly higher than the others', the mean gap R(inf) and D are nearly equal, and their
     rounding limits the precision: the relative error of tau is about 1e-16 * D / (R(inf) - D).
 
-    read_rows: each call is a pass over all rows, in blocks of any size. There are about six passes.
+    rows: all rows, over which there are about six passes.
     summary: that of the rows, if already known.
 
     Raise CalibrationError if there are no rows, if the logits of every row are equal, so that the temperature has
     no effect, or if outliers beyond the range of float64 determine the temperature; TargetError for a masked target.
 
     >>> import numpy as np
-    >>> from tsoft.core.labeled_rows import LabeledRows
+    >>> from tsoft.core.labeled_rows import LabeledRows, StoredRows
     >>> rows = LabeledRows(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
-    >>> tau = fit_rows(lambda: [rows]).tau
+    >>> tau = fit_rows(StoredRows([rows])).tau
     >>> bool(np.isclose(tau, 2 / np.log(2)))  # then the first class has 2/3
     True
     """
-    summary = summary or summarize(read_rows)
+    summary = summary or summarize(rows)
     if summary.mean_gap == 0:
         raise CalibrationError("all logits of each row are equal, so the temperature has no effect")
     if summary.target_gap == 0:
@@ -95,14 +95,14 @@ def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> Temperat
             0.0, reason="every target is the most probable class of its row, so the NLL falls all the way"
         )
     if summary.is_out_of_range:
-        return _fit_without_clipping(read_rows, summary)
-    return _fit(read_rows, summary)
+        return _fit_without_clipping(rows, summary)
+    return _fit(rows, summary)
 
 
-def _fit_without_clipping(read_rows: ReadRows, summary: RowSummary) -> TemperatureFit:
+def _fit_without_clipping(rows: RowPasses, summary: RowSummary) -> TemperatureFit:
     """Fit the temperature although some gaps may be clipped. Raise CalibrationError if it depends on these."""
     with contextlib.suppress(CalibrationError):
-        fit = _fit(read_rows, summary)
+        fit = _fit(rows, summary)
         # At this temperature, the classes with clipped gaps have the probability 0.
         if fit.tau < summary.unit * LARGEST_UNCLIPPED:
             return fit
@@ -110,13 +110,13 @@ def _fit_without_clipping(read_rows: ReadRows, summary: RowSummary) -> Temperatu
     raise CalibrationError(f"{problem}; remove these outliers, or mask them with -inf")
 
 
-def _fit(read_rows: ReadRows, summary: RowSummary) -> TemperatureFit:
+def _fit(rows: RowPasses, summary: RowSummary) -> TemperatureFit:
     """Fit the temperature to rows whose targets are not all at the top."""
     if summary.is_at_chance:
         rounding = "" if summary.target_gap >= summary.mean_gap else ", up to rounding"
         reason = f"on average, the targets' logits are no higher than the others'{rounding} (no better than chance)"
         return TemperatureFit(inf, reason=f"{reason}, so the NLL falls all the way")
-    theta, sums = _solve_log_tau(lambda taus: evaluate(read_rows, taus, summary.unit), summary)
+    theta, sums = _solve_log_tau(lambda taus: evaluate(rows, taus, summary.unit), summary)
     tau = exp(theta) * summary.unit
     if tau in (0.0, inf):
         power = (theta + log(summary.unit)) / log(10)

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.chi_square import chi_square_tail
 from tsoft.core.fit import TemperatureFit, fit_rows
-from tsoft.core.labeled_rows import GapSums, LabeledRows, ReadRows, evaluate, validate_examples
+from tsoft.core.labeled_rows import GapSums, LabeledRows, RowPasses, StoredRows, evaluate, validate_examples
 from tsoft.core.softmax import log_softmax
 
 
@@ -99,21 +99,17 @@ def temperature_difference(z: ArrayLike, targets: ArrayLike, groups: ArrayLike) 
     rows, groups = validate_examples(z, targets), np.asarray(groups)
     if groups.size != len(rows.targets) or groups.shape != np.shape(targets):
         raise ValueError(f"groups must have shape {np.shape(targets)}, one per row of logits; got {groups.shape}")
-    fit = fit_rows(_once(rows))
+    fit = fit_rows(StoredRows([rows]))
     if fit.is_limit:
         return None
     names, indices = np.unique(groups.reshape(-1), return_inverse=True)
     group_nlls, sums = [], []
     for index in range(len(names)):
         part = LabeledRows(rows.logits[indices == index], rows.targets[indices == index])
-        group_fit = fit_rows(_once(part))
+        group_fit = fit_rows(StoredRows([part]))
         group_nlls.append(_nll(part, group_fit.tau))
-        sums.append(curvature(_once(part), group_fit, fit))
+        sums.append(curvature(StoredRows([part]), group_fit, fit))
     return likelihood_ratio_test(_nll(rows, fit.tau), group_nlls, sums)
-
-
-def _once(rows: LabeledRows) -> ReadRows:
-    return lambda: [rows]
 
 
 def _nll(rows: LabeledRows, tau: float) -> float:
@@ -122,10 +118,10 @@ def _nll(rows: LabeledRows, tau: float) -> float:
     return -float(log_probs[np.arange(len(rows.targets)), rows.targets].sum())
 
 
-def curvature(read_rows: ReadRows, fit: TemperatureFit, together: TemperatureFit) -> GapSums:
+def curvature(rows: RowPasses, fit: TemperatureFit, together: TemperatureFit) -> GapSums:
     """Return the sums of a group at its fit or, if this is a limit, at the fit of all rows."""
     best = together if fit.is_limit else fit
-    return evaluate(read_rows, [best.tau / best.unit], best.unit)[0]
+    return evaluate(rows, [best.tau / best.unit], best.unit)[0]
 
 
 def likelihood_ratio_test(nll: float, group_nlls: Sequence[float], sums: Sequence[GapSums]) -> GroupDifference | None:

@@ -7,7 +7,15 @@ from math import ceil, exp, inf, log
 import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_rows
-from tsoft.core.labeled_rows import CalibrationError, LabeledRows, ReadRows, largest_gap, row_slopes
+from tsoft.core.labeled_rows import (
+    CalibrationError,
+    LabeledRows,
+    RowPasses,
+    StoredRows,
+    count_numbers,
+    largest_gap,
+    row_slopes,
+)
 from tsoft.core.softmax import Array
 
 # The 97.5 % quantile of the standard normal distribution.
@@ -49,17 +57,17 @@ class Interval:
 
 
 def confidence_interval(
-    read_rows: ReadRows, fit: TemperatureFit, rows: int, resamples: int, generator: np.random.Generator
+    rows: RowPasses, fit: TemperatureFit, count: int, resamples: int, generator: np.random.Generator
 ) -> Interval | None:
-    """Return the bootstrap interval of a fit to a number of rows.
+    """Return the bootstrap interval of a fit to `count` rows.
 
     Return the sandwich interval if `resamples` is 0, or if the bootstrap would take too long or draw too many rows.
     Return None if the fit has no error.
     """
-    if fit.error is None or resamples == 0 or rows * resamples > MAX_DRAWN:
+    if fit.error is None or resamples == 0 or count * resamples > MAX_DRAWN:
         return sandwich(fit)
     try:
-        return bootstrap(read_rows, fit, resamples, generator)
+        return bootstrap(rows, fit, resamples, generator)
     except TooLongError as error:
         interval = sandwich(fit)
         return interval and replace(interval, reason=str(error))
@@ -93,7 +101,7 @@ def wilson_interval(shares: Array, counts: Array) -> tuple[Array, Array]:
     return np.maximum(center - half, 0.0), np.minimum(center + half, 1.0)
 
 
-def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
+def bootstrap(rows: RowPasses, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
     """Return the percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
     introduction to the bootstrap", section 13.3).
 
@@ -103,30 +111,31 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
     than chance, and its temperature is inf. A resample whose beta is outside the nodes is fitted in the same
     way as the rows.
 
-    read_rows: as for `fit_rows`, with two or more rows. There are a few passes, and more for resamples outside
+    rows: as for `fit_rows`, two or more rows. There are a few passes, and more for resamples outside
     the nodes. fit: that of the rows, which must not be a limit. Raise TooLongError for too many numbers, and
     for too many resamples outside the nodes.
 
-    >>> rows = LabeledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
-    >>> interval = bootstrap(lambda: [rows], fit_rows(lambda: [rows]), 200, np.random.default_rng(1))
+    >>> rows = StoredRows([LabeledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))])
+    >>> interval = bootstrap(rows, fit_rows(rows), 200, np.random.default_rng(1))
     >>> bool(interval.low < 1 / np.log(2) < interval.high)
     True
     """
     assert fit.error is not None
     best_beta = fit.unit / fit.tau
-    nodes = _chebyshev_nodes(best_beta, fit.error, largest_gap(read_rows, fit.unit))
-    size = sum(examples.logits.size for examples in read_rows())
+    nodes = _chebyshev_nodes(best_beta, fit.error, largest_gap(rows, fit.unit))
+    size = count_numbers(rows)
     if size * len(nodes.places) > MAX_EVALUATED:
         raise TooLongError("there are too many numbers for the bootstrap")
     # The ends are not nodes, but are evaluated, too.
-    slopes = row_slopes(read_rows, np.array([*nodes.betas, *nodes.ends, inf]), fit.unit).T
-    rows = len(slopes)
+    slopes = row_slopes(rows, np.array([*nodes.betas, *nodes.ends, inf]), fit.unit).T
+    count = len(slopes)
     taus = np.empty(resamples)
-    resamples_at_once = max(1, PIECE_SIZE // rows)
+    resamples_at_once = max(1, PIECE_SIZE // count)
+    stored: StoredRows | None = None
     remaining_refits = MAX_REFITTED // max(MIN_REFIT_SIZE, size)
     for first in range(0, resamples, resamples_at_once):
-        chosen_rows = (generator.integers(0, rows, rows) for _ in taus[first : first + resamples_at_once])
-        counts = np.array([np.bincount(indices, minlength=rows) for indices in chosen_rows])
+        chosen_rows = (generator.integers(0, count, count) for _ in taus[first : first + resamples_at_once])
+        counts = np.array([np.bincount(indices, minlength=count) for indices in chosen_rows])
         betas = nodes.zeros(counts.astype(np.float64) @ slopes)
         is_outside = np.isnan(betas)
         remaining_refits -= int(is_outside.sum())
@@ -134,7 +143,9 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
             raise TooLongError("too many resamples are far from the fit, and refitting each would take too long")
         with np.errstate(divide="ignore", over="ignore"):
             piece_taus = fit.unit / betas
-        piece_taus[is_outside] = [_refit(read_rows, row_counts, fit.tau) for row_counts in counts[is_outside]]
+        if is_outside.any():
+            stored = stored or StoredRows(list(rows))
+            piece_taus[is_outside] = [_refit(stored, row_counts, fit.tau) for row_counts in counts[is_outside]]
         taus[first : first + resamples_at_once] = piece_taus
     # An order statistic: the mean of inf and another number would be inf.
     low, high = np.quantile(taus, [0.025, 0.975], method="inverted_cdf").tolist()
@@ -187,19 +198,18 @@ def _node_count(low: float, high: float, largest_gap: float) -> int:
     return ceil(LOG_ACCURACY / log(factor)) if factor > 1 else MAX_NODES + 1
 
 
-def _refit(read_rows: ReadRows, counts: Array, default: float) -> float:
+def _refit(rows: StoredRows, counts: Array, default: float) -> float:
     """Fit the temperature to the rows, each repeated by its count. Return the default if the rows determine no
     temperature."""
-    rows = list(_repeated_rows(read_rows, counts))
     try:
-        return fit_rows(lambda: rows).tau
+        return fit_rows(StoredRows(list(_repeated_rows(rows, counts)))).tau
     except CalibrationError:
         return default
 
 
-def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabeledRows]:
+def _repeated_rows(rows: StoredRows, counts: Array) -> Iterator[LabeledRows]:
     first = 0
-    for examples in read_rows():
+    for examples in rows:
         row_counts = counts[first : first + len(examples.targets)]
         first += len(row_counts)
         if row_counts.any():

@@ -6,13 +6,18 @@ softmax at tau.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import frexp, fsum, sqrt
 from sys import float_info
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tsoft.core.ordered_map import ordered_map
 from tsoft.core.softmax import Array, require_softmax, validate_logits
+
+T = TypeVar("T")
 
 # How many numbers a piece has. With its scratch arrays, it fits in a core's cache.
 PIECE_SIZE = 1 << 16
@@ -49,8 +54,33 @@ class LabeledRows:
     targets: Array
 
 
-# Each call is a pass over all rows, in blocks of any size.
-ReadRows = Callable[[], Iterable[LabeledRows]]
+class RowPasses(Protocol):
+    """All rows, in blocks of any size. Each iteration and each `map` is a pass over them.
+
+    Sums over the blocks that `map` yields do not depend on where the function runs.
+    """
+
+    def __iter__(self) -> Iterator[LabeledRows]: ...
+
+    def map(self, function: Callable[[LabeledRows], T]) -> Iterator[T]:
+        """Yield the results of a function of each block, in the order of the blocks.
+
+        The function may run in other threads or processes, so pickle must be able to send it, and its results.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRows:
+    """Rows whose blocks can be iterated several times, because they are in memory or in a file."""
+
+    blocks: Iterable[LabeledRows]
+
+    def __iter__(self) -> Iterator[LabeledRows]:
+        return iter(self.blocks)
+
+    def map(self, function: Callable[[LabeledRows], T]) -> Iterator[T]:
+        """Yield the results of a function of each block, which runs in threads."""
+        return ordered_map(function, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,34 +159,59 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     return LabeledRows(z.reshape(-1, classes), targets.reshape(-1).astype(np.int64, copy=False))
 
 
-def summarize(read_rows: ReadRows) -> RowSummary:
+def summarize(rows: RowPasses) -> RowSummary:
     """Summarize the rows for a fit, in one pass. Errors are those of `fit_rows`."""
-    rows = 0
+    count = 0
     counts = np.zeros(0, np.int64)
     summaries: list[_PieceSummary] = []
     like_probabilities, are_one_hot = 0, True
-    for examples in read_rows():
-        classes = examples.logits.shape[1]
-        counts = counts if len(counts) else np.zeros(classes, np.int64)
-        if len(counts) != classes:
-            raise CalibrationError(f"row {rows} has {classes} classes, but the rows before it have {len(counts)}")
-        counts += np.bincount(examples.targets, minlength=classes)
-        like_probabilities += _like_probabilities(examples.logits)
-        are_one_hot = are_one_hot and bool(((examples.logits == 0) | (examples.logits == 1)).all())
+    blocks = rows.map(_summarize_block)
+    while True:
         try:
-            summaries += map(_summarize_piece, _pieces(examples))
+            block = next(blocks, None)
         except TargetError as error:
-            raise TargetError(error.problem, rows + error.row) from None
-        rows += len(examples.targets)
-    if not rows:
+            raise TargetError(error.problem, count + error.row) from None
+        if block is None:
+            break
+        counts = counts if len(counts) else np.zeros_like(block.counts)
+        if len(counts) != len(block.counts):
+            problem = f"row {count} has {len(block.counts)} classes, but the rows before it have {len(counts)}"
+            raise CalibrationError(problem)
+        counts += block.counts
+        like_probabilities += block.like_probabilities
+        are_one_hot = are_one_hot and block.are_one_hot
+        summaries += block.pieces
+        count += block.rows
+    if not count:
         raise CalibrationError("there are no rows")
     # If every target is at the top of its row, the unit does not matter.
     unit = max((summary.unit for summary in summaries if summary.target_gap > 0), default=summaries[0].unit)
     target_gap = fsum(summary.convert(summary.target_gap, unit, MAX_SUMMABLE) for summary in summaries)
     mean_gap = fsum(summary.convert(summary.mean_gap, unit, MAX_SUMMABLE) for summary in summaries)
     variance = fsum(summary.convert(summary.deviation, unit, MAX_SQUARABLE) ** 2 for summary in summaries)
-    spread = sqrt(variance / rows)
-    return RowSummary(rows, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
+    spread = sqrt(variance / count)
+    return RowSummary(count, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
+
+
+@dataclass(frozen=True, eq=False)
+class _BlockSummary:
+    """A summary of the rows of a block. `counts` are the numbers of targets by class, (n,)."""
+
+    rows: int
+    counts: Array
+    like_probabilities: int
+    are_one_hot: bool
+    pieces: list["_PieceSummary"]
+
+
+def _summarize_block(examples: LabeledRows) -> _BlockSummary:
+    return _BlockSummary(
+        len(examples.targets),
+        np.bincount(examples.targets, minlength=examples.logits.shape[1]),
+        _like_probabilities(examples.logits),
+        bool(((examples.logits == 0) | (examples.logits == 1)).all()),
+        [_summarize_piece(piece) for piece in _pieces(examples)],
+    )
 
 
 def _unit(examples: LabeledRows) -> float:
@@ -218,48 +273,67 @@ def _summarize_piece(piece: "_Piece") -> _PieceSummary:
     return _PieceSummary(unit, float(target_gaps.sum()), float(mean.sum()), sqrt(float(np.maximum(variance, 0).sum())))
 
 
-def evaluate(read_rows: ReadRows, taus: list[float], unit: float = 1.0) -> list[GapSums]:
+def evaluate(rows: RowPasses, taus: list[float], unit: float = 1.0) -> list[GapSums]:
     """Return the sums at each temperature, in units of `unit`, in one pass: for Newton's method and the sandwich
     estimate."""
-    sums_of_pieces = []
-    for examples in read_rows():
-        for piece in _pieces(examples):
-            mean, variance, target = row_moments(piece.examples, taus, unit)
-            slope = mean - target
-            with np.errstate(over="ignore"):
-                sums_of_pieces.append([terms.sum(1) for terms in (slope, slope**2, mean, variance)])
+    sums_of_pieces = [sums for block in rows.map(partial(_block_sums, taus=taus, unit=unit)) for sums in block]
     return [
         GapSums(*map(fsum, zip(*sums, strict=True))) for sums in np.array(sums_of_pieces).transpose(2, 0, 1).tolist()
     ]
 
 
-def row_slopes(read_rows: ReadRows, betas: Array, unit: float = 1.0) -> Array:
+def _block_sums(examples: LabeledRows, *, taus: list[float], unit: float) -> Array:
+    """Return the sums of each piece of a block: (pieces, 4, k)."""
+    sums_of_pieces = []
+    for piece in _pieces(examples):
+        mean, variance, target = row_moments(piece.examples, taus, unit)
+        slope = mean - target
+        with np.errstate(over="ignore"):
+            sums_of_pieces.append([terms.sum(1) for terms in (slope, slope**2, mean, variance)])
+    return np.array(sums_of_pieces)
+
+
+def row_slopes(rows: RowPasses, betas: Array, unit: float = 1.0) -> Array:
     """Return each row's derivative of its NLL by beta = 1 / tau, g_y - E[g], at k betas from 0 to inf: (k, rows).
     This takes one pass. The gaps are in units of `unit`, and so is 1 / beta."""
-    slopes_of_pieces = []
+    return np.concatenate(list(rows.map(partial(_block_slopes, betas=betas, unit=unit))), axis=1)
+
+
+def _block_slopes(examples: LabeledRows, *, betas: Array, unit: float) -> Array:
+    """Return the slopes of the rows of a block: (k, rows)."""
+    slopes_of_block = np.empty((len(betas), len(examples.targets)))
     with np.errstate(over="ignore", under="ignore"):
-        for examples in read_rows():
-            for piece in _pieces(examples):
-                gaps, target_gaps = _gaps(piece.examples, unit)
-                unmasked = np.isfinite(gaps)
-                gaps[~unmasked] = 0
-                np.minimum(gaps, MAX_SUMMABLE, out=gaps)
-                slopes = np.empty((len(betas), len(gaps)))
-                for beta, slope in zip(betas, slopes, strict=True):
-                    # A gap of 0 gives t = 0, also at beta = inf.
-                    t = np.multiply(gaps, beta, out=np.zeros_like(gaps), where=gaps > 0)
-                    weights = np.exp(-t) * unmasked
-                    np.subtract(
-                        target_gaps, np.einsum("ij,ij->i", weights, gaps) / np.einsum("ij->i", weights), out=slope
-                    )
-                slopes_of_pieces.append(slopes)
-    return np.concatenate(slopes_of_pieces, axis=1)
+        for piece in _pieces(examples):
+            gaps, target_gaps = _gaps(piece.examples, unit)
+            unmasked = np.isfinite(gaps)
+            gaps[~unmasked] = 0
+            np.minimum(gaps, MAX_SUMMABLE, out=gaps)
+            slopes = slopes_of_block[:, piece.first : piece.first + len(gaps)]
+            for beta, slope in zip(betas, slopes, strict=True):
+                # A gap of 0 gives t = 0, also at beta = inf.
+                t = np.multiply(gaps, beta, out=np.zeros_like(gaps), where=gaps > 0)
+                weights = np.exp(-t) * unmasked
+                np.subtract(target_gaps, np.einsum("ij,ij->i", weights, gaps) / np.einsum("ij->i", weights), out=slope)
+    return slopes_of_block
 
 
-def largest_gap(read_rows: ReadRows, unit: float) -> float:
+def largest_gap(rows: RowPasses, unit: float) -> float:
     """Return the largest of all gaps, in units of `unit`."""
-    gaps = (_gaps(piece.examples, unit)[0] for examples in read_rows() for piece in _pieces(examples))
-    return max(float(piece_gaps[np.isfinite(piece_gaps)].max()) for piece_gaps in gaps)
+    return max(rows.map(partial(_largest_gap_of_block, unit=unit)))
+
+
+def _largest_gap_of_block(examples: LabeledRows, *, unit: float) -> float:
+    gaps = (_gaps(piece.examples, unit)[0] for piece in _pieces(examples))
+    return max((float(piece_gaps[np.isfinite(piece_gaps)].max()) for piece_gaps in gaps), default=0.0)
+
+
+def count_numbers(rows: RowPasses) -> int:
+    """Return the number of logits of all rows."""
+    return sum(rows.map(_size))
+
+
+def _size(examples: LabeledRows) -> int:
+    return examples.logits.size
 
 
 def row_moments(examples: LabeledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from tsoft.core.draw import Rng, as_generator, whole_number
 from tsoft.core.fit import fit_rows
 from tsoft.core.interval import confidence_interval
-from tsoft.core.labeled_rows import CalibrationError, summarize, validate_examples
+from tsoft.core.labeled_rows import CalibrationError, StoredRows, summarize, validate_examples
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def fit_temperature(z: ArrayLike, targets: ArrayLike, *, resamples: int = 0, rng
     array([0.6667, 0.3333])
     """
     whole_number("resamples", resamples)
-    rows = validate_examples(z, targets)
-    summary = summarize(lambda: [rows])
+    rows = StoredRows([validate_examples(z, targets)])
+    summary = summarize(rows)
     if summary.are_probabilities:
         raise CalibrationError("every row looks like probabilities, not logits; pass np.log(probs)")
-    fit = fit_rows(lambda: [rows], summary)
-    interval = confidence_interval(lambda: [rows], fit, summary.rows, resamples, as_generator(rng))
+    fit = fit_rows(rows, summary)
+    interval = confidence_interval(rows, fit, summary.rows, resamples, as_generator(rng))
     return FittedTemperature(
         fit.tau,
         nan if interval is None else interval.low,

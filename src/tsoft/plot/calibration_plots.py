@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.draw import Rng
-from tsoft.core.labeled_rows import summarize, validate_examples
+from tsoft.core.labeled_rows import StoredRows, summarize, validate_examples
 from tsoft.core.temperature_scaling import fit_temperature
 from tsoft.features.calibrate.reliability import reliability as measure_reliability
 from tsoft.features.calibrate.row_scores import score_rows
@@ -152,8 +152,8 @@ def nll(logits: ArrayLike, targets: ArrayLike, ax: Axes | None = None) -> Axes:
         from tsoft.figures.calibration_diagrams import MARKS, NllCurve, draw_nll
         from tsoft.figures.figure_legend import marks
 
-        grid = np.sort(curve_taus(fit.tau, summarize(lambda: [rows]), FIGURE_POINTS))
-        values = score_rows(lambda: [rows], grid, 1).nll
+        grid = np.sort(curve_taus(fit.tau, summarize(StoredRows([rows])), FIGURE_POINTS))
+        values = score_rows(StoredRows([rows]), grid, 1).nll
         curve = NllCurve(grid, values, fit.tau, fit.tau_low, fit.tau_high)
         draw_nll(axes, curve, theme)
         fit_title(axes, nll_title(curve))

@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import Interval, confidence_interval
-from tsoft.core.labeled_rows import CalibrationError, LabeledRows
+from tsoft.core.labeled_rows import CalibrationError, LabeledRows, StoredRows
 from tsoft.errors import InputError, UsageError
 from tsoft.features.calibrate.calibration import Measuring
 from tsoft.features.calibrate.choice_bounds import BOUNDED, Bounds, measure_bounds, tau_bounds
@@ -52,15 +52,15 @@ def choice_calibration(
         problem = f"there are no bounds on {', '.join(others)}"
         raise UsageError(f"--measures: {problem}; choose from {', '.join(BOUNDED)}, or add --listed-only")
     choices = _read(rows)
-    listed = LabeledRows(choices.low, choices.targets)
+    listed = StoredRows([LabeledRows(choices.low, choices.targets)])
     try:
-        fit = fit_rows(lambda: [listed])
+        fit = fit_rows(listed)
     except CalibrationError as error:
         raise InputError(f"{rows.name}: {error}") from None
     if fit.reason:
         note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature{LIMITS}")
     generator = np.random.default_rng(np.random.SeedSequence(measuring.seed, spawn_key=(0,)))
-    interval = confidence_interval(lambda: [listed], fit, len(choices.targets), measuring.resamples, generator)
+    interval = confidence_interval(listed, fit, len(choices.targets), measuring.resamples, generator)
     found = tau_bounds(choices.low, choices.high, choices.targets)
     bounds = Bounds(min(found.low, fit.tau), max(found.high, fit.tau))
     low, high = (f"{end:.6g}" for end in (bounds.low, bounds.high))
@@ -79,7 +79,7 @@ def choice_calibration(
 
 def _read(rows: ChoiceInput) -> ChoiceRows:
     """Return all rows of an input. Raise InputError if there are none."""
-    for _ in rows():
+    for _ in rows:
         pass
     if rows.choice_rows is None or not len(rows.choice_rows.targets):
         raise InputError(f"{rows.name}: there are no rows")

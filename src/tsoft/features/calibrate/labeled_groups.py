@@ -1,12 +1,11 @@
 """The groups of the rows, which a column of the input names."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.labeled_rows import LabeledRows, ReadRows
+from tsoft.core.labeled_rows import LabeledRows, RowPasses, StoredRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.features.calibrate.spool import Spool
@@ -59,11 +58,11 @@ class RowGroups:
         is_located = part.origin.lines is not None or part.origin.source
         return part.location if is_located else f"{self._source}: {part.location}"
 
-    def split(self, read_rows: ReadRows, *, in_memory: bool) -> "list[GroupRows]":
+    def split(self, rows: RowPasses, *, in_memory: bool) -> "list[GroupRows]":
         """Return the rows of each group, in memory or in temporary files, after one pass over all rows."""
         stores: list[list[LabeledRows] | Spool] = [[] if in_memory else Spool() for _ in self.names]
         counts = np.zeros(len(self.names), np.int64)
-        for examples, groups in zip(read_rows(), self._blocks, strict=True):
+        for examples, groups in zip(rows, self._blocks, strict=True):
             for group in np.unique(groups).tolist():
                 chosen = groups == group
                 part, store = LabeledRows(examples.logits[chosen], examples.targets[chosen]), stores[group]
@@ -73,17 +72,13 @@ class RowGroups:
                     store.append(part)
                 counts[group] += len(part.targets)
         groups_of_rows = zip(self.names, counts.tolist(), stores, strict=True)
-        return [GroupRows(name, count, store, in_memory) for name, count, store in groups_of_rows]
+        return [GroupRows(store, name, count, in_memory) for name, count, store in groups_of_rows]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupRows:
-    """The rows of a group. Each call is a pass over them."""
+class GroupRows(StoredRows):
+    """The rows of a group, and their number."""
 
     name: str
     rows: int
-    blocks: Iterable[LabeledRows]
     in_memory: bool
-
-    def __call__(self) -> Iterator[LabeledRows]:
-        return iter(self.blocks)

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.labeled_rows import LabeledRows
+from tsoft.core.ordered_map import ordered_map
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.evaluated_answers import joined_answers
@@ -26,13 +27,15 @@ from tsoft.options.input import LogitsOptions, SourceOptions
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
+T = TypeVar("T")
+
 _CHANGED = "the file changed while tsoft read it; run the command again"
 # The largest size of the logits to keep in memory, in bytes.
 MAX_IN_MEMORY = 1 << 28
 
 
 class LabeledInput:
-    """The rows of an input with their true classes. Each call is a pass over all rows.
+    """The rows of an input with their true classes. Each iteration and each `map` is a pass over all rows.
 
     The first pass reads the source and keeps up to 256 MB in memory. A larger file is read again in each pass; a
     larger pipe is stored in a temporary file. After the first pass, `in_memory` contains all rows, or is None if
@@ -79,12 +82,16 @@ class LabeledInput:
         """Return the name of a class for a message."""
         return f"#{index}" if self.labels is None else repr(self.labels[index])
 
-    def __call__(self) -> Iterator[LabeledRows]:
+    def __iter__(self) -> Iterator[LabeledRows]:
         if not self._is_read:
             return self._first_pass()
         if self.in_memory is not None:
             return iter(self.in_memory)
         return iter(self._spool) if self._spool else self._further_pass()
+
+    def map(self, function: Callable[[LabeledRows], T]) -> Iterator[T]:
+        """Yield the results of a function of each block, which runs in threads."""
+        return ordered_map(function, self)
 
     def _first_pass(self) -> Iterator[LabeledRows]:
         self._file_state = self._current_file_state()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.draw import Rng, as_generator, whole_number
-from tsoft.core.labeled_rows import validate_examples
+from tsoft.core.labeled_rows import StoredRows, validate_examples
 from tsoft.core.softmax import validate_taus
 from tsoft.features.calibrate.chance import Measurement
 from tsoft.features.calibrate.class_bins import class_draws
@@ -190,7 +190,7 @@ def reliability(
     draws = None
     if "classwise_ece" in chosen:
         draws = class_draws(len(rows.targets), rows.logits.shape[1], bins, resamples, generator)
-    scores = score_rows(lambda: [rows], taus.reshape(1), 1, draws)
+    scores = score_rows(StoredRows([rows]), taus.reshape(1), 1, draws)
     return report(scores, 0, bins, resamples, generator, chosen)
 
 

@@ -1,14 +1,15 @@
 """Vector scaling of a classifier, compared with one temperature on rows that were held out of both fits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import MAX_DRAWN, NORMAL_QUANTILE
-from tsoft.core.labeled_rows import CalibrationError, LabeledRows, ReadRows
+from tsoft.core.labeled_rows import CalibrationError, LabeledRows, RowPasses, StoredRows
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.core.vector_scaling import VectorScaling, fit_vector
 from tsoft.errors import InputError
@@ -20,6 +21,8 @@ from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import score_rows
 from tsoft.notes import note
 from tsoft.output.watching import watched
+
+T = TypeVar("T")
 
 # What is measured: no calibration, one temperature, and vector scaling.
 METHODS = ("none", "temperature", "vector")
@@ -109,8 +112,7 @@ def vector_calibration(
     difference = _difference(held_out[1:], measuring, np.random.default_rng(_seeds(measuring, 5)))
     if difference.low <= 0:
         note(f"{rows.name}: on held-out rows, {difference.verdict}")
-    readers = [partial(_blocks, each) for each in held_out]
-    measured = _measured("held out", readers, rows, measuring, 6)
+    measured = _measured("held out", [StoredRows([each]) for each in held_out], rows, measuring, 6)
     if test:
         with input_errors(test):
             checked_summary(test, reference=rows)
@@ -154,7 +156,7 @@ def _cross_fitted(
     ):
         is_out = folds == fold
         others = LabeledRows(z[~is_out], targets[~is_out])
-        fit = fit_rows(partial(_blocks, others))
+        fit = fit_rows(StoredRows([others]))
         if fit.is_limit:
             raise CalibrationError(f"without one of {settings.folds} folds, {fit.reason}; pass more rows")
         tempered[is_out] = _one_tau(z.shape[1], fit.tau).logits(z[is_out])
@@ -186,10 +188,10 @@ def _row_nll(rows: LabeledRows) -> Array:
     return -log_softmax(rows.logits)[np.arange(len(rows.targets)), rows.targets]
 
 
-def _calibrated(rows: LabeledInput, tau: float, scaling: VectorScaling) -> list[ReadRows]:
-    """Return functions that read the rows as they are, after the temperature, and after vector scaling."""
+def _calibrated(rows: LabeledInput, tau: float, scaling: VectorScaling) -> "list[_CalibratedRows]":
+    """Return the rows as they are, after the temperature, and after vector scaling."""
     scalings = (_one_tau(rows.classes, 1.0), _one_tau(rows.classes, tau), scaling)
-    return [partial(_scaled, rows, each) for each in scalings]
+    return [_CalibratedRows(rows, each) for each in scalings]
 
 
 def _one_tau(classes: int, tau: float) -> VectorScaling:
@@ -197,28 +199,41 @@ def _one_tau(classes: int, tau: float) -> VectorScaling:
     return VectorScaling(np.full(classes, 1 / tau), np.zeros(classes))
 
 
-def _scaled(read_rows: ReadRows, scaling: VectorScaling) -> Iterator[LabeledRows]:
-    return (LabeledRows(scaling.logits(block.logits), block.targets) for block in read_rows())
+@dataclass(frozen=True, eq=False)
+class _CalibratedRows:
+    """Rows after vector scaling."""
+
+    rows: RowPasses
+    scaling: VectorScaling
+
+    def __iter__(self) -> Iterator[LabeledRows]:
+        return map(self._calibrated, self.rows)
+
+    def map(self, function: Callable[[LabeledRows], T]) -> Iterator[T]:
+        return self.rows.map(partial(_of_calibrated, function=function, scaling=self.scaling))
+
+    def _calibrated(self, block: LabeledRows) -> LabeledRows:
+        return LabeledRows(self.scaling.logits(block.logits), block.targets)
 
 
-def _blocks(rows: LabeledRows) -> list[LabeledRows]:
-    return [rows]
+def _of_calibrated(block: LabeledRows, *, function: Callable[[LabeledRows], T], scaling: VectorScaling) -> T:
+    return function(LabeledRows(scaling.logits(block.logits), block.targets))
 
 
 def _measured(
-    data: str, readers: Sequence[ReadRows], rows: LabeledInput, measuring: Measuring, stream: int
+    data: str, passes: Sequence[RowPasses], rows: LabeledInput, measuring: Measuring, stream: int
 ) -> list[MeasuredMethod]:
     """Return the reports after each method."""
     return [
-        MeasuredMethod(data, method, _report(read_rows, rows.rows, rows.classes, measuring, stream + i))
-        for i, (method, read_rows) in enumerate(zip(METHODS, readers, strict=True))
+        MeasuredMethod(data, method, _report(each, rows.rows, rows.classes, measuring, stream + i))
+        for i, (method, each) in enumerate(zip(METHODS, passes, strict=True))
     ]
 
 
-def _report(read_rows: ReadRows, rows: int, classes: int, measuring: Measuring, stream: int) -> Report:
+def _report(rows: RowPasses, count: int, classes: int, measuring: Measuring, stream: int) -> Report:
     """Return the report on rows that are calibrated already."""
     generator, draws = np.random.default_rng(_seeds(measuring, stream)), None
     if "classwise_ece" in measuring.measures:
-        draws = class_draws(rows, classes, measuring.bins, measuring.resamples, generator)
-    scores = score_rows(read_rows, np.array([1.0]), 1, draws)
+        draws = class_draws(count, classes, measuring.bins, measuring.resamples, generator)
+    scores = score_rows(rows, np.array([1.0]), 1, draws)
     return report(scores, 0, measuring.bins, measuring.resamples, generator, measuring.measures)
