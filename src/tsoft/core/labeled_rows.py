@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import frexp, fsum, sqrt
 from sys import float_info
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,6 +40,10 @@ class TargetError(ValueError):
     def __init__(self, problem: str, row: int):
         super().__init__(f"row {row}: {problem}")
         self.problem, self.row = problem, row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without this, pickle would call __init__ with the message alone.
+        return type(self), (self.problem, self.row)
 
 
 class CalibrationError(ValueError):

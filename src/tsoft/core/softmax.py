@@ -70,6 +70,10 @@ class LogitsError(ValueError):
         super().__init__(f"{where}: {problem}")
         self.problem, self.row, self.column = problem, row, column
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without this, pickle would call __init__ with the message alone.
+        return type(self), (self.problem, self.row, self.column)
+
 
 class Layout(NamedTuple):
     """A block of rows as the kernels use it: `z`, (rows, n); (n, rows) if `axis`, the axis of classes, is -2 and not

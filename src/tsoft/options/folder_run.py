@@ -104,12 +104,12 @@ class FolderRun:
 
     def _shards(self) -> list[Shard]:
         """Return the files with the names of their results. Raise UsageError if two of these are equal."""
-        from tsoft.options.input_files import listed_files
+        from tsoft.options.input_files import listed_files, stem
 
         self._check()
         files = listed_files(self.values[self.options.shards_field])
         format = self.values.get("format") or "tsv"
-        shards = [Shard(file, f"{_stem(file)}.{_ENDINGS.get(format, format)}") for file in files]
+        shards = [Shard(file, f"{stem(file)}.{_ENDINGS.get(format, format)}") for file in files]
         sources: dict[str, str] = {}
         for shard in shards:
             if (other := sources.setdefault(shard.output, shard.file)) != shard.file:
@@ -215,16 +215,6 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
 
 def _is_folder(name: str) -> bool:
     return name.endswith(("/", os.sep)) or os.path.isdir(name)
-
-
-def _stem(file: str) -> str:
-    """Return the name of a file without its ending, and without that of a compressed file.
-
-    >>> _stem("logits/a.b.npy"), _stem("a.jsonl.gz"), _stem("a")
-    ('a.b', 'a', 'a')
-    """
-    stem, ending = os.path.splitext(os.path.basename(file))
-    return os.path.splitext(stem)[0] if ending.lower() == ".gz" else stem
 
 
 def _absolute(value: Any) -> Any:

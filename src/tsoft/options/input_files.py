@@ -1,8 +1,8 @@
 """The files that --input lists, and reading several of them as one input."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError, shortened
@@ -64,6 +64,87 @@ def _files_in(folder: str) -> list[str]:
     return files
 
 
+def stem(file: str) -> str:
+    """Return the name of a file without its ending, and without that of a compressed file.
+
+    >>> stem("logits/a.b.npy"), stem("a.jsonl.gz"), stem("a")
+    ('a.b', 'a', 'a')
+    """
+    name, ending = os.path.splitext(os.path.basename(file))
+    return os.path.splitext(name)[0] if ending.lower() == ".gz" else name
+
+
+def paired_files(first: Sequence[str], second: Sequence[str], names: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return the files of two lists in pairs with the same names without endings, in the order of the first list. Two
+    single files are a pair whatever their names are.
+
+    names: those of the lists, for messages. Raise UsageError for files that are not in pairs.
+
+    >>> paired_files(["z/a.npy", "z/b.npy"], ["y/b.txt", "y/a.txt"], ("--input", "--targets"))
+    [('z/a.npy', 'y/a.txt'), ('z/b.npy', 'y/b.txt')]
+    """
+    if len(first) == len(second) == 1:
+        return [(first[0], second[0])]
+    stems = [_by_stem(files, name) for files, name in zip((first, second), names, strict=True)]
+    for i, j in ((0, 1), (1, 0)):
+        if missing := [file for name, file in stems[i].items() if name not in stems[j]]:
+            counts = f"{_counted(first)} in {names[0]} and {_counted(second)} in {names[1]}"
+            problem = f"{missing[0]} has no file of the same name in {names[j]}"
+            raise UsageError(f"{problem} ({counts}); files are paired by their names without endings")
+    return [(file, stems[1][name]) for name, file in stems[0].items()]
+
+
+def _by_stem(files: Sequence[str], name: str) -> dict[str, str]:
+    """Return the files by their names without endings. Raise UsageError if two of these are equal."""
+    by_stem: dict[str, str] = {}
+    for file in files:
+        if (other := by_stem.setdefault(stem(file), file)) != file:
+            raise UsageError(f"{name}: {other} and {file} have the same name without endings, by which they are paired")
+    return by_stem
+
+
+def _counted(files: Sequence[str]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files)} files"
+
+
+@dataclass(frozen=True)
+class FileClasses:
+    """The classes of a file: their `count`, and their `labels` if it names them. In an array, every row has as many;
+    the labels may vary between the rows of other files."""
+
+    file: str
+    count: int
+    labels: tuple[str, ...] | None
+    is_array: bool = False
+    labels_vary: bool = False
+
+    @classmethod
+    def of_block(cls, block: Block, file: str) -> "FileClasses":
+        """Return the classes of a block of a file."""
+        origin = block.origin
+        return cls(file, block.logits.shape[1], block.labels, origin.axes is not None, origin.labels_vary)
+
+    def require_those_of(self, first: "FileClasses") -> None:
+        """Raise InputError if the classes are not those of the first file. The rows of a text may differ in length, and
+        responses list different classes."""
+        if self.labels_vary or first.labels_vary:
+            return
+        is_array = self.is_array and first.is_array
+        if (is_array or first.labels is not None) and self.count != first.count:
+            problem = f"{self.count} classes, but {first.file} has {first.count}"
+            raise InputError(f"{self.file}: {problem}; all files need the same classes")
+        if self.labels == first.labels:
+            return
+        if self.labels is None or first.labels is None:
+            named, unnamed = (first.file, self.file) if self.labels is None else (self.file, first.file)
+            problem = f"{unnamed} does not name the classes, and {named} does"
+            raise InputError(f"{problem}; all files need the same classes, which --labels can name")
+        pairs = zip(self.labels, first.labels, strict=True)
+        index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        problem = f"class {index} is {shortened(label)!r}, but {shortened(other)!r} in {first.file}"
+        raise InputError(f"{self.file}: {problem}; all files need the same classes in the same order")
+
+
 def in_sequence(files: list[str], read: Callable[[str], Iterator[Block]]) -> Iterator[Block]:
     """Yield the blocks of all files as one input, whose rows are counted across the files.
 
@@ -78,7 +159,7 @@ def in_sequence(files: list[str], read: Callable[[str], Iterator[Block]]) -> Ite
         rows = 0
         for block in read(file):
             first = first or block
-            _check_classes(block, file, first, files[0])
+            FileClasses.of_block(block, file).require_those_of(FileClasses.of_block(first, files[0]))
             _check_keys(block, file, first, files[0])
             rows = block.rows.stop
             origin = replace(block.origin, axes=None)
@@ -86,29 +167,6 @@ def in_sequence(files: list[str], read: Callable[[str], Iterator[Block]]) -> Ite
                 origin = replace(origin, source=f"{file}: row {block.first_row}")
             yield replace(block, first_row=first_row + block.first_row, origin=origin)
         first_row += rows
-
-
-def _check_classes(block: Block, file: str, first: Block, first_file: str) -> None:
-    """Raise InputError if the classes of a block are not those of the first one. The rows of a text may differ in
-    length, and responses list different classes."""
-    if block.origin.labels_vary or first.origin.labels_vary:
-        return
-    sizes = block.logits.shape[1], first.logits.shape[1]
-    is_array = block.origin.axes is not None and first.origin.axes is not None
-    if (is_array or first.labels is not None) and sizes[0] != sizes[1]:
-        raise InputError(
-            f"{file}: {sizes[0]} classes, but {first_file} has {sizes[1]}; all files need the same classes"
-        )
-    if block.labels == first.labels:
-        return
-    if block.labels is None or first.labels is None:
-        named, unnamed = (first_file, file) if block.labels is None else (file, first_file)
-        problem = f"{unnamed} does not name the classes, and {named} does"
-        raise InputError(f"{problem}; all files need the same classes, which --labels can name")
-    pairs = zip(block.labels, first.labels, strict=True)
-    index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
-    problem = f"class {index} is {shortened(label)!r}, but {shortened(other)!r} in {first_file}"
-    raise InputError(f"{file}: {problem}; all files need the same classes in the same order")
 
 
 def _check_keys(block: Block, file: str, first: Block, first_file: str) -> None:

@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, TypeVar
 
-from tsoft.errors import TsoftError, UsageError, unknown
+from tsoft.errors import InputError, TsoftError, UsageError, unknown
 from tsoft.notes import collected_notes, note
 from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
+from tsoft.options.file_notes import FileNotes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -65,6 +66,11 @@ class JobOptions:
         return (self.jobs or 1) > 1 or self.backend is not None or self.cluster is not None
 
     @property
+    def are_typed(self) -> bool:
+        """Whether the user typed any of these options."""
+        return (self.jobs, self.backend, self.cluster) != (None, None, None)
+
+    @property
     def is_local(self) -> bool:
         """Whether the jobs are processes of this machine."""
         return self.cluster is None and self.backend in (None, "loky", "multiprocessing", "dask")
@@ -111,6 +117,20 @@ class JobOutcome(Generic[T, R]):
             raise self.error
         assert self.result is not None
         return self.result
+
+
+def results(outcomes: Iterable[JobOutcome[T, R]], file: Callable[[T], str]) -> Iterator[R]:
+    """Yield the results of jobs. Print the notes of each file, and raise the error of a job that failed.
+
+    file: returns the file of an item, which messages name.
+    """
+    notes = FileNotes()
+    for outcome in outcomes:
+        notes.print(file(outcome.item), outcome.notes)
+        if isinstance(outcome.error, InputError) and str(outcome.error).startswith("row "):
+            raise InputError(f"{file(outcome.item)}: {outcome.error}")
+        yield replace(outcome, notes=[]).unwrapped()
+    notes.print_rest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,41 +183,69 @@ def _end_with(parent: int) -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def in_jobs(
-    work: Callable[[T], R], items: Sequence[T], options: JobOptions, *, ordered: bool = True
-) -> Generator[JobOutcome[T, R]]:
-    """Yield the outcome of the work on each item, in the order of the items or, unless `ordered`, as they end.
+@dataclass(frozen=True, eq=False)
+class JobPool:
+    """Jobs, of which `count` run at the same time. Without a count, the work is done in this process."""
 
-    work: a function that pickle can send to another process. Raise UsageError for a backend that is not known or not
-    installed; TsoftError if the cluster cannot be reached, or if a worker ends without a result.
+    options: JobOptions
+    count: int | None
+
+    def run(self, work: Callable[[T], R], items: Sequence[T], *, ordered: bool = True) -> Generator[JobOutcome[T, R]]:
+        """Yield the outcome of the work on each item, in the order of the items or, unless `ordered`, as they end.
+
+        work: a function that pickle can send to another process. Raise TsoftError if a worker ends without a result.
+        """
+        if self.count is None:
+            yield from map(_Job(work), items)
+            return
+        import joblib
+
+        from tsoft.core.threads import available_cores
+
+        cores = max(1, available_cores() // self.count) if self.options.is_local else 1
+        job = _RemoteJob(work, cores, _version(), os.getpid() if self.options.are_children else None)
+        returned = "generator" if ordered else "generator_unordered"
+        with _named_errors(self.options):
+            # Each item is a file, so batches of several items would only delay results.
+            try:
+                parallel = joblib.Parallel(n_jobs=self.count, return_as=returned, batch_size=1)
+            except ValueError:
+                problem = "returns no result before all files are complete"
+                raise UsageError(f"--backend {self.options.backend} {problem}; use loky or dask") from None
+            yield from parallel(joblib.delayed(job)(item) for item in items)
+
+
+@contextlib.contextmanager
+def job_pool(options: JobOptions, most: int) -> Iterator[JobPool]:
+    """Start jobs for the context, at most `most` at the same time.
+
+    Raise UsageError for a backend that is not known or not installed, and TsoftError if the cluster cannot be reached.
     """
     if not options.are_used:
-        yield from map(_Job(work), items)
+        yield JobPool(options, None)
         return
     _require_packages(options)
     import warnings
-
-    import joblib
-
-    from tsoft.core.threads import available_cores
 
     if sys.stderr is None:
         # joblib flushes it before it starts a process.
         sys.stderr = io.StringIO()
     _register(options.backend)
-    with warnings.catch_warnings(), _named_errors(options), _backend(options, len(items)) as count:
+    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
         # After an error, joblib warns that it cancels jobs.
         warnings.simplefilter("ignore")
-        cores = max(1, available_cores() // count) if options.is_local else 1
-        job = _RemoteJob(work, cores, _version(), os.getpid() if options.are_children else None)
-        returned = "generator" if ordered else "generator_unordered"
-        # Each item is a file, so batches of several items would only delay results.
-        try:
-            parallel = joblib.Parallel(n_jobs=count, return_as=returned, batch_size=1)
-        except ValueError:
-            problem = "returns no result before all files are complete"
-            raise UsageError(f"--backend {options.backend} {problem}; use loky or dask") from None
-        yield from parallel(joblib.delayed(job)(item) for item in items)
+        with _named_errors(options):
+            count = stack.enter_context(_backend(options, most))
+        yield JobPool(options, count)
+
+
+def in_jobs(
+    work: Callable[[T], R], items: Sequence[T], options: JobOptions, *, ordered: bool = True
+) -> Generator[JobOutcome[T, R]]:
+    """Yield the outcome of the work on each item from jobs of its own. Parameters and errors are those of `job_pool`
+    and of `JobPool.run`."""
+    with job_pool(options, len(items)) as pool:
+        yield from pool.run(work, items, ordered=ordered)
 
 
 def _require_packages(options: JobOptions) -> None:

@@ -134,7 +134,7 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
-        fix = "; save an array called 'logits' as 'probs'" if rows.name.endswith(".npz") else ""
+        fix = "; save an array called 'logits' as 'probs'" if rows.sources[0].name.endswith(".npz") else ""
         raise InputError(f"{rows.name}: {problem}; pass --probs{fix}")
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
@@ -167,9 +167,9 @@ def _check_reference(rows: LabeledInput, reference: LabeledInput) -> None:
 def _interval(
     rows: LabeledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
 ) -> Interval | None:
-    """Return the bootstrap interval if the rows are in memory and it does not take too long, else the sandwich
+    """Return the bootstrap interval if the rows fit in memory and it does not take too long, else the sandwich
     interval."""
-    interval = confidence_interval(rows, fit, rows.rows, resamples if rows.in_memory is not None else 0, generator)
+    interval = confidence_interval(rows, fit, rows.rows, resamples if rows.fits_in_memory else 0, generator)
     if interval and interval.reason:
         note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
     if interval and interval.limits:

@@ -12,6 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.features.calibrate.choice_spellings import Choices
 from tsoft.features.calibrate.evaluated_answers import NOT_SAMPLING
+from tsoft.features.calibrate.labeled_file import LabeledFile, LabeledSource
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.input.class_lookup import IGNORED, ClassLookup
 from tsoft.input.read_options import TargetSource
@@ -61,15 +62,34 @@ class ChoiceInput(LabeledInput):
         targets: TargetSource,
         listed: ListedOptions,
     ):
-        super().__init__(source, None, option, None, replace(targets, separate=targets_file is not None))
         self._choices, self._listed = choices, listed
-        self._answer_field = targets.column or "target"
-        self._targets_of_texts = None if targets_file is None else read_targets(targets_file, targets)
+        super().__init__(source, targets_file, option, None, targets)
+        if len(self.sources) > 1:
+            raise UsageError(f"--choices reads one file, but {self.name} has {len(self.sources)}; join them to one")
+
+    def _opened(self, source: LabeledSource) -> LabeledFile:
+        return ChoiceFile(source, self._choices, self._listed)
+
+    @property
+    def choice_rows(self) -> ChoiceRows | None:
+        assert isinstance(self._first_file, ChoiceFile)
+        return self._first_file.choice_rows
+
+
+class ChoiceFile(LabeledFile):
+    """A file of API responses. After a pass, `choice_rows` has the bounds of its rows."""
+
+    def __init__(self, source: LabeledSource, choices: Choices, listed: ListedOptions):
+        super().__init__(replace(source, targets_file=None))
+        self._choices, self._listed = choices, listed
+        self._answer_field = source.targets.column or "target"
+        file = source.targets_file
+        self._targets_of_texts = None if file is None else read_targets(file, source.targets)
         self.choice_rows: ChoiceRows | None = None
 
-    def _blocks(self, options: LogitsOptions, note: Callable[[str], None]) -> Iterator[Block]:
+    def _blocks(self, note: Callable[[str], None]) -> Iterator[Block]:
         """Yield one block of the choices of all texts, with the listed spellings alone."""
-        targets = TargetSource(answer_field=self._answer_field)
+        targets, options = TargetSource(answer_field=self._answer_field), LogitsOptions(**vars(self._source.logits))
         blocks = logits.blocks(options, None, bounds=self._listed, targets=targets, note=note)
         texts = _answers(blocks, self._choices)
         if not any(texts.values()):

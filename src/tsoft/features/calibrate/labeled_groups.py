@@ -17,31 +17,33 @@ MAX_GROUPS = 200
 class RowGroups:
     """The group of each row, block by block, and the names of the groups in the order of their first rows.
 
-    `column` is the name of the column that has them, and `source` the name of the input, for messages.
+    `column` is the name of the column that has them.
     """
 
-    def __init__(self, column: str, source: str):
-        self.column, self._source = column, source
+    def __init__(self, column: str):
+        self.column = column
         self.names: list[str] = []
         self._indices: dict[str, int] = {}
         # The groups of the rows of each block that has any, as indices.
         self._blocks: list[Array] = []
 
-    def add(self, block: Block, kept: Array) -> None:
-        """Add those rows of a block that are `kept`. Raise InputError for a row without a group, and for too many
-        groups."""
+    def add(self, block: Block, kept: Array, source: str) -> None:
+        """Add those rows of a block that are `kept`. `source` is the name of the file.
+
+        Raise InputError for a row without a group, and for too many groups.
+        """
         keys = block.keys
         if keys is None:
             problem = f"{shortened(self.column)!r} is missing or null, so the row has no group"
-            raise InputError(f"{self._where(block, 0)}: {problem}; write a group, or remove the row")
-        indices = [self._index(str(keys[i]), block, i) for i in np.flatnonzero(kept).tolist()]
+            raise InputError(f"{_where(block, 0, source)}: {problem}; write a group, or remove the row")
+        indices = [self._index(str(keys[i]), block, i, source) for i in np.flatnonzero(kept).tolist()]
         if indices:
             self._blocks.append(np.array(indices, np.uint8))
 
-    def _index(self, name: str, block: Block, row: int) -> int:
+    def _index(self, name: str, block: Block, row: int, source: str) -> int:
         if name in self._indices:
             return self._indices[name]
-        where = self._where(block, row)
+        where = _where(block, row, source)
         if not name.strip():
             problem = f"{shortened(self.column)!r} is empty, so the row has no group"
             raise InputError(f"{where}: {problem}; write a group, or remove the row")
@@ -51,12 +53,6 @@ class RowGroups:
         self._indices[name] = len(self.names)
         self.names.append(name)
         return self._indices[name]
-
-    def _where(self, block: Block, row: int) -> str:
-        """Return the location of a row of a block."""
-        part = block.part(row, row + 1)
-        is_located = part.origin.lines is not None or part.origin.source
-        return part.location if is_located else f"{self._source}: {part.location}"
 
     def split(self, rows: RowPasses, *, in_memory: bool) -> "list[GroupRows]":
         """Return the rows of each group, in memory or in temporary files, after one pass over all rows."""
@@ -82,3 +78,10 @@ class GroupRows(StoredRows):
     name: str
     rows: int
     in_memory: bool
+
+
+def _where(block: Block, row: int, source: str) -> str:
+    """Return the location of a row of a block of a file."""
+    part = block.part(row, row + 1)
+    is_located = part.origin.lines is not None or part.origin.source
+    return part.location if is_located else f"{source}: {part.location}"

@@ -1,0 +1,243 @@
+"""A file of rows with their true classes."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.labeled_rows import LabeledRows
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError
+from tsoft.features.calibrate.evaluated_answers import joined_answers
+from tsoft.input.class_lookup import IGNORED
+from tsoft.input.read_options import TargetSource
+from tsoft.input.source import STDIN
+from tsoft.input.targets import difference_note
+from tsoft.input.targets_file import read as read_targets
+from tsoft.notes import note
+from tsoft.options import logits
+from tsoft.options.input import LogitsOptions, SourceOptions
+from tsoft.options.input_files import FileClasses
+
+if TYPE_CHECKING:
+    from tsoft.features.calibrate.labeled_groups import RowGroups
+    from tsoft.input.labels import Labels
+
+CHANGED = "the file changed while tsoft read it; run the command again"
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledSource:
+    """How to read a file of rows with their true classes.
+
+    `logits` are the options for one file, and `labels` those of --labels. The true classes are in this file or, unless
+    it is None, in the `targets_file`, which `option` names. `targets` is how to read them. `key_option` is the option
+    that names the column of the keys.
+    """
+
+    logits: SourceOptions
+    targets_file: str | None
+    option: str
+    labels: "Labels | None"
+    targets: TargetSource
+    key_option: str = "--id-column"
+
+    @property
+    def name(self) -> str:
+        """The name of the file in messages."""
+        return STDIN if self.logits.file in (None, "-") else str(self.logits.file)
+
+    @property
+    def state(self) -> tuple[int, ...] | None:
+        """Values that change when the file is replaced or written to; None if the source is not a file."""
+        name = self.logits.file or "-"
+        if not os.path.isfile(name):
+            return None
+        status = os.stat(name)
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledFacts:
+    """What a pass over a file found: its classes, its `quantity`, and whether the classes are the answers to each
+    question of an evaluation, or each row is one logit and all of them are from 0 to 1. `ignored` rows are left out of
+    the `rows`, whose logits have `size` bytes. `state` is that of the file at the start of the pass."""
+
+    classes: FileClasses
+    quantity: str
+    has_answers: bool
+    are_like_binary_probabilities: bool
+    rows: int
+    ignored: int
+    size: int
+    state: tuple[int, ...] | None
+
+
+class LabeledFile:
+    """A file of rows with their true classes. Its file of targets is read only once."""
+
+    def __init__(self, source: LabeledSource):
+        self.name = source.name
+        self._source, self._option = source, source.option
+        self._target_options = replace(source.targets, separate=source.targets_file is not None)
+        self._targets = None if source.targets_file is None else read_targets(source.targets_file, self._target_options)
+        # The targets from the file, as indices. The first block determines the classes.
+        self._indices: Array | None = None
+        self._classes = FileClasses(self.name, 0, None)
+        self._facts: LabeledFacts | None = None
+
+    @property
+    def facts(self) -> LabeledFacts:
+        """What the last pass found until now. Raise InputError for a file without rows."""
+        if self._facts is None:
+            raise InputError(f"{self.name}: there are no rows")
+        return self._facts
+
+    def read(
+        self, earlier: LabeledFacts | None, note: Callable[[str], None], groups: "RowGroups | None" = None
+    ) -> Iterator[LabeledRows]:
+        """Yield the rows in blocks. Before a block is yielded, the facts include it.
+
+        earlier: what an earlier pass found; None for the first pass, which prints notes, and adds the rows to the
+        `groups`. Raise InputError for a file that changed since the earlier pass.
+        """
+        is_first, self._facts = earlier is None, None
+        state, rows, differs = self._source.state, 0, False
+        if earlier and state != earlier.state:
+            raise InputError(f"{self.name}: {CHANGED}")
+        for source_block in self._blocks(note if is_first else lambda _: None):
+            block = source_block
+            if self._targets:
+                block = self._targets.fitting(block, self.name, note if is_first else lambda _: None)
+            if rows == 0:
+                self._set_classes(block, earlier)
+            self._check_classes(block)
+            rows += len(block.logits)
+            targets = self._targets_of(block)
+            if is_first and self._targets and not differs and (difference := difference_note(block, targets)):
+                differs = True
+                note(difference)
+            kept = targets != IGNORED
+            if kept.all():
+                examples = LabeledRows(block.logits, targets)
+            else:
+                examples = LabeledRows(block.logits[kept], targets[kept])
+            self._check_targets(block, examples, kept)
+            self._facts = self._with_block(block, examples, state)
+            if is_first and groups:
+                groups.add(block, kept, self.name)
+            if len(examples.targets):
+                yield examples
+        if self._targets:
+            self._targets.check_count(rows)
+        if earlier and (self.facts.rows, self._source.state) != (earlier.rows, earlier.state):
+            raise InputError(f"{self.name}: {CHANGED}")
+
+    def read_as_one_of_several(
+        self, earlier: LabeledFacts | None, groups: "RowGroups | None" = None
+    ) -> Iterator[LabeledRows]:
+        """Yield the rows as `read` does. Notes and errors name the file."""
+        try:
+            yield from self.read(earlier, lambda message: note(self._named(message)), groups)
+        except InputError as error:
+            raise InputError(self._named(str(error))) from None
+
+    def _named(self, message: str) -> str:
+        return message if self.name in message else f"{self.name}: {message}"
+
+    def _with_block(self, block: Block, examples: LabeledRows, state: tuple[int, ...] | None) -> LabeledFacts:
+        """Return the facts after a block with these examples."""
+        are_like_binary_probabilities = bool(((block.logits >= 0) & (block.logits <= 1)).all())
+        count, size = len(examples.targets), examples.logits.nbytes
+        ignored = len(block.logits) - count
+        if self._facts is None:
+            is_binary = block.origin.is_binary and block.origin.quantity == "logit"
+            return LabeledFacts(
+                self._classes,
+                block.origin.quantity,
+                block.origin.target is not None,
+                is_binary and are_like_binary_probabilities,
+                count,
+                ignored,
+                size,
+                state,
+            )
+        return replace(
+            self._facts,
+            are_like_binary_probabilities=self._facts.are_like_binary_probabilities and are_like_binary_probabilities,
+            rows=self._facts.rows + count,
+            ignored=self._facts.ignored + ignored,
+            size=self._facts.size + size,
+        )
+
+    def _blocks(self, note: Callable[[str], None]) -> Iterator[Block]:
+        """Return the blocks of the source. `note` prints a note to the user."""
+        targets, source = self._target_options, self._source
+        options = LogitsOptions(**vars(source.logits))
+        blocks = logits.blocks(
+            options, None, targets=targets, labels=source.labels, note=note, key_option=source.key_option
+        )
+        return joined_answers(blocks, self.name, note, per_character=targets.per_character)
+
+    def _set_classes(self, block: Block, earlier: LabeledFacts | None) -> None:
+        """Set the classes to those of the first block, and look up the targets among them.
+
+        Raise InputError for an API response, and for other classes than those of an earlier pass.
+        """
+        if block.partial is not None:
+            problem = "an API response lists only some of the classes, but calibrate needs all of them"
+            fix = "pass --choices A,B if the answer is one of a few tokens"
+            drawn = "tsoft audit --chosen estimates the temperature at which the tokens were drawn"
+            raise InputError(f"{block.location}: {problem}; {fix}; {drawn}")
+        self._classes = FileClasses(self.name, block.logits.shape[1], block.labels, is_array=True)
+        if earlier and self._classes != earlier.classes:
+            raise InputError(f"{self.name}: {CHANGED}")
+        if self._targets:
+            self._targets.check_shape(block.origin.axes)
+            indices = self._targets.indices(self._targets.lookup(block.labels, self._classes.count))
+            # All targets stay in memory, so they should be small.
+            self._indices = indices.astype(np.min_scalar_type(-self._classes.count))
+
+    def _check_classes(self, block: Block) -> None:
+        """Raise InputError for classes other than those of the first block."""
+        if block.logits.shape[1] != self._classes.count:
+            classes = f"{block.logits.shape[1]} classes, but the first row has {self._classes.count}"
+            raise InputError(f"{block.location}: the row has {classes}; all rows need the same classes")
+        if block.labels != self._classes.labels:
+            problem = "the classes of this row are not those of the first row"
+            raise InputError(f"{block.location}: {problem}; all rows need the same classes in the same order")
+
+    def _check_targets(self, block: Block, examples: LabeledRows, kept: Array) -> None:
+        """Raise InputError for a masked target. `kept` marks the rows of the block that are in the examples."""
+        masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
+        if masked.any():
+            index = int(masked.argmax())
+            row = int(np.flatnonzero(kept)[index])
+            part = block.part(row, row + 1)
+            where = part.location if part.origin.lines is not None else f"{self.name}: row {part.first_row}"
+            target = class_name(self._classes.labels, int(examples.targets[index]))
+            problem = f"the target, class {target}, is masked, so its probability is 0 at every temperature"
+            raise InputError(f"{where}: {problem}")
+
+    def _targets_of(self, block: Block) -> Array:
+        """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
+        if self._indices is None:
+            if block.targets is None:
+                fix = "add a column target (in an .npz file, an array targets or labels)"
+                if self._target_options.column is None:
+                    fix += f", or pass --target-column NAME or {self._option} FILE"
+                raise InputError(f"{self.name}: the rows have no targets; {fix}")
+            return block.targets
+        assert self._targets
+        if block.rows.stop > len(self._indices):
+            problem = f"{len(self._indices)} targets, but {self.name} has more rows"
+            raise InputError(f"{self._targets.source}: {problem}; expected one target per row")
+        return self._indices[block.rows.start : block.rows.stop]
+
+
+def class_name(labels: tuple[str, ...] | None, index: int) -> str:
+    """Return the name of a class for a message."""
+    return f"#{index}" if labels is None else repr(labels[index])
