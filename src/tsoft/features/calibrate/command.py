@@ -1,7 +1,8 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
+import contextlib
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
+from tsoft.options.jobs import JobOptions
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class FileOptions:
         typer.Argument(
             metavar="[LOGITS [TARGETS]]",
             show_default=False,
-            help="File of logits, and file of targets, as with -i and --targets. Without files, tsoft reads stdin.",
+            help="File of logits, and file of targets, as with -i and --targets; or folders of these. Without files,"
+            " tsoft reads stdin.",
         ),
     ] = None
 
@@ -59,15 +62,15 @@ class TargetsOptions:
             "--targets",
             metavar="FILE",
             help="True class of each row, if the input does not have it: an .npy file, or text with one label or index"
-            " per line.",
+            " per line. For several inputs, a folder or a pattern; its files are paired with the inputs by name.",
         ),
     ] = None
     test: Annotated[
-        str | None,
+        list[str] | None,
         _input(
             "--test",
             metavar="FILE",
-            help="Further rows on which to measure the calibration. The temperature is not fitted to them.",
+            help="Further rows on which to measure the calibration, as with -i. The temperature is not fitted to them.",
         ),
     ] = None
     test_targets: Annotated[
@@ -222,6 +225,7 @@ def calibrate(
     output: RecordOutputOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
+    jobs: JobOptions,
 ) -> None:
     """Fit the temperature that calibrates a classifier.
 
@@ -240,6 +244,7 @@ def calibrate(
       tsoft calibrate responses.jsonl --choices A,B,C,D
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
       tsoft calibrate val.npz --method vector --save model.json
+      tsoft calibrate -i 'val/*.npz' --jobs 8
     """
     from tsoft.features.calibrate.calibration import Measuring, calibration
     from tsoft.features.calibrate.group_calibration import grouped_calibration
@@ -256,8 +261,9 @@ def calibrate(
     _check_answers(answers, grouping)
     _check_saving(saving.save, answers, grouping, output.output or [])
     _check_method(method, answers, grouping, charts, formats)
+    _check_jobs(jobs, answers, grouping, method)
     targets = _target_options(truth, fields, answers)
-    rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source))
+    rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source, jobs))
     points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
@@ -271,7 +277,8 @@ def calibrate(
     if method.method == "vector":
         _calibrate_vector(rows, test, settings, method, saving.save, chosen, figure, lambda: view(output))
         return
-    calibrated = calibration(rows, test, settings, points)
+    with _started(jobs, [rows] if test is None else [rows, test]):
+        calibrated = calibration(rows, test, settings, points)
     if saving.save is not None:
         from tsoft.features.calibrate.saving import save_temperature
 
@@ -287,6 +294,40 @@ def calibrate(
         write(result, format, file, lambda: view(output), figure)
     if has_limit:
         raise typer.Exit(AT_LIMIT)
+
+
+def _check_jobs(jobs: JobOptions, answers: AnswerOptions, grouping: GroupOptions, method: MethodOptions) -> None:
+    """Raise UsageError for options of jobs that do not go with each other or with another option."""
+    jobs.check()
+    others = {
+        "--by": grouping.by is not None,
+        "--choices": answers.choices is not None,
+        "--method vector": method.method == "vector",
+    }
+    for option, is_typed in others.items():
+        if jobs.are_typed and is_typed:
+            raise UsageError(
+                f"{jobs.typed} has no effect with {option}, which one process computes; remove one of the two"
+            )
+
+
+@contextlib.contextmanager
+def _started(jobs: JobOptions, inputs: "Sequence[LabeledInput]") -> "Iterator[None]":
+    """Start the jobs for the inputs. Raise UsageError if there is only one file to read."""
+    most = max(len(each.sources) for each in inputs)
+    if jobs.are_typed and most == 1:
+        raise UsageError(f"{jobs.typed} has no effect on a single file; pass several, such as -i FOLDER/")
+    if not jobs.are_used:
+        yield
+        return
+    from tsoft.features.calibrate.sharded_input import ShardedInput
+    from tsoft.options.jobs import job_pool
+
+    with job_pool(jobs, most) as pool:
+        for each in inputs:
+            if isinstance(each, ShardedInput):
+                each.start(pool)
+        yield
 
 
 def _check_grouping(
@@ -329,7 +370,8 @@ def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) 
         raise UsageError(f"{wrong!r} is not a file; calibrate reads logits and targets from files or from a pipe")
     if len(files) > 2:
         listed = " ".join(files[2:])
-        raise UsageError(f"unexpected arguments: {listed}; pass a file of logits and a file of targets")
+        fix = "pass a file of logits and a file of targets, or a pattern in quotes, such as 'val/*.npz'"
+        raise UsageError(f"unexpected arguments: {listed}; {fix}")
     if source.inputs is not None:
         raise UsageError(f"{files[0]!r} and --input both name the logits; remove one of the two")
     source = replace(source, inputs=[files[0]])
@@ -427,26 +469,29 @@ def _calibrate_vector(
 
 
 def _inputs(
-    answers: AnswerOptions, targets: "TargetSource", by: str | None, source: SourceOptions
-) -> "Callable[[str | None, str | None, str], LabeledInput]":
-    """Return a function that returns the rows of a file with their true classes, which may be in another file. It takes
-    the two files and the option for the second one."""
+    answers: AnswerOptions, targets: "TargetSource", by: str | None, source: SourceOptions, jobs: JobOptions
+) -> "Callable[[list[str] | None, str | None, str], LabeledInput]":
+    """Return a function that returns the rows of files with their true classes, which may be in other files. It takes
+    the inputs, the files of true classes, and the option for these."""
     from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.options import logits
 
     if answers.choices is None:
+        kind = LabeledInput
+        if jobs.are_used:
+            from tsoft.features.calibrate.sharded_input import ShardedInput
+
+            kind = ShardedInput
         names = logits.parsed_labels(source.labels)
-        return lambda file, classes, option: LabeledInput(
-            replace(source, inputs=None if file is None else [file]), classes, option, names, targets, by
-        )
+        return lambda files, classes, option: kind(replace(source, inputs=files), classes, option, names, targets, by)
     from tsoft.features.calibrate.choice_input import ChoiceInput
     from tsoft.features.calibrate.choice_spellings import Choices
     from tsoft.input.fields import split_labels
 
     choices = Choices(split_labels(answers.choices, ","))
     listed = ListedOptions(listed_only=answers.listed_only)
-    return lambda file, classes, option: ChoiceInput(
-        replace(source, inputs=None if file is None else [file]), classes, option, choices, targets, listed
+    return lambda files, classes, option: ChoiceInput(
+        replace(source, inputs=files), classes, option, choices, targets, listed
     )
 
 
@@ -480,7 +525,7 @@ def _calibrate_bounded(
 def _rows(
     source: SourceOptions,
     truth: TargetsOptions,
-    rows_of: "Callable[[str | None, str | None, str], LabeledInput]",
+    rows_of: "Callable[[list[str] | None, str | None, str], LabeledInput]",
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
@@ -489,19 +534,19 @@ def _rows(
 
     if source.inputs is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("no rows; pass a file with -i FILE, or pipe one in")
-    files = {
-        "--input": "-" if source.file is None else source.file,
-        "--targets": truth.targets,
-        "--test": truth.test,
-        "--test-targets": truth.test_targets,
+    files: dict[str, Sequence[str | None]] = {
+        "--input": source.inputs or ["-"],
+        "--targets": [truth.targets],
+        "--test": truth.test or [],
+        "--test-targets": [truth.test_targets],
     }
-    for option, file in files.items():
-        if file == "":
+    for option, names in files.items():
+        if "" in names:
             raise UsageError(f"{option} needs a file name")
-    readers = [option for option, file in files.items() if file == "-"]
+    readers = [option for option, names in files.items() if "-" in names]
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
-    rows = rows_of(source.file, truth.targets, "--targets")
+    rows = rows_of(source.inputs, truth.targets, "--targets")
     return rows, None if truth.test is None else rows_of(truth.test, truth.test_targets, "--test-targets")

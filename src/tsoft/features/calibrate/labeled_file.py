@@ -51,13 +51,14 @@ class LabeledSource:
         return STDIN if self.logits.file in (None, "-") else str(self.logits.file)
 
     @property
-    def state(self) -> tuple[int, ...] | None:
+    def state(self) -> tuple[int, int] | None:
         """Values that change when the file is replaced or written to; None if the source is not a file."""
         name = self.logits.file or "-"
         if not os.path.isfile(name):
             return None
         status = os.stat(name)
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        # The other fields may differ between machines with the same network drive.
+        return status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class LabeledFacts:
     rows: int
     ignored: int
     size: int
-    state: tuple[int, ...] | None
+    state: tuple[int, int] | None
 
 
 class LabeledFile:
@@ -148,7 +149,7 @@ class LabeledFile:
     def _named(self, message: str) -> str:
         return message if self.name in message else f"{self.name}: {message}"
 
-    def _with_block(self, block: Block, examples: LabeledRows, state: tuple[int, ...] | None) -> LabeledFacts:
+    def _with_block(self, block: Block, examples: LabeledRows, state: tuple[int, int] | None) -> LabeledFacts:
         """Return the facts after a block with these examples."""
         are_like_binary_probabilities = bool(((block.logits >= 0) & (block.logits <= 1)).all())
         count, size = len(examples.targets), examples.logits.nbytes
