@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from math import exp, inf, isnan, log, pi, sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -350,6 +351,16 @@ def test_errors_in_the_measures(typed: list[str], message: str) -> None:
     done = here("calibrate", "-i", VAL, *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+def test_classwise_ece_of_targets_in_a_file(tmp_path: Path) -> None:
+    """In a file, targets are read as integers of 8 bits, of which there are fewer than bins of all classes."""
+    rows = digits("val")
+    np.save(tmp_path / "z.npy", rows.logits)
+    np.save(tmp_path / "y.npy", rows.targets)
+    files = str(tmp_path / "z.npy"), str(tmp_path / "y.npy")
+    [record] = json.loads(out("calibrate", *files, "--measures", "classwise_ece", "--resamples", "0", "-f", "json"))
+    assert record["reports"][0]["classwise_ece"] == pytest.approx(measured(rows)["classwise_ece"], rel=1e-12)
 
 
 def test_notes_on_measures_that_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

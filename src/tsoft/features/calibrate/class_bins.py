@@ -84,7 +84,8 @@ class ClassBins:
             self._simulate(probs, range(first, min(first + step, self._draws.samples)))
 
     def _places(self, classes: Array, probs: Array) -> Array:
-        return classes * self._bins + bin_places(probs, self._edges)
+        # The targets of a file are small integers, in which the product would overflow.
+        return classes.astype(np.int64) * self._bins + bin_places(probs, self._edges)
 
     def _simulate(self, probs: Array, samples: range) -> None:
         """Draw a target for each row and sample."""
