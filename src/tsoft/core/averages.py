@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -26,41 +27,76 @@ class Averages:
     by_measure: dict[str, Average]
 
 
-def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str]) -> Averages:
-    """Return the mean and the standard deviation of each measure over the rows that have it, in one pass.
+@dataclass(frozen=True, eq=False)
+class PartialAverages:
+    """Averages of measures over some of the rows: the number of `rows`, the `counts` of rows that have a measure, the
+    means over these, 0 without any, and the `roots` of the sums of squared deviations, (measures, k) each."""
 
-    blocks: the measures of some rows each, (measures, k, rows), NaN if a row does not have a measure (a row
-    of one class has no margin). The blocks are combined by the pairwise update of Chan, Golub & LeVeque 1983,
-    "Algorithms for Computing the Sample Variance", eq. 2.1, with roots, because squares would overflow.
+    rows: int
+    counts: Array
+    means: Array
+    roots: Array
 
-    >>> averages = average_measures([np.array([[[1.0]]]), np.array([[[2.0]]])], np.array([1.0]), ["perplexity"])
+    def merged(self, other: "PartialAverages") -> "PartialAverages":
+        """Return the averages over the rows of both.
+
+        This is the pairwise update of Chan, Golub & LeVeque 1983, "Algorithms for Computing the Sample Variance", eq.
+        2.1, with roots, because squares would overflow.
+        """
+        with np.errstate(all="ignore"):
+            total = self.counts + other.counts
+            # The difference of equal infinities is 0, not NaN.
+            is_zero = (self.counts == 0) | (other.counts == 0) | (other.means == self.means)
+            difference = np.where(is_zero, 0.0, other.means - self.means)
+            share = np.where(total > 0, other.counts / total, 0.0)
+            between = abs(difference) * np.sqrt(self.counts * share)
+            roots = _root_sum_squares(np.stack([self.roots, other.roots, between]))
+            means = np.where(self.counts == 0, other.means, self.means + difference * share)
+        return PartialAverages(self.rows + other.rows, total, means, roots)
+
+    def averages(self, taus: Array, names: Sequence[str]) -> Averages:
+        """Return the averages at the temperatures, by the name of the measure."""
+        with np.errstate(all="ignore"):
+            means = np.where(self.counts == 0, np.nan, self.means)
+            deviations = self.roots / np.sqrt(self.counts)
+        return Averages(taus, self.rows, {name: Average(means[i], deviations[i]) for i, name in enumerate(names)})
+
+
+def partial_averages(values: Array) -> PartialAverages:
+    """Return the averages over a block of rows.
+
+    values: the measures of the rows, (measures, k, rows), NaN if a row does not have a measure (a row of one class has
+    no margin).
+
+    >>> partial = partial_averages(np.array([[[1.0, 2.0, np.nan]]]))
+    >>> partial.counts, partial.means, partial.roots.round(4)
+    (array([[2]]), array([[1.5]]), array([[0.7071]]))
+    """
+    is_known = ~np.isnan(values)
+    counts = is_known.sum(-1)
+    with np.errstate(all="ignore"):
+        means = np.where(counts > 0, np.nansum(values, -1) / counts, 0.0)
+        differences = np.where(is_known, values - means[..., np.newaxis], 0.0)
+        return PartialAverages(values.shape[-1], counts, means, _root_sum_squares(np.moveaxis(differences, -1, 0)))
+
+
+def merge_averages(parts: Iterable[PartialAverages], taus: Array, names: Sequence[str]) -> Averages:
+    """Return the mean and the standard deviation of each measure over the rows that have it.
+
+    The parts are merged one after the other, so the same parts in the same order give the same bits.
+
+    >>> parts = [partial_averages(np.array([[[value]]])) for value in (1.0, 2.0)]
+    >>> averages = merge_averages(parts, np.array([1.0]), ["perplexity"])
     >>> averages.by_measure["perplexity"].mean, averages.by_measure["perplexity"].deviation
     (array([1.5]), array([0.5]))
     """
-    rows = 0
-    counts = np.zeros((len(names), len(taus)))
-    mean, root = np.zeros_like(counts), np.zeros_like(counts)
-    with np.errstate(all="ignore"):
-        for values in blocks:
-            count = (~np.isnan(values)).sum(-1)
-            block_mean = np.where(count > 0, np.nansum(values, -1) / count, mean)
-            total = counts + count
-            # The difference of equal infinities is 0, not NaN.
-            difference = np.where((counts == 0) | (block_mean == mean), 0.0, block_mean - mean)
-            share = np.where(total > 0, count / total, 0.0)
-            between = abs(difference) * np.sqrt(counts * share)
-            root = _root_sum_squares(np.stack([root, _deviations(values, block_mean), between]))
-            mean = np.where(counts == 0, block_mean, mean + difference * share)
-            counts, rows = total, rows + values.shape[-1]
-        mean[counts == 0] = np.nan
-        deviation = root / np.sqrt(counts)
-    return Averages(taus, rows, {name: Average(mean[i], deviation[i]) for i, name in enumerate(names)})
+    zeros = np.zeros((len(names), len(taus)))
+    return reduce(PartialAverages.merged, parts, PartialAverages(0, zeros, zeros, zeros)).averages(taus, names)
 
 
-def _deviations(values: Array, mean: Array) -> Array:
-    """Return the root of the sum of squared deviations over the rows that have the measure."""
-    differences = np.where(np.isnan(values), 0.0, values - mean[..., np.newaxis])
-    return _root_sum_squares(np.moveaxis(differences, -1, 0))
+def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str]) -> Averages:
+    """Return the averages over the rows of all blocks, which are as for `partial_averages`, in one pass."""
+    return merge_averages(map(partial_averages, blocks), taus, names)
 
 
 def _root_sum_squares(terms: Array) -> Array:
