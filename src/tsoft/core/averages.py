@@ -72,6 +72,8 @@ def partial_averages(values: Array) -> PartialAverages:
     >>> partial.counts, partial.means, partial.roots.round(4)
     (array([[2]]), array([[1.5]]), array([[0.7071]]))
     """
+    # In float32, the sums of many rows would have few digits.
+    values = values.astype(np.float64, copy=False)
     is_known = ~np.isnan(values)
     counts = is_known.sum(-1)
     with np.errstate(all="ignore"):

@@ -14,6 +14,7 @@ import typer
 from tsoft.errors import TsoftError, UsageError, joined
 from tsoft.options.command import names_file
 from tsoft.options.file_notes import FileNotes, with_file
+from tsoft.options.job_values import absolute
 from tsoft.options.jobs import JobOutcome, in_jobs
 from tsoft.options.shards import FolderOptions, RandomFolderOptions, Shard
 
@@ -144,7 +145,7 @@ class FolderRun:
         values |= {"resume": False, "keep_going": False}
         root = ""
         if self.options.cluster is not None:
-            values |= {name: _absolute(values[name]) for name in self.file_options}
+            values |= {name: absolute(values[name]) for name in self.file_options}
             root, folder = os.getcwd(), os.path.abspath(folder)
         return _Work(self.module, self.name, values, self.options.shards_field, folder, root, seed)
 
@@ -215,17 +216,6 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
 
 def _is_folder(name: str) -> bool:
     return name.endswith(("/", os.sep)) or os.path.isdir(name)
-
-
-def _absolute(value: Any) -> Any:
-    """Return the value of an option that names files, or @ and a file, with absolute names."""
-    if isinstance(value, list):
-        return [_absolute(item) for item in value]
-    if value is None:
-        return None
-    mark = "@" * value.startswith("@")
-    name = value[len(mark) :]
-    return mark + os.path.abspath(name) if os.path.exists(name) else value
 
 
 def _watched(outcomes: Outcomes, count: int) -> Outcomes:

@@ -1,5 +1,6 @@
 """`tsoft sweep`: a distribution across temperatures."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -7,8 +8,10 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.history_options import HistoryOptions, TextSource
+from tsoft.options.folder_run import into_folder
+from tsoft.options.history_options import HistoryOptions
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
+from tsoft.options.input_files import listed_files
 from tsoft.options.output import (
     FIGURE_FORMATS,
     ArrayOutputOptions,
@@ -23,6 +26,7 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
+from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
@@ -108,6 +112,7 @@ class SweepOptions:
 
 
 @bundled
+@into_folder
 def sweep(
     input: LogitsOptions,
     energies: EnergyOptions,
@@ -125,6 +130,7 @@ def sweep(
     display: SweepDisplayOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
+    folder: FolderOptions,
 ) -> None:
     """Compute and chart a distribution over many temperatures.
 
@@ -138,30 +144,27 @@ def sweep(
       tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
       some-program | tsoft sweep --mean
       tsoft sweep --energies 0 1 --measure heat-capacity
+      tsoft sweep --mean -i 'logits/*.npy' --jobs 8
     """
     from functools import cache
 
     from tsoft.features.sweep.picture import SweepPicture
     from tsoft.features.sweep.result import SweepResult, average_rows, measure_names
-    from tsoft.options import logits
+    from tsoft.features.sweep.sweep_input import SweepInput
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_forms, write
-    from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
-    from tsoft.options.plan import make_plan
-    from tsoft.options.saved_calibration import calibrated
     from tsoft.sampling.distributions import measure_unit
 
-    # A grid overrides a file's temperature, as --tau does.
-    text = TextSource(history, input, temperatures.tau)
-    plan = make_plan(samplers, parameters, temperatures.tau or [], text=text)
+    folder.refuse(jobs=not sweeping.mean)
+    folder.check()
+    if sweeping.mean and folder.are_typed:
+        input = _with_files(input, folder)
+    selected = SweepInput(input, energies, bounds, calibration, parameters, samplers, history, temperatures.tau)
+    plan = selected.plan()
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
-    ensemble = None
-    if calibration.calibration is None:
-        example = "--tau 100,300, or --from 10 --to 1000"
-        ensemble = chosen_ensemble(input, energies, plan, has_taus=has_taus, example=example)
-    read = logits.blocks(input, temperatures.tau, bounds=bounds)
-    blocks = with_ensemble(calibrated(read, calibration, energies), ensemble)
+    ensemble = selected.ensemble(plan, has_taus=has_taus)
+    blocks = selected.blocks(ensemble)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
         raise UsageError("the samplers include no temperature, which a sweep varies; pass --samplers with temperature")
@@ -177,9 +180,15 @@ def sweep(
         if len(plan.chains) > 1:
             raise UsageError("--like: sweep --mean averages over one engine; pass one of them")
         formats = outputs.chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
-        recorded = None if measure is None else [measure]
+        recorded, names = None if measure is None else [measure], measure_names(ensemble)
+        if folder.are_used:
+            from tsoft.features.sweep.mean_jobs import average_files
+
+            compute = cache(lambda: average_files(selected, taus, names, folder))
+        else:
+            compute = cache(lambda: average_rows(blocks, taus, plan, names))
         means = MeanResult(
-            cache(lambda: average_rows(blocks, taus, plan, measure_names(ensemble))),
+            compute,
             measure or "entropy",
             recorded,
             bits.bits,
@@ -208,6 +217,15 @@ def sweep(
     kept = outputs.kept_for(forms, blocks)
     for file, form in forms:
         write(SweepResult(kept, taus, plan, form, picture, measure), file, view, figure)
+
+
+def _with_files(input: LogitsOptions, jobs: FolderOptions) -> LogitsOptions:
+    """Return the input with the list of its files. Raise UsageError if there are not several, for which jobs have an
+    effect."""
+    files = listed_files(input.inputs or [])
+    if len(files) < 2:
+        raise UsageError(f"{jobs.typed} has no effect on a single input; pass several files, such as -i FOLDER/")
+    return replace(input, inputs=files)
 
 
 def _measure(sweeping: SweepOptions, input: LogitsOptions, ensemble: "Ensemble | None") -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.averages import Averages, average_measures
+from tsoft.core.averages import Averages, PartialAverages, merge_averages, partial_averages
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
@@ -79,13 +79,15 @@ class SweepResult(DistributionsResult):
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
     """Return these measures of the distributions, averaged over the rows of all blocks."""
+    return merge_averages(average_blocks(blocks, taus, plan, names), taus, names)
 
-    def measures_of(block: Block) -> Array:
+
+def average_blocks(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Iterator[PartialAverages]:
+    """Yield these measures of the distributions, averaged over the rows of each block."""
+    for block in plan.noted(blocks, taus):
         result = compute_distributions(block, taus, plan.chains_for(block)[0])
         require_exact(result)
-        return np.array([getattr(result, name) for name in names])
-
-    return average_measures(map(measures_of, plan.noted(blocks, taus)), taus, names)
+        yield partial_averages(np.array([getattr(result, name) for name in names]))
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
