@@ -5,27 +5,37 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from tsoft.errors import UsageError
+from tsoft.options.command import names_file
 
 T = TypeVar("T")
 
 
-def absolute_names(value: T) -> T:
-    """Return the value of an option, or a bundle of options, with absolute names of files: the processes of a cluster
-    run in other folders.
+def absolute(value: Any) -> Any:
+    """Return the value of an option that names files, or @ and a file, with absolute names.
 
-    >>> absolute_names(["no such file", "-"])
+    >>> absolute(["no such file", "-"])
     ['no such file', '-']
     """
-    result: Any = value
-    if is_dataclass(value) and not isinstance(value, type):
-        result = replace(value, **{field.name: absolute_names(getattr(value, field.name)) for field in fields(value)})
-    elif isinstance(value, list):
-        result = [absolute_names(item) for item in value]
-    elif isinstance(value, str):
-        mark = "@" * value.startswith("@")
-        name = value[len(mark) :]
-        result = mark + os.path.abspath(name) if os.path.exists(name) else value
-    return result  # type: ignore[no-any-return]
+    if isinstance(value, list | tuple):
+        return type(value)(absolute(item) for item in value)
+    if value is None:
+        return None
+    mark = "@" * value.startswith("@")
+    name = value[len(mark) :]
+    return mark + os.path.abspath(name) if os.path.exists(name) else value
+
+
+def absolute_names(options: T) -> T:
+    """Return a bundle of options, or bundles of these, with absolute names of files: the processes of a cluster have
+    another current folder."""
+    values = {}
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            values[field.name] = absolute_names(value)
+        elif hasattr(field.type, "__metadata__") and names_file(field):
+            values[field.name] = absolute(value)
+    return replace(options, **values)  # type: ignore[type-var]
 
 
 def require_no_stdin(value: Any, option: str = "") -> None:

@@ -1,11 +1,10 @@
 """`tsoft compare`: two distributions over the same classes."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import (
@@ -14,6 +13,7 @@ from tsoft.options.input import (
     ServerOptions,
     TargetFieldOptions,
 )
+from tsoft.options.jobs import JobOptions
 from tsoft.options.output import (
     TEXT_FORMATS,
     DiagramOptions,
@@ -37,14 +37,19 @@ class ComparedFiles:
 
     first: Annotated[
         str | None,
-        typer.Argument(metavar="FILE_A", show_default=False, help="Logits of A, the target model; - is stdin."),
+        typer.Argument(
+            metavar="FILE_A",
+            show_default=False,
+            help="Logits of A, the target model; - is stdin. A folder or a pattern in quotes is several files.",
+        ),
     ] = None
     second: Annotated[
         str | None,
         typer.Argument(
             metavar="FILE_B",
             show_default=False,
-            help="Logits of B, the draft or another model, for the same rows and classes; - is stdin.",
+            help="Logits of B, the draft or another model, for the same rows and classes; - is stdin. Several files are"
+            " paired with those of A by name.",
         ),
     ] = None
 
@@ -65,6 +70,14 @@ class ComparedFiles:
                     f"compare takes two files, and {name!r} is not a file; write each distribution to a file"
                 )
         return self.first, self.second
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The names of both files or, for folders and patterns, of all pairs of files."""
+        from tsoft.options.input_files import listed_files, paired_files
+
+        first, second = self.names
+        return paired_files(listed_files([first], "FILE_A"), listed_files([second], "FILE_B"), (first, second))
 
 
 @bundle
@@ -132,6 +145,7 @@ def compare(
     display: RowDisplayOptions,
     charts: DiagramOptions,
     figure: FigureOptions,
+    jobs: JobOptions,
 ) -> None:
     """Compare the distributions of two models over the same classes.
 
@@ -147,51 +161,51 @@ def compare(
       tsoft compare target.npy draft.npy --draft-tokens 8 --top-p 0.9
       tsoft compare server-a.json server-b.json --per-row --vocab-size 151936
       tsoft compare target.npy draft.npy --tau 0:2:0.1 -o acceptance.svg
+      tsoft compare target/ draft/ --jobs 8
     """
     from functools import cache
-    from itertools import chain
 
-    from tsoft.features.compare.inputs import paired_inputs
+    from tsoft.features.compare.compared_input import ComparedInput, summarize_files
+    from tsoft.features.compare.inputs import PairReading
     from tsoft.features.compare.result import RowsResult, SummaryResult
-    from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, compared_rows
-    from tsoft.features.compare.summary import summarize
-    from tsoft.options.history_options import HistoryOptions, TextSource
+    from tsoft.features.compare.summary import measure_bounds, summarize
     from tsoft.options.output import chosen_formats, kept_for, view, write
-    from tsoft.options.plan import make_plan
-    from tsoft.options.temperatures import parsed_temperatures
 
     names = files.names
     chosen = chosen_formats(output, comparison, display, charts, figure)
     _check(names, comparison, temperatures, display, charts)
-    text = TextSource(HistoryOptions(), fix="use compute, sweep or sample, one model at a time")
-    plan = make_plan(samplers, parameters, temperatures.tau, text=text)
-    _check_plan(plan, comparison)
-    pairs = paired_inputs(names, reading, server, bounds, fields, all_positions=comparison.all_positions)
-    settings = ComparisonSettings(parsed_temperatures(plan.taus), comparison.draft_tau, plan)
-    first = next(pairs, None)
-    if first is None:
-        raise InputError(f"every row has the target {fields.ignore_index}, so no row remains; remove --ignore-index")
-    # Samplers and --listed-only make a response exact.
-    is_partial = first.match is not None and not (plan.has_chain or bounds.listed_only)
-
-    def rows() -> Iterator[ComparedRows]:
-        for each in chain([first], pairs):
-            if (each.match is None) != (first.match is None):
-                raise InputError(f"row {each.first.first_row}: an input is only in part an API response; split it")
-            if plan.has_chain:
-                plan.note(each.first, plan.chains_for(each.first), settings.taus)
-            yield from compared_rows(each, settings)
-
-    if comparison.per_row:
-        by_row = RowsResult(kept_for(chosen, rows()), settings, display.rows or 20, is_partial)
-        for file, format in chosen:
-            write(by_row, format, file, lambda: view(output), figure)
-        return
-    summary = cache(lambda: summarize(rows(), is_partial=is_partial))
+    jobs.check()
+    pairs = files.pairs
+    _check_pairs(pairs, comparison, jobs)
+    pairing = PairReading(reading, server, bounds, fields, comparison.all_positions)
+    input = ComparedInput(pairing, parameters, samplers, temperatures.tau, comparison.draft_tau)
+    settings = input.settings()
+    _check_plan(settings.plan, comparison)
+    if len(pairs) > 1:
+        summary = cache(lambda: summarize_files(input, pairs, jobs))
+    else:
+        pair = input.compared(pairs[0], settings)
+        if pair is None:
+            raise input.no_rows()
+        rows, is_partial = pair.rows, pair.kind.is_partial
+        if comparison.per_row:
+            by_row = RowsResult(kept_for(chosen, rows), settings, display.rows or 20, is_partial)
+            for file, format in chosen:
+                write(by_row, format, file, lambda: view(output), figure)
+            return
+        summary = cache(lambda: summarize([measure_bounds(rows, is_partial=is_partial)], is_partial=is_partial))
     draft_tokens = DRAFT_TOKENS if comparison.draft_tokens is None else comparison.draft_tokens
     for file, format in chosen:
         result = SummaryResult(summary, settings, draft_tokens, charts.chart is not False)
         write(result, format, file, lambda: view(output), figure)
+
+
+def _check_pairs(pairs: list[tuple[str, str]], comparison: ComparisonOptions, jobs: JobOptions) -> None:
+    """Raise UsageError for options that go with only one pair of files, or only with several."""
+    if len(pairs) > 1 and comparison.per_row:
+        raise UsageError(f"--per-row works on two files, but these are {len(pairs)} pairs; pass two files")
+    if len(pairs) == 1 and jobs.are_typed:
+        raise UsageError(f"{jobs.typed} has no effect on two files; pass two folders, or two patterns in quotes")
 
 
 def _check(

@@ -1,8 +1,8 @@
 """The inputs of `tsoft compare`: reading both files with the options that apply to each."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
-from dataclasses import replace
 from itertools import chain
 
 from tsoft.core.block import Block
@@ -23,39 +23,42 @@ from tsoft.options.input import (
 )
 
 
-def paired_inputs(
-    files: tuple[str, str],
-    reading: ReadingOptions,
-    server: ServerOptions,
-    bounds: BoundsOptions,
-    fields: TargetFieldOptions,
-    *,
-    all_positions: bool,
-) -> Iterator[Pair]:
-    """Return the rows of both files in pairs.
+@dataclass(frozen=True, eq=False)
+class PairReading:
+    """The options for reading the rows of two files in pairs."""
 
-    Raise UsageError for an option without effect on these inputs, and InputError if their rows or classes differ.
-    """
-    # --labels applies to an input that does not name its classes.
-    values = {field.name: getattr(reading, field.name) for field in dataclass_fields(reading)} | {"labels": None}
-    options = LogitsOptions(**values, applied_tau=server.applied_tau)
-    labels = logits.parsed_labels(reading.labels)
-    targets = TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
-    # Named targets may be in A's file only.
-    is_named = fields.target_column is not None or fields.targets_key is not None
-    sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
-    inputs = [
-        _Input(replace(options, inputs=[file]), source, name)
-        for file, source, name in zip(files, sources, NAMES, strict=True)
-    ]
-    _check_responses(inputs, server, bounds, all_positions=all_positions)
-    # The other input of a single response has every class, so that no size of the vocabulary is needed.
-    are_both = all(each.first.partial is not None for each in inputs)
-    listed = bounds if are_both else ListedOptions(listed_only=bounds.listed_only)
-    first, second = (each.blocks(listed, labels) for each in inputs)
-    if labels is not None and all(each.first.labels is not None for each in inputs):
-        raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
-    return pairs(first, second, files[1], all_positions=all_positions)
+    reading: ReadingOptions
+    server: ServerOptions
+    bounds: BoundsOptions
+    fields: TargetFieldOptions
+    all_positions: bool
+
+    def pairs(self, files: tuple[str, str]) -> Iterator[Pair]:
+        """Return the rows of both files in pairs.
+
+        Raise UsageError for an option without effect on these inputs, and InputError if their rows or classes differ.
+        """
+        reading, bounds, fields = self.reading, self.bounds, self.fields
+        # --labels applies to an input that does not name its classes.
+        values = {field.name: getattr(reading, field.name) for field in dataclass_fields(reading)} | {"labels": None}
+        options = LogitsOptions(**values, applied_tau=self.server.applied_tau)
+        labels = logits.parsed_labels(reading.labels)
+        targets = TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
+        # Named targets may be in A's file only.
+        is_named = fields.target_column is not None or fields.targets_key is not None
+        sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
+        inputs = [
+            _Input(replace(options, inputs=[file]), source, name)
+            for file, source, name in zip(files, sources, NAMES, strict=True)
+        ]
+        _check_responses(inputs, self.server, bounds, all_positions=self.all_positions)
+        # The other input of a single response has every class, so that no size of the vocabulary is needed.
+        are_both = all(each.first.partial is not None for each in inputs)
+        listed = bounds if are_both else ListedOptions(listed_only=bounds.listed_only)
+        first, second = (each.blocks(listed, labels) for each in inputs)
+        if labels is not None and all(each.first.labels is not None for each in inputs):
+            raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
+        return pairs(first, second, files[1], all_positions=self.all_positions)
 
 
 class _Input:

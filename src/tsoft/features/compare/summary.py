@@ -38,12 +38,15 @@ def statistics(values: Array) -> Statistics:
     return Statistics(known.mean(1), np.quantile(known, QUANTILES, axis=1, method="inverted_cdf"))
 
 
+# Bounds on each measure by its name: a lower and an upper one, (2, k, rows), or (1, k, rows) if they are equal.
+MeasureBounds = dict[str, Array]
+
+
 @dataclass(frozen=True, eq=False)
 class ComparisonSummary:
     """The measures of all rows, by their names: a lower and an upper bound, (2, k, rows) each. `is_partial` is true if
-    the bounds of some row may differ. `first` are the first of these rows."""
+    the bounds of some row may differ."""
 
-    first: ComparedRows
     bounds: dict[str, Array]
     is_partial: bool
 
@@ -65,16 +68,25 @@ class ComparisonSummary:
         }
 
 
-def summarize(rows: Iterable[ComparedRows], *, is_partial: bool) -> ComparisonSummary:
-    """Return the summary of all rows. Only their measures are kept in memory."""
-    pieces: dict[str, list[Array]] = {}
-    first: ComparedRows | None = None
-    for each in rows:
-        first = first or each
-        for name, bounds in each.bounds.items():
-            pieces.setdefault(name, []).append(bounds if is_partial else bounds[:1])
-    assert first
-    # The pieces of a measure are released before those of the next are joined.
-    joined = {name: np.concatenate(pieces.pop(name), axis=2) for name in list(pieces)}
+def measure_bounds(rows: Iterable[ComparedRows], *, is_partial: bool) -> MeasureBounds:
+    """Return the bounds on the measures of rows, which are all that a summary needs of them."""
+    ends = slice(None) if is_partial else slice(1)
+    return _joined({name: bounds[ends] for name, bounds in each.bounds.items()} for each in rows)
+
+
+def summarize(parts: Iterable[MeasureBounds], *, is_partial: bool) -> ComparisonSummary:
+    """Return the summary of the rows of all parts, which have the same measures. It empties the parts."""
+    joined = _joined(parts)
     both = {name: np.broadcast_to(values, (2, *values.shape[1:])) for name, values in joined.items()}
-    return ComparisonSummary(first, both, is_partial)
+    return ComparisonSummary(both, is_partial)
+
+
+def _joined(parts: Iterable[MeasureBounds]) -> MeasureBounds:
+    """Return the bounds on the rows of all parts. It empties the parts, so that the pieces of a measure are released
+    before those of the next are joined."""
+    pieces: dict[str, list[Array]] = {}
+    for part in parts:
+        while part:
+            name = next(iter(part))
+            pieces.setdefault(name, []).append(part.pop(name))
+    return {name: np.concatenate(pieces.pop(name), axis=2) for name in list(pieces)}
