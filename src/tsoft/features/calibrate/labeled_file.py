@@ -194,7 +194,8 @@ class LabeledFile:
             drawn = "tsoft audit --chosen estimates the temperature at which the tokens were drawn"
             raise InputError(f"{block.location}: {problem}; {fix}; {drawn}")
         self._classes = FileClasses(self.name, block.logits.shape[1], block.labels, is_array=True)
-        if earlier and self._classes != earlier.classes:
+        now, then = self._classes, earlier and earlier.classes
+        if then and (now.count, now.labels) != (then.count, then.labels):
             raise InputError(f"{self.name}: {CHANGED}")
         if self._targets:
             self._targets.check_shape(block.origin.axes)
