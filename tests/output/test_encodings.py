@@ -117,4 +117,4 @@ def test_help_in_the_windows_encoding() -> None:
     """The test reads UTF-8, so it replaces what cp1252 has beyond ASCII."""
     text = on_ascii("tsoft compute --help | iconv -f cp1252 -t utf-8", "cp1252")
     assert "τ" not in text
-    assert "--temperature  -t      tau,…" in text
+    assert "-t, --tau, --temperature tau,…" in text
