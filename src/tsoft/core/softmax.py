@@ -18,13 +18,14 @@ masked. Everything else follows without a special case.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from tsoft.core.cores import available_cores
 
 Array = NDArray[Any]
 Taus = float | Sequence[float] | Array
@@ -377,13 +378,6 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, range(workers)):
             pass
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:

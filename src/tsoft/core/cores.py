@@ -1,0 +1,26 @@
+"""The number of cores that tsoft uses."""
+
+import os
+
+from tsoft.errors import UsageError
+
+# The environment variable that limits the number of cores, also for the processes that this one starts.
+VARIABLE = "TSOFT_CORES"
+
+
+def available_cores() -> int:
+    """Return the number of cores to use: the value of the environment variable TSOFT_CORES or, without it, the number
+    of cores that this process may run on.
+
+    Raise UsageError for a value that is not a whole number from 1.
+
+    >>> available_cores() >= 1
+    True
+    """
+    if text := os.environ.get(VARIABLE):
+        if not (text.isascii() and text.isdigit() and int(text)):
+            raise UsageError(f"{VARIABLE}: expected a whole number from 1, got {text!r}")
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
