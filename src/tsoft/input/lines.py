@@ -5,18 +5,21 @@ A batch is the data that one read returns, up to the last newline, so tsoft read
 
 import codecs
 import re
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from tsoft.errors import InputError
-from tsoft.input import fast_numbers, fields
+from tsoft.input import fast_numbers, fields, number_workers
 from tsoft.input.limits import size_text
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
+# After a read of fewer bytes, the next ones have probably not arrived yet. A full pipe has twice as many.
+MUCH = 1 << 15
 # The first character of a line that is neither blank nor only a comment.
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 
@@ -101,7 +104,7 @@ class LineBatch:
 
     def numbers(self) -> fast_numbers.NumberLines | None:
         """Return the numbers of the lines; None if the lines contain anything else, or few numbers."""
-        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
+        return number_workers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
 
 
 def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = None) -> Iterator[LineBatch]:
@@ -110,8 +113,7 @@ def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = N
     number = 1
     parts: list[bytes] = []
     size, longest = 0, longest or options.longest_line
-    # read1 returns the available bytes; read would wait for a whole chunk.
-    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
+    while chunk := _arrived(stream):
         head, newline, tail = chunk.rpartition(b"\n")
         size += chunk.find(b"\n") if newline else len(chunk)
         if size > longest:
@@ -125,6 +127,28 @@ def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = N
         number, parts, size = number + batch.count, [tail], len(tail)
     if rest := b"".join(parts):
         yield LineBatch(_without_mark(rest, number), number, options)
+
+
+def _arrived(stream: BinaryIO) -> bytes:
+    """Return the bytes that have arrived, at most CHUNK for each process that parses them. Wait for the first one."""
+    # read1 returns the available bytes; read would wait for a whole chunk.
+    chunk: bytes = stream.read1(CHUNK)  # type: ignore[attr-defined]
+    chunks, size = [chunk], len(chunk)
+    most = CHUNK * number_workers.processes()
+    while size < most and len(chunk) >= MUCH and _has_more(stream):
+        chunk = stream.read1(CHUNK)  # type: ignore[attr-defined]
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def _has_more(stream: BinaryIO) -> bool:
+    """Return whether the next read does not wait, as far as the system knows it."""
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):
+        # There is no descriptor, or the system cannot ask about it.
+        return False
 
 
 class Skipped:

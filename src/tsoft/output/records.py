@@ -3,7 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 from typing import Any
 
@@ -12,11 +12,14 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, without_surrogates
 from tsoft.input.fields import escape, join_labels, quote
+from tsoft.input.number_workers import several_processes
 from tsoft.output.control_characters import escaped_json
 from tsoft.output.number_format import NumberFormat
 
 # A line of more numbers than this is written in parts, so its whole text is never in memory.
 LONG_LINE = 1 << 17
+# Records with more cells than this are written in parts.
+MANY_CELLS = 1 << 18
 # Short texts are joined until they have this many characters.
 PIECE_LENGTH = 1 << 16
 
@@ -47,6 +50,15 @@ class Column:
     @property
     def headers(self) -> list[str]:
         return [self.name] if self.labels is None else list(self.labels)
+
+    @property
+    def width(self) -> int:
+        """The number of cells of a record."""
+        return int(self.values.shape[1]) if isinstance(self.values, np.ndarray) and self.values.ndim == 2 else 1
+
+    def part(self, rows: slice) -> "Column":
+        """Return the column of some of the records."""
+        return replace(self, values=self.values[rows], widths=None if self.widths is None else self.widths[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +103,12 @@ def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str 
     """
     if format in ("json", "jsonl"):
         yield from _objects(result.objects(), numbers, is_array=format == "json")
-    elif format == "csv":
-        yield from _delimited(result.records(), In.CSV, ",", numbers)
-    else:
-        yield from _delimited(result.records(), In.TSV, "\t", numbers)
+        return
+    with several_processes():
+        if format == "csv":
+            yield from _delimited(result.records(), In.CSV, ",", numbers)
+        else:
+            yield from _delimited(result.records(), In.TSV, "\t", numbers)
 
 
 # JSON
@@ -193,10 +207,23 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
         text = quote if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)
-        elif len(columns) == 1 and delimiter == "\t" and _is_matrix(columns[0].values):
-            yield from _matrix(columns[0], numbers)
-        else:
-            yield "".join([line + "\n" for line in _lines(columns, delimiter, numbers, text)])
+            continue
+        for part in _parts(columns):
+            if len(part) == 1 and delimiter == "\t" and _is_matrix(part[0].values):
+                yield from _matrix(part[0], numbers)
+            else:
+                yield "".join([line + "\n" for line in _lines(part, delimiter, numbers, text)])
+
+
+def _parts(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
+    """Yield the same records in parts, whose text is short enough for the memory."""
+    rows = len(columns[0].values)
+    step = max(1, MANY_CELLS // sum(column.width for column in columns))
+    if rows <= step:
+        yield columns
+        return
+    for first in range(0, rows, step):
+        yield [column.part(slice(first, first + step)) for column in columns]
 
 
 def _is_matrix(values: Any) -> bool:
