@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from tsoft.input.arrow_table import ArrowSource
 
-# The approximate size of a batch in bytes. With many columns, smaller batches take much longer to read.
-BATCH = 1 << 24
+# The approximate size of a batch in bytes. Each column takes some time per batch, so a batch of many columns is larger:
+# it has about this many bytes per column, up to a limit.
+BATCH, PER_COLUMN, LARGEST_BATCH = 1 << 24, 1 << 13, 1 << 26
 # The number of bytes of each column to read at once from a Parquet file.
 BUFFER = 1 << 16
 _PARQUET, _ARROW = "a Parquet file", "an Arrow file"
@@ -88,8 +89,10 @@ def _native(file: BinaryIO) -> "BinaryIO | pa.NativeFile":
 
 def _rows_at_once(table: "pq.ParquetFile") -> int:
     """Return the number of rows to read at once. Types such as lists have no size, so a row shows how long it is."""
+    types = table.schema_arrow.types
     try:
-        return int(max(1, 8 * BATCH // sum(type.bit_width for type in table.schema_arrow.types)))
+        size = min(max(BATCH, PER_COLUMN * len(types)), LARGEST_BATCH)
+        return int(max(1, 8 * size // sum(type.bit_width for type in types)))
     except ValueError:
         first = next(table.iter_batches(batch_size=1), None)
         return 1 if first is None else _batch_rows(first)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
@@ -54,6 +53,9 @@ class TableRows:
             columns = [numbers_of_column(leaf.values(batch), self._where(leaf, first_row)) for leaf in leaves]
             yield np.column_stack(columns), 0, batch.num_rows
             return
+        # It takes as long to import as the rest of pyarrow.
+        import pyarrow.compute as pc
+
         column, where = self.lists.values(batch), self._where(self.lists, first_row)
         if column.null_count:
             row = first_row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))

@@ -46,7 +46,7 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
                 # Probabilities hardly repeat, so a dictionary of them would only take time.
                 texts = [field.name for field in schema if pa.types.is_string(field.type)]
                 writer = pq.ParquetWriter(sink, schema, use_dictionary=[*texts, TAU])
-            batches.append(batch.cast(schema))
+            batches.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             size += rows.size
             if size >= GROUP:
                 writer.write_table(pa.Table.from_batches(batches))
