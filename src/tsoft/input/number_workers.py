@@ -6,6 +6,7 @@ parts, once there has been enough work to pay for starting processes. Nothing el
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,8 +32,8 @@ MOST_BYTES, MOST_NUMBERS = SHARED // 8 - 8, SHARED // 25
 
 
 class _Scope:
-    """The work of the contexts that are open: how many these are, the bytes of work so far, and the workers, once they
-    have started."""
+    """The work of the contexts that are open in a thread: how many these are, the bytes of work so far, and the
+    workers, once they have started."""
 
     def __init__(self) -> None:
         self.users, self.work = 0, 0
@@ -69,30 +70,38 @@ class _Scope:
                 workers.close()
 
 
-_scope = _Scope()
+class _Threads(threading.local):
+    """The scope of each thread: two threads cannot use the same workers at once."""
+
+    def __init__(self) -> None:
+        self.scope = _Scope()
+
+
+_thread = _Threads()
 
 
 @contextlib.contextmanager
 def several_processes() -> Iterator[None]:
     """Let `parse` and `lines` use several processes inside this context. Inside another one, they use the same."""
-    _scope.users += 1
+    scope = _thread.scope
+    scope.users += 1
     try:
         yield
     finally:
-        _scope.end()
+        scope.end()
 
 
 def processes() -> int:
     """Return how many processes parse and write at the moment."""
-    return _scope.processes
+    return _thread.scope.processes
 
 
 def parse(data: bytes) -> NumberLines | None:
     """Parse lines of numbers as `fast_numbers.parse` does."""
-    parts = _split(data, _scope.parts(len(data)))
+    parts = _split(data, _thread.scope.parts(len(data)))
     if len(parts) == 1 or max(map(len, parts)) > MOST_BYTES:
         return fast_numbers.parse(data)
-    results = _scope.map(_parsed, [[np.frombuffer(part, np.uint8)] for part in parts])
+    results = _thread.scope.map(_parsed, [[np.frombuffer(part, np.uint8)] for part in parts])
     return None if results is None else NumberLines(*map(np.concatenate, zip(*results, strict=True)))
 
 
@@ -113,13 +122,13 @@ def _parsed(data: Array) -> Sequence[Array] | None:
 
 def lines(values: Array, widths: Array | None = None, digits: int | None = None) -> bytes | None:
     """Write one line per row as `fast_numbers.lines` does."""
-    count = min(_scope.parts(values.nbytes), max(1, len(values)))
+    count = min(_thread.scope.parts(values.nbytes), max(1, len(values)))
     bounds = [len(values) * i // count for i in range(count + 1)]
     slices = [slice(*pair) for pair in itertools.pairwise(bounds)]
     parts = [[values[rows]] if widths is None else [values[rows], widths[rows]] for rows in slices]
     if count == 1 or max(part[0].size for part in parts) > MOST_NUMBERS:
         return fast_numbers.lines(values, widths, digits)
-    results = _scope.map(partial(_text, digits=digits), parts)
+    results = _thread.scope.map(partial(_text, digits=digits), parts)
     return None if results is None else b"".join(text.data for [text] in results)
 
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -37,8 +37,8 @@ class WorkerError(TsoftError):
 
 def most_processes() -> int:
     """Return how many processes may work at the same time: one if this system cannot fork a process safely."""
-    # The libraries of macOS may crash in a forked process.
-    can_fork = hasattr(os, "fork") and sys.platform != "darwin"
+    # The libraries of macOS may crash in a forked process. A daemon must not start processes.
+    can_fork = hasattr(os, "fork") and sys.platform != "darwin" and not current_process().daemon
     return min(available_cores(), _MOST) if can_fork else 1
 
 

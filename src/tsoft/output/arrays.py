@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from tsoft.core.cores import available_cores
+from tsoft.core.cores import available_cores, busy_cores
 from tsoft.core.softmax import Array
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.file import OutputStream
+from tsoft.output.records import WRITE_BYTES
 from tsoft.output.row_keys import ID
 from tsoft.output.sink import Sink
 from tsoft.output.text_arrays import key_arrays, text_arrays
@@ -28,14 +29,16 @@ def write(format: str, array: DistributionArray, out: OutputStream) -> None:
         return
     is_large = out.is_file and first.block.logits.nbytes >= LARGE
     write_pieces = _write_behind if is_large and available_cores() > 1 else _write
-    if format != "npy" or first.block.origin.axes is not None or not out.is_file:
-        write_pieces(_pieces(format, first, array), out)
+    if format == "npy" and out.is_file and first.block.origin.axes is None:
+        # The number of rows is known at the end, when the header is overwritten.
+        out(array.header(first, (0,)))
+        sizes: list[int] = []
+        write_pieces((_counted(piece, sizes) for piece in array.pieces(first)), out)
+        out.overwrite_start(array.header(first, (array.rows(first, sum(sizes)),)))
         return
-    # The number of rows is known at the end, when the header is overwritten.
-    out(array.header(first, (0,)))
-    sizes: list[int] = []
-    write_pieces((_counted(piece, sizes) for piece in array.pieces(first)), out)
-    out.overwrite_start(array.header(first, (array.rows(first, sum(sizes)),)))
+    # The threads that read and write arrays need a core. If all cores computed, they would wait for each other.
+    with busy_cores(1 if write_pieces is _write_behind and first.block.origin.axes is not None else 0):
+        write_pieces(_pieces(format, first, array), out)
 
 
 def _counted(piece: Array, sizes: list[int]) -> memoryview:
@@ -46,7 +49,12 @@ def _counted(piece: Array, sizes: list[int]) -> memoryview:
 
 def _write(pieces: Iterable[bytes | memoryview], out: OutputStream) -> None:
     for piece in pieces:
-        out(piece)
+        _write_piece(piece, out)
+
+
+def _write_piece(piece: bytes | memoryview, out: OutputStream) -> None:
+    for start in range(0, len(piece), WRITE_BYTES):
+        out(piece[start : start + WRITE_BYTES])
 
 
 def _write_behind(pieces: Iterable[bytes | memoryview], out: OutputStream) -> None:
@@ -59,7 +67,7 @@ def _write_behind(pieces: Iterable[bytes | memoryview], out: OutputStream) -> No
         for piece in pieces:
             if writing is not None:
                 writing.result()
-            writing = pool.submit(out, piece)
+            writing = pool.submit(_write_piece, piece, out)
         if writing is not None:
             writing.result()
 
