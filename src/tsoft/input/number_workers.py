@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tsoft.input.workers import Function, Workers
 
 # The work after which more processes start, in bytes. Their start takes about as long as this work.
-START = 1 << 21
+START = 1 << 20
 # The least work of a process, in bytes.
 LEAST = 1 << 15
 # The memory that each process shares with the first one.
