@@ -114,7 +114,7 @@ KILLED = (
 def test_no_process_outlives_the_command(
     end: Callable[["subprocess.Popen[bytes]"], None], status: int, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All rows that have arrived are printed before the next ones arrive."""
+    """All rows that have arrived are printed before the rest of the next one arrives."""
     monkeypatch.setenv("TSOFT_CORES", "3")
     with started("compute", "--tau", "0.7") as process:
         assert process.stdin
@@ -122,7 +122,7 @@ def test_no_process_outlives_the_command(
         assert process.stderr
         write(process.stdin, LINE)
         printed = {process.stdout.readline()}
-        writer = threading.Thread(target=write, args=(process.stdin, LINE * LINES))
+        writer = threading.Thread(target=write, args=(process.stdin, LINE * LINES + LINE[:3]))
         writer.start()
         printed |= {process.stdout.readline() for _ in range(LINES)}
         writer.join()
@@ -131,7 +131,7 @@ def test_no_process_outlives_the_command(
         assert len(workers) == 2
         end(process)
         # The command notices that a worker or its reader is gone when there is more to do.
-        write(process.stdin, LINE * LINES)
+        write(process.stdin, LINE[3:] + LINE * LINES)
         assert (process.wait(), process.stderr.read().decode()) == (status, error)
         for worker in workers:
             assert select.select([worker], [], [], 30)[0]

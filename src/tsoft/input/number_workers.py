@@ -18,7 +18,7 @@ from tsoft.input import fast_numbers
 from tsoft.input.fast_numbers import NumberLines
 
 if TYPE_CHECKING:
-    from tsoft.input.workers import Function, Workers
+    from tsoft.input.workers import Function, Promise, Workers
 
 # The work after which more processes start, in bytes. Their start takes about as long as this work.
 START = 1 << 20
@@ -52,7 +52,7 @@ class _Scope:
 
         if self.workers is None and (most := most_processes()) > 1:
             self.workers = Workers(most - 1, SHARED)
-        return min(self.processes, size // LEAST)
+        return min(len(self.workers.idle) + 1 if self.workers else 1, size // LEAST)
 
     def map(self, function: "Function", parts: Sequence[Sequence[Array]]) -> list[Sequence[Array]] | None:
         """Return the results for all parts; None if there is none for one of them."""
@@ -60,6 +60,12 @@ class _Scope:
         results = self.workers.map(function, parts)
         found = [result for result in results if result is not None]
         return found if len(found) == len(results) else None
+
+    def start(self, data: bytes) -> "Promise | None":
+        """Let an idle worker parse lines of numbers; None if there is none, or not enough room."""
+        if self.workers is None or len(data) > MOST_BYTES:
+            return None
+        return self.workers.start(_parsed, [np.frombuffer(data, np.uint8)])
 
     def end(self) -> None:
         """End the workers with the last user."""
@@ -103,6 +109,30 @@ def parse(data: bytes) -> NumberLines | None:
         return fast_numbers.parse(data)
     results = _thread.scope.map(_parsed, [[np.frombuffer(part, np.uint8)] for part in parts])
     return None if results is None else NumberLines(*map(np.concatenate, zip(*results, strict=True)))
+
+
+def most_ahead() -> int:
+    """Return how many texts workers may parse before they are needed. The others can write numbers in the meantime."""
+    return _thread.scope.processes // 2
+
+
+class ParsedAhead:
+    """Lines of numbers that a worker may parse before they are needed."""
+
+    def __init__(self, data: bytes):
+        self._data, self._promise = data, _thread.scope.start(data)
+
+    def result(self) -> NumberLines | None:
+        """Return what `parse` returns for the lines."""
+        if self._promise is None:
+            return parse(self._data)
+        result = self._promise.result()
+        return None if result is None else NumberLines(*result)
+
+    def fetch(self) -> None:
+        """Wait for the worker, which can do something else then."""
+        if self._promise is not None:
+            self._promise.result()
 
 
 def _split(data: bytes, count: int) -> list[bytes]:

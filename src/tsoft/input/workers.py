@@ -55,14 +55,28 @@ class Workers:
     def count(self) -> int:
         return len(self._workers)
 
+    @property
+    def idle(self) -> "list[_Worker]":
+        return [worker for worker in self._workers if worker.promise is None]
+
+    def start(self, function: Function, arrays: Sequence[Array]) -> "Promise | None":
+        """Let an idle worker compute a function of arrays, and return the promise of its result; None if all are
+        busy."""
+        worker = next(iter(self.idle), None)
+        if worker is None:
+            return None
+        worker.send(function, arrays)
+        worker.promise = Promise(worker)
+        return worker.promise
+
     def map(self, function: Function, parts: Sequence[Sequence[Array]]) -> list[Sequence[Array] | None]:
         """Return the results of a function of the arrays of each part. This process computes the last one itself, and
-        each worker at most one. The arrays of a result are valid until the next call.
+        each idle worker at most one. The arrays of a result are valid until the next call.
 
         Raise WorkerError if a worker ended.
         """
         try:
-            busy = list(zip(self._workers, parts[:-1], strict=False))
+            busy = list(zip(self.idle[: len(parts) - 1], parts[:-1], strict=True))
             for worker, arrays in busy:
                 worker.send(function, arrays)
             last = function(*parts[-1])
@@ -85,6 +99,7 @@ class _Worker:
 
     def __init__(self, shared: int, others: "Sequence[_Worker]"):
         context = get_context("fork")
+        self.promise: Promise | None = None
         self._memory = mmap.mmap(-1, shared)
         self.connection, theirs = context.Pipe()
         # The worker has copies of the ends of all pipes. It would not notice that this process is gone with its own.
@@ -126,6 +141,24 @@ class _Worker:
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
+
+
+class Promise:
+    """The result of a function, which a worker computes in the meantime."""
+
+    def __init__(self, worker: _Worker):
+        self._worker: _Worker | None = worker
+        self._arrays: Sequence[Array] | None = None
+
+    def result(self) -> Sequence[Array] | None:
+        """Return the result. Wait until the worker has it. Raise WorkerError if the worker ended."""
+        if self._worker is not None:
+            worker, self._worker = self._worker, None
+            arrays = worker.result()
+            # The worker may put other arrays there now.
+            self._arrays = None if arrays is None else [array.copy() for array in arrays]
+            worker.promise = None
+        return self._arrays
 
 
 class _ArrayPlace(NamedTuple):
