@@ -19,6 +19,8 @@ from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
+# Larger batches would only need more memory.
+MOST_CHUNKS = 3
 # After a read of fewer bytes, the next ones have probably not arrived yet. A full pipe has twice as many.
 MUCH = 1 << 15
 # The first character of a line that is neither blank nor only a comment.
@@ -155,11 +157,11 @@ def _used(batch: LineBatch, ahead: number_workers.ParsedAhead) -> Iterator[LineB
 
 
 def _arrived(stream: BinaryIO) -> bytes:
-    """Return the bytes that have arrived, at most CHUNK for each process that parses them. Wait for the first one."""
+    """Return the bytes that have arrived, more of them if several processes share the work. Wait for the first one."""
     # read1 returns the available bytes; read would wait for a whole chunk.
     chunk: bytes = stream.read1(CHUNK)  # type: ignore[attr-defined]
     chunks, size = [chunk], len(chunk)
-    most = CHUNK * number_workers.processes()
+    most = CHUNK * min(number_workers.processes(), MOST_CHUNKS)
     while size < most and len(chunk) >= MUCH and _has_more(stream):
         chunk = stream.read1(CHUNK)  # type: ignore[attr-defined]
         chunks.append(chunk)
