@@ -220,11 +220,9 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
 
 def _parts(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
     """Yield the same records in parts, whose text is short enough for the memory."""
-    rows = len(columns[0].values)
-    step = max(1, MANY_CELLS // sum(column.width for column in columns))
-    if rows <= step:
-        yield columns
-        return
+    # A format may show no column of a record.
+    rows, width = (len(columns[0].values), sum(column.width for column in columns)) if columns else (0, 1)
+    step = max(1, MANY_CELLS // width)
     for first in range(0, rows, step):
         yield [column.part(slice(first, first + step)) for column in columns]
 
