@@ -1,5 +1,6 @@
 """Time and memory of a process that reads and writes a large .npy file."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -61,9 +62,23 @@ def peak(folder: Path) -> tuple[Measure, Measure]:
     return measure, lambda: MEMORY_BUDGET
 
 
+def without_unwritten_data(measure: Measure, output: Path) -> Measure:
+    """Return the same measure after everything is on the disk and the output is gone. Otherwise, the system slows down
+    programs that write, until the disk has caught up."""
+
+    def fresh() -> float:
+        output.unlink(missing_ok=True)
+        os.sync()
+        return measure()
+
+    return fresh
+
+
 def large_npy_to_npy(folder: Path) -> tuple[Measure, Measure]:
-    ours = command(folder, LARGE)
-    return process(ours), process(["cat", str(folder / "in.npy")], stdout=folder / "theirs.npy")
+    ours, theirs = folder / "ours.npy", folder / "theirs.npy"
+    tsoft = process(command(folder, LARGE))
+    cat = process(["cat", str(folder / "in.npy")], stdout=theirs)
+    return without_unwritten_data(tsoft, ours), without_unwritten_data(cat, theirs)
 
 
 def parquet_to_parquet(rows: int, classes: int, dtype: str) -> Callable[[Path], tuple[Measure, Measure]]:
