@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from memory import peak_of_all
 from pairs import PYTHON, TSOFT, Measure, Pair, process
 
 LINES, CLASSES = 200_000, 1_000_000
+# The budget for the peak memory of all processes, in MB.
+MEMORY_BUDGET = 150.0
 ROWS = f"{LINES} lines × 10 numbers, text to text"
 # What a user would write without tsoft. loadtxt is fastest with file names.
 SCRIPT = """
@@ -129,9 +132,15 @@ def peaks(folder: Path) -> tuple[Measure, Measure]:
     return peak(write_rows(folder / "many.txt", 10)), peak(write_rows(folder / "few.txt"))
 
 
+def peak_in_total(folder: Path) -> tuple[Measure, Measure]:
+    """Compare the peak memory of all processes of a run, in MB, with its budget."""
+    ours = peak_of_all([TSOFT, "compute", "--tau", "0.7"], write_rows(folder / "in.txt", 10))
+    return ours, lambda: MEMORY_BUDGET
+
+
 PAIRS: Sequence[Pair] = (
     Pair(ROWS, "numpy.loadtxt, scipy, numpy.savetxt", text_to_text(write_rows, SCRIPT), 0.4, "scipy", 5),
-    Pair(ROWS, "polars.read_csv, numpy, write_csv", text_to_text(write_rows, POLARS), None, "polars", 5),
+    Pair(ROWS, "polars.read_csv, numpy, write_csv", text_to_text(write_rows, POLARS), 1.0, "polars", 5),
     Pair(ROWS, "pandas.read_csv, numpy, to_csv", text_to_text(write_rows, PANDAS), None, "pandas", 3),
     Pair(ROWS, "awk, with six digits", text_to_text(write_rows, "awk", AWK), None, program="awk", repeat=3),
     Pair(
@@ -158,5 +167,19 @@ PAIRS: Sequence[Pair] = (
     ),
     Pair(
         f"peak memory, {LINES * 10} lines", f"peak memory, {LINES} lines", peaks, needs="resource", repeat=1, unit="MB"
+    ),
+    *(
+        [
+            Pair(
+                f"peak memory of all processes, {LINES * 10} lines",
+                f"{MEMORY_BUDGET:g} MB",
+                peak_in_total,
+                budget=1.0,
+                repeat=1,
+                unit="MB",
+            )
+        ]
+        if sys.platform == "linux"
+        else []
     ),
 )

@@ -404,4 +404,5 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
         return peak("compute", "-i", str(path))
 
-    assert peak_of(200_000) < 1.2 * peak_of(20_000)
+    # Both are large enough for several processes.
+    assert peak_of(300_000) < 1.2 * peak_of(100_000)

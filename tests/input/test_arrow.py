@@ -56,6 +56,7 @@ LOGITS = [[2.0, 1.0], [0.0, 3.0]]
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_every_kind_of_file_is_recognized_and_read(piped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "BATCH", 48)
+    monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     array = numbers((50, 3), "f4")
     table = pa.table({name: array[:, i] for i, name in enumerate("abc")})
     for data, format in (
@@ -210,6 +211,7 @@ TARGETS = {
 def test_targets(targets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch has one row, so each has dictionaries of its own."""
     monkeypatch.setattr(arrow, "BATCH", 1)
+    monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     blocks = read(stored(**CAT_DOG, target=targets), "parquet", targets=TargetSource())
     assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[0], [1]]
 
@@ -231,6 +233,7 @@ def test_targets_that_are_no_classes_are_errors() -> None:
 def test_one_number_per_row_is_a_binary_classifier_next_to_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number is the logit of the class that its column names."""
     monkeypatch.setattr(arrow, "BATCH", 1)
+    monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     for name, labels in {"cat": ("dog", "cat"), "dog": ("cat", "dog"), "z": ("cat", "dog")}.items():
         data = parquet(pa.table({name: [2.0, -1.0, 0.5], "label": ["cat", "cat", "dog"]}))
         blocks = read(data, "parquet", targets=TargetSource())
@@ -284,6 +287,7 @@ def test_errors(columns: dict[str, Any], reading: dict[str, Any], message: str) 
 
 def test_a_later_batch_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "BATCH", 40)
+    monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     with pytest.raises(InputError, match="row 3: 'dog': null is not a number"):
         read(stored(cat=[1.0] * 5, dog=[1.0, 2.0, 3.0, None, 4.0]), "parquet")
     with pytest.raises(InputError, match="row 3: 'dog': NaN is not a logit"):
@@ -314,6 +318,7 @@ def test_a_stream_without_its_end_is_noted(piped: bool) -> None:
 
 def test_fields_of_structures_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "BATCH", 1)
+    monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     for data, format in ((parquet(pa.table(NESTED)), "parquet"), (ipc(pa.table(NESTED)), "arrow")):
         blocks = read(data, format, key="scores")
         assert (len(blocks), rows(blocks).tolist()) == (2, LOGITS)

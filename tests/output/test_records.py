@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsoft.errors import InputError
+from tsoft.output import records
 from tsoft.output.number_format import NumberFormat
 from tsoft.output.records import PIECE_LENGTH, Column, Fields, In, Recorded, Records, write
 
@@ -53,6 +54,22 @@ TABLE = Records(
         Column("seed", [None, 1], In.CSV | In.JSON),
     ]
 )
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+def test_many_records_are_written_in_parts_of_the_same_text(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = Column("probs", np.arange(60.0).reshape(20, 3) / 7, labels=["a", "b", "c"], widths=np.arange(20) % 3 + 1)
+    keys = Column("row", np.arange(20), In.CSV)
+    table = FixedRecords([Records([keys, numbers]), Records([keys, numbers])])
+    expected = text(table, format)
+    monkeypatch.setattr(records, "MANY_CELLS", 12)
+    monkeypatch.setattr(records, "WRITE_BYTES", 50)
+    assert text(table, format) == expected
+    assert max(map(len, write(table, format, NumberFormat()))) <= 50
+
+
+def test_a_format_may_show_no_column() -> None:
+    assert text(FixedRecords([Records([Column("row", range(2), In.CSV)])]), "tsv") == ""
 
 
 def test_csv_has_a_header_and_reads_back() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TypeVar
 
-from tsoft.core.threads import available_cores
+from tsoft.core.cores import available_cores, busy_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,13 +30,18 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    def alone(item: T) -> R:
+        # The function does not start threads on the cores of the other items.
+        with busy_cores(threads - 1):
+            return function(item)
+
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for item in chain(first, rest):
                 if len(pending) == threads:
                     yield pending.popleft().result()
-                pending.append(pool.submit(function, item))
+                pending.append(pool.submit(alone, item))
             while pending:
                 yield pending.popleft().result()
         except Exception:

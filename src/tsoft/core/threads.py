@@ -1,8 +1,9 @@
 """Work on large arrays in threads, one per core. numpy's loops release the interpreter lock."""
 
-import os
 from collections.abc import Callable
 from typing import TypeVar
+
+from tsoft.core.cores import available_cores
 
 # With fewer numbers per thread, another thread may cost more than it saves, above all on a busy machine.
 MIN_PARALLEL_SIZE = 500_000
@@ -10,13 +11,6 @@ MIN_PARALLEL_SIZE = 500_000
 PIECES_PER_THREAD = 4
 
 T = TypeVar("T")
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_threads(function: Callable[[slice], T], length: int, size: int) -> list[T]:

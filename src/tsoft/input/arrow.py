@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tsoft.core.block import Block
+from tsoft.core.cores import available_cores
 from tsoft.errors import InputError, shortened
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import seekable
@@ -14,11 +15,13 @@ from tsoft.input.utf8 import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from tsoft.input.arrow_table import ArrowSource
 
-# The approximate size of a batch in bytes.
-BATCH = 1 << 22
+# The approximate size of a batch in bytes. Each column takes some time per batch, so a batch of many columns is larger:
+# it has about this many bytes per column, up to a limit.
+BATCH, PER_COLUMN, LARGEST_BATCH = 1 << 24, 1 << 13, 1 << 26
 # The number of bytes of each column to read at once from a Parquet file.
 BUFFER = 1 << 16
 _PARQUET, _ARROW = "a Parquet file", "an Arrow file"
@@ -48,6 +51,8 @@ def _errors(kind: str, source: str) -> Iterator[None]:
     """Turn an error of pyarrow inside the context, or its absence, into an InputError."""
     try:
         import pyarrow as pa
+
+        pa.set_cpu_count(available_cores())
     except ImportError:
         problem = f"this is {kind}, which needs pyarrow; run pip install 'tsoft[parquet]'"
         raise InputError(f"{source}: {problem}") from None
@@ -69,10 +74,28 @@ def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     file = seekable(stream, options.source, "a piped Parquet file", options.note)
     _check_start(file, (b"PAR1", b"PARE"), _PARQUET, options.source)
     # Without pre_buffer, pyarrow reads a row group, which may be the whole file, in parts.
-    table = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
-    first = next(table.iter_batches(batch_size=1), None)
-    batches = table.iter_batches(batch_size=1 if first is None else _batch_rows(first))
+    table = pq.ParquetFile(_native(file), pre_buffer=False, buffer_size=BUFFER)
+    batches = table.iter_batches(batch_size=_rows_at_once(table))
     return ArrowSource(table.schema_arrow, batches, table.metadata.num_rows)
+
+
+def _native(file: BinaryIO) -> "BinaryIO | pa.NativeFile":
+    """Return a file that pyarrow reads without Python, if the file has a path."""
+    import pyarrow as pa
+
+    path = getattr(file, "name", None)
+    return pa.OSFile(path) if isinstance(path, str) and file.tell() == 0 else file
+
+
+def _rows_at_once(table: "pq.ParquetFile") -> int:
+    """Return the number of rows to read at once. Types such as lists have no size, so a row shows how long it is."""
+    types = table.schema_arrow.types
+    try:
+        size = min(max(BATCH, PER_COLUMN * len(types)), LARGEST_BATCH)
+        return int(max(1, 8 * size // sum(type.bit_width for type in types)))
+    except ValueError:
+        first = next(table.iter_batches(batch_size=1), None)
+        return 1 if first is None else _batch_rows(first)
 
 
 def _batch_rows(batch: "pa.RecordBatch") -> int:

@@ -1,6 +1,6 @@
 """The columns of Arrow's tables, with the fields of structures, and their values as numbers and as texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,19 @@ def numbers_of_column(array: pa.Array, where: ColumnPlace) -> Array:
     if pa.types.is_decimal(array.type):
         array = array.cast(pa.float64())
     return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def plain_numbers(leaves: Sequence[Leaf], batch: pa.RecordBatch) -> Array | None:
+    """Return the numbers of columns, (rows, columns), at once, which is faster than one column after the other. Return
+    None if they are not all floats of the same type, or if there is a null."""
+    indices = [leaf.place[0] for leaf in leaves]
+    types = {batch.schema.field(i).type for i in indices}
+    if any(len(leaf.place) > 1 for leaf in leaves) or types not in ({pa.float64()}, {pa.float32()}):
+        return None
+    try:
+        return np.asarray(batch.select(indices).to_tensor(row_major=True))
+    except pa.ArrowException:
+        return None
 
 
 def distinct_texts(array: pa.Array) -> tuple[Array, list[str]]:

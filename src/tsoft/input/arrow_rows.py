@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
@@ -20,6 +19,7 @@ from tsoft.input.arrow_columns import (
     is_number_type,
     numbers_of_column,
     plain,
+    plain_numbers,
     text_of,
 )
 from tsoft.input.class_lookup import BOOLEANS, ClassLookup
@@ -47,9 +47,15 @@ class TableRows:
             self._check_classes(self.leaves[i], batch, first_row)
         if self.lists is None:
             leaves = [self.leaves[i] for i in self.columns.logits]
+            if (numbers := plain_numbers(leaves, batch)) is not None:
+                yield numbers, 0, batch.num_rows
+                return
             columns = [numbers_of_column(leaf.values(batch), self._where(leaf, first_row)) for leaf in leaves]
             yield np.column_stack(columns), 0, batch.num_rows
             return
+        # It takes as long to import as the rest of pyarrow.
+        import pyarrow.compute as pc
+
         column, where = self.lists.values(batch), self._where(self.lists, first_row)
         if column.null_count:
             row = first_row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
@@ -90,17 +96,20 @@ class TableRows:
                 place = f": {shortened(name)!r}" + (f": class #{column}" if self.lists else "")
             raise InputError(f"{options.source}: row {first_row + error.row}{place}: {error.problem}") from None
         origin = Origin(quantity, None if rows is None else (rows,), is_binary=logits.shape != values.shape)
-        targets = self._targets(batch, first_row, ClassLookup(labels, logits.shape[1], self._ignored))
+        targets = self._targets(batch, first_row, labels, logits.shape[1])
         return Block(logits, labels, first_row, origin, targets=targets, keys=self.keys(batch, first_row))
 
     @property
     def _ignored(self) -> int | None:
         return self.options.targets.ignored if self.options.targets else None
 
-    def _targets(self, batch: pa.RecordBatch, first_row: int, lookup: ClassLookup) -> Array | None:
+    def _targets(
+        self, batch: pa.RecordBatch, first_row: int, labels: tuple[str, ...] | None, classes: int
+    ) -> Array | None:
         """Return the indices of the true classes of the rows, (rows,)."""
         if self.columns.target is None:
             return None
+        lookup = ClassLookup(labels, classes, self._ignored)
         leaf = self.leaves[self.columns.target]
         codes, texts = distinct_texts(leaf.values(batch))
         indices = np.empty(len(texts), np.int64)

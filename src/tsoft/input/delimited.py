@@ -22,6 +22,7 @@ from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
 from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
+from tsoft.input.number_workers import several_processes
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
@@ -31,7 +32,12 @@ LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a text. Raise InputError, which names the line and the field."""
-    batches, skipped = line_batches(stream, options), Skipped(options)
+    with several_processes():
+        yield from _read(line_batches(stream, options), options)
+
+
+def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    skipped = Skipped(options)
     for source_batch in batches:
         batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
         first = None if batch.is_blank() else batch.first()

@@ -24,7 +24,6 @@ _BLANKS = bytes.maketrans(b"\t", b" ")
 _COMMAS = bytes.maketrans(b" \t\n;", b",,,,")
 _LINES_AS_COMMAS = bytes.maketrans(b"\n;", b",,")
 _MINUS_ZERO = re.compile(rb"-0(?![0-9.eE])")
-_ROWS = bytes.maketrans(b",]", b"\t\n")
 
 
 class NumberLines(NamedTuple):
@@ -78,7 +77,8 @@ def _json(text: bytes) -> Array | None:
     as the integer 0."""
     import orjson
 
-    masked = b"-inf" in text
+    # To look for a single letter is ten times faster.
+    masked = b"i" in text and b"-inf" in text
     try:
         numbers = orjson.loads(b"[" + (text.replace(b"-inf", b"null") if masked else text) + b"]")
     except orjson.JSONDecodeError:
@@ -118,13 +118,16 @@ def lines(values: Array, widths: Array | None = None, digits: int | None = None)
         return _rounded(kept.ravel(), lengths, digits)
     if not _fits(kept):
         return None
-    text = np.frombuffer(bytearray(_dump(kept)), np.uint8)
-    if widths is not None:
-        text[np.flatnonzero(text == ord(","))[np.cumsum(widths)[:-1] - 1]] = ord("]")
-        return text.tobytes().translate(_ROWS, b"[")
-    # `],[` separates two rows. Its first character becomes a newline; the others are deleted.
-    text[np.flatnonzero(text[:-2] == ord("]")) + 1] = ord("[")
-    return text[:-1].tobytes().translate(_ROWS, b"[")
+    text = np.frombuffer(_dump(kept.reshape(-1)), np.uint8)[1:]
+    is_comma = text == ord(",")
+    ends = slice(values.shape[1] - 1, None, values.shape[1]) if widths is None else np.cumsum(widths)[:-1] - 1
+    row_ends = np.flatnonzero(is_comma)[ends]
+    # Arithmetic on the array of the commas needs no further copy of the text.
+    result = is_comma.view(np.uint8)
+    result *= ord(",") ^ ord("\t")
+    result ^= text
+    result[row_ends] = result[-1] = ord("\n")
+    return bytes(result.data)
 
 
 def _rounded(values: Array, lengths: list[int], digits: int) -> bytes:
@@ -150,8 +153,8 @@ def _dump(values: Array) -> bytes:
     import orjson
 
     text: bytes = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    # JSON has no infinities, and `_fits` excludes +inf.
-    return text.replace(b"null", b"-inf") if b"null" in text else text
+    # JSON has no infinities, and `_fits` excludes +inf. To look for a single letter is ten times faster.
+    return text.replace(b"null", b"-inf") if b"u" in text else text
 
 
 def narrow_texts(values: Array) -> list[str]:

@@ -5,18 +5,24 @@ A batch is the data that one read returns, up to the last newline, so tsoft read
 
 import codecs
 import re
+import select
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from tsoft.errors import InputError
-from tsoft.input import fast_numbers, fields
+from tsoft.input import fast_numbers, fields, number_workers
 from tsoft.input.limits import size_text
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
+# Larger batches would only need more memory.
+MOST_CHUNKS = 3
+# After a read of fewer bytes, the next ones have probably not arrived yet. A full pipe has twice as many.
+MUCH = 1 << 15
 # The first character of a line that is neither blank nor only a comment.
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 
@@ -32,11 +38,12 @@ class Line:
 @dataclass(frozen=True)
 class LineBatch:
     """Lines that arrived together. `data` is their bytes without the last newline; `number` is the first line's number,
-    from 1."""
+    from 1. A worker may parse their numbers `ahead`."""
 
     data: bytes
     number: int
     options: ReadOptions
+    ahead: number_workers.ParsedAhead | None = None
 
     @property
     def count(self) -> int:
@@ -73,7 +80,7 @@ class LineBatch:
     def with_hash_column(self) -> "LineBatch":
         """Return the same lines, except that a first line such as `#,cat,dog` is a header without its first name, and
         not a comment."""
-        return replace(self, data=self.data[1:]) if re.match(rb"#[,;\t]", self.data) else self
+        return replace(self, data=self.data[1:], ahead=None) if re.match(rb"#[,;\t]", self.data) else self
 
     def first(self) -> Line | None:
         """Return the first line that is not blank, if there is one."""
@@ -101,7 +108,9 @@ class LineBatch:
 
     def numbers(self) -> fast_numbers.NumberLines | None:
         """Return the numbers of the lines; None if the lines contain anything else, or few numbers."""
-        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
+        if len(self.data) < fast_numbers.MIN_BYTES:
+            return None
+        return number_workers.parse(self.data) if self.ahead is None else self.ahead.result()
 
 
 def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = None) -> Iterator[LineBatch]:
@@ -110,21 +119,63 @@ def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = N
     number = 1
     parts: list[bytes] = []
     size, longest = 0, longest or options.longest_line
-    # read1 returns the available bytes; read would wait for a whole chunk.
-    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
-        head, newline, tail = chunk.rpartition(b"\n")
-        size += chunk.find(b"\n") if newline else len(chunk)
-        if size > longest:
-            problem = f"the line is longer than {size_text(longest)}"
-            raise options.error(number, f"{problem}; write one row per line, or pass {options.longer_lines}")
-        if not newline:
+    # These have arrived, and workers parse them.
+    waiting: deque[tuple[LineBatch, number_workers.ParsedAhead]] = deque()
+    try:
+        while chunk := _arrived(stream):
+            head, newline, tail = chunk.rpartition(b"\n")
+            size += chunk.find(b"\n") if newline else len(chunk)
+            if size > longest:
+                problem = f"the line is longer than {size_text(longest)}"
+                raise options.error(number, f"{problem}; write one row per line, or pass {options.longer_lines}")
+            if newline:
+                batch = LineBatch(_without_mark(b"".join([*parts, head]), number), number, options)
+                number, parts, size = number + batch.count, [], len(tail)
+                if waiting and len(waiting) == number_workers.most_ahead():
+                    # The worker that parsed the first one can parse this one while the first one is in use.
+                    waiting[0][1].fetch()
+                ahead = number_workers.ParsedAhead(batch.data)
+                waiting.append((replace(batch, ahead=ahead), ahead))
             parts.append(tail)
-            continue
-        batch = LineBatch(_without_mark(b"".join([*parts, head]), number), number, options)
-        yield batch
-        number, parts, size = number + batch.count, [tail], len(tail)
+            # What has arrived is used before the next read may wait.
+            while waiting and (len(waiting) > number_workers.most_ahead() or not _has_more(stream)):
+                yield from _used(*waiting.popleft())
+    except (OSError, InputError):
+        for each in waiting:
+            yield from _used(*each)
+        raise
+    for each in waiting:
+        yield from _used(*each)
     if rest := b"".join(parts):
         yield LineBatch(_without_mark(rest, number), number, options)
+
+
+def _used(batch: LineBatch, ahead: number_workers.ParsedAhead) -> Iterator[LineBatch]:
+    """Yield a batch. Afterwards, the worker that parsed its numbers is idle, even if nobody needed them."""
+    yield batch
+    ahead.fetch()
+
+
+def _arrived(stream: BinaryIO) -> bytes:
+    """Return the bytes that have arrived, more of them if several processes share the work. Wait for the first one."""
+    # read1 returns the available bytes; read would wait for a whole chunk.
+    chunk: bytes = stream.read1(CHUNK)  # type: ignore[attr-defined]
+    chunks, size = [chunk], len(chunk)
+    most = CHUNK * min(number_workers.processes(), MOST_CHUNKS)
+    while size < most and len(chunk) >= MUCH and _has_more(stream):
+        chunk = stream.read1(CHUNK)  # type: ignore[attr-defined]
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def _has_more(stream: BinaryIO) -> bool:
+    """Return whether the next read does not wait, as far as the system knows it."""
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):
+        # There is no descriptor, or the system cannot ask about it.
+        return False
 
 
 class Skipped:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tsoft.core.block import Block, Origin
+from tsoft.core.cores import available_cores
 from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES
@@ -31,6 +32,8 @@ MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
 # The approximate size of a block in bytes.
 BLOCK = 1 << 22
+# For an array of fewer bytes, a thread that reads it costs more time than it saves.
+AHEAD = 1 << 24
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
 
@@ -177,7 +180,10 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
         header.check(remaining, options.source)
     quantity = options.quantity or "logit"
     first_row = 0
-    for rows in _row_arrays(stream, header, options, remaining):
+    arrays = _row_arrays(stream, header, options, remaining)
+    if remaining is not None and header.size > AHEAD and available_cores() > 1:
+        arrays = _ahead(arrays)
+    for rows in arrays:
         try:
             numbers = validate_logits(rows)
             logits, labels = options.logits(numbers, QUANTITIES[quantity], None, options.source)
@@ -189,6 +195,17 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
         is_binary = logits.shape != numbers.shape
         yield Block(logits, labels, first_row, Origin(quantity, header.axes, is_binary=is_binary))
         first_row += len(rows)
+
+
+def _ahead(arrays: Iterator[Array]) -> Iterator[Array]:
+    """Yield the same arrays, each of which a thread reads while the one before it is in use."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, arrays, None)
+        while (array := following.result()) is not None:
+            following = pool.submit(next, arrays, None)
+            yield array
 
 
 def _row_arrays(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining: int | None) -> Iterator[Array]:

@@ -35,6 +35,10 @@ class Quantity:
         return f"write {self.mask} to mask a class"
 
 
+def _same(logits: Array) -> Array:
+    return logits
+
+
 def _log(probs: Array) -> Array:
     with np.errstate(divide="ignore"):
         return np.log(probs)
@@ -51,7 +55,7 @@ QUANTITIES = {
             None,
             "-inf",
             lambda v: ~(v < np.inf),
-            lambda v: v,
+            _same,
         ),
         Quantity(
             "logprob",
@@ -61,7 +65,7 @@ QUANTITIES = {
             "--logprobs",
             "-inf",
             lambda v: ~(v <= SLACK),
-            lambda v: v,
+            _same,
         ),
         Quantity(
             "prob",
@@ -115,6 +119,11 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
     >>> to_logits(np.array([[1.0, 0.5]]), QUANTITIES["energy"])
     array([[-1. , -0.5]])
     """
+    if quantity.to_logits is _same:
+        # Such numbers have no lower limit, so they are all valid if the highest ones are. NaN counts as the highest.
+        highest = values.max(axis=1)
+        if np.isfinite(highest).all() and not quantity.invalid(highest).any():
+            return values
     invalid = quantity.invalid(values)
     if invalid.any():
         row, column = (int(i) for i in np.unravel_index(invalid.argmax(), invalid.shape))

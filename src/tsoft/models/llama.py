@@ -34,8 +34,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tsoft.core.block import Block, Origin
+from tsoft.core.cores import available_cores
 from tsoft.core.softmax import Array
-from tsoft.core.threads import available_cores
 from tsoft.errors import InputError, TsoftError, UsageError, visible, without_surrogates
 from tsoft.input.labels import token_label
 from tsoft.models.gguf_check import check_model

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, TypeVar
 
+from tsoft.core.cores import VARIABLE
 from tsoft.errors import InputError, TsoftError, UsageError, unknown
 from tsoft.notes import collected_notes, note
 from tsoft.options.bundle import bundle
@@ -21,8 +22,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _files = in_panel("Many files")
-# The number of cores that a process of tsoft uses.
-CORES = "TSOFT_CORES"
 # How often a process of --jobs checks whether tsoft still runs.
 _WATCH_SECONDS = 0.5
 _ENDED = "a worker ended without a result, perhaps because memory ran out"
@@ -157,7 +156,7 @@ class _RemoteJob(_Job[T, R]):
     parent: int | None
 
     def __call__(self, item: T) -> JobOutcome[T, R]:
-        os.environ.setdefault(CORES, str(self.cores))
+        os.environ.setdefault(VARIABLE, str(self.cores))
         if self.parent is not None:
             _end_with(self.parent)
         if (version := _version()) != self.version:
@@ -200,7 +199,7 @@ class JobPool:
             return
         import joblib
 
-        from tsoft.core.threads import available_cores
+        from tsoft.core.cores import available_cores
 
         cores = max(1, available_cores() // self.count) if self.options.is_local else 1
         job = _RemoteJob(work, cores, _version(), os.getpid() if self.options.are_children else None)
@@ -278,7 +277,7 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
     """Select joblib's backend for the context, and yield the number of jobs at the same time."""
     import joblib
 
-    from tsoft.core.threads import available_cores
+    from tsoft.core.cores import available_cores
 
     if options.cluster is None and options.backend != "dask":
         count = min(options.jobs or available_cores(), max(1, items))

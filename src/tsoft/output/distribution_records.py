@@ -68,7 +68,7 @@ def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
     if the chain follows an engine's rules."""
     rows, taus = result.block.rows, result.taus
     columns = [
-        Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
+        Column("row", np.repeat(np.arange(rows.start, rows.stop), len(taus)), In.CSV | In.JSON),
         *id_column(result.block, len(taus), In.CSV | In.JSON),
         Column("tau", np.tile(taus, len(rows)), tau),
     ]

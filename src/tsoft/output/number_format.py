@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.input import fast_numbers
+from tsoft.input import fast_numbers, number_workers
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class NumberFormat:
     def lines(self, values: Array, widths: Array | None = None) -> bytes:
         """Return one line per row of numbers, (rows, n), with tabs between the numbers. `widths`, (rows,), is the count
         of numbers in each row if the rows differ."""
-        lines = fast_numbers.lines(values, widths, self.digits)
+        lines = number_workers.lines(values, widths, self.digits)
         if lines is None:
             rows = values if widths is None else (row[:width] for row, width in zip(values, widths, strict=True))
             lines = "".join("\t".join(self.texts(row)) + "\n" for row in rows).encode()

@@ -43,8 +43,10 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
             batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
             if schema is None or writer is None:
                 schema = batch.schema.with_metadata(_metadata(array.name(first), labels))
-                writer = pq.ParquetWriter(sink, schema)
-            batches.append(batch.cast(schema))
+                # Probabilities hardly repeat, so a dictionary of them would only take time.
+                texts = [field.name for field in schema if pa.types.is_string(field.type)]
+                writer = pq.ParquetWriter(sink, schema, use_dictionary=[*texts, TAU])
+            batches.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             size += rows.size
             if size >= GROUP:
                 writer.write_table(pa.Table.from_batches(batches))
@@ -63,7 +65,7 @@ def logits_file(row: Array, labels: Sequence[str]) -> bytes:
     sink = Sink()
     schema = pa.schema([pa.field("logits", pa.list_(pa.from_numpy_dtype(row.dtype), len(row)))])
     table = pa.Table.from_arrays([_lists(row[np.newaxis])], schema=schema.with_metadata(_metadata("logits", labels)))
-    pq.write_table(table, sink)
+    pq.write_table(table, sink, use_dictionary=False)
     return b"".join(sink.take())
 
 
@@ -80,20 +82,26 @@ def _may_be_columns(labels: tuple[str, ...] | None, classes: int) -> bool:
 def _key_columns(block: Block, taus: Array, schema: pa.Schema | None) -> dict[str, pa.Array]:
     """Return the columns that identify the distributions of a block at some temperatures: the row, the key of the row
     if it has one, and the temperature."""
-    columns = {ROW: pa.array(np.array(block.rows).repeat(len(taus)))}
+    columns = {ROW: _array(np.arange(block.rows.start, block.rows.stop).repeat(len(taus)))}
     if keys := block.keys:
         is_text = not are_integers(keys) if schema is None else schema.field(ID).type == pa.string()
         if not is_text and not are_integers(keys):
             raise InputError(f"row {block.first_row}: the keys are numbers first, and then texts; use --format jsonl")
         repeated = [str(key) if is_text else key for key in keys for _ in range(len(taus))]
         columns[ID] = pa.array(repeated, pa.string() if is_text else pa.int64())
-    return columns | {TAU: pa.array(np.tile(np.asarray(taus, np.float64), len(block.logits)))}
+    return columns | {TAU: _array(np.tile(np.asarray(taus, np.float64), len(block.logits)))}
 
 
 def _class_columns(rows: Array, labels: tuple[str, ...] | None) -> dict[str, pa.Array]:
     names = labels or tuple(map(str, range(rows.shape[1])))
-    return {name: pa.array(np.ascontiguousarray(column)) for name, column in zip(names, rows.T, strict=True)}
+    return {name: _array(column) for name, column in zip(names, rows.T, strict=True)}
 
 
 def _lists(rows: Array) -> pa.Array:
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(rows).reshape(-1)), rows.shape[1])
+    return pa.FixedSizeListArray.from_arrays(_array(np.ascontiguousarray(rows).reshape(-1)), rows.shape[1])
+
+
+def _array(numbers: Array) -> pa.Array:
+    """Return numbers, (n,), as an array of Arrow. `pa.array` would import pandas if it is installed."""
+    buffer = pa.py_buffer(np.ascontiguousarray(numbers))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), [None, buffer])

@@ -3,7 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 from typing import Any
 
@@ -12,11 +12,17 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, without_surrogates
 from tsoft.input.fields import escape, join_labels, quote
+from tsoft.input.number_workers import several_processes
 from tsoft.output.control_characters import escaped_json
 from tsoft.output.number_format import NumberFormat
 
 # A line of more numbers than this is written in parts, so its whole text is never in memory.
 LONG_LINE = 1 << 17
+# The most bytes to write at once. Linux takes up to four times as long for a file in larger pieces, since they do not
+# fit in the cache of a core.
+WRITE_BYTES = 1 << 17
+# Records with more cells than this are written in parts.
+MANY_CELLS = 1 << 18
 # Short texts are joined until they have this many characters.
 PIECE_LENGTH = 1 << 16
 
@@ -47,6 +53,15 @@ class Column:
     @property
     def headers(self) -> list[str]:
         return [self.name] if self.labels is None else list(self.labels)
+
+    @property
+    def width(self) -> int:
+        """The number of cells of a record."""
+        return int(self.values.shape[1]) if isinstance(self.values, np.ndarray) and self.values.ndim == 2 else 1
+
+    def part(self, rows: slice) -> "Column":
+        """Return the column of some of the records."""
+        return replace(self, values=self.values[rows], widths=None if self.widths is None else self.widths[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +106,12 @@ def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str 
     """
     if format in ("json", "jsonl"):
         yield from _objects(result.objects(), numbers, is_array=format == "json")
-    elif format == "csv":
-        yield from _delimited(result.records(), In.CSV, ",", numbers)
-    else:
-        yield from _delimited(result.records(), In.TSV, "\t", numbers)
+        return
+    shown, delimiter = (In.CSV, ",") if format == "csv" else (In.TSV, "\t")
+    with several_processes():
+        for text in _delimited(result.records(), shown, delimiter, numbers):
+            for start in range(0, len(text), WRITE_BYTES):
+                yield text[start : start + WRITE_BYTES]
 
 
 # JSON
@@ -193,10 +210,21 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
         text = quote if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)
-        elif len(columns) == 1 and delimiter == "\t" and _is_matrix(columns[0].values):
-            yield from _matrix(columns[0], numbers)
-        else:
-            yield "".join([line + "\n" for line in _lines(columns, delimiter, numbers, text)])
+            continue
+        for part in _parts(columns):
+            if len(part) == 1 and delimiter == "\t" and _is_matrix(part[0].values):
+                yield from _matrix(part[0], numbers)
+            else:
+                yield "".join([line + "\n" for line in _lines(part, delimiter, numbers, text)])
+
+
+def _parts(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
+    """Yield the same records in parts, whose text is short enough for the memory."""
+    # A format may show no column of a record.
+    rows, width = (len(columns[0].values), sum(column.width for column in columns)) if columns else (0, 1)
+    step = max(1, MANY_CELLS // width)
+    for first in range(0, rows, step):
+        yield [column.part(slice(first, first + step)) for column in columns]
 
 
 def _is_matrix(values: Any) -> bool:

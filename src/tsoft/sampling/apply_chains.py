@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.chain import Chain
 
 # The number of probabilities in a piece.
-PIECE_SIZE = 1 << 21
+PIECE_SIZE = 1 << 20
 
 
 def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
