@@ -72,6 +72,26 @@ def test_the_bytes_do_not_depend_on_the_jobs(
     assert result(*COMMANDS[name], "--jobs", "3", "--backend", "threading") == expected
 
 
+@pytest.mark.parametrize("command", [("sweep", "--mean", "--tau", "0.5,2"), ("calibrate", "--resamples", "0")])
+def test_a_text_gives_the_same_bytes_on_any_number_of_cores(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More cores read more of the text at once."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(60_000, 5)) * 3
+    targets = (logits + rng.gumbel(size=logits.shape)).argmax(1)
+    rows = np.column_stack([logits, targets]) if command[0] == "calibrate" else logits
+    header = "a,b,c,d,e,target\n" if command[0] == "calibrate" else ""
+    file = tmp_path / "rows.csv"
+    text = header + "".join(",".join(f"{number:.8g}" for number in row) + "\n" for row in rows.tolist())
+    file.write_text(text)
+    outputs = []
+    for cores in ("1", "3"):
+        monkeypatch.setenv("TSOFT_CORES", cores)
+        outputs.append(here(*command, "-i", str(file), "-f", "csv").stdout)
+    assert outputs[0] == outputs[1] != ""
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_processes_return_the_same_bytes(shards: Path, name: str) -> None:
     done = run(*COMMANDS[name], "--jobs", "2")

@@ -1,11 +1,12 @@
 """Averages of measures over rows, which show how the uncertainty of a whole text changes with temperature."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
+from tsoft.core.fixed_blocks import fixed_blocks
 from tsoft.core.softmax import Array
 
 
@@ -98,7 +99,13 @@ def merge_averages(parts: Iterable[PartialAverages], taus: Array, names: Sequenc
 
 def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str]) -> Averages:
     """Return the averages over the rows of all blocks, which are as for `partial_averages`, in one pass."""
-    return merge_averages(map(partial_averages, blocks), taus, names)
+    return merge_averages(averages_of_blocks(blocks), taus, names)
+
+
+def averages_of_blocks(blocks: Iterable[Array]) -> Iterator[PartialAverages]:
+    """Yield the averages over blocks of a fixed size. `blocks` have the same rows, as for `partial_averages`."""
+    for [values] in fixed_blocks((np.moveaxis(block, -1, 0),) for block in blocks):
+        yield partial_averages(np.ascontiguousarray(np.moveaxis(values, 0, -1)))
 
 
 def _root_sum_squares(terms: Array) -> Array:

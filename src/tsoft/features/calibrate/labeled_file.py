@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.fixed_blocks import fixed_blocks
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
@@ -100,11 +101,17 @@ class LabeledFile:
     def read(
         self, earlier: LabeledFacts | None, note: Callable[[str], None], groups: "RowGroups | None" = None
     ) -> Iterator[LabeledRows]:
-        """Yield the rows in blocks. Before a block is yielded, the facts include it.
+        """Yield the rows in blocks of a fixed size. Before a block is yielded, the facts include it.
 
         earlier: what an earlier pass found; None for the first pass, which prints notes, and adds the rows to the
         `groups`. Raise InputError for a file that changed since the earlier pass.
         """
+        for examples in fixed_blocks((rows.logits, rows.targets) for rows in self._read(earlier, note, groups)):
+            yield LabeledRows(*examples)
+
+    def _read(
+        self, earlier: LabeledFacts | None, note: Callable[[str], None], groups: "RowGroups | None"
+    ) -> Iterator[LabeledRows]:
         is_first, self._facts = earlier is None, None
         state, rows, differs = self._source.state, 0, False
         if earlier and state != earlier.state:

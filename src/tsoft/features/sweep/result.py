@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.averages import Averages, PartialAverages, merge_averages, partial_averages
+from tsoft.core.averages import Averages, PartialAverages, averages_of_blocks, merge_averages
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
@@ -83,11 +83,15 @@ def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequen
 
 
 def average_blocks(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Iterator[PartialAverages]:
-    """Yield these measures of the distributions, averaged over the rows of each block."""
-    for block in plan.noted(blocks, taus):
-        result = compute_distributions(block, taus, plan.chains_for(block)[0])
-        require_exact(result)
-        yield partial_averages(np.array([getattr(result, name) for name in names]))
+    """Yield these measures of the distributions, averaged over blocks of a fixed number of rows."""
+
+    def measures() -> Iterator[Array]:
+        for block in plan.noted(blocks, taus):
+            result = compute_distributions(block, taus, plan.chains_for(block)[0])
+            require_exact(result)
+            yield np.array([getattr(result, name) for name in names])
+
+    return averages_of_blocks(measures())
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
