@@ -1,5 +1,6 @@
 """Properties of the core that are true for all logits, up to rounding, without a reference."""
 
+import pickle
 from math import inf, log, nan
 from typing import Any
 
@@ -186,6 +187,8 @@ def test_memory_layout_does_not_matter(n: int, f: Any) -> None:
     read_only = z.copy()
     read_only.flags.writeable = False
     layouts = [
+        # First, because later results may reuse the memory of equal results. Its dtype equals float64, but is not it.
+        pickle.loads(pickle.dumps(z)),
         np.asfortranarray(z),
         repeated[..., ::2],
         z[..., ::-1].copy()[..., ::-1],
@@ -267,7 +270,7 @@ def test_threads_give_the_results_of_single_rows(shape: tuple[int, int], monkeyp
     assert record.pools.count(3) == 3
 
 
-@pytest.mark.parametrize("n", [5, 50])
+@pytest.mark.parametrize("n", [20, 50])
 def test_threads_report_the_first_bad_row(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     record = PoolRecord(monkeypatch, cores=4)
     monkeypatch.setattr(threads, "MIN_PARALLEL_SIZE", 1000)

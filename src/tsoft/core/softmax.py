@@ -23,6 +23,7 @@ of a block changes a digit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ MAX_NARROW_CLASSES = 96
 MIN_TRANSPOSED_ROWS = 32
 # Longer rows are folded until at most this many numbers remain to be summed.
 MAX_SUM_LENGTH = 1 << 10
+
+# A context in which numpy ignores overflow and other floating-point errors, which the kernels expect. To run a function
+# in a copy of it takes a tenth of the time of np.errstate.
+_QUIET = Context()
+_QUIET.run(np.seterr, all="ignore")
 
 
 class LogitsError(ValueError):
@@ -75,17 +81,6 @@ class LogitsError(ValueError):
         return type(self), (self.problem, self.row, self.column)
 
 
-class Layout(NamedTuple):
-    """A block of rows as the kernels use it: `z`, (rows, n); (n, rows) if `axis`, the axis of classes, is -2 and not
-    -1; (n,) for a single row. `tops` are the indices of one maximum per row in the flattened block, None if `axis` is
-    -2, and `maximum` are the maxima: (rows,) each, scalars for a single row."""
-
-    z: Array
-    axis: int
-    maximum: Array
-    tops: Any
-
-
 class ScaledRows(NamedTuple):
     """A block of rows at a temperature: `x` = (z - max z) / tau, in a layout. A kernel may overwrite `x`."""
 
@@ -111,6 +106,11 @@ class Sums(NamedTuple):
         """log S, to full precision even if S is nearly 1."""
         return np.log1p((self.high - 1.0) + self.low)
 
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+# What `arrange` returns: z, axis, maximum and tops.
+Layout = tuple[Array, int, Array, Any]
 
 # A kernel computes a function of a block and writes the result to its second argument, which has the
 # shape of the block or, if the kernel reduces the classes, one number per row.
@@ -259,9 +259,10 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def _softmax(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, out=block.x)
+    exp = np.exp(block.x, block.x)
+    high, low = _split_sum(block, exp)
     # A division would take longer.
-    np.multiply(exp, per_row(1.0 / sums(block, exp).total, block.axis), out=out)
+    np.multiply(exp, per_row(1.0 / (high + low), block.axis), out)
 
 
 def _log_softmax(block: ScaledRows, out: Array) -> None:
@@ -281,6 +282,11 @@ def per_row(values: Array, axis: int) -> Array:
 
 def sums(block: ScaledRows, exp: Array) -> Sums:
     """Return the two parts of the sum of `exp` = exp(x) over the classes."""
+    return Sums(*_split_sum(block, exp))
+
+
+def _split_sum(block: ScaledRows, exp: Array) -> tuple[Array, Array]:
+    """Return `sums` as a plain tuple, which takes less time to make."""
     n, terms = exp.shape[block.axis], exp
     is_long = n > MAX_SUM_LENGTH
     if is_long:
@@ -292,10 +298,10 @@ def sums(block: ScaledRows, exp: Array) -> Sums:
     # large that the sum of all multiples is exact.
     shift = float(3 << n.bit_length())
     part = np.add(terms, shift)
-    np.subtract(part, shift, out=part)
+    np.subtract(part, shift, part)
     high = add_up(part, block.axis)
-    low = add_up(np.subtract(terms, part, out=part), block.axis)
-    return Sums(high + 1.0 if is_long else high, low)
+    low = add_up(np.subtract(terms, part, part), block.axis)
+    return high + 1.0 if is_long else high, low
 
 
 def add_up(terms: Array, axis: int) -> Array:
@@ -310,10 +316,10 @@ def add_up(terms: Array, axis: int) -> Array:
 def _folded(terms: Array) -> Array:
     """Add the quarters of each row, (..., n), until at most MAX_SUM_LENGTH sums remain."""
     while (n := terms.shape[-1]) > MAX_SUM_LENGTH:
-        length = n // 4
-        quarters = terms[..., : 4 * length].reshape(*terms.shape[:-1], 4, length)
-        folded = np.add.reduce(quarters, -2)
-        folded[..., : n % 4] += terms[..., 4 * length :]
+        length, rest = divmod(n, 4)
+        folded = np.add.reduce(terms[..., : n - rest].reshape(*terms.shape[:-1], 4, length), -2)
+        if rest:
+            folded[..., :rest] += terms[..., n - rest :]
         terms = folded
     return terms
 
@@ -339,17 +345,20 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     The result for one temperature has the shape of z, without the last axis unless `keep_classes`."""
     z = validate_logits(z)
     taus = validate_taus(tau)
-    rows = z if z.ndim == 2 else z.reshape(-1, z.shape[-1])
-    result = np.empty(taus.shape + (z.shape if keep_classes else z.shape[:-1]), z.dtype)
+    shape = z.shape if keep_classes else z.shape[:-1]
+    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE and len(z) <= MAX_BLOCK_ROWS)):
+        result, single_tau = np.empty(shape, z.dtype), float(taus)
+        dtype = working_dtype(z.dtype, single_tau)
+        _QUIET.copy().run(_apply, kernel, z, 0, [(single_tau, result)], dtype)
+        return result[()]
+    result = np.empty(taus.shape + shape, z.dtype)
+    rows = z.reshape(-1, z.shape[-1])
     by_tau = result.reshape(taus.size, *(rows.shape if keep_classes else rows.shape[:1]))
     outputs = [(t, by_tau[i]) for i, t in enumerate(taus.reshape(-1).tolist())]
-    if z.dtype == np.float32:
-        wide = [each for each in outputs if working_dtype(z.dtype, each[0]) != z.dtype]
-        if wide:
-            _run_parallel(kernel, rows, wide, np.dtype(np.float64))
-            outputs = [each for each in outputs if working_dtype(z.dtype, each[0]) == z.dtype]
-    if outputs:
-        _run_parallel(kernel, rows, outputs, z.dtype)
+    for dtype in (_FLOAT64, _FLOAT32):
+        selected = [each for each in outputs if working_dtype(z.dtype, each[0]) == dtype]
+        if selected:
+            _run_parallel(kernel, rows, selected, dtype)
     return result[()]
 
 
@@ -370,7 +379,7 @@ def validate_logits(z: ArrayLike) -> Array:
     if z.shape[-1] == 0:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
     narrow = z.dtype.kind == "f" and z.dtype.itemsize <= 4
-    return z.astype(np.float32 if narrow else np.float64, copy=False)
+    return z.astype(_FLOAT32 if narrow else _FLOAT64, copy=False)
 
 
 def require_softmax(z: Array) -> None:
@@ -404,53 +413,53 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
     temperatures."""
     # A float32 takes half the time of a float64.
     size = rows.size * len(outputs) * dtype.itemsize // 8
-    if size < threads.MIN_PARALLEL_SIZE:
-        _run(kernel, rows, outputs, dtype, range(len(rows)))
-    elif len(rows) >= len(outputs):
+    if len(rows) >= len(outputs):
         threads.in_threads(lambda part: _run(kernel, rows, outputs, dtype, range(len(rows))[part]), len(rows), size)
     else:
         threads.in_threads(lambda part: _run(kernel, rows, outputs[part], dtype, range(len(rows))), len(outputs), size)
 
 
-@np.errstate(all="ignore")
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
     """Apply the kernel to some rows at each temperature, block by block."""
     step = max(1, min(BLOCK_SIZE // rows.shape[1], MAX_BLOCK_ROWS))
-    is_single = len(outputs) == 1
-    keeps_classes = outputs[0][1].ndim == 2 and outputs[0][1].dtype == dtype
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
         # Numpy takes less time for a single row if it has one axis.
-        part = first if stop - first == 1 else slice(first, stop)
-        layout = arrange(rows[part].astype(dtype, copy=False))
-        z, axis, maximum, tops = layout
-        # A result that keeps the classes has room for x until the kernel overwrites it.
-        has_room = keeps_classes and axis == -1
-        # The transposed block is a copy, which may be overwritten.
-        gaps = z if axis == -2 else outputs[0][1][part] if has_room and is_single else np.empty_like(z)
-        scale = _subtract_maximum(layout, gaps, rows, first)
-        for tau, out in outputs:
-            target = out[part, ...]
-            x = gaps if is_single else target if has_room else np.empty_like(z)
-            divide_by_tau(gaps, scale, tau, x)
-            if axis == -1 or target.ndim == 1:
-                kernel(ScaledRows(x, axis, maximum, tops, tau), target)
-            else:
-                # One copy is faster than arithmetic with a transposed output.
-                kernel(ScaledRows(x, axis, maximum, tops, tau), x)
-                target[...] = x.T
+        block = first if stop - first == 1 else slice(first, stop)
+        targets = [(tau, out[block, ...]) for tau, out in outputs]
+        _QUIET.copy().run(_apply, kernel, rows[block], first, targets, dtype)
 
 
-def _subtract_maximum(layout: Layout, gaps: Array, rows: Array, first: int) -> Array | None:
-    """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first` of `rows`."""
-    z, axis, maximum, _ = layout
+def _apply(kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
+    """Apply the kernel at each temperature to a block of rows, (rows, n) or (n,), which starts at the row `first`."""
+    z, axis, maximum, tops = arrange(rows.astype(dtype, copy=False))
+    is_single = len(outputs) == 1
+    out = outputs[0][1]
+    # A result that keeps the classes has room for x until the kernel overwrites it.
+    has_room = axis == -1 and out.ndim == z.ndim and out.dtype == dtype
+    # The transposed block is a copy, which may be overwritten.
+    gaps = z if axis == -2 else out if has_room and is_single else np.empty_like(z)
+    scale = _subtract_maximum(z, axis, maximum, gaps, first)
+    for tau, out in outputs:
+        x = gaps if is_single else out if has_room else np.empty_like(z)
+        divide_by_tau(gaps, scale, tau, x)
+        if axis == -1 or out.ndim == 1:
+            kernel(ScaledRows(x, axis, maximum, tops, tau), out)
+        else:
+            # One copy is faster than arithmetic with a transposed output.
+            kernel(ScaledRows(x, axis, maximum, tops, tau), x)
+            out[...] = x.T
+
+
+def _subtract_maximum(z: Array, axis: int, maximum: Array, gaps: Array, first: int) -> Array | None:
+    """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first`."""
     # If the sum of the squares is finite, so is each maximum, and no difference overflows.
     if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
-        np.subtract(z, per_row(maximum, axis), out=gaps)
+        np.subtract(z, per_row(maximum, axis), gaps)
         return None
     finite = np.isfinite(maximum)
     if not finite.all():
-        raise row_error(rows, first + int(finite.argmin()))
+        raise row_error(z if axis == -1 else z.T, int(finite.argmin()), first)
     return subtract_maximum(z, per_row(maximum, axis), gaps)
 
 
@@ -458,16 +467,29 @@ def arrange(block: Array) -> Layout:
     """Return a block of rows, (rows, n), or a single row, (n,), in a layout that suits its shape.
 
     Many narrow rows are transposed, so that every operation runs along the many rows and not along the few classes.
+
+    Returns
+    -------
+    z : ndarray, shape (rows, n), (n, rows) or (n,)
+        The block.
+    axis : int
+        The axis of the classes: -1, or -2 if z is transposed.
+    maximum : ndarray, shape (rows,)
+        The maximum of each row, a scalar for a single row.
+    tops : ndarray, shape (rows,), or None
+        The index of one maximum of each row in the flattened block, a scalar for a single row; None if axis is -2.
     """
     n = block.shape[-1]
     if n <= MAX_NARROW_CLASSES and block.size >= n * MIN_TRANSPOSED_ROWS and block.ndim > 1:
         z = np.array(block.T, order="C")
-        return Layout(z, -2, np.maximum.reduce(z, 0), None)
+        return z, -2, np.maximum.reduce(z, 0), None
     z = np.ascontiguousarray(block)
     tops = z.argmax(-1)
-    if z.ndim > 1:
-        tops += np.arange(0, z.size, n)
-    return Layout(z, -1, z.take(tops), tops)
+    if z.ndim == 1:
+        # For a single row, this is faster than take.
+        return z, -1, z[tops], tops
+    tops += np.arange(0, z.size, n)
+    return z, -1, z.take(tops), tops
 
 
 # The temperatures that float32 can represent.
@@ -477,7 +499,7 @@ _FLOAT32_TAUS = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max
 def working_dtype(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
     """Return the dtype of the arithmetic: that of the logits, unless it cannot represent the temperature."""
     low, high = _FLOAT32_TAUS
-    return dtype if low <= tau <= high or tau in (0.0, np.inf) else np.dtype(np.float64)
+    return dtype if low <= tau <= high or tau in (0.0, np.inf) else _FLOAT64
 
 
 # Subtracting a number below this from the lowest finite number rounds to that number, and so does not overflow.
@@ -508,12 +530,12 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
             np.divide(x, scale, out=x)
 
 
-def row_error(rows: Array, row: int) -> LogitsError:
-    """Return the error for a row whose maximum is not finite."""
-    if np.isnan(rows[row]).any():
-        return LogitsError("NaN is not a logit; write -inf to mask a class", row, int(np.isnan(rows[row]).argmax()))
-    if np.isposinf(rows[row]).any():
-        return LogitsError(
-            "+inf is not a logit; logits are finite, or -inf for a masked class", row, int(rows[row].argmax())
-        )
+def row_error(rows: Array, row: int, first: int = 0) -> LogitsError:
+    """Return the error for a row of `rows`, (rows, n) or (n,), whose maximum is not finite. The error counts the rows
+    from `first`."""
+    z, row = np.atleast_2d(rows)[row], first + row
+    if np.isnan(z).any():
+        return LogitsError("NaN is not a logit; write -inf to mask a class", row, int(np.isnan(z).argmax()))
+    if np.isposinf(z).any():
+        return LogitsError("+inf is not a logit; logits are finite, or -inf for a masked class", row, int(z.argmax()))
     return LogitsError("every class is masked (-inf); at least one needs a finite logit", row)

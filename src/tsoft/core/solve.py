@@ -317,7 +317,7 @@ class _Evaluator:
 
     @property
     def axis(self) -> int:
-        return self.layout.axis
+        return self.layout[1]
 
     @property
     def classes(self) -> int:
