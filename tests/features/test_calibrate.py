@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import tsoft
 from labeled import once
 from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
+from tsoft.core import fixed_blocks
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import LabeledRows
@@ -264,8 +265,9 @@ def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
 
 def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
+    monkeypatch.setattr(fixed_blocks, "BLOCK_NUMBERS", 1500)
     rows = LabeledInput(SourceOptions(inputs=[VAL]), None, "--targets")
-    assert len(list(rows)) == 7
+    assert [len(examples.targets) for examples in rows] == [150, 150, 150, 150, 74]
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
@@ -345,6 +347,7 @@ def test_a_file_that_changes_within_a_pass(
     """Another file replaces it, or it is overwritten in place."""
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
+    monkeypatch.setattr(fixed_blocks, "BLOCK_NUMBERS", 1500)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
     rows = LabeledInput(SourceOptions(inputs=[path]), None, "--targets")
     list(rows)

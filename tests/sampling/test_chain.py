@@ -1126,15 +1126,17 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
         return peak("compute", "-i", str(path), "--top-k", "5", "--top-p", "0.9", "--digits", "3")
 
-    assert peak_of(60_000) < 1.2 * peak_of(10_000)
+    # Both texts are long enough for several processes.
+    assert peak_of(120_000) < 1.2 * peak_of(40_000)
 
 
 def test_help_lists_every_sampler_option(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     for command in ("compute", "sweep"):
-        panel = re.sub(r"\s+", " ", printed(capfd, command, "--help").split(" Samplers ")[1].split("╰")[0])
+        section = printed(capfd, command, "--help").split("\nSamplers:\n")[1].split("\n\n")[0]
+        panel = re.sub(r"\s+", " ", section)
         options = [k.option for s in SAMPLERS.values() for k in s.parameters if k.name != "tau"]
-        assert re.findall(r"│ (--[\w-]+) ", panel)[: len(options)] == options
+        assert re.findall(r"^  (--[\w-]+) ", section, re.MULTILINE)[: len(options)] == options
         assert all(k.help.split()[0] in panel for s in SAMPLERS.values() for k in s.parameters if k.name != "tau")
         assert {"--samplers", "--like", "--settings"} <= set(panel.split())
     assert "--explain" not in panel

@@ -58,7 +58,10 @@ class RowGroups:
         """Return the rows of each group, in memory or in temporary files, after one pass over all rows."""
         stores: list[list[LabeledRows] | Spool] = [[] if in_memory else Spool() for _ in self.names]
         counts = np.zeros(len(self.names), np.int64)
-        for examples, groups in zip(rows, self._blocks, strict=True):
+        all_groups, first = np.concatenate(self._blocks), 0
+        for examples in rows:
+            groups = all_groups[first : first + len(examples.targets)]
+            first += len(groups)
             for group in np.unique(groups).tolist():
                 chosen = groups == group
                 part, store = LabeledRows(examples.logits[chosen], examples.targets[chosen]), stores[group]

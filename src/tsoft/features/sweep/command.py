@@ -11,7 +11,6 @@ from tsoft.options.command import bundled, in_panel
 from tsoft.options.folder_run import into_folder
 from tsoft.options.history_options import HistoryOptions
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
-from tsoft.options.input_files import listed_files
 from tsoft.options.output import (
     FIGURE_FORMATS,
     ArrayOutputOptions,
@@ -158,8 +157,10 @@ def sweep(
 
     folder.refuse(jobs=not sweeping.mean)
     folder.check()
-    if sweeping.mean and folder.are_typed:
-        input = _with_files(input, folder)
+    # Several files are averaged one by one, so that jobs do not change the result.
+    files = _files(input, folder) if sweeping.mean else []
+    if files:
+        input = replace(input, inputs=files)
     selected = SweepInput(input, energies, bounds, calibration, parameters, samplers, history, temperatures.tau)
     plan = selected.plan()
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
@@ -181,7 +182,7 @@ def sweep(
             raise UsageError("--like: sweep --mean averages over one engine; pass one of them")
         formats = outputs.chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
         recorded, names = None if measure is None else [measure], measure_names(ensemble)
-        if folder.are_used:
+        if files:
             from tsoft.features.sweep.mean_jobs import average_files
 
             compute = cache(lambda: average_files(selected, taus, names, folder))
@@ -219,13 +220,14 @@ def sweep(
         write(SweepResult(kept, taus, plan, form, picture, measure), file, view, figure)
 
 
-def _with_files(input: LogitsOptions, jobs: FolderOptions) -> LogitsOptions:
-    """Return the input with the list of its files. Raise UsageError if there are not several, for which jobs have an
-    effect."""
-    files = listed_files(input.inputs or [])
-    if len(files) < 2:
+def _files(input: LogitsOptions, jobs: FolderOptions) -> list[str]:
+    """Return the names of several files; an empty list for a single input. Raise UsageError for jobs without effect."""
+    from tsoft.options.input_files import listed_files
+
+    files = [] if input.logits or input.has_stdin else listed_files(input.inputs or [])
+    if len(files) < 2 and jobs.are_typed:
         raise UsageError(f"{jobs.typed} has no effect on a single input; pass several files, such as -i FOLDER/")
-    return replace(input, inputs=files)
+    return files if len(files) > 1 else []
 
 
 def _measure(sweeping: SweepOptions, input: LogitsOptions, ensemble: "Ensemble | None") -> str | None:
