@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -118,17 +118,18 @@ class JobOutcome(Generic[T, R]):
         return self.result
 
 
-def results(outcomes: Iterable[JobOutcome[T, R]], file: Callable[[T], str]) -> Iterator[R]:
+def results(outcomes: Generator[JobOutcome[T, R]], file: Callable[[T], str]) -> Iterator[R]:
     """Yield the results of jobs. Print the notes of each file, and raise the error of a job that failed.
 
     file: returns the file of an item, which messages name.
     """
     notes = FileNotes()
-    for outcome in outcomes:
-        notes.print(file(outcome.item), outcome.notes)
-        if isinstance(outcome.error, InputError) and str(outcome.error).startswith("row "):
-            raise InputError(f"{file(outcome.item)}: {outcome.error}")
-        yield replace(outcome, notes=[]).unwrapped()
+    with contextlib.closing(outcomes):
+        for outcome in outcomes:
+            notes.print(file(outcome.item), outcome.notes)
+            if isinstance(outcome.error, InputError) and str(outcome.error).startswith("row "):
+                raise InputError(f"{file(outcome.item)}: {outcome.error}")
+            yield replace(outcome, notes=[]).unwrapped()
     notes.print_rest()
 
 
@@ -197,6 +198,8 @@ class JobPool:
         if self.count is None:
             yield from map(_Job(work), items)
             return
+        import warnings
+
         import joblib
 
         from tsoft.core.cores import available_cores
@@ -211,7 +214,14 @@ class JobPool:
             except ValueError:
                 problem = "returns no result before all files are complete"
                 raise UsageError(f"--backend {self.options.backend} {problem}; use loky or dask") from None
-            yield from parallel(joblib.delayed(job)(item) for item in items)
+            outcomes = parallel(joblib.delayed(job)(item) for item in items)
+            try:
+                for outcome in outcomes:  # noqa: UP028  (joblib warns about the jobs that closing cancels)
+                    yield outcome
+            finally:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    outcomes.close()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -56,12 +57,13 @@ class ShardedInput(LabeledInput):
             (_absolute(source) if is_remote else source, facts)
             for source, facts in zip(self.sources, earlier, strict=True)
         ]
-        for outcome in pool.run(work, items):
-            result = outcome.unwrapped()
-            if is_first:
-                self._add(result.facts)
-                self._keep_all(result.blocks)
-            yield from result.values
+        with closing(pool.run(work, items)) as outcomes:
+            for outcome in outcomes:
+                result = outcome.unwrapped()
+                if is_first:
+                    self._add(result.facts)
+                    self._keep_all(result.blocks)
+                yield from result.values
         if is_first:
             self._end_first_pass()
 
