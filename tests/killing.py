@@ -4,15 +4,39 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 
-def kill_reader(client: Any, pipe: Path, text: str) -> None:
-    """Kill the worker that reads a pipe, which it opens when its task starts. The next reader gets the text."""
-    descriptor = os.open(pipe, os.O_WRONLY)
+
+@contextlib.contextmanager
+def dask_cluster() -> Iterator[Any]:
+    """Start a cluster of two processes, each with one thread, and yield a client."""
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    with local as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+def opened_for(process: "subprocess.Popen[Any]", pipe: Path) -> int:
+    """Return a descriptor for writing to a pipe once the process, or one that it started, reads it."""
+    while process.poll() is None:
+        # Without a reader, the pipe cannot be opened.
+        with contextlib.suppress(OSError):
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+    raise AssertionError(f"the process ended with {process.returncode}")
+
+
+def kill_reader(client: Any, process: "subprocess.Popen[Any]", pipe: Path, text: str) -> None:
+    """Kill the worker that reads a pipe for the process, which it opens when its task starts. The next reader gets the
+    text."""
+    descriptor = opened_for(process, pipe)
     reader = next(pid for pid in client.run(os.getpid).values() if _has_open(pid, pipe))
     ended = os.pidfd_open(reader)
     os.kill(reader, signal.SIGKILL)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from killing import kill_reader, killed_worker
+from killing import dask_cluster, kill_reader, killed_worker
 from labeled import digits
 from tool import PEAK, environment, here, run
 from tsoft.features.calibrate import labeled_input
@@ -198,10 +198,7 @@ def test_a_file_that_changes_between_the_passes(shards: Path, monkeypatch: pytes
 
 @pytest.fixture
 def dask_client() -> Iterator[Any]:
-    """A client of a cluster of two processes, each with one thread."""
-    distributed = pytest.importorskip("distributed")
-    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
-    with local as cluster, distributed.Client(cluster) as client:
+    with dask_cluster() as client:
         yield client
 
 
@@ -226,7 +223,7 @@ def test_a_worker_is_killed(shards: Path, monkeypatch: pytest.MonkeyPatch, dask_
         stderr=subprocess.PIPE,
         text=True,
     )
-    kill_reader(dask_client, shards / "pipe.txt", text)
+    kill_reader(dask_client, process, shards / "pipe.txt", text)
     assert process.communicate(timeout=60) == (expected, "")
 
 

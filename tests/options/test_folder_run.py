@@ -1,13 +1,11 @@
 """Many files: reading them as one input, and computing each of them into a folder."""
 
-import contextlib
 import importlib
 import json
 import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from killing import dask_cluster, kill_reader, opened_for
 from tool import environment, here, run
 
 SHARDS = 64
@@ -254,7 +253,7 @@ def test_the_processes_of_jobs_end_with_the_run(shards: Path, number: int, code:
     os.mkfifo("pipe.txt")
     command = ["compute", "-i", "logits", "-i", "pipe.txt", "-o", "probs/"]
     process = subprocess.Popen(["tsoft", *command, "--jobs", "2"], env=environment(PYTHONWARNINGS=""), stderr=-3)
-    descriptor = opened_for(process, "pipe.txt")
+    descriptor = opened_for(process, Path("pipe.txt"))
     os.kill(process.pid, number)
     assert process.wait(60) == code
     broken = select.poll()
@@ -320,15 +319,6 @@ def test_the_exit_code_of_an_answer_survives_a_resumed_run(tmp_path: Path, monke
     assert here(*command, "--resume").returncode == 3
 
 
-@contextlib.contextmanager
-def dask_cluster() -> Iterator[Any]:
-    """Start a cluster of two processes, each with one thread, and yield a client."""
-    distributed = pytest.importorskip("distributed")
-    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
-    with local as cluster, distributed.Client(cluster) as client:
-        yield client
-
-
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no list of open files")
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
@@ -352,32 +342,7 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
         client.run(os.chdir, str(shards / "elsewhere"))
         typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
         process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)
-        descriptor = opened_for(process, "pipe.txt")
-        reader = next(pid for pid in client.run(os.getpid).values() if has_open(pid, shards / "pipe.txt"))
-        ended = os.pidfd_open(reader)
-        os.kill(reader, signal.SIGKILL)
-        os.close(descriptor)
-        select.select([ended], [], [])
-        # Another worker opens the pipe.
-        Path("pipe.txt").write_text("1 2 3 4 5 6\n")
+        kill_reader(client, process, shards / "pipe.txt", "1 2 3 4 5 6\n")
         _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert results(shards / "many") == results(shards / "one")
-
-
-def opened_for(process: "subprocess.Popen[Any]", pipe: str) -> int:
-    """Return a descriptor for writing to a pipe once the process, or one that it started, reads it."""
-    while process.poll() is None:
-        # Without a reader, the pipe cannot be opened.
-        with contextlib.suppress(OSError):
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.02)
-    raise AssertionError(f"the process ended with {process.returncode}")
-
-
-def has_open(pid: int, path: Path) -> bool:
-    """Return whether a process has a file open."""
-    with contextlib.suppress(OSError):
-        return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
-    return False

@@ -99,7 +99,7 @@ class FolderRun:
         """Report the error of a file with --keep-going, else raise it. An error of usage is that of all files."""
         from tsoft.options.ending import Ending
 
-        if isinstance(error, UsageError) or error.exit_code == UsageError.exit_code or not self.options.keep_going:
+        if isinstance(error, UsageError) or not self.options.keep_going:
             raise error
         Ending(error.exit_code, str(error)).report()
 
@@ -174,11 +174,10 @@ class _Work:
         command = getattr(import_module(self.module), self.name)
         with abandoned_files_kept():
             ending = ending_of(lambda: command(**values))
+        if ending.exit_code == UsageError.exit_code:
+            raise UsageError(ending.message)
         if ending.message:
-            is_usage = ending.exit_code == UsageError.exit_code
-            raise (UsageError if is_usage else TsoftError)(
-                ending.message if is_usage else with_file(ending.message, file)
-            )
+            raise TsoftError(with_file(ending.message, file))
         return ending.exit_code
 
 

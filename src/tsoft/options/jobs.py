@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from tsoft.core.cores import VARIABLE
 from tsoft.errors import InputError, TsoftError, UsageError, unknown
-from tsoft.notes import collected_notes, note
+from tsoft.notes import collected_notes
 from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
 from tsoft.options.file_notes import FileNotes
@@ -72,7 +72,7 @@ class JobOptions:
     @property
     def is_local(self) -> bool:
         """Whether the jobs are processes of this machine."""
-        return self.cluster is None and self.backend in (None, "loky", "multiprocessing", "dask")
+        return self.cluster is None and self.backend in (None, "loky", "dask")
 
     @property
     def are_children(self) -> bool:
@@ -109,16 +109,14 @@ class JobOutcome(Generic[T, R]):
     notes: list[str]
 
     def unwrapped(self) -> R:
-        """Print the notes, and return the result. Raise the error of a job that failed."""
-        for message in self.notes:
-            note(message)
+        """Return the result. Raise the error of a job that failed."""
         if self.error is not None:
             raise self.error
         assert self.result is not None
         return self.result
 
 
-def results(outcomes: Generator[JobOutcome[T, R]], file: Callable[[T], str]) -> Iterator[R]:
+def results(outcomes: Generator[JobOutcome[T, R]], file: Callable[[T], str]) -> Generator[R]:
     """Yield the results of jobs. Print the notes of each file, and raise the error of a job that failed.
 
     file: returns the file of an item, which messages name.
@@ -129,7 +127,7 @@ def results(outcomes: Generator[JobOutcome[T, R]], file: Callable[[T], str]) -> 
             notes.print(file(outcome.item), outcome.notes)
             if isinstance(outcome.error, InputError) and str(outcome.error).startswith("row "):
                 raise InputError(f"{file(outcome.item)}: {outcome.error}")
-            yield replace(outcome, notes=[]).unwrapped()
+            yield outcome.unwrapped()
     notes.print_rest()
 
 

@@ -18,7 +18,7 @@ from tsoft.input.utf8 import decode_text
 
 NO_DRAWS = "no draws; pass --draws FILE, or --chosen for the tokens of an API response"
 _MAX_BYTES = 1 << 28
-# All counts and rows with so many digits fit in 64 bits.
+# Every count and row number with at most this many digits fits in 64 bits.
 _MAX_DIGITS = 18
 _NPY = b"\x93NUMPY"
 # The columns of the tables that `tsoft sample` writes, of which these are read.

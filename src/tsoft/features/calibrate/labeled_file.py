@@ -34,9 +34,9 @@ CHANGED = "the file changed while tsoft read it; run the command again"
 class LabeledSource:
     """How to read a file of rows with their true classes.
 
-    `logits` are the options for one file, and `labels` those of --labels. The true classes are in this file or, unless
-    it is None, in the `targets_file`, which `option` names. `targets` is how to read them. `key_option` is the option
-    that names the column of the keys.
+    `logits` are the options for one file, and `labels` those of --labels. The true classes are in `targets_file`, which
+    the option `option` names; if it is None, they are in the file of the logits. `targets` is how to read them.
+    `key_option` is the option that names the column of the keys.
     """
 
     logits: SourceOptions

@@ -12,7 +12,7 @@ from tsoft.errors import UsageError
 from tsoft.features.calibrate import labeled_input
 from tsoft.features.calibrate.labeled_file import LabeledFacts, LabeledFile, LabeledSource
 from tsoft.features.calibrate.labeled_input import LabeledInput
-from tsoft.options.jobs import JobPool
+from tsoft.options.jobs import JobPool, results
 
 T = TypeVar("T")
 
@@ -57,9 +57,8 @@ class ShardedInput(LabeledInput):
             (_absolute(source) if is_remote else source, facts)
             for source, facts in zip(self.sources, earlier, strict=True)
         ]
-        with closing(pool.run(work, items)) as outcomes:
-            for outcome in outcomes:
-                result = outcome.unwrapped()
+        with closing(results(pool.run(work, items), lambda item: item[0].name)) as passes:
+            for result in passes:
                 if is_first:
                     self._add(result.facts)
                     self._keep_all(result.blocks)
