@@ -196,6 +196,18 @@ def test_a_file_that_changes_between_the_passes(shards: Path, monkeypatch: pytes
         assert done.stderr == "tsoft: error: val/3.npz: the file changed while tsoft read it; run the command again\n"
 
 
+@pytest.mark.parametrize("arguments", [("val/0.npz", "val/2.npz"), ("val", "more"), ("val", "val/0.npz")])
+def test_the_targets_of_other_rows_are_not_taken_for_those_of_the_first_file(
+    shards: Path, arguments: tuple[str, str]
+) -> None:
+    """Each file has rows and targets, as after a shell has expanded a pattern."""
+    Path("more").mkdir()
+    Path("more/0.npz").write_bytes(Path("val/0.npz").read_bytes())
+    done = here("calibrate", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tsoft: error: {} and {} may both have rows and targets; pass -i".format(*arguments))
+
+
 @pytest.fixture
 def dask_client() -> Iterator[Any]:
     with dask_cluster() as client:

@@ -214,9 +214,10 @@ class JobPool:
                 raise UsageError(f"--backend {self.options.backend} {problem}; use loky or dask") from None
             outcomes = parallel(joblib.delayed(job)(item) for item in items)
             try:
-                for outcome in outcomes:  # noqa: UP028  (joblib warns about the jobs that closing cancels)
+                for outcome in outcomes:  # noqa: UP028  (`yield from` would close the outcomes with a warning)
                     yield outcome
             finally:
+                # joblib warns about the jobs that this cancels, perhaps after the context of `job_pool` has ended.
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     outcomes.close()
@@ -239,7 +240,7 @@ def job_pool(options: JobOptions, most: int) -> Iterator[JobPool]:
         sys.stderr = io.StringIO()
     _register(options.backend)
     with warnings.catch_warnings(), contextlib.ExitStack() as stack:
-        # After an error, joblib warns that it cancels jobs.
+        # The warnings of joblib and Dask are for programmers.
         warnings.simplefilter("ignore")
         with _named_errors(options):
             count = stack.enter_context(_backend(options, most))

@@ -379,7 +379,20 @@ def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) 
         return source, truth
     if truth.targets is not None:
         raise UsageError(f"{files[1]!r} and --targets both name the targets; remove one of the two")
+    _check_second_file(*files)
     return source, replace(truth, targets=files[1])
+
+
+def _check_second_file(rows: str, targets: str) -> None:
+    """Raise UsageError if both files that are arguments, or files in both folders, may have rows and their targets: the
+    targets of the second one would be taken for those of the first one."""
+    from tsoft.input.formats import by_name
+    from tsoft.options.input_files import listed_files
+
+    formats = [{by_name(file) for file in listed_files([name])} for name in (rows, targets)]
+    if all(any(each and each.keys for each in found) for found in formats):
+        problem = f"{rows} and {targets} may both have rows and targets"
+        raise UsageError(f"{problem}; pass -i {rows} -i {targets} for the rows of both, or --targets {targets}")
 
 
 def _target_options(truth: TargetsOptions, fields: TargetFieldOptions, answers: AnswerOptions) -> "TargetSource":
