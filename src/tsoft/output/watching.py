@@ -51,7 +51,8 @@ def _progress_bar(total: int | None) -> "Progress":
         console=console,
         transient=True,
         redirect_stdout=False,
-        redirect_stderr=False,
+        # Notes and errors appear above the bar.
+        redirect_stderr=True,
         # A terminal that cannot move its cursor could not erase the bar.
         disable=not console.is_interactive,
     )
