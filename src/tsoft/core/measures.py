@@ -7,18 +7,19 @@ lose the digits of a measure near its limit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import (
     Array,
-    ScaledRows,
     Taus,
     add_up,
     over_rows,
     per_row,
     require_softmax,
-    sums,
+    rest_of_sum,
     validate_logits,
 )
 
@@ -299,47 +300,39 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
     return np.asarray(abs(np.asarray(p) - np.asarray(q)).sum(-1) / 2)[()]
 
 
-def _entropy(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x)
+def _entropy(x: Array, tops: Any, out: Array) -> None:
+    exp = np.exp(x)
     # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked class.
-    surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
-    parts = sums(block, exp)
-    out[...] = parts.log - add_up(surprise, block.axis) / parts.total
+    surprise = np.multiply(np.maximum(x, -1e4, out=x), exp, out=x)
+    rest = rest_of_sum(exp, tops)
+    out[...] = np.log1p(rest) - add_up(surprise) / (1.0 + rest)
 
 
-def _varentropy(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x)
+def _varentropy(x: Array, tops: Any, out: Array) -> None:
+    exp = np.exp(x)
     # As for the entropy.
-    x = np.maximum(block.x, -1e4, out=block.x)
-    total, terms = sums(block, exp).total, np.multiply(x, exp)
-    mean = add_up(terms, block.axis) / total
-    deviation = np.subtract(x, per_row(mean, block.axis), out=x)
+    x = np.maximum(x, -1e4, out=x)
+    total, terms = 1.0 + rest_of_sum(exp, tops), np.multiply(x, exp)
+    mean = (add_up(terms) / total).astype(x.dtype)
+    deviation = np.subtract(x, per_row(mean), out=x)
     squares = np.multiply(np.multiply(deviation, exp, out=terms), deviation, out=terms)
-    out[...] = add_up(squares, block.axis) / total
+    out[...] = add_up(squares) / total
 
 
-def _top_prob(block: ScaledRows, out: Array) -> None:
-    out[...] = 1.0 / sums(block, np.exp(block.x, out=block.x)).total
+def _top_prob(x: Array, tops: Any, out: Array) -> None:
+    out[...] = 1.0 / (1.0 + rest_of_sum(np.exp(x, x), tops))
 
 
-def _margin(block: ScaledRows, out: Array) -> None:
-    if block.x.shape[block.axis] == 1:
+def _margin(x: Array, tops: Any, out: Array) -> None:
+    if x.shape[-1] == 1:
         out[...] = np.nan
         return
-    second = _second_highest(block)
+    # The second highest x is 0 if classes tie at the maximum. np.partition of a long row would take far longer.
+    x.put(tops, -np.inf)
+    second = np.asarray(x.max(-1))
+    x.put(tops, 0.0)
     # At tau = inf the difference would be -0.
-    out[...] = abs(np.expm1(second)) / sums(block, np.exp(block.x, out=block.x)).total
-
-
-def _second_highest(block: ScaledRows) -> Array:
-    """Return the second highest x of each row, which is 0 if classes tie at the maximum."""
-    if block.tops is None:
-        return np.asarray(np.partition(block.x, -2, block.axis)[-2])
-    # np.partition of a long row takes far longer, especially if most classes are masked.
-    block.x.put(block.tops, -np.inf)
-    second = block.x.max(-1)
-    block.x.put(block.tops, 0.0)
-    return np.asarray(second)
+    out[...] = abs(np.expm1(second)) / (1.0 + rest_of_sum(np.exp(x, x), tops))
 
 
 # The names of the measures in records and headers.

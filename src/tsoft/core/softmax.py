@@ -7,13 +7,13 @@ This is the Boltzmann distribution with logits as negative energies (Hinton, Vin
 per row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
 and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
 
-    x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = high + low
+    x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = 1 + rest
 
-A plain sum would round a tail far below 1 to nothing, and would add several roundings of terms near 1. So each term is
-split: `high` sums multiples of a power of two, and is exact; `low` sums the small rests. In long rows, a 1 of the
-maximum is first set aside, and the other terms are added four by four, which is faster. The limits in tau are limits
-of x: at tau = 0, x is 0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not masked.
-Everything else follows without a special case.
+The 1 is the term of one class at the maximum, and `rest` the sum of all other terms: in a plain sum, the 1 would round
+a rest far below it to nothing, and every other term would be rounded to it. The rest is added up in a tree of so few
+roundings that also terms near 1 keep the error bound of `softmax`. The limits in tau are limits of x: at tau = 0, x is
+0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not masked. Everything else follows
+without a special case.
 
 The sum of a row has one order, whatever rows are computed with it, so that neither the number of threads nor the size
 of a block changes a digit.
@@ -36,14 +36,16 @@ Taus = float | Sequence[float] | Array
 
 # A block of this many numbers and its scratch copies fit in a core's cache.
 BLOCK_SIZE = 1 << 16
-# For longer vectors, BLAS may start threads of its own.
-MAX_BLOCK_ROWS = 1 << 13
-# With up to this many classes, operations along the classes of each row cost more than two transposed copies,
-MAX_NARROW_CLASSES = 96
-# if the block has at least this many rows.
-MIN_TRANSPOSED_ROWS = 32
-# Longer rows are folded until at most this many numbers remain to be summed.
-MAX_SUM_LENGTH = 1 << 10
+# In threads, blocks are larger: a thread that ends an operation waits for the interpreter, which another one may hold.
+THREAD_BLOCK_SIZE = 1 << 18
+# numpy's sum of up to this many terms has few enough roundings.
+MAX_PLAIN_SUM = 14
+# Halves of longer rows are added first,
+MAX_HALVED_SUM = 112
+# twice if a row is longer than this. In rows that are even longer, small and large parts of the terms are separated,
+MAX_TWICE_HALVED_SUM = 192
+# and if they are longer than this, quarters are added first, twice.
+MAX_SPLIT_SUM, MAX_QUARTERED_SUM = 1 << 10, 1 << 12
 
 # A context in which numpy ignores overflow and other floating-point errors, which the kernels expect. To run a function
 # in a copy of it takes a tenth of the time of np.errstate.
@@ -81,40 +83,12 @@ class LogitsError(ValueError):
         return type(self), (self.problem, self.row, self.column)
 
 
-class ScaledRows(NamedTuple):
-    """A block of rows at a temperature: `x` = (z - max z) / tau, in a layout. A kernel may overwrite `x`."""
-
-    x: Array
-    axis: int
-    maximum: Array
-    tops: Any
-    tau: float
-
-
-class Sums(NamedTuple):
-    """The sum S = high + low of each row: see the module's docstring."""
-
-    high: Array
-    low: Array
-
-    @property
-    def total(self) -> Array:
-        return self.high + self.low
-
-    @property
-    def log(self) -> Array:
-        """log S, to full precision even if S is nearly 1."""
-        return np.log1p((self.high - 1.0) + self.low)
-
-
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
-# What `arrange` returns: z, axis, maximum and tops.
-Layout = tuple[Array, int, Array, Any]
-
-# A kernel computes a function of a block and writes the result to its second argument, which has the
-# shape of the block or, if the kernel reduces the classes, one number per row.
-Kernel = Callable[[ScaledRows, Array], None]
+# A kernel computes a function of a block at a temperature. Its arguments are x = (z - max z) / tau, (rows, n) or (n,),
+# which it may overwrite, the index of one maximum of each row in the flattened block, and the array for the result,
+# which has the shape of x or, if the kernel reduces the classes, one number per row.
+Kernel = Callable[[Array, Any, Array], None]
 
 
 def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -255,89 +229,91 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
     >>> tsoft.log_sum_exp([1000, 1000]).round(4)
     np.float64(1000.6931)
     """
-    return over_rows(_log_sum_exp, z, tau)
+    z, taus = validate_logits(z), validate_taus(tau)
+    log_normalizers = over_rows(_log_normalizer, z, taus)
+    maximum, taus = z.max(-1), taus.reshape(taus.shape + (1,) * (z.ndim - 1))
+    with np.errstate(all="ignore"):
+        # 0 / 0 occurs at tau = 0 for a maximum of 0, where only the number of ties counts.
+        total: Array = np.where(maximum == 0, 0.0, maximum / taus) + log_normalizers
+        return total.astype(z.dtype)[()]
 
 
-def _softmax(block: ScaledRows, out: Array) -> None:
-    exp = np.exp(block.x, block.x)
-    high, low = _split_sum(block, exp)
-    # A division would take longer.
-    np.multiply(exp, per_row(1.0 / (high + low), block.axis), out)
+def _softmax(x: Array, tops: Any, out: Array) -> None:
+    exp = np.exp(x, x)
+    # A division of all classes would take longer.
+    factor = 1.0 / (1.0 + rest_of_sum(exp, tops))
+    np.multiply(exp, per_row(factor.astype(exp.dtype, copy=False)), out)
 
 
-def _log_softmax(block: ScaledRows, out: Array) -> None:
-    np.subtract(block.x, per_row(sums(block, np.exp(block.x)).log, block.axis), out=out)
+def _log_softmax(x: Array, tops: Any, out: Array) -> None:
+    log = np.log1p(rest_of_sum(np.exp(x), tops))
+    np.subtract(x, per_row(log.astype(x.dtype, copy=False)), out=out)
 
 
-def _log_sum_exp(block: ScaledRows, out: Array) -> None:
-    # 0 / 0 occurs at tau = 0 for a maximum of 0, where only the number of ties counts.
-    highest = np.where(block.maximum == 0, 0.0, block.maximum / np.float64(block.tau))
-    out[...] = highest + sums(block, np.exp(block.x)).log
+def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
+    out[...] = np.log1p(rest_of_sum(np.exp(x, x), tops))
 
 
-def per_row(values: Array, axis: int) -> Array:
-    """Return one number per row so that it broadcasts to a block whose axis of classes is -1 or -2."""
-    return values[:, np.newaxis] if axis == -1 and values.ndim else values
+def per_row(values: Array) -> Array:
+    """Return one number per row so that it broadcasts to a block, which has one row if `values` is a scalar."""
+    return values[:, np.newaxis] if values.ndim else values
 
 
-def sums(block: ScaledRows, exp: Array) -> Sums:
-    """Return the two parts of the sum of `exp` = exp(x) over the classes."""
-    return Sums(*_split_sum(block, exp))
+def rest_of_sum(exp: Array, tops: Any) -> Array:
+    """Return the sum of `exp` = exp(x) over the classes, without the 1 of each row's maximum `tops`: S - 1, with all its
+    digits, in float64."""
+    exp.put(tops, 0.0)
+    rest = add_up(exp)
+    exp.put(tops, 1.0)
+    return rest
 
 
-def _split_sum(block: ScaledRows, exp: Array) -> tuple[Array, Array]:
-    """Return `sums` as a plain tuple, which takes less time to make."""
-    n, terms = exp.shape[block.axis], exp
-    is_long = n > MAX_SUM_LENGTH
-    if is_long:
-        # In a fold, a term far above the others would round each of them. Usually only the maximum is.
-        exp.put(block.tops, 0.0)
-        terms = _folded(exp)
-        exp.put(block.tops, 1.0)
-    # Each term is at most n. Adding this number and subtracting it again leaves a multiple of a power of two that is so
-    # large that the sum of all multiples is exact.
-    shift = float(3 << n.bit_length())
+def add_up(terms: Array) -> Array:
+    """Sum terms of one sign along the last axis, with at most ten roundings of each term. The sum of float32 terms is a
+    float64. The order does not depend on the other rows."""
+    n = terms.shape[-1]
+    if n > MAX_SPLIT_SUM:
+        terms = _quartered(terms) if n <= MAX_QUARTERED_SUM else _quartered(_quartered(terms))
+    if terms.dtype == _FLOAT32:
+        # Even the sum of a million float64 numbers has a smaller error than one float32.
+        return np.asarray(np.add.reduce(terms.astype(_FLOAT64), -1))
+    if n > MAX_TWICE_HALVED_SUM:
+        return _split_sum(terms)
+    if n > MAX_HALVED_SUM:
+        terms = _halved(terms)
+    if n > MAX_PLAIN_SUM:
+        terms = _halved(terms)
+    return np.asarray(np.add.reduce(terms, -1))
+
+
+def _halved(terms: Array) -> Array:
+    """Add the second half of each row, (..., n), to the first one, whose length is a multiple of 8: numpy adds the
+    remainder of eight term by term."""
+    n = terms.shape[-1]
+    length = (n + 15) // 16 * 8
+    halved = terms[..., :length].copy()
+    halved[..., : n - length] += terms[..., length:]
+    return halved
+
+
+def _quartered(terms: Array) -> Array:
+    """Add the quarters of each row, (..., n), element by element."""
+    n = terms.shape[-1]
+    length, remainder = divmod(n, 4)
+    quartered = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 4, length), -2)
+    if remainder:
+        quartered[..., :remainder] += terms[..., n - remainder :]
+    return quartered
+
+
+def _split_sum(terms: Array) -> Array:
+    """Sum each row, (..., n), with an error of little more than one rounding. Each term is split into a multiple of a
+    power of two, which is so large that the sum of all multiples is exact, and a small rest."""
+    shift = float(3 << (terms.shape[-1] * 16).bit_length())
     part = np.add(terms, shift)
     np.subtract(part, shift, part)
-    high = add_up(part, block.axis)
-    low = add_up(np.subtract(terms, part, part), block.axis)
-    return high + 1.0 if is_long else high, low
-
-
-def add_up(terms: Array, axis: int) -> Array:
-    """Sum along `axis`, -1 or -2, in an order that does not depend on the other rows: that of numpy's sum along the
-    last axis, which has eight running sums, after folds. Along -2, there must be at most 128 terms."""
-    if axis == -2:
-        return _add_up_columns(terms)
-    total: Array = np.add.reduce(terms if terms.shape[-1] <= MAX_SUM_LENGTH else _folded(terms), -1)
-    return total
-
-
-def _folded(terms: Array) -> Array:
-    """Add the quarters of each row, (..., n), until at most MAX_SUM_LENGTH sums remain."""
-    while (n := terms.shape[-1]) > MAX_SUM_LENGTH:
-        length, rest = divmod(n, 4)
-        folded = np.add.reduce(terms[..., : n - rest].reshape(*terms.shape[:-1], 4, length), -2)
-        if rest:
-            folded[..., :rest] += terms[..., n - rest :]
-        terms = folded
-    return terms
-
-
-def _add_up_columns(terms: Array) -> Array:
-    """Sum (..., n, rows) along n in the order in which numpy sums up to 128 terms along the last axis. Along any other
-    axis, numpy adds one term after the other."""
-    *outer, n, rows = terms.shape
-    if n < 8:
-        return np.asarray(np.add.reduce(terms, -2))
-    whole = n - n % 8
-    total = np.add.reduce(terms[..., :whole, :].reshape(*outer, -1, 8, rows), -3)
-    for _ in range(3):
-        total = total[..., ::2, :] + total[..., 1::2, :]
-    total = total[..., 0, :]
-    for i in range(whole, n):
-        total += terms[..., i, :]
-    return np.asarray(total)
+    high = np.add.reduce(part, -1)
+    return np.asarray(high + np.add.reduce(np.subtract(terms, part, part), -1))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
@@ -346,10 +322,9 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     taus = validate_taus(tau)
     shape = z.shape if keep_classes else z.shape[:-1]
-    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE and len(z) <= MAX_BLOCK_ROWS)):
+    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE)):
         result, single_tau = np.empty(shape, z.dtype), float(taus)
-        dtype = working_dtype(z.dtype, single_tau)
-        _QUIET.copy().run(_apply, kernel, z, 0, [(single_tau, result)], dtype)
+        _QUIET.copy().run(_apply, kernel, z, 0, single_tau, result, working_dtype(z.dtype, single_tau))
         return result[()]
     result = np.empty(taus.shape + shape, z.dtype)
     rows = z.reshape(-1, z.shape[-1])
@@ -368,18 +343,19 @@ TauOutput = tuple[float, Array]
 
 def validate_logits(z: ArrayLike) -> Array:
     """Return z as an array of the dtype of the arithmetic. Errors are those of `softmax`."""
-    if hasattr(z, "filled"):
-        # np.asarray would drop the mask.
-        raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
-    z = np.asarray(z)
-    if z.dtype.kind not in "biuf":
-        raise TypeError(f"logits must be real numbers, got an array of {z.dtype}")
+    if type(z) is not np.ndarray:
+        if hasattr(z, "filled"):
+            # np.asarray would drop the mask.
+            raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
+        z = np.asarray(z)
+    dtype = z.dtype
+    if dtype.kind not in "biuf":
+        raise TypeError(f"logits must be real numbers, got an array of {dtype}")
     if z.ndim == 0:
         raise ValueError("logits must be an array with an axis of classes, got a single number")
     if z.shape[-1] == 0:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
-    narrow = z.dtype.kind == "f" and z.dtype.itemsize <= 4
-    return z.astype(_FLOAT32 if narrow else _FLOAT64, copy=False)
+    return z.astype(_FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64, copy=False)
 
 
 def require_softmax(z: Array) -> None:
@@ -421,75 +397,69 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
     """Apply the kernel to some rows at each temperature, block by block."""
-    step = max(1, min(BLOCK_SIZE // rows.shape[1], MAX_BLOCK_ROWS))
+    size = BLOCK_SIZE if len(row_range) == len(rows) else THREAD_BLOCK_SIZE
+    step = max(1, size // rows.shape[1])
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
         # Numpy takes less time for a single row if it has one axis.
         block = first if stop - first == 1 else slice(first, stop)
         targets = [(tau, out[block, ...]) for tau, out in outputs]
-        _QUIET.copy().run(_apply, kernel, rows[block], first, targets, dtype)
-
-
-def _apply(kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
-    """Apply the kernel at each temperature to a block of rows, (rows, n) or (n,), which starts at the row `first`."""
-    z, axis, maximum, tops = arrange(rows.astype(dtype, copy=False))
-    is_single = len(outputs) == 1
-    out = outputs[0][1]
-    # A result that keeps the classes has room for x until the kernel overwrites it.
-    has_room = axis == -1 and out.ndim == z.ndim and out.dtype == dtype
-    # The transposed block is a copy, which may be overwritten.
-    gaps = z if axis == -2 else out if has_room and is_single else np.empty_like(z)
-    scale = _subtract_maximum(z, axis, maximum, gaps, first)
-    for tau, out in outputs:
-        x = gaps if is_single else out if has_room else np.empty_like(z)
-        divide_by_tau(gaps, scale, tau, x)
-        if axis == -1 or out.ndim == 1:
-            kernel(ScaledRows(x, axis, maximum, tops, tau), out)
+        if len(targets) == 1:
+            _QUIET.copy().run(_apply, kernel, rows[block], first, *targets[0], dtype)
         else:
-            # One copy is faster than arithmetic with a transposed output.
-            kernel(ScaledRows(x, axis, maximum, tops, tau), x)
-            out[...] = x.T
+            _QUIET.copy().run(_apply_each, kernel, rows[block], first, targets, dtype)
 
 
-def _subtract_maximum(z: Array, axis: int, maximum: Array, gaps: Array, first: int) -> Array | None:
+def _apply(kernel: Kernel, rows: Array, first: int, tau: float, out: Array, dtype: np.dtype[Any]) -> None:
+    """Apply the kernel to a block of rows, (rows, n) or (n,), which starts at the row `first`."""
+    z = np.ascontiguousarray(rows, dtype)
+    maximum, tops = highest(z)
+    # A result that keeps the classes has room for x until the kernel overwrites it.
+    x = out if out.ndim == z.ndim and out.dtype == dtype else np.empty_like(z)
+    scale = _subtract_maximum(z, maximum, x, first)
+    divide_by_tau(x, scale, tau, x)
+    kernel(x, tops, out)
+
+
+def _apply_each(
+    kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput], dtype: np.dtype[Any]
+) -> None:
+    """Do the same at several temperatures, with one search for the maximum."""
+    z = np.ascontiguousarray(rows, dtype)
+    maximum, tops = highest(z)
+    gaps = np.empty_like(z)
+    scale = _subtract_maximum(z, maximum, gaps, first)
+    x = np.empty_like(z)
+    for tau, out in outputs:
+        divide_by_tau(gaps, scale, tau, x)
+        kernel(x, tops, out)
+
+
+def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Array | None:
     """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first`."""
     # If the sum of the squares is finite, so is each maximum, and no difference overflows.
     if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
-        np.subtract(z, per_row(maximum, axis), gaps)
+        np.subtract(z, per_row(maximum), gaps)
         return None
     finite = np.isfinite(maximum)
     if not finite.all():
-        raise row_error(z if axis == -1 else z.T, int(finite.argmin()), first)
-    return subtract_maximum(z, per_row(maximum, axis), gaps)
+        raise row_error(z, int(finite.argmin()), first)
+    return subtract_maximum(z, per_row(maximum), gaps)
 
 
-def arrange(block: Array) -> Layout:
-    """Return a block of rows, (rows, n), or a single row, (n,), in a layout that suits its shape.
+def highest(z: Array) -> tuple[Array, Any]:
+    """Return the maximum of each row of z, (rows, n) or (n,), and its index in the flattened block: (rows,) each, or
+    a scalar for a single row. z must be contiguous.
 
-    Many narrow rows are transposed, so that every operation runs along the many rows and not along the few classes.
-
-    Returns
-    -------
-    z : ndarray, shape (rows, n), (n, rows) or (n,)
-        The block.
-    axis : int
-        The axis of the classes: -1, or -2 if z is transposed.
-    maximum : ndarray, shape (rows,)
-        The maximum of each row, a scalar for a single row.
-    tops : ndarray, shape (rows,), or None
-        The index of one maximum of each row in the flattened block, a scalar for a single row; None if axis is -2.
+    >>> highest(np.array([[1.0, 2.0], [4.0, 3.0]]))
+    (array([2., 4.]), array([1, 2]))
     """
-    n = block.shape[-1]
-    if n <= MAX_NARROW_CLASSES and block.size >= n * MIN_TRANSPOSED_ROWS and block.ndim > 1:
-        z = np.array(block.T, order="C")
-        return z, -2, np.maximum.reduce(z, 0), None
-    z = np.ascontiguousarray(block)
     tops = z.argmax(-1)
     if z.ndim == 1:
         # For a single row, this is faster than take.
-        return z, -1, z[tops], tops
-    tops += np.arange(0, z.size, n)
-    return z, -1, z.take(tops), tops
+        return z[tops], tops
+    tops += np.arange(0, z.size, z.shape[-1])
+    return z.take(tops), tops
 
 
 # The temperatures that float32 can represent.

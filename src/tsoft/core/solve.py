@@ -38,14 +38,12 @@ from tsoft.core.softmax import (
     BLOCK_SIZE,
     Array,
     Kernel,
-    Layout,
-    ScaledRows,
     add_up,
-    arrange,
+    highest,
     per_row,
     require_softmax,
+    rest_of_sum,
     subtract_maximum,
-    sums,
     validate_logits,
 )
 
@@ -308,42 +306,36 @@ class _Evaluator:
     classes at each row's maximum, `unmasked` the classes that are not masked.
     """
 
-    layout: Layout
     gaps: Array
     scale: Array | None
+    tops: Array
     x: Array
     ties: Array
     unmasked: Array
 
     @property
-    def axis(self) -> int:
-        return self.layout[1]
-
-    @property
     def classes(self) -> int:
-        return int(self.gaps.shape[self.axis])
+        return int(self.gaps.shape[-1])
 
     def evaluate(self, taus: Array, kernel: Kernel) -> Array:
         """Return the kernel's value of each row, (m,), at finite temperatures, (m,)."""
         out = np.empty(len(taus))
-        _, axis, maximum, tops = self.layout
         with np.errstate(all="ignore"):
-            np.divide(self.gaps, per_row(taus, axis), out=self.x)
+            np.divide(self.gaps, per_row(taus), out=self.x)
             if self.scale is not None:
                 np.divide(self.x, self.scale, out=self.x)
-            # The rows have different temperatures. NaN would expose a kernel that uses a single one.
-            kernel(ScaledRows(self.x, axis, maximum, tops, nan), out)
+            kernel(self.x, self.tops, out)
         return out
 
 
 def _evaluator(z: Array) -> _Evaluator:
     """Return the evaluator of (m, n) logits. Each row must have a softmax."""
-    layout = arrange(z.astype(np.float64, copy=False))
-    z, axis, maximum, _ = layout
+    z = np.ascontiguousarray(z, np.float64)
+    maximum, tops = highest(z)
     gaps = np.empty_like(z)
-    scale = subtract_maximum(z, per_row(maximum, axis), gaps)
-    ties, unmasked = (gaps == 0).sum(axis), (~np.isneginf(z)).sum(axis)
-    return _Evaluator(layout, gaps, scale, np.empty_like(gaps), ties, unmasked)
+    scale = subtract_maximum(z, per_row(maximum), gaps)
+    ties, unmasked = (gaps == 0).sum(-1), (~np.isneginf(z)).sum(-1)
+    return _Evaluator(gaps, scale, tops, np.empty_like(gaps), ties, unmasked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,7 +382,7 @@ def _limits_and_peak(index: int) -> Callable[[_Evaluator], list[_TurningPoint]]:
     """Return a function that finds the turning points of a class's probability."""
 
     def turning_points(rows: _Evaluator) -> list[_TurningPoint]:
-        gap = rows.gaps.take(index, rows.axis)
+        gap = rows.gaps[:, index]
         cold = _limit(0.0, np.where(gap == 0, 1 / rows.ties, 0.0), rows.ties)
         hot = _limit(inf, np.where(np.isneginf(gap), 0.0, 1 / rows.unmasked), rows.unmasked)
         return [cold, _peak(rows, index, cold, hot), hot]
@@ -412,16 +404,15 @@ def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint)
     return _TurningPoint(taus, values, rounding)
 
 
-def _perplexity(block: ScaledRows, out: Array) -> None:
-    _entropy(block, out)
+def _perplexity(x: Array, tops: Array, out: Array) -> None:
+    _entropy(x, tops, out)
     np.exp(out, out=out)
 
 
 def _prob_of(index: int) -> Kernel:
-    def kernel(block: ScaledRows, out: Array) -> None:
-        exp_x = np.exp(block.x)
-        exp_of_class = exp_x.take(index, block.axis)
-        out[...] = exp_of_class / sums(block, exp_x).total
+    def kernel(x: Array, tops: Array, out: Array) -> None:
+        exp_x = np.exp(x)
+        out[...] = exp_x[:, index] / (1.0 + rest_of_sum(exp_x, tops))
 
     return kernel
 
@@ -429,13 +420,13 @@ def _prob_of(index: int) -> Kernel:
 def _peak_condition(index: int) -> Kernel:
     """Return a kernel with the sign of z_i - <z>: the sum of exp(x_j) (x_i - x_j)."""
 
-    def kernel(block: ScaledRows, out: Array) -> None:
+    def kernel(x: Array, tops: Array, out: Array) -> None:
         # exp(x) is 0 well above -1e4. The clip prevents inf - inf and inf * 0.
-        x = np.maximum(block.x, -1e4, out=block.x)
+        np.maximum(x, -1e4, out=x)
         exp_x = np.exp(x)
-        np.subtract(per_row(x.take(index, block.axis), block.axis), x, out=x)
+        np.subtract(x[:, [index]], x, out=x)
         np.multiply(x, exp_x, out=x)
-        out[...] = add_up(x, block.axis)
+        out[...] = add_up(x)
 
     return kernel
 

@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import (
     Array,
-    Sums,
     Taus,
     add_up,
     divide_by_tau,
@@ -212,18 +211,19 @@ class _Levels:
             divide_by_tau(self.gaps, self.scale, kt, x)
         return x
 
-    def shares(self, x: Array) -> tuple[Array, Sums]:
-        """Return the probabilities, (rows, n), and the normalizer S."""
+    def shares(self, x: Array) -> tuple[Array, Array]:
+        """Return the probabilities, (rows, n), and S - 1, (rows, 1), with the normalizer S."""
         terms = self.degeneracy * np.exp(x)
         lowest = x == 0
-        sums = Sums(_sum(np.where(lowest, terms, 0.0)), _sum(np.where(lowest, 0.0, terms)))
-        return terms / sums.total, sums
+        rest = (_sum(np.where(lowest, terms, 0.0)) - 1.0) + _sum(np.where(lowest, 0.0, terms))
+        return terms / (1.0 + rest), rest
 
 
 def _quantities(levels: _Levels, kt: float) -> list[Array]:
     """Return the quantities of each row at one temperature, in the order of `Thermodynamics`: (rows,) each."""
     x = levels.x(kt)
-    probs, sums = levels.shares(x)
+    probs, rest = levels.shares(x)
+    log_sum = np.log1p(rest)
     # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked level.
     x = np.maximum(x, -1e4)
     mean = _sum(probs * x)
@@ -232,20 +232,20 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
     with np.errstate(all="ignore"):
         # 0 / 0 occurs at kT = 0 for a lowest energy of 0, where only the number of ties counts.
         highest = np.where(lowest == 0, 0.0, levels.maximum / np.float64(kt))
-        kt_log_sum = np.where(sums.log == 0, 0.0, kt * sums.log)
+        kt_log_sum = np.where(log_sum == 0, 0.0, kt * log_sum)
         # The subtracted term may overflow although the difference does not.
-        scaled_difference = 1024 * (lowest / 1024 - kt / 1024 * sums.log)
+        scaled_difference = 1024 * (lowest / 1024 - kt / 1024 * log_sum)
         free_energy = np.where(np.isinf(kt_log_sum), scaled_difference, lowest - kt_log_sum)
     mean_energy = (lowest * scale + mean_gap) / scale
     heat_capacity = _sum(probs * (x - mean) ** 2)
     # Adding 0 turns -0 into 0.
     return [
-        value[:, 0] + 0.0 for value in (highest + sums.log, free_energy, mean_energy, sums.log - mean, heat_capacity)
+        value[:, 0] + 0.0 for value in (highest + log_sum, free_energy, mean_energy, log_sum - mean, heat_capacity)
     ]
 
 
 def _sum(terms: Array) -> Array:
-    return add_up(terms, -1)[:, np.newaxis]
+    return add_up(terms)[:, np.newaxis]
 
 
 THERMODYNAMICS = ("log_z", "free_energy", "mean_energy", "heat_capacity")
