@@ -309,15 +309,16 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
     check(z[:, ::-1], 1.0)
 
 
-@pytest.mark.parametrize("n", [8, 33, 64, 127, 128, 500, 1031])
+# On both sides of the lengths at which the order of the sum changes.
+@pytest.mark.parametrize("n", [8, 15, 22, 64, 112, 113, 192, 193, 2048, 2049, 8200])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     """The sum of the tail includes the second class at the top. A sum that added the small terms to it one by one
-    would lose each of them.
+    would lose each of them, or round it up.
     """
     u = np.finfo(dtype).epsneg / 2
-    for half, ties, near in itertools.product((1.0, 0.5), (1, 2, 3), (0.0, -1e-15, -1e-4)):
-        z = np.full((2, n), np.log(0.99 * half * u), dtype)
+    for term, ties, near in itertools.product((0.495, 0.505, 0.99, 1.01), (1, 2, 3), (0.0, -1e-15, -1e-4)):
+        z = np.full((2, n), np.log(term * u), dtype)
         z[:, : ties + 1] = near
         z[:, 0] = 0
         check(z, 1.0)

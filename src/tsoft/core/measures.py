@@ -16,6 +16,7 @@ from tsoft.core.softmax import (
     Array,
     Taus,
     add_up,
+    normalizer,
     over_rows,
     per_row,
     require_softmax,
@@ -312,7 +313,7 @@ def _varentropy(x: Array, tops: Any, out: Array) -> None:
     exp = np.exp(x)
     # As for the entropy.
     x = np.maximum(x, -1e4, out=x)
-    total, terms = 1.0 + rest_of_sum(exp, tops), np.multiply(x, exp)
+    total, terms = normalizer(exp, tops), np.multiply(x, exp)
     mean = (add_up(terms) / total).astype(x.dtype)
     deviation = np.subtract(x, per_row(mean), out=x)
     squares = np.multiply(np.multiply(deviation, exp, out=terms), deviation, out=terms)
@@ -320,7 +321,7 @@ def _varentropy(x: Array, tops: Any, out: Array) -> None:
 
 
 def _top_prob(x: Array, tops: Any, out: Array) -> None:
-    out[...] = 1.0 / (1.0 + rest_of_sum(np.exp(x, x), tops))
+    out[...] = 1.0 / normalizer(np.exp(x, x), tops)
 
 
 def _margin(x: Array, tops: Any, out: Array) -> None:
@@ -332,7 +333,7 @@ def _margin(x: Array, tops: Any, out: Array) -> None:
     second = np.asarray(x.max(-1))
     x.put(tops, 0.0)
     # At tau = inf the difference would be -0.
-    out[...] = abs(np.expm1(second)) / (1.0 + rest_of_sum(np.exp(x, x), tops))
+    out[...] = abs(np.expm1(second)) / normalizer(np.exp(x, x), tops)
 
 
 # The names of the measures in records and headers.

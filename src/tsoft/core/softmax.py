@@ -10,10 +10,9 @@ and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
     x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = 1 + rest
 
 The 1 is the term of one class at the maximum, and `rest` the sum of all other terms: in a plain sum, the 1 would round
-a rest far below it to nothing, and every other term would be rounded to it. The rest is added up in a tree of so few
-roundings that also terms near 1 keep the error bound of `softmax`. The limits in tau are limits of x: at tau = 0, x is
-0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not masked. Everything else follows
-without a special case.
+a rest far below it to nothing. The rest is added up in an order with few roundings, so that further terms near 1 do not
+exceed the error bound of `softmax` either. The limits in tau are limits of x: at tau = 0, x is 0 at the maximum and
+-inf elsewhere; at tau = inf, x is 0 for each class that is not masked. Everything else follows without a special case.
 
 The sum of a row has one order, whatever rows are computed with it, so that neither the number of threads nor the size
 of a block changes a digit.
@@ -24,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,14 +37,17 @@ Taus = float | Sequence[float] | Array
 BLOCK_SIZE = 1 << 16
 # In threads, blocks are larger: a thread that ends an operation waits for the interpreter, which another one may hold.
 THREAD_BLOCK_SIZE = 1 << 18
-# numpy's sum of up to this many terms has few enough roundings.
-MAX_PLAIN_SUM = 14
-# Halves of longer rows are added first,
-MAX_HALVED_SUM = 112
-# twice if a row is longer than this. In rows that are even longer, small and large parts of the terms are separated,
-MAX_TWICE_HALVED_SUM = 192
-# and if they are longer than this, quarters are added first, twice.
-MAX_SPLIT_SUM, MAX_QUARTERED_SUM = 1 << 10, 1 << 12
+# For longer vectors, BLAS may start threads of its own, which take time to wake up.
+MAX_BLOCK_ROWS = 1 << 13
+# numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
+# many roundings of a term, the sum keeps the error bound of `softmax`.
+MAX_ROUNDINGS = 10
+# Otherwise, halves of rows up to this length are added first,
+MAX_HALVED = 112
+# and halves of halves of rows up to this length. In longer rows, large and small parts of the terms are separated.
+MAX_HALVED_TWICE = 192
+# Rows longer than this are folded into a sixteenth of their length first, because the separation takes longer.
+MIN_FOLDED = 1 << 11
 
 # A context in which numpy ignores overflow and other floating-point errors, which the kernels expect. To run a function
 # in a copy of it takes a tenth of the time of np.errstate.
@@ -241,8 +243,10 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
 def _softmax(x: Array, tops: Any, out: Array) -> None:
     exp = np.exp(x, x)
     # A division of all classes would take longer.
-    factor = 1.0 / (1.0 + rest_of_sum(exp, tops))
-    np.multiply(exp, per_row(factor.astype(exp.dtype, copy=False)), out)
+    factor = 1.0 / normalizer(exp, tops)
+    if factor.dtype != exp.dtype:
+        factor = factor.astype(exp.dtype)
+    np.multiply(exp, factor[:, np.newaxis] if factor.ndim else factor, out)
 
 
 def _log_softmax(x: Array, tops: Any, out: Array) -> None:
@@ -259,11 +263,18 @@ def per_row(values: Array) -> Array:
     return values[:, np.newaxis] if values.ndim else values
 
 
-def rest_of_sum(exp: Array, tops: Any) -> Array:
-    """Return the sum of `exp` = exp(x) over the classes, without the 1 of each row's maximum `tops`: S - 1, with all its
-    digits, in float64."""
+def normalizer(exp: Array, tops: Any) -> Array:
+    """Return the sum S of `exp` = exp(x) over the classes. `tops` is the index of one maximum of each row."""
     exp.put(tops, 0.0)
-    rest = add_up(exp)
+    total: Array = 1.0 + add_up(exp)
+    exp.put(tops, 1.0)
+    return total
+
+
+def rest_of_sum(exp: Array, tops: Any) -> Array:
+    """Return S - 1 with an error of little more than one rounding, however small it is."""
+    exp.put(tops, 0.0)
+    rest = _exact_sum(exp)
     exp.put(tops, 1.0)
     return rest
 
@@ -272,18 +283,16 @@ def add_up(terms: Array) -> Array:
     """Sum terms of one sign along the last axis, with at most ten roundings of each term. The sum of float32 terms is a
     float64. The order does not depend on the other rows."""
     n = terms.shape[-1]
-    if n > MAX_SPLIT_SUM:
-        terms = _quartered(terms) if n <= MAX_QUARTERED_SUM else _quartered(_quartered(terms))
-    if terms.dtype == _FLOAT32:
-        # Even the sum of a million float64 numbers has a smaller error than one float32.
-        return np.asarray(np.add.reduce(terms.astype(_FLOAT64), -1))
-    if n > MAX_TWICE_HALVED_SUM:
-        return _split_sum(terms)
-    if n > MAX_HALVED_SUM:
+    if n > MIN_FOLDED:
+        terms = _quartered(_quartered(terms))
+    if n > MAX_HALVED_TWICE or terms.dtype == _FLOAT32:
+        return _exact_sum(terms)
+    if n > MAX_HALVED:
+        terms = _halved(_halved(terms))
+    elif n // 8 + 2 + n % 8 > MAX_ROUNDINGS:
         terms = _halved(terms)
-    if n > MAX_PLAIN_SUM:
-        terms = _halved(terms)
-    return np.asarray(np.add.reduce(terms, -1))
+    total: Array = np.add.reduce(terms, -1)
+    return total
 
 
 def _halved(terms: Array) -> Array:
@@ -291,8 +300,9 @@ def _halved(terms: Array) -> Array:
     remainder of eight term by term."""
     n = terms.shape[-1]
     length = (n + 15) // 16 * 8
-    halved = terms[..., :length].copy()
-    halved[..., : n - length] += terms[..., length:]
+    halved = np.empty((*terms.shape[:-1], length), terms.dtype)
+    np.add(terms[..., : n - length], terms[..., length:], halved[..., : n - length])
+    halved[..., n - length :] = terms[..., n - length : length]
     return halved
 
 
@@ -300,15 +310,20 @@ def _quartered(terms: Array) -> Array:
     """Add the quarters of each row, (..., n), element by element."""
     n = terms.shape[-1]
     length, remainder = divmod(n, 4)
-    quartered = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 4, length), -2)
+    quartered: Array = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 4, length), -2)
     if remainder:
         quartered[..., :remainder] += terms[..., n - remainder :]
     return quartered
 
 
-def _split_sum(terms: Array) -> Array:
-    """Sum each row, (..., n), with an error of little more than one rounding. Each term is split into a multiple of a
-    power of two, which is so large that the sum of all multiples is exact, and a small rest."""
+def _exact_sum(terms: Array) -> Array:
+    """Sum each row, (..., n), of terms up to 16, with an error of little more than one rounding.
+
+    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
+    and a small rest. For float32 terms, a sum of float64 is precise enough.
+    """
+    if terms.dtype == _FLOAT32:
+        return np.asarray(np.add.reduce(terms.astype(_FLOAT64), -1))
     shift = float(3 << (terms.shape[-1] * 16).bit_length())
     part = np.add(terms, shift)
     np.subtract(part, shift, part)
@@ -322,7 +337,7 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     taus = validate_taus(tau)
     shape = z.shape if keep_classes else z.shape[:-1]
-    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE)):
+    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE and len(z) <= MAX_BLOCK_ROWS)):
         result, single_tau = np.empty(shape, z.dtype), float(taus)
         _QUIET.copy().run(_apply, kernel, z, 0, single_tau, result, working_dtype(z.dtype, single_tau))
         return result[()]
@@ -398,7 +413,7 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
     """Apply the kernel to some rows at each temperature, block by block."""
     size = BLOCK_SIZE if len(row_range) == len(rows) else THREAD_BLOCK_SIZE
-    step = max(1, size // rows.shape[1])
+    step = max(1, min(size // rows.shape[1], MAX_BLOCK_ROWS))
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
         # Numpy takes less time for a single row if it has one axis.
@@ -416,20 +431,16 @@ def _apply(kernel: Kernel, rows: Array, first: int, tau: float, out: Array, dtyp
     maximum, tops = highest(z)
     # A result that keeps the classes has room for x until the kernel overwrites it.
     x = out if out.ndim == z.ndim and out.dtype == dtype else np.empty_like(z)
-    scale = _subtract_maximum(z, maximum, x, first)
-    divide_by_tau(x, scale, tau, x)
+    divide_by_tau(x, _subtract_maximum(z, maximum, x, first), tau, x)
     kernel(x, tops, out)
 
 
-def _apply_each(
-    kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput], dtype: np.dtype[Any]
-) -> None:
+def _apply_each(kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
     """Do the same at several temperatures, with one search for the maximum."""
     z = np.ascontiguousarray(rows, dtype)
     maximum, tops = highest(z)
-    gaps = np.empty_like(z)
+    gaps, x = np.empty_like(z), np.empty_like(z)
     scale = _subtract_maximum(z, maximum, gaps, first)
-    x = np.empty_like(z)
     for tau, out in outputs:
         divide_by_tau(gaps, scale, tau, x)
         kernel(x, tops, out)
@@ -439,7 +450,7 @@ def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Arra
     """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first`."""
     # If the sum of the squares is finite, so is each maximum, and no difference overflows.
     if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
-        np.subtract(z, per_row(maximum), gaps)
+        np.subtract(z, maximum[:, np.newaxis] if maximum.ndim else maximum, gaps)
         return None
     finite = np.isfinite(maximum)
     if not finite.all():
@@ -490,14 +501,16 @@ def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
 
 def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> None:
     """Write (z - maximum) / tau to `x`, with the exact limits at 0 and inf."""
-    if tau == 0:
+    if 0 < tau < np.inf:
+        # Most often, the quotient by 1 would be the same, at the same place.
+        if tau != 1 or scale is not None or x is not gaps:
+            np.divide(gaps, tau, x)
+            if scale is not None:
+                np.divide(x, scale, x)
+    elif tau == 0:
         x[...] = np.where(gaps == 0, 0.0, -np.inf)
-    elif tau == np.inf:
+    else:
         x[...] = np.where(np.isneginf(gaps), -np.inf, 0.0)
-    elif tau != 1 or scale is not None or x is not gaps:
-        np.divide(gaps, tau, out=x)
-        if scale is not None:
-            np.divide(x, scale, out=x)
 
 
 def row_error(rows: Array, row: int, first: int = 0) -> LogitsError:

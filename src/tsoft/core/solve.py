@@ -40,9 +40,9 @@ from tsoft.core.softmax import (
     Kernel,
     add_up,
     highest,
+    normalizer,
     per_row,
     require_softmax,
-    rest_of_sum,
     subtract_maximum,
     validate_logits,
 )
@@ -412,7 +412,7 @@ def _perplexity(x: Array, tops: Array, out: Array) -> None:
 def _prob_of(index: int) -> Kernel:
     def kernel(x: Array, tops: Array, out: Array) -> None:
         exp_x = np.exp(x)
-        out[...] = exp_x[:, index] / (1.0 + rest_of_sum(exp_x, tops))
+        out[...] = exp_x[:, index] / normalizer(exp_x, tops)
 
     return kernel
 

@@ -239,9 +239,7 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
     mean_energy = (lowest * scale + mean_gap) / scale
     heat_capacity = _sum(probs * (x - mean) ** 2)
     # Adding 0 turns -0 into 0.
-    return [
-        value[:, 0] + 0.0 for value in (highest + log_sum, free_energy, mean_energy, log_sum - mean, heat_capacity)
-    ]
+    return [value[:, 0] + 0.0 for value in (highest + log_sum, free_energy, mean_energy, log_sum - mean, heat_capacity)]
 
 
 def _sum(terms: Array) -> Array:
