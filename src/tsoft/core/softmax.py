@@ -272,9 +272,10 @@ def normalizer(exp: Array, tops: Any) -> Array:
 
 
 def rest_of_sum(exp: Array, tops: Any) -> Array:
-    """Return S - 1 with an error of little more than one rounding, however small it is."""
+    """Return S - 1 with at most two roundings of each term, however small it is, so that also its logarithm is within
+    the error bounds."""
     exp.put(tops, 0.0)
-    rest = _exact_sum(exp)
+    rest = _exact_sum(_halved(exp) if exp.shape[-1] > MIN_FOLDED else exp)
     exp.put(tops, 1.0)
     return rest
 

@@ -112,23 +112,30 @@ def _divided_by_tau(z: Array, tau: float, dynatemp_range: float, exponent: float
 def _divided(z: Array, taus: Any, dtype: np.dtype[Any]) -> Array:
     """Divide z, (..., n), by one temperature, or by one for each row, (..., 1), in the arithmetic of a dtype."""
     work = z.astype(dtype, copy=False)
-    maximum = work.max(-1, keepdims=True)
+    maximum, x = work.max(-1, keepdims=True), np.empty_like(work)
     with np.errstate(all="ignore"):
-        gaps = np.empty_like(work)
-        scale = subtract_maximum(work, maximum, gaps) if z.size else None
+        scale = subtract_maximum(work, maximum, x) if z.size else None
         if np.ndim(taus) == 0 and taus == inf:
             # Samplers that follow may depend on the order of the classes.
-            span = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
-            scaled = gaps / np.maximum(span, 1.0) * MAX_EQUAL_GAP
+            span = -np.where(z > -inf, x, 0.0).min(-1, keepdims=True, initial=0.0)
+            np.divide(x, np.maximum(span, 1.0), out=x)
+            np.multiply(x, MAX_EQUAL_GAP, out=x)
         else:
-            scaled = gaps / taus if scale is None else gaps / taus / scale
-    # At 0 the quotient would be 0 / 0.
-    return np.asarray(np.where(taus == 0, np.where(work == maximum, 0.0, -inf), _clamp(scaled, z)), z.dtype)
+            np.divide(x, taus, out=x)
+            if scale is not None:
+                np.divide(x, scale, out=x)
+    _clamp(x, z)
+    is_cold = np.equal(taus, 0)
+    if is_cold.any():
+        # Here, the quotient was 0 / 0.
+        x = np.where(is_cold, np.where(work == maximum, 0.0, -inf), x)
+    return x.astype(z.dtype, copy=False)
 
 
-def _clamp(x: Array, z: Array) -> Array:
-    """Return x, raised to at least the lowest finite number, with -inf for the masked classes of z."""
-    return np.asarray(np.where(z > -inf, np.maximum(x, np.finfo(z.dtype).min), -inf))
+def _clamp(x: Array, z: Array) -> None:
+    """Raise x to at least the lowest finite number, and set it to -inf for the masked classes of z."""
+    np.maximum(x, np.finfo(z.dtype).min, out=x)
+    np.copyto(x, -inf, where=np.isneginf(z))
 
 
 def logit_bias(z: ArrayLike, biases: Mapping[int, float] | Iterable[tuple[int, float]]) -> Array:
@@ -242,7 +249,8 @@ def smoothing(z: ArrayLike, factor: float, curve: float = 1.0) -> Array:
         bend = 1.0 + (curve - 1.0) / 2.0 * (gaps - 1.0)
         # Above 3 the result may be higher than the highest logit, and it may overflow.
         bent = np.minimum(maximum - factor * gaps**2 * bend, np.finfo(z.dtype).max)
-        return _clamp(bent, z).astype(z.dtype, copy=False)
+        _clamp(bent, z)
+        return bent.astype(z.dtype, copy=False)
 
 
 def edt(z: ArrayLike, theta: float) -> Array:
