@@ -16,11 +16,12 @@ from tsoft.core.softmax import (
     Array,
     Taus,
     add_up,
+    exact_sum,
     normalizer,
     over_rows,
     per_row,
+    pieces,
     require_softmax,
-    rest_of_sum,
     validate_logits,
 )
 
@@ -302,11 +303,18 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 
 def _entropy(x: Array, tops: Any, out: Array) -> None:
+    x.put(tops, -np.inf)
+    rest = exact_sum(map(_times_exp, pieces(x)), x.shape[-1])
+    # Now, x contains x * exp(x).
+    out[...] = np.log1p(rest) - add_up(x) / (1.0 + rest)
+
+
+def _times_exp(x: Array) -> Array:
+    """Return exp(x), and multiply x by it."""
     exp = np.exp(x)
     # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked class.
-    surprise = np.multiply(np.maximum(x, -1e4, out=x), exp, out=x)
-    rest = rest_of_sum(exp, tops)
-    out[...] = np.log1p(rest) - add_up(surprise) / (1.0 + rest)
+    np.multiply(np.maximum(x, -1e4, out=x), exp, x)
+    return exp
 
 
 def _varentropy(x: Array, tops: Any, out: Array) -> None:

@@ -21,7 +21,7 @@ of a block changes a digit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any
 
@@ -48,6 +48,9 @@ MAX_HALVED = 112
 MAX_HALVED_TWICE = 192
 # Rows longer than this are folded into a sixteenth of their length first, because the separation takes longer.
 MIN_FOLDED = 1 << 11
+
+# Longer rows are computed in pieces.
+PIECE_LENGTH = 1 << 15
 
 # A context in which numpy ignores overflow and other floating-point errors, which the kernels expect. To run a function
 # in a copy of it takes a tenth of the time of np.errstate.
@@ -250,12 +253,12 @@ def _softmax(x: Array, tops: Any, out: Array) -> None:
 
 
 def _log_softmax(x: Array, tops: Any, out: Array) -> None:
-    log = np.log1p(rest_of_sum(np.exp(x), tops))
+    log = log_of_sum(x, tops)
     np.subtract(x, per_row(log.astype(x.dtype, copy=False)), out=out)
 
 
 def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
-    out[...] = np.log1p(rest_of_sum(np.exp(x, x), tops))
+    out[...] = log_of_sum(x, tops)
 
 
 def per_row(values: Array) -> Array:
@@ -271,13 +274,12 @@ def normalizer(exp: Array, tops: Any) -> Array:
     return total
 
 
-def rest_of_sum(exp: Array, tops: Any) -> Array:
-    """Return S - 1 with at most two roundings of each term, however small it is, so that also its logarithm is within
-    the error bounds."""
-    exp.put(tops, 0.0)
-    rest = _exact_sum(_halved(exp) if exp.shape[-1] > MIN_FOLDED else exp)
-    exp.put(tops, 1.0)
-    return rest
+def log_of_sum(x: Array, tops: Any) -> Array:
+    """Return log S, with an error of little more than one rounding even if S is nearly 1."""
+    x.put(tops, -np.inf)
+    rest = exact_sum(map(np.exp, pieces(x)), x.shape[-1])
+    x.put(tops, 0.0)
+    return np.asarray(np.log1p(rest))
 
 
 def add_up(terms: Array) -> Array:
@@ -287,7 +289,7 @@ def add_up(terms: Array) -> Array:
     if n > MIN_FOLDED:
         terms = _quartered(_quartered(terms))
     if n > MAX_HALVED_TWICE or terms.dtype == _FLOAT32:
-        return _exact_sum(terms)
+        return exact_sum([terms], n)
     if n > MAX_HALVED:
         terms = _halved(_halved(terms))
     elif n // 8 + 2 + n % 8 > MAX_ROUNDINGS:
@@ -317,19 +319,32 @@ def _quartered(terms: Array) -> Array:
     return quartered
 
 
-def _exact_sum(terms: Array) -> Array:
-    """Sum each row, (..., n), of terms up to 16, with an error of little more than one rounding.
+def pieces(x: Array) -> list[Array]:
+    """Return rows, (..., n), in pieces of the classes. Scratch arrays of their size stay in the cache, and their memory
+    is not returned to the system and requested again."""
+    n = x.shape[-1]
+    return [x] if n <= PIECE_LENGTH else [x[..., i : i + PIECE_LENGTH] for i in range(0, n, PIECE_LENGTH)]
+
+
+def exact_sum(terms: Iterable[Array], n: int) -> Array:
+    """Sum rows of n terms up to 16, which come in pieces, with an error of little more than one rounding.
 
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
     and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
+    shift = float(3 << (n * 16).bit_length())
+    highs, lows = zip(*(_split_sums(piece, shift) for piece in terms), strict=True)
+    total: Array = highs[0] + lows[0] if len(highs) == 1 else sum(highs) + sum(lows)
+    return total
+
+
+def _split_sums(terms: Array, shift: float) -> tuple[Any, Any]:
     if terms.dtype == _FLOAT32:
-        return np.asarray(np.add.reduce(terms.astype(_FLOAT64), -1))
-    shift = float(3 << (terms.shape[-1] * 16).bit_length())
+        return np.add.reduce(terms.astype(_FLOAT64), -1), 0.0
     part = np.add(terms, shift)
     np.subtract(part, shift, part)
     high = np.add.reduce(part, -1)
-    return np.asarray(high + np.add.reduce(np.subtract(terms, part, part), -1))
+    return high, np.add.reduce(np.subtract(terms, part, part), -1)
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:

@@ -47,13 +47,13 @@ class Comparison:
         """The Kullback-Leibler divergence in nats: the sum of p ln(p / q), with p the present and q the marked
         probabilities. It is inf if a class with p > 0 has q = 0.
         """
-        p = np.asarray(self.present.probs, np.float64)
-        log_p = np.asarray(self.present.distributions.log_probs[0, 0], np.float64)
-        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(p), -np.inf)[: len(p)]
-        # Where p is 0, its logarithm or that of q may be infinite.
-        p, log_p, log_q = (values[p > 0] for values in (p, log_p, log_q))
+        probs = np.asarray(self.present.probs, np.float64)
+        # The other classes add nothing, and their logarithms may be infinite.
+        possible = np.flatnonzero(probs)
+        log_p = np.asarray(self.present.distributions.log_probs_among(possible)[0, 0], np.float64)
+        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(probs), -np.inf)
         # Rounding may make the sum of equal distributions negative.
-        return max(0.0, float((p * (log_p - log_q)).sum()))
+        return max(0.0, float((probs[possible] * (log_p - log_q[possible])).sum()))
 
 
 def _padded(values: Array, count: int, value: float) -> Array:

@@ -48,6 +48,11 @@ class Distributions:
             return self.block.logits, self.taus
         return self.chain.logits(self.block.logits, self.taus, self.block.first_row), 1.0
 
+    @cached_property
+    def _measured(self) -> tuple[Array, Array | float]:
+        """The same without some of the masked classes."""
+        return self._tempered
+
     def row(self, r: int) -> "Distributions":
         """Return the distributions of one row. The chain, which is applied to all rows at once, is not applied
         again."""
@@ -75,6 +80,10 @@ class Distributions:
             raise self.chain.located(error, self.block.first_row) from None
         logits = stages[-1].merged_logits if stages else self.block.logits[0].astype(np.float64)
         result.__dict__.update(_tempered=(logits[np.newaxis, np.newaxis], 1.0))
+        kept = np.flatnonzero(logits > -np.inf)
+        if 2 <= len(kept) < len(logits) / 2:
+            # Masked classes take time, and only the margin of a single class depends on them.
+            result.__dict__.update(_measured=(logits[np.newaxis, np.newaxis, kept], 1.0))
         return result
 
     @cached_property
@@ -104,6 +113,11 @@ class Distributions:
     @cached_property
     def log_probs(self) -> Array:
         return self._by_width(log_softmax)
+
+    def log_probs_among(self, indices: Array) -> Array:
+        """Return the logarithms of the probabilities among some of the classes: (k, rows, len(indices))."""
+        logits, taus = self._tempered
+        return log_softmax(logits[..., indices], taus)
 
     def _by_width(self, function: Callable[[Array, Array | float], Array]) -> Array:
         """Apply a function to each row without its padding. The sum with the masked padding would be rounded
@@ -146,7 +160,7 @@ class Distributions:
 
     @cached_property
     def entropy(self) -> Array:
-        return measures.entropy(*self._tempered)
+        return measures.entropy(*self._measured)
 
     @cached_property
     def perplexity(self) -> Array:
@@ -163,15 +177,15 @@ class Distributions:
 
     @cached_property
     def top_prob(self) -> Array:
-        return measures.top_prob(*self._tempered)
+        return measures.top_prob(*self._measured)
 
     @cached_property
     def margin(self) -> Array:
-        return measures.margin(*self._tempered)
+        return measures.margin(*self._measured)
 
     @cached_property
     def varentropy(self) -> Array:
-        return measures.varentropy(*self._tempered)
+        return measures.varentropy(*self._measured)
 
     @cached_property
     def log_sum_exp(self) -> Array:
