@@ -38,6 +38,8 @@ PIECE_SIZE = 1 << 16
 MAX_COUNT = 1 << 62
 # The number of cells of a guide table: with at most 4 MB, it still fits in a core's cache.
 CELLS_PER_CLASS, MAX_CELLS = 64, 1 << 20
+# The number of classes that are tried one by one before bisection, which takes longer than a few steps.
+MAX_STEPS = 3
 # With fewer draws per class, building a guide table costs more than it saves.
 MIN_DRAWS_PER_CLASS = 4
 
@@ -260,17 +262,23 @@ def _bisection(sums: Array) -> Lookup:
 
 
 def _guide_table(sums: Array) -> Lookup:
-    """Return a lookup in a guide table, and by bisection in cells of several classes. The number of cells is a
-    power of two, so that their bounds are exact and both methods agree."""
+    """Return a lookup in a guide table. The number of cells is a power of two, so that their bounds are exact and the
+    result is that of bisection."""
     cells = min(MAX_CELLS, 1 << (CELLS_PER_CLASS * len(sums)).bit_length())
     # The class at a cell's lower bound is the number of sums that are not above the bound.
-    lower = np.bincount(np.ceil(sums * cells).astype(np.int64), minlength=cells + 1).cumsum()
-    guide = np.where(lower[:-1] == lower[1:], lower[:-1], -1).astype(np.int32)
+    lower = np.bincount(np.ceil(sums * cells).astype(np.int64), minlength=cells + 1).cumsum().astype(np.int32)
+    guide = np.where(lower[:-1] == lower[1:], lower[:-1], -1)
     bisect = _bisection(sums)
 
     def look_up(uniform: Array) -> Array:
-        classes = guide.take((uniform * cells).astype(np.int64)).astype(np.int64)
+        cell = (uniform * cells).astype(np.int64)
+        classes = guide.take(cell).astype(np.int64)
         undecided = np.flatnonzero(classes < 0)
+        classes[undecided] = lower.take(cell[undecided])
+        # Most cells of several classes have two or three.
+        for _ in range(MAX_STEPS):
+            undecided = undecided[sums.take(classes[undecided]) <= uniform[undecided]]
+            classes[undecided] += 1
         classes[undecided] = bisect(uniform[undecided])
         return classes
 

@@ -250,7 +250,7 @@ def smoothing(z: ArrayLike, factor: float, curve: float = 1.0) -> Array:
         # Above 3 the result may be higher than the highest logit, and it may overflow.
         bent = np.minimum(maximum - factor * gaps**2 * bend, np.finfo(z.dtype).max)
         _clamp(bent, z)
-        return bent.astype(z.dtype, copy=False)
+        return np.asarray(bent, z.dtype)
 
 
 def edt(z: ArrayLike, theta: float) -> Array:
