@@ -52,6 +52,11 @@ MIN_FOLDED = 1 << 11
 # Longer rows are computed in pieces.
 PIECE_LENGTH = 1 << 15
 
+# After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
+# large block or a wide row to the system after each step, and mapping their pages again takes longer than the
+# arithmetic.
+np.empty(1 << 21)
+
 # A context in which numpy ignores overflow and other floating-point errors, which the kernels expect. To run a function
 # in a copy of it takes a tenth of the time of np.errstate.
 _QUIET = Context()

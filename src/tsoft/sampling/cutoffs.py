@@ -114,17 +114,17 @@ def top_k(z: Array, k: float) -> Cutoff:
     return Cutoff(z, _kth_highest(z, count), np.array([count]))
 
 
-# The k-th highest logit of a long row is searched only among those above the k-th highest maximum of chunks of
+# The k-th highest logit of a long row is searched only among those above the k-th highest maximum of groups of
 # this size.
-_CHUNK = 64
+_GROUP = 64
 
 
 def _kth_highest(z: Array, k: int) -> Array:
     """Return the k-th highest number of each row: (..., 1)."""
-    if z.size == z.shape[-1] and k * _CHUNK <= z.size:
+    if z.size == z.shape[-1] and k * _GROUP <= z.size:
         z = z.ravel()
-        # The k-th highest of the chunks' maxima is at most the k-th highest number.
-        highest = z[: len(z) - len(z) % _CHUNK].reshape(-1, _CHUNK).max(1)
+        # The k-th highest of the groups' maxima is at most the k-th highest number.
+        highest = z[: len(z) - len(z) % _GROUP].reshape(_GROUP, -1).max(0)
         z = z[z >= np.partition(highest, len(highest) - k)[len(highest) - k]]
     position = z.shape[-1] - k
     return np.asarray(np.partition(z, position, axis=-1)[..., [position]])

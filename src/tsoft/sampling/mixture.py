@@ -10,10 +10,6 @@ from tsoft.sampling.step import AllRemovedError, Step
 # The number of classes above which a row passes through a chain alone.
 WIDE_ROW = 4096
 
-# After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
-# wide row to the system after each step, and mapping their pages again takes longer than the arithmetic.
-np.empty(1 << 21)
-
 
 def is_wide(z: Array) -> bool:
     """Return whether the rows of z, (..., n), should pass through a chain one by one, so that removed classes cost
