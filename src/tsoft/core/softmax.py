@@ -48,8 +48,7 @@ MAX_HALVED = 112
 MAX_HALVED_TWICE = 192
 # Rows longer than this are folded into a sixteenth of their length first, because the separation takes longer.
 MIN_FOLDED = 1 << 11
-
-# Longer rows are computed in pieces.
+# Where each term must have fewer roundings, longer rows are separated in pieces.
 PIECE_LENGTH = 1 << 15
 
 # After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
@@ -280,7 +279,7 @@ def normalizer(exp: Array, tops: Any) -> Array:
 
 
 def log_of_sum(x: Array, tops: Any) -> Array:
-    """Return log S, with an error of little more than one rounding even if S is nearly 1."""
+    """Return log S, with an error of a few roundings even if S is nearly 1."""
     x.put(tops, -np.inf)
     rest = exact_sum(map(np.exp, pieces(x)), x.shape[-1])
     x.put(tops, 0.0)
@@ -332,11 +331,14 @@ def pieces(x: Array) -> list[Array]:
 
 
 def exact_sum(terms: Iterable[Array], n: int) -> Array:
-    """Sum rows of n terms up to 16, which come in pieces, with an error of little more than one rounding.
+    """Sum rows of n terms up to 16, which come in pieces. The error is little more than one rounding, or two for long
+    rows, whose terms are added in pairs first.
 
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
     and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
+    if n > PIECE_LENGTH:
+        terms = map(_halved, terms)
     shift = float(3 << (n * 16).bit_length())
     highs, lows = zip(*(_split_sums(piece, shift) for piece in terms), strict=True)
     total: Array = highs[0] + lows[0] if len(highs) == 1 else sum(highs) + sum(lows)
