@@ -1,22 +1,21 @@
 """A run of a command on many files, each of which it computes by itself into a file of a folder."""
 
-import functools
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tsoft.errors import TsoftError, UsageError, joined
-from tsoft.options.command import names_file
 from tsoft.options.file_notes import FileNotes, with_file
+from tsoft.options.folder_options import FolderOptions, RandomFolderOptions
 from tsoft.options.job_values import absolute
 from tsoft.options.jobs import JobOutcome, in_jobs
-from tsoft.options.shards import FolderOptions, RandomFolderOptions, Shard
+from tsoft.options.shards import Shard
 
 if TYPE_CHECKING:
     from tsoft.options.shard_manifest import Manifest
@@ -190,31 +189,6 @@ def seed_of(shard: Shard, seed: int) -> int:
     from hashlib import sha256
 
     return int.from_bytes(sha256(f"{seed} {shard.output}".encode(errors="surrogateescape")).digest()[:8])
-
-
-def into_folder(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that computes each input file by itself if the output is a folder, and calls `function` if not.
-
-    The parameters of `function` are bundles of options, one of which is FolderOptions.
-    """
-
-    @functools.wraps(function)
-    def command(**bundles: Any) -> None:
-        options_of = [(bundle, field) for bundle in bundles.values() for field in fields(bundle)]
-        values = {field.name: getattr(bundle, field.name) for bundle, field in options_of}
-        folder = next(filter(_is_folder, values["output"] or []), None)
-        if folder is None:
-            function(**bundles)
-        else:
-            options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
-            files = frozenset(field.name for _, field in options_of if names_file(field))
-            FolderRun(function.__module__, function.__name__, options, values, files, folder)()
-
-    return command
-
-
-def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or os.path.isdir(name)
 
 
 def _watched(outcomes: Outcomes, count: int) -> Outcomes:

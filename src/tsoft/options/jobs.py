@@ -9,94 +9,22 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tsoft.core.cores import VARIABLE
 from tsoft.errors import InputError, TsoftError, UsageError, unknown
 from tsoft.notes import collected_notes
-from tsoft.options.bundle import bundle
-from tsoft.options.command import in_panel
 from tsoft.options.file_notes import FileNotes
+from tsoft.options.job_options import JobOptions
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_files = in_panel("Many files")
 # How often a process of --jobs checks whether tsoft still runs.
 _WATCH_SECONDS = 0.5
 _ENDED = "a worker ended without a result, perhaps because memory ran out"
 # The functions with which other packages register their backends.
 _REGISTRARS = {"ray": ("ray.util.joblib", "register_ray"), "spark": ("joblibspark", "register_spark")}
-
-
-@bundle
-class JobOptions:
-    """Where the work on many files is done."""
-
-    jobs: Annotated[
-        int | None,
-        _files(
-            "--jobs",
-            "-j",
-            min=1,
-            metavar="N",
-            show_default="1, or all workers of a cluster",
-            help="Number of files to work on at the same time.",
-        ),
-    ] = None
-    backend: Annotated[
-        str | None,
-        _files(
-            "--backend",
-            metavar="NAME",
-            show_default="loky",
-            help="How joblib starts jobs: loky (processes), dask (a Dask cluster on this machine), or the backend of"
-            " another package, such as ray.",
-        ),
-    ] = None
-    cluster: Annotated[
-        str | None,
-        _files("--cluster", metavar="ADDRESS", help="Work on the Dask cluster at ADDRESS, such as tcp://host:8786."),
-    ] = None
-
-    @property
-    def are_used(self) -> bool:
-        """Whether jobs are started at all."""
-        return (self.jobs or 1) > 1 or self.backend is not None or self.cluster is not None
-
-    @property
-    def are_typed(self) -> bool:
-        """Whether the user typed any of these options."""
-        return (self.jobs, self.backend, self.cluster) != (None, None, None)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the jobs are processes of this machine."""
-        return self.cluster is None and self.backend in (None, "loky", "dask")
-
-    @property
-    def are_children(self) -> bool:
-        """Whether the jobs are child processes of this process, which joblib does not end with it."""
-        return self.cluster is None and self.backend in (None, "loky")
-
-    @property
-    def typed(self) -> str:
-        """The option that starts jobs, as typed."""
-        if self.cluster is not None:
-            return f"--cluster {self.cluster}"
-        return f"--jobs {self.jobs}" if self.backend is None else f"--backend {self.backend}"
-
-    def check(self) -> None:
-        """Raise UsageError for options that exclude each other."""
-        if self.cluster is not None and self.backend not in (None, "dask"):
-            raise UsageError(f"--cluster is the address of a Dask cluster; remove --backend {self.backend}")
-        if self.cluster is not None and self.jobs is not None:
-            raise UsageError(
-                "--jobs has no effect with --cluster, which uses all workers of the cluster; remove --jobs"
-            )
-        for option, value in {"--backend": self.backend, "--cluster": self.cluster}.items():
-            if value == "":
-                raise UsageError(f"{option} needs a value")
 
 
 @dataclass(frozen=True, eq=False)

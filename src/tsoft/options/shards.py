@@ -1,43 +1,6 @@
-"""Files that are each computed by themselves, and the options for computing many of them."""
+"""Files that are each computed by themselves."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
-from tsoft.errors import UsageError
-from tsoft.options.bundle import bundle
-from tsoft.options.command import in_panel
-from tsoft.options.jobs import JobOptions
-
-_files = in_panel("Many files")
-
-
-@bundle
-class FolderOptions(JobOptions):
-    """How to compute many files into a folder."""
-
-    resume: Annotated[
-        bool, _files("--resume", help="With -o FOLDER/: continue an interrupted run, and compute only what it lacks.")
-    ] = False
-    keep_going: Annotated[
-        bool,
-        _files("--keep-going", help="With -o FOLDER/: after an error in a file, compute the others, and exit with 1."),
-    ] = False
-    # The name of the field with the files to compute.
-    shards_field: ClassVar[str] = "inputs"
-
-    def refuse(self, *, jobs: bool = True) -> None:
-        """Raise UsageError for an option without effect, because the output is no folder. With `jobs`, the options of
-        jobs have no effect, either."""
-        names = ["resume", "keep_going", *["jobs", "backend", "cluster"] * jobs]
-        for name in names:
-            if getattr(self, name) not in (None, False):
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} has no effect without a folder for the results; add -o FOLDER/")
-
-
-@bundle
-class RandomFolderOptions(FolderOptions):
-    """The same for a command with random numbers, so that each file needs a seed of its own."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
-from tsoft.options.jobs import JobOptions
+from tsoft.options.job_options import JobOptions
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:

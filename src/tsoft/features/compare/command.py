@@ -13,7 +13,7 @@ from tsoft.options.input import (
     ServerOptions,
     TargetFieldOptions,
 )
-from tsoft.options.jobs import JobOptions
+from tsoft.options.job_options import JobOptions
 from tsoft.options.output import (
     TEXT_FORMATS,
     DiagramOptions,

@@ -11,8 +11,9 @@ from tsoft.features.compare.rows import ComparedRows, ComparisonSettings, compar
 from tsoft.features.compare.summary import ComparisonSummary, MeasureBounds, measure_bounds, summarize
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input_files import FileClasses
+from tsoft.options.job_options import JobOptions
 from tsoft.options.job_values import absolute, absolute_names, require_no_stdin
-from tsoft.options.jobs import JobOptions, in_jobs, results
+from tsoft.options.jobs import in_jobs, results
 from tsoft.options.plan import make_plan
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import parsed_temperatures

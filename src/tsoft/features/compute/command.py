@@ -4,9 +4,10 @@ from typing import Annotated
 
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.folder_run import into_folder
+from tsoft.options.folder_options import FolderOptions
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
+from tsoft.options.into_folder import into_folder
 from tsoft.options.output import (
     BitsOptions,
     ChartOptions,
@@ -18,7 +19,6 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
-from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 

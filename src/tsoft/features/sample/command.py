@@ -8,14 +8,14 @@ import typer
 from tsoft.errors import UsageError, shortened
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
-from tsoft.options.folder_run import into_folder
+from tsoft.options.folder_options import RandomFolderOptions
 from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.into_folder import into_folder
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
 from tsoft.options.seeds import Seed
-from tsoft.options.shards import RandomFolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:

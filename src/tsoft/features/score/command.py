@@ -9,7 +9,8 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.folder_run import into_folder
+from tsoft.options.folder_options import FolderOptions
+from tsoft.options.into_folder import into_folder
 from tsoft.options.models import ModelOptions, top_logprobs_option
 from tsoft.options.output import (
     FIGURE_FORMATS,
@@ -20,7 +21,6 @@ from tsoft.options.output import (
     PageFigureOptions,
     TextOutputOptions,
 )
-from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:

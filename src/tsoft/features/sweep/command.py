@@ -8,9 +8,10 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.folder_run import into_folder
+from tsoft.options.folder_options import FolderOptions
 from tsoft.options.history_options import HistoryOptions
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
+from tsoft.options.into_folder import into_folder
 from tsoft.options.output import (
     FIGURE_FORMATS,
     ArrayOutputOptions,
@@ -25,7 +26,6 @@ from tsoft.options.output import (
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
-from tsoft.options.shards import FolderOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from tsoft.errors import UsageError
 from tsoft.features.sweep.result import average_blocks
 from tsoft.features.sweep.sweep_input import SweepInput
 from tsoft.options.input_files import FileClasses
+from tsoft.options.job_options import JobOptions
 from tsoft.options.job_values import absolute_names, require_no_stdin
-from tsoft.options.jobs import JobOptions, in_jobs, results
+from tsoft.options.jobs import in_jobs, results
 from tsoft.sampling.step import ChainError
 
 
