@@ -10,7 +10,7 @@ import tsoft
 ROOT = Path(tsoft.__file__).parent
 # From the bottom up. Layers on the same line do not import each other.
 LAYERS = (
-    ("errors",),
+    ("errors", "frozen"),
     ("notes",),
     ("core",),
     ("sampling",),

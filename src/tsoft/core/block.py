@@ -3,19 +3,20 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.frozen import frozen
 
 if TYPE_CHECKING:
     from tsoft.core.partial_distribution import PartialDistribution
     from tsoft.core.thermodynamics import Ensemble
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Origin:
     """The origin of a block's numbers.
 
@@ -42,7 +43,7 @@ class Origin:
         return self if first == 0 or not self.source else replace(self, source="")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Block:
     """Rows of logits that share their labels.
 

@@ -4,7 +4,7 @@ import io
 import itertools
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import LogitsError
 from tsoft.errors import InputError, UsageError, shortened
+from tsoft.frozen import frozen
 from tsoft.input import fields
 from tsoft.input.quantity import QUANTITIES, to_logits
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
 
-@dataclass(frozen=True)
+@frozen
 class TypedNumbers:
     """Numbers from the command line, their labels if they have any, and the place from 1 of each number's argument."""
 

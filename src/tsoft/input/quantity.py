@@ -1,17 +1,17 @@
 """The quantities that an input can contain (logits, probabilities, …), and how each becomes logits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
+from tsoft.frozen import frozen
 
 # A server's float32 probability may exceed 1 by about this much.
 SLACK = 1e-6
 
 
-@dataclass(frozen=True)
+@frozen
 class Quantity:
     """A quantity. `noun`, `plural` and `range` describe it in messages, and `option` declares it. `mask` is the number
     of a class with probability 0. `invalid` marks numbers out of range, and `to_logits` converts numbers to logits."""

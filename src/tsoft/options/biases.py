@@ -1,10 +1,10 @@
 """Biases: numbers that are added to the logits of classes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from tsoft.errors import UsageError
+from tsoft.frozen import frozen
 from tsoft.options.class_names import class_index
 from tsoft.sampling.sampler_table import BIAS
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 Biases = tuple[tuple[int, float], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Bias:
     """A number to add to the logit of the class `name`. A bias from a file can name a class that is not in the
     input."""

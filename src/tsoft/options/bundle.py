@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
+from tsoft.frozen import equal_fields
+
 T = TypeVar("T")
 
 
@@ -29,8 +31,9 @@ def bundle(cls: type[T]) -> type[T]:
     """
     # Without a docstring, dataclass would compute one from the signature.
     cls.__doc__ = cls.__doc__ or cls.__name__
-    for name in ("__init__", "__setattr__", "__delattr__", "__eq__"):
+    for name in ("__init__", "__setattr__", "__delattr__"):
         setattr(cls, name, vars(_Methods)[name])
+    cls.__eq__ = equal_fields  # type: ignore[method-assign]
     return dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(cls)
 
 
@@ -51,9 +54,3 @@ class _Methods:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
-        return all(getattr(self, name) == getattr(other, name) for name in names)

@@ -3,12 +3,12 @@
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
+from tsoft.frozen import frozen
 from tsoft.notes import note
 from tsoft.options.output import (
     ARRAY_FORMATS,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Form:
     """The form of written distributions: a `format`; with `is_long`, one class per line and at most `max_classes`
     classes of each distribution; with `is_watched`, with a progress bar."""

@@ -3,14 +3,14 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import typer
 
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
+from tsoft.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Ending:
     """The exit code of a run, and for an error its message and a hint on a line of its own."""
 

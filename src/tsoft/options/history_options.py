@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated
 
 from tsoft.errors import UsageError
+from tsoft.frozen import frozen
 from tsoft.notes import note
 from tsoft.options.bundle import bundle
 from tsoft.options.class_names import class_index
@@ -46,7 +47,7 @@ class HistoryOptions:
     ] = None
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class TokenNames:
     """The names of the tokens before a distribution, oldest first, of which the first `prompt_tokens` are the prompt.
     `breakers` are the sequence breakers of DRY, and `source` is the file of the names, one per line. `noted` are the
@@ -126,7 +127,7 @@ def _is_index(name: str, block: "Block") -> bool:
     return re.fullmatch(r"#[0-9]+", name) is not None or name in block.names
 
 
-@dataclass(frozen=True)
+@frozen
 class TextSource:
     """Where the tokens before the distribution come from. `input` and `taus` are options that may also read stdin, and
     `fix` is how the user passes the tokens."""

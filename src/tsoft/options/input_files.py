@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError, shortened
+from tsoft.frozen import frozen
 from tsoft.notes import note
 
 
@@ -107,7 +108,7 @@ def _counted(files: Sequence[str]) -> str:
     return "1 file" if len(files) == 1 else f"{len(files)} files"
 
 
-@dataclass(frozen=True)
+@frozen
 class FileClasses:
     """The classes of a file: their `count`, and their `labels` if it names them. In an array, every row has as many;
     the labels may vary between the rows of other files."""

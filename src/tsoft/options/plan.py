@@ -1,11 +1,12 @@
 """The temperatures and the chains of samplers that the options describe."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
+from tsoft.frozen import frozen
 from tsoft.options.biases import Bias, Biases, remembered
 from tsoft.options.output import typed_fields
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.history import History
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """The temperatures, as typed or from the settings file, and the chains: one per engine, or None without samplers.
     `biases` are numbers to add to the logits of some classes, and `breakers` the sequence breakers of DRY. `history`

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +10,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
+from tsoft.frozen import frozen
 from tsoft.output.records import Column, In, Recorded, Records
 from tsoft.output.row_keys import ID, id_column, id_field
 from tsoft.sampling.distributions import Distributions, descending_order, measure_unit
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.sampler_table import SamplerParameter
 
 
-@dataclass(frozen=True)
+@frozen
 class Content:
     """The contents of records of distributions: logarithms of the probabilities (`log`), entropies in `bits`, and in
     addition the `logits` and each of the chain's `steps`."""
@@ -123,7 +123,7 @@ def _long_id(block: Block, rows: Sequence[int], counts: Sequence[int]) -> list[C
     return [Column(ID, [block.keys[r] for r, count in zip(rows, counts, strict=True) for _ in range(count)])]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class DistributionRecords(Recorded):
     """Distributions as records, one per distribution."""
 

@@ -9,11 +9,11 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import FrameType
 from typing import BinaryIO
 
 from tsoft.errors import OutputError, ReaderGoneError
+from tsoft.frozen import frozen
 from tsoft.output.control_characters import printable
 from tsoft.output.encodings import encoded
 from tsoft.output.temporary_file import temporary_file
@@ -32,7 +32,7 @@ def _as_output_error(name: str) -> Iterator[None]:
         raise OutputError(f"{name}: {error.strerror or error}") from None
 
 
-@dataclass(frozen=True)
+@frozen
 class OutputStream:
     """Writes text or bytes without buffering. Characters that the encoding lacks become look-alikes or escapes."""
 

@@ -1,15 +1,15 @@
 """Writing numbers as text."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.frozen import frozen
 from tsoft.input import fast_numbers, number_workers
 
 
-@dataclass(frozen=True)
+@frozen
 class NumberFormat:
     """A format for numbers: `digits` significant digits or, if None, the shortest text that reads back exactly."""
 

@@ -3,7 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Flag, auto
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, without_surrogates
+from tsoft.frozen import frozen
 from tsoft.input.fields import escape, join_labels, quote
 from tsoft.input.number_workers import several_processes
 from tsoft.output.control_characters import escaped_json
@@ -36,7 +37,7 @@ class In(Flag):
     ALL = TSV | CSV | JSON
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Column:
     """A named column. `values` has one element per record.
 
@@ -64,7 +65,7 @@ class Column:
         return replace(self, values=self.values[rows], widths=None if self.widths is None else self.widths[rows])
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Records:
     """Some of a result's records, in columns.
 

@@ -1,6 +1,5 @@
 """The distributions of a block of energies, with their thermodynamics."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,10 +14,11 @@ from tsoft.core.thermodynamics import (
     level_probs,
     thermodynamics,
 )
+from tsoft.frozen import frozen
 from tsoft.sampling.distributions import Distributions
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class BoltzmannDistributions(Distributions):
     """The distributions of a block with an ensemble, at temperatures in kelvin or as kT. Probabilities, the
     highest one and the margin are those of levels; the entropy and the varentropy are those of states."""

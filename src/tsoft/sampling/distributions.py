@@ -1,7 +1,7 @@
 """The distributions of a block at each temperature, after a chain of samplers if there is one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +11,7 @@ from tsoft.core import measures
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array, log_softmax, log_sum_exp, softmax
+from tsoft.frozen import frozen
 from tsoft.sampling.step import AllRemovedError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Distributions:
     """The distributions of a block at k temperatures, after a chain of samplers if there is one.
 

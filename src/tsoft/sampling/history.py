@@ -1,14 +1,15 @@
 """The tokens before a distribution, for the samplers that depend on them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tsoft.frozen import frozen
 
 if TYPE_CHECKING:
     from tsoft.core.softmax import Array
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class History:
     """The tokens of a text, oldest first: (m,) class indices, of which the first `prompt_length` are the prompt.
 

@@ -1,12 +1,12 @@
 """The distributions of a token of an API response, of which the response lists only a part."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
+from tsoft.frozen import frozen
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.partial_chain import PartialMixture, mixtures
 from tsoft.sampling.partial_explanation import PartialStage
@@ -14,7 +14,7 @@ from tsoft.sampling.partial_row import PartialRow
 from tsoft.sampling.step import ChainError
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class PartialDistributions(Distributions):
     """The distributions of a block with a partial distribution, which has one row.
 

@@ -7,14 +7,15 @@ row names its function by its path within `tsoft.sampling`, and a chain imports 
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from typing import Any
 
+from tsoft.frozen import frozen
+
 
 # Unneeded methods of a dataclass would slow down the start of every command.
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class SamplerParameter:
     """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no
     effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer. The option of a
@@ -53,7 +54,7 @@ class SamplerParameter:
         return above_low and value <= self.high and abs(value) < inf and (not self.whole or value == int(value))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Sampler:
     """A row of the table.
 

@@ -1,13 +1,13 @@
 """A step of a chain: a sampler with its settings; and the error if it removes every class."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from tsoft.frozen import frozen
 from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """A sampler and the values of its parameters. A sampler that needs it has the `history`."""
 
