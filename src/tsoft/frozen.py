@@ -30,15 +30,16 @@ def frozen(cls: Any = None, /, *, eq: bool = True) -> Any:
     (True, 1, 1)
     """
     if cls is None:
-        return lambda cls: frozen(cls) if eq else _as_dataclass(cls)
+        return frozen if eq else as_dataclass
     cls.__eq__, cls.__hash__ = equal_fields, _hash
-    return _as_dataclass(cls)
+    return as_dataclass(cls)
 
 
-def _as_dataclass(cls: type[T]) -> type[T]:
+def as_dataclass(cls: type[T], *, init: bool = True) -> type[T]:
+    """Return a class as a dataclass without any methods, except `__init__` unless `init` is false."""
     # Without a docstring, dataclass would compute one from the signature.
     cls.__doc__ = cls.__doc__ or cls.__name__
-    return dataclasses.dataclass(repr=False, eq=False, match_args=False)(cls)
+    return dataclasses.dataclass(init=init, repr=False, eq=False, match_args=False)(cls)
 
 
 def equal_fields(self: Any, other: object) -> bool:

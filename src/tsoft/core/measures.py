@@ -319,7 +319,7 @@ def _times_exp(x: Array) -> Array:
 
 def _varentropy(x: Array, tops: Any, out: Array) -> None:
     exp = np.exp(x)
-    # As for the entropy.
+    # As in `_times_exp`.
     x = np.maximum(x, -1e4, out=x)
     total, terms = normalizer(exp, tops), np.multiply(x, exp)
     mean = (add_up(terms) / total).astype(x.dtype)

@@ -253,7 +253,7 @@ def _softmax(x: Array, tops: Any, out: Array) -> None:
     factor = 1.0 / normalizer(exp, tops)
     if factor.dtype != exp.dtype:
         factor = factor.astype(exp.dtype)
-    np.multiply(exp, factor[:, np.newaxis] if factor.ndim else factor, out)
+    np.multiply(exp, per_row(factor), out)
 
 
 def _log_softmax(x: Array, tops: Any, out: Array) -> None:
@@ -473,7 +473,7 @@ def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Arra
     """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first`."""
     # If the sum of the squares is finite, so is each maximum, and no difference overflows.
     if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
-        np.subtract(z, maximum[:, np.newaxis] if maximum.ndim else maximum, gaps)
+        np.subtract(z, per_row(maximum), gaps)
         return None
     finite = np.isfinite(maximum)
     if not finite.all():

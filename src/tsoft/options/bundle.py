@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
-from tsoft.frozen import equal_fields
+from tsoft.frozen import as_dataclass, equal_fields
 
 T = TypeVar("T")
 
@@ -29,12 +29,10 @@ def bundle(cls: type[T]) -> type[T]:
         ...
     TypeError: Size has no field depth
     """
-    # Without a docstring, dataclass would compute one from the signature.
-    cls.__doc__ = cls.__doc__ or cls.__name__
     for name in ("__init__", "__setattr__", "__delattr__"):
         setattr(cls, name, vars(_Methods)[name])
     cls.__eq__ = equal_fields  # type: ignore[method-assign]
-    return dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(cls)
+    return as_dataclass(cls, init=False)
 
 
 class _Methods:

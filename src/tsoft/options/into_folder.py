@@ -24,10 +24,10 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
         if folder is None:
             function(**bundles)
         else:
-            options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
-            files = frozenset(field.name for _, field in options_of if names_file(field))
             from tsoft.options.folder_run import FolderRun
 
+            options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
+            files = frozenset(field.name for _, field in options_of if names_file(field))
             FolderRun(function.__module__, function.__name__, options, values, files, folder)()
 
     return command

@@ -51,7 +51,7 @@ class Distributions:
 
     @cached_property
     def _measured(self) -> tuple[Array, Array | float]:
-        """The same without some of the masked classes."""
+        """Logits and temperatures for the measures: those of `_tempered`, perhaps without masked classes."""
         return self._tempered
 
     def row(self, r: int) -> "Distributions":

@@ -14,7 +14,6 @@ from typing import Any
 from tsoft.frozen import frozen
 
 
-# Unneeded methods of a dataclass would slow down the start of every command.
 @frozen(eq=False)
 class SamplerParameter:
     """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no

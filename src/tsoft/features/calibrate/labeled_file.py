@@ -34,8 +34,8 @@ CHANGED = "the file changed while tsoft read it; run the command again"
 class LabeledSource:
     """How to read a file of rows with their true classes.
 
-    `logits` are the options for one file, and `labels` those of --labels. The true classes are in `targets_file`, which
-    the option `option` names; if it is None, they are in the file of the logits. `targets` is how to read them.
+    `logits` are the options for one file, and `labels` those of --labels. The true classes are in `targets_file`, the
+    value of the option `option`. Without it, they are in the file of the logits. `targets` is how to read them.
     `key_option` is the option that names the column of the keys.
     """
 
