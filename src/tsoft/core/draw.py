@@ -21,11 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from math import prod
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import Array, Taus, softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # The source of random numbers: a seed, a generator, or None for a seed from the operating system.
 Rng = int | np.random.Generator | None

@@ -7,10 +7,9 @@ lose the digits of a measure near its limit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import (
     Array,
@@ -24,6 +23,9 @@ from tsoft.core.softmax import (
     require_softmax,
     validate_logits,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:

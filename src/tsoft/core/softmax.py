@@ -23,14 +23,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from tsoft.core import threads
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+# numpy.typing would take a millisecond to import.
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 Taus = float | Sequence[float] | Array
 
 # A block of this many numbers and its scratch copies fit in a core's cache.

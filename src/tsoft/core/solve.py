@@ -28,10 +28,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, inf, isinf, isnan, nan
 from operator import index as as_index
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
@@ -46,6 +45,9 @@ from tsoft.core.softmax import (
     subtract_maximum,
     validate_logits,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # A value that differs from a limit by no more than softmax's relative error bound, 4 (1 + H) u, counts as the
 # limit: a kernel cannot distinguish the two, and a user's ln 4 or 1/3 may differ from ours by an ulp.

@@ -11,10 +11,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from math import inf
 from operator import index as as_index
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tsoft.core.measures import entropy
 from tsoft.core.softmax import (
@@ -27,6 +26,9 @@ from tsoft.core.softmax import (
     working_dtype,
 )
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Logits this far apart have the same probability to the last bit.
 MAX_EQUAL_GAP = 1e-20

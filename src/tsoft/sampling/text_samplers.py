@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 from tsoft.sampling import adaptive, cutoffs
@@ -14,6 +14,9 @@ from tsoft.sampling import penalties as rules
 from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.samplers import check_value
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def penalties(
