@@ -64,15 +64,14 @@ def with_hyphens(name: str) -> str:
 
 
 # A number, perhaps with a label, or the start of JSON.
-_LOGIT = re.compile(r"\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))", re.IGNORECASE)
+_LOGIT = r"(?i)\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))"
 
 
 class CommandGroup(PlainHelp, TyperGroup):
     """The group of all commands. It recognizes logits that were typed without a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        is_command_missing = args and (args[0].startswith("-") or _LOGIT.match(args[0]))
-        if is_command_missing and any(map(_LOGIT.match, args)) and COMMANDS.keys().isdisjoint(args):
+        if COMMANDS.keys().isdisjoint(args) and _starts_with_logits(args):
             if (option := _option_unknown_to_compute(args)) is not None:
                 raise UsageError(f"no command, and tsoft compute has no option {option}; tsoft lists all commands")
             from shlex import join
@@ -92,6 +91,12 @@ class CommandGroup(PlainHelp, TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
         write_sections({group: list(summaries.items()) for group, summaries in GROUPS.items()}, formatter)
+
+
+def _starts_with_logits(args: list[str]) -> bool:
+    """Return whether the arguments are logits, perhaps with options before them."""
+    are_logits = [re.match(_LOGIT, arg) is not None for arg in args]
+    return any(are_logits) and (are_logits[0] or args[0].startswith("-"))
 
 
 def _option_unknown_to_compute(args: list[str]) -> str | None:

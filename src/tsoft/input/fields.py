@@ -9,11 +9,11 @@ import re
 
 from tsoft.errors import shortened
 
-_COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
+_COMMENT = r'"[^"]*"|(?:^|(?<=[\s,;]))#.*'
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
 # A field between blanks that may be a number with a decimal comma, or with commas between its thousands.
-_COMMA_NUMBER = re.compile(r"(?<!\S)[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)")
+_COMMA_NUMBER = r"(?<!\S)[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)"
 # What programs write for a missing number, in lower case.
 MISSING = ("none", "null", "na", "n/a")
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
@@ -43,7 +43,7 @@ def without_comment(line: str) -> str:
     """
     if "#" not in line:
         return line
-    return _COMMENT.sub(lambda match: "" if match[0].startswith("#") else match[0], line)
+    return re.sub(_COMMENT, lambda match: "" if match[0].startswith("#") else match[0], line)
 
 
 def number(text: str) -> float:
@@ -103,7 +103,7 @@ def split(line: str) -> list[str]:
         return line.split()
     _refuse_mixture(line)
     parts = [part.split() for part in line.replace(";", ",").split(",")]
-    if any(len(part) > 1 for part in parts) and _COMMA_NUMBER.search(line):
+    if any(len(part) > 1 for part in parts) and re.search(_COMMA_NUMBER, line):
         problem = "commas and blanks in one line; separate fields with only one of them"
         raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
     if not all(parts):

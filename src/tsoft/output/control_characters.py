@@ -8,7 +8,7 @@ import re
 
 from tsoft.errors import visible
 
-_CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROLS = "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def escaped_json(data: bytes) -> str:
@@ -20,7 +20,7 @@ def escaped_json(data: bytes) -> str:
     # Other writers of JSON escape the C0 controls, and few texts have another one.
     if data.isascii() and b"\x7f" not in data:
         return data.decode()
-    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", data.decode())
+    return re.sub(_CONTROLS, lambda match: f"\\u{ord(match[0]):04x}", data.decode())
 
 
 def printable(text: str) -> str:
@@ -29,4 +29,4 @@ def printable(text: str) -> str:
     >>> printable("\x1b]0;title,2\n")
     '\\x1b]0;title,2\n'
     """
-    return _CONTROLS.sub(lambda match: visible(match[0]), text)
+    return re.sub(_CONTROLS, lambda match: visible(match[0]), text)

@@ -30,7 +30,7 @@ _SIGNS = {
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 # A power, another character that an encoding may lack, or blanks between two columns.
-_PARTS = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+|[^\x00-\x7f]|  +")
+_PARTS = r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+|[^\x00-\x7f]|  +"
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -76,7 +76,7 @@ def _encodable_line(line: str, encoding: str) -> str:
             surplus += max(0, len(new) - cell_len(part))
         return new
 
-    return line if _can_encode(line, encoding) else _PARTS.sub(replacement, line)
+    return line if _can_encode(line, encoding) else re.sub(_PARTS, replacement, line)
 
 
 @functools.cache
