@@ -14,7 +14,7 @@ from tsoft.sampling.step import AllRemovedError
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.softmax import Array
-    from tsoft.options.history_options import TokenNames
+    from tsoft.options.token_names import TokenNames
     from tsoft.sampling.chain import Chain
 
 # The logarithm of the sum of log-probabilities is 0, less what unlisted classes and rounding to a few digits take away.

@@ -11,7 +11,7 @@ from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
 from tsoft.options.engine_chains import EngineDefaults, engine_chain, note_prompt
 from tsoft.options.engine_names import engines_by_name, supporting_engines
-from tsoft.options.history_options import TextSource, TokenNames
+from tsoft.options.history_options import TextSource
 from tsoft.options.names import split_names
 from tsoft.options.sampler_options import PARAMETERS, ParameterOptions, SamplerOptions
 from tsoft.options.settings_notes import note_ignored, note_rules, note_settings
@@ -20,6 +20,7 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerPa
 
 if TYPE_CHECKING:
     from tsoft.input.settings.settings import Settings
+    from tsoft.options.token_names import TokenNames
 
 SAMPLERS_BY_NAME = {
     name: sampler

@@ -11,7 +11,7 @@ from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import SAMPLERS, TAU, Sampler
 
 if TYPE_CHECKING:
-    from tsoft.options.history_options import TokenNames
+    from tsoft.options.token_names import TokenNames
 
 OPTION = "--defaults"
 

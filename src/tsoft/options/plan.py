@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.softmax import Array
     from tsoft.options.chain_notes import ChainNotes
-    from tsoft.options.history_options import TextSource, TokenNames
+    from tsoft.options.history_options import TextSource
+    from tsoft.options.token_names import TokenNames
     from tsoft.sampling.chain import Chain
     from tsoft.sampling.distributions import Distributions
     from tsoft.sampling.history import History

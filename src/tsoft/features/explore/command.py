@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.explorer.explorer_state import ExplorerState
-    from tsoft.options.history_options import TokenNames
     from tsoft.options.plan import Plan
+    from tsoft.options.token_names import TokenNames
 
 
 @bundle
