@@ -35,20 +35,20 @@ def frozen(cls: Any = None, /, *, eq: bool = True) -> Any:
     """
     if cls is None:
         return frozen if eq else _with_methods
-    cls.__eq__, cls.__hash__ = _equal, _hash
+    cls.__eq__, cls.__hash__ = _equal_fields, _hash
     return _with_methods(cls)
 
 
 def _with_methods(cls: type[T]) -> type[T]:
     """Return a class as a dataclass with the methods that all these classes share."""
-    for method in (__init__, __setattr__, __delattr__):
-        setattr(cls, method.__name__, method)
+    for name, method in _METHODS.items():
+        setattr(cls, name, method)
     # Without a docstring, dataclass would compute one from the signature.
     cls.__doc__ = cls.__doc__ or cls.__name__
     return dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(cls)
 
 
-def __init__(self: Any, *values: Any, **named: Any) -> None:
+def _initialize(self: Any, *values: Any, **named: Any) -> None:
     fields = dataclasses.fields(self)
     record = {field.name: value for field, value in zip(fields, values, strict=False)}
     if len(values) > len(fields) or named.keys() & record.keys():
@@ -67,15 +67,18 @@ def __init__(self: Any, *values: Any, **named: Any) -> None:
     vars(self).update(record)
 
 
-def __setattr__(self: Any, name: str, value: Any) -> NoReturn:
+def _refuse_assignment(self: Any, name: str, value: Any) -> NoReturn:
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def __delattr__(self: Any, name: str) -> NoReturn:
+def _refuse_deletion(self: Any, name: str) -> NoReturn:
     raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _equal(self: Any, other: object) -> bool:
+_METHODS = {"__init__": _initialize, "__setattr__": _refuse_assignment, "__delattr__": _refuse_deletion}
+
+
+def _equal_fields(self: Any, other: object) -> bool:
     """Return whether two objects have the same class and equal fields."""
     return _values(self) == _values(other) if type(self) is type(other) else NotImplemented
 
