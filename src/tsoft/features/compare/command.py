@@ -15,6 +15,7 @@ from tsoft.options.input import (
 )
 from tsoft.options.job_options import JobOptions
 from tsoft.options.output import (
+    FIGURE_FORMATS,
     TEXT_FORMATS,
     DiagramOptions,
     Displayed,
@@ -26,6 +27,9 @@ from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tsoft.features.compare.rows import ComparedRows
     from tsoft.options.plan import Plan
 
 DRAFT_TOKENS = 4
@@ -181,22 +185,23 @@ def compare(
     input = ComparedInput(pairing, parameters, samplers, temperatures.tau, comparison.draft_tau)
     settings = input.settings()
     _check_plan(settings.plan, comparison)
+    by_row = None
     if len(pairs) > 1:
         summary = cache(lambda: summarize_files(input, pairs, jobs))
     else:
         pair = input.compared(pairs[0], settings)
         if pair is None:
             raise input.no_rows()
-        rows, is_partial = pair.rows, pair.kind.is_partial
+        is_partial = pair.kind.is_partial
+        rows: Iterable[ComparedRows] = pair.rows
         if comparison.per_row:
-            by_row = RowsResult(kept_for(chosen, rows), settings, display.rows or 20, is_partial)
-            for file, format in chosen:
-                write(by_row, format, file, lambda: view(output), figure)
-            return
+            rows = kept_for(chosen, rows)
+            by_row = RowsResult(rows, settings, display.rows or 20, is_partial)
         summary = cache(lambda: summarize([measure_bounds(rows, is_partial=is_partial)], is_partial=is_partial))
     draft_tokens = DRAFT_TOKENS if comparison.draft_tokens is None else comparison.draft_tokens
+    of_all_rows = SummaryResult(summary, settings, draft_tokens, charts.chart is not False)
     for file, format in chosen:
-        result = SummaryResult(summary, settings, draft_tokens, charts.chart is not False)
+        result = by_row if by_row and format not in FIGURE_FORMATS else of_all_rows
         write(result, format, file, lambda: view(output), figure)
 
 

@@ -87,7 +87,7 @@ class RowsResult(Result):
         return draw_rows(self.rows, self.settings, self.shown, view)
 
     def draw(self, page: "Canvas", view: "View") -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # a figure shows all rows together
 
 
 def _tau_columns(settings: ComparisonSettings) -> list[Column]:
