@@ -318,17 +318,6 @@ def test_rows_are_those_of_the_library(tmp_path: Path) -> None:
         assert (record["top"], record["draft_top"]) == (target[place[1]].argmax(), draft[place[1]].argmax())
 
 
-def test_a_figure_beside_the_rows_shows_all_rows_together(tmp_path: Path) -> None:
-    files = ["-o", str(tmp_path / "figure.svg"), "-o", str(tmp_path / "result.csv")]
-    assert here("compare", TEACHER, STUDENT, "--tau", "0.5,1", *files).returncode == 0
-    figure = (tmp_path / "figure.svg").read_bytes()
-    done = here("compare", TEACHER, STUDENT, "--tau", "0.5,1", "--per-row", *files)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "figure.svg").read_bytes() == figure
-    by_row = here("compare", TEACHER, STUDENT, "--tau", "0.5,1", "--per-row", "-f", "csv").stdout
-    assert (tmp_path / "result.csv").read_text() == by_row
-
-
 def test_classes_are_matched_by_their_labels(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("truck,car,dog,cat\n-1,1,1,4\n1,3,3,0\n")
     for options in ([], ["--per-row"]):

@@ -122,17 +122,6 @@ def test_a_pdf_keeps_text_as_text(tmp_path: Path) -> None:
     assert {"Häuser", "cat", "dog", "0.731", "probability"} <= set(read.split())
 
 
-def test_several_files_are_written_in_one_run(tmp_path: Path) -> None:
-    names = [str(tmp_path / name) for name in ("a.json", "b.svg", "c.csv", "d.npy")]
-    options = [word for name in names for word in ("-o", name)]
-    done = here("compute", *options, "--tau", "1,2", stdin="2 1 0.5\n1 1 1\n")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    records = json.loads(Path(names[0]).read_bytes())
-    assert np.load(names[3]).reshape(4, 3).tolist() == [record["probs"] for record in records]
-    assert {"row 0", "row 1", "τ = 2"} <= set(texts(ET.fromstring(Path(names[1]).read_bytes())))
-    assert len(Path(names[2]).read_text().splitlines()) == 5
-
-
 # The dark theme has the fonts of the light one.
 @pytest.mark.parametrize(
     ("theme", "width", "height"),

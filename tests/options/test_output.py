@@ -196,6 +196,41 @@ def test_each_file_has_the_format_of_its_ending() -> None:
     assert [(file.file, format) for file, format in chosen] == [("a.json", "json"), ("b.svg", "svg"), ("c.npy", "npy")]
 
 
+RESPONSE = str(TESTS / "data/openai-chat.json")
+BARN = str(TESTS / "data/barn.txt")
+OUTPUTS: list[tuple[list[str], list[str]]] = [
+    (["compute", "2", "1", "0.5", "--tau", "1,2"], ["json", "svg", "npy"]),
+    (["compute", "-i", RESPONSE, "--chosen"], ["json", "svg", "html"]),
+    (["compute", "2", "1", "0.5", "--top-k", "2", "--explain"], ["json", "svg"]),
+    (["sweep", "-i", str(TESTS / "data/teacher.csv"), "--mean"], ["csv", "svg"]),
+    (["solve", "2", "1", "0.5", "--top-prob", "0.6"], ["json", "svg"]),
+    (["sample", "2", "1", "0.5", "-n", "20", "--seed", "1", "--counts"], ["svg", "json"]),
+    (["compare", *INPUT["compare"], "--per-row"], ["json", "svg", "csv"]),
+    (["calibrate", *INPUT["calibrate"]], ["svg", "csv"]),
+    (["distill", "-i", str(TESTS / "data/teacher.csv")], ["csv", "svg"]),
+    (["generate", "the", "-n", "5", "--ngram", BARN, "--seed", "1"], ["json", "html"]),
+    (["score", *INPUT["score"]], ["html", "svg"]),
+    (["choose", *INPUT["choose"]], ["json", "svg"]),
+    (["bandit", "1", "0.5", "--steps", "20", "--runs", "2", "--seed", "1"], ["csv", "svg"]),
+]
+
+
+@pytest.mark.parametrize(("command", "endings"), [pytest.param(*case, id=" ".join(case[0][:3])) for case in OUTPUTS])
+def test_several_files_are_those_of_single_runs(command: list[str], endings: list[str], tmp_path: Path) -> None:
+    together = [tmp_path / f"together.{ending}" for ending in endings]
+    done = here(*command, *(word for file in together for word in ("-o", str(file))))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    for file in together:
+        alone = tmp_path / f"alone{file.suffix}"
+        options = [option for option in command if not (option in ONLY_RECORDS and file.suffix in (".svg", ".html"))]
+        assert here(*options, "-o", str(alone)).returncode == 0
+        assert file.read_bytes() == alone.read_bytes()
+
+
+# Options that have no effect on a figure, which is an error if no other file is written.
+ONLY_RECORDS = ("--chosen", "--explain", "--per-row")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

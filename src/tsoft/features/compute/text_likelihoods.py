@@ -33,9 +33,10 @@ class TextLikelihoods:
         self.last_tokens[key] = ChosenToken(likelihood, text, tokens)
         return self.last_tokens[key]
 
-    def last(self, result: Distributions) -> ChosenToken:
-        """Return the token that was last added to the result's text."""
-        return self.last_tokens[_key(result)]
+    def last(self, result: Distributions) -> ChosenToken | None:
+        """Return the token that was last added to the result's text; None before the first one, as in a figure or a
+        page, which do not show it."""
+        return self.last_tokens.get(_key(result))
 
 
 def _key(result: Distributions) -> TextKey:
