@@ -193,7 +193,7 @@ def test_a_binary_format_is_written_to_a_pipe(output: list[str]) -> None:
 def test_each_file_has_the_format_of_its_ending() -> None:
     output = OutputOptions(output=["a.json", "b.svg", "c.npy"])
     chosen = chosen_formats(output, DisplayOptions(rows=2), FigureOptions(theme="dark"), arrays=True)
-    assert [(file.file, format) for file, format in chosen] == [("a.json", "json"), ("b.svg", "svg"), ("c.npy", "npy")]
+    assert {(file.file, format) for file, format in chosen} == {("a.json", "json"), ("b.svg", "svg"), ("c.npy", "npy")}
 
 
 RESPONSE = str(TESTS / "data/openai-chat.json")
@@ -225,6 +225,23 @@ def test_several_files_are_those_of_single_runs(command: list[str], endings: lis
         options = [option for option in command if not (option in ONLY_RECORDS and file.suffix in (".svg", ".html"))]
         assert here(*options, "-o", str(alone)).returncode == 0
         assert file.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["-o", "a.csv", "-o", "a.svg", "--size", "0.8"], "--size 0.8: expected width and height"),
+        (["-o", "a.csv", "-o", "a.npy", "-o", "a.html"], "html shows the text of an API response"),
+    ],
+)
+def test_a_file_that_is_refused_leaves_no_other_file(
+    options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = here("compute", "2", "1", *options)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # Options that have no effect on a figure, which is an error if no other file is written.

@@ -284,19 +284,29 @@ class FigureOptions:
 
         return cache(note)
 
+    def check_size(self) -> None:
+        """Raise UsageError for a size that is not one, before a file exists."""
+        self._inches()
+
+    def _inches(self) -> tuple[float, float] | None:
+        """The width and the height; None without --size. Raise UsageError for a size that is not one."""
+        if not self.size:
+            return None
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)", self.size.strip())
+        inches = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+        if not all(_SMALLEST <= side <= _LARGEST for side in inches):
+            expected = f"width and height from {_SMALLEST:g} to {_LARGEST:g} inches, such as 6.4x4"
+            raise UsageError(f"--size {self.size}: expected {expected}")
+        return inches
+
     @property
     def paper(self) -> "Paper":
         """The paper for a figure. Raise UsageError for a size that is not one."""
         from tsoft.figures.canvas import Paper
 
-        if not self.size:
+        if (inches := self._inches()) is None:
             return Paper(dpi=self.dpi, theme=self.theme, title=self.title, grows=True)
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)", self.size.strip())
-        size = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
-        if not all(_SMALLEST <= side <= _LARGEST for side in size):
-            expected = f"width and height from {_SMALLEST:g} to {_LARGEST:g} inches, such as 6.4x4"
-            raise UsageError(f"--size {self.size}: expected {expected}")
-        return Paper(size, self.dpi, self.theme, self.title)
+        return Paper(inches, self.dpi, self.theme, self.title)
 
 
 @bundle
@@ -335,8 +345,8 @@ def chosen_formats(
     default: str = "tsv",
     forms: Callable[[str], Iterable[str]] = lambda _: (),
 ) -> list[tuple[OutputOptions, str]]:
-    """Return the options and the format for each file, or for stdout, after a check of every option in the bundles that
-    is not at its default.
+    """Return the options and the format for each file, or for stdout, in the order of writing, after a check of every
+    option in the bundles that is not at its default.
 
     arrays: whether the result can be written as an array of distributions. default: the format in a pipe. forms:
     returns the further forms that a format has here. Raise UsageError for an option without effect on every format.
@@ -355,7 +365,12 @@ def chosen_formats(
             raise UsageError(f"{option} has no effect on {' or '.join(formats)}; use {mark}")
     for file, format in chosen:
         _check_format(format, file, arrays)
-    return chosen
+    if not written.isdisjoint(FIGURE_FORMATS):
+        for bundle in bundles:
+            if isinstance(bundle, FigureOptions):
+                bundle.check_size()
+    # A page or an array may refuse a result that every other format accepts. No other file exists by then.
+    return sorted(chosen, key=lambda each: (each[1] != PAGE_FORMAT, each[1] not in ARRAY_FORMATS))
 
 
 def _format(
@@ -494,7 +509,6 @@ def write(
     from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.step import ChainError
 
-    # A wrong --size is an error before the file exists.
     paper = figure.paper if format in FIGURE_FORMATS else None
     with open_output(output.file, encoding(format, output)) as out:
         try:
