@@ -48,8 +48,8 @@ class Comparison:
         probabilities. It is inf if a class with p > 0 has q = 0.
         """
         probs = np.asarray(self.present.probs, np.float64)
-        # The other classes add nothing, and their logarithms may be infinite.
-        possible = np.flatnonzero(probs)
+        # Classes without probability add nothing, and their logarithms may be infinite. Copying all classes takes time.
+        possible = slice(len(probs)) if probs.all() else np.flatnonzero(probs)
         log_p = np.asarray(self.present.distributions.log_probs_among(possible)[0, 0], np.float64)
         log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(probs), -np.inf)
         # Rounding may make the sum of equal distributions negative.

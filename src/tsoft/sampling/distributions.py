@@ -115,7 +115,7 @@ class Distributions:
     def log_probs(self) -> Array:
         return self._by_width(log_softmax)
 
-    def log_probs_among(self, indices: Array) -> Array:
+    def log_probs_among(self, indices: Array | slice) -> Array:
         """Return the logarithms of the probabilities among some of the classes: (k, rows, len(indices))."""
         logits, taus = self._tempered
         return log_softmax(logits[..., indices], taus)
