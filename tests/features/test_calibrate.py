@@ -517,6 +517,14 @@ def test_notes_on_the_rows_of_test(tmp_path: Path) -> None:
     assert "interval" not in stderr
 
 
+def test_a_file_of_the_fit_that_is_tested_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "link.npz").symlink_to(VAL)
+    note = "the fit uses {}, too, so the measures are optimistic; pass rows of other files"
+    for fitted in (VAL, str(tmp_path)):
+        assert note.format(VAL) in calibrated("-i", fitted, "--test", VAL)[1]
+    assert "the fit uses" not in calibrated("-i", VAL, "--test", TEST)[1]
+
+
 def test_a_limit_is_a_string_in_json(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=-LOGITS, targets=DIGITS)
     [record] = json.loads(calibrated("-i", path, "-f", "json", code=3)[0])

@@ -562,4 +562,21 @@ def _rows(
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     rows = rows_of(source.inputs, truth.targets, "--targets")
-    return rows, None if truth.test is None else rows_of(truth.test, truth.test_targets, "--test-targets")
+    if truth.test is None:
+        return rows, None
+    test = rows_of(truth.test, truth.test_targets, "--test-targets")
+    _note_fitted_files(rows, test)
+    return rows, test
+
+
+def _note_fitted_files(rows: "LabeledInput", test: "LabeledInput") -> None:
+    """Print a note if files of the fit are tested."""
+    from os.path import realpath
+
+    from tsoft.notes import note
+
+    fitted = {realpath(each.logits.file) for each in rows.sources if each.logits.file}
+    tested = [each.name for each in test.sources if each.logits.file and realpath(each.logits.file) in fitted]
+    if tested:
+        files = f"{tested[0]} and {len(tested) - 1} more" if len(tested) > 1 else tested[0]
+        note(f"--test: the fit uses {files}, too, so the measures are optimistic; pass rows of other files")
