@@ -304,6 +304,7 @@ def add_up(terms: Array) -> Array:
     if n > MAX_SEPARATED:
         return exact_sum([_quartered(_quartered(terms))], n)
     if n <= MAX_ROUNDINGS + 1:
+        # In any order, no term has more roundings than there are sums.
         return _row_sums(terms)
     if n > MAX_HALVED:
         terms = _halved(_halved(terms))
