@@ -67,9 +67,11 @@ class Exact:
 
 
 def exact(z: Iterable[Any], tau: float) -> Exact:
-    """Compute from the exact values of the floats: Decimal(float) does not round."""
+    """Compute from the exact values of the floats: Decimal(float) does not round. Equal classes are computed once."""
+    values, places, counts = np.unique(np.asarray(z, np.float64), return_inverse=True, return_counts=True)
+    times = counts.tolist()
     with localcontext(WIDE):
-        row = [Decimal(float(v)) for v in z]
+        row = [Decimal(v) for v in values.tolist()]
         top = max(row)
         if tau == 0:
             x = [Decimal(0) if v == top else Decimal("-inf") for v in row]
@@ -79,20 +81,21 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
         else:
             x, highest = [(v - top) / Decimal(tau) for v in row], top / Decimal(tau)
         e = [exp(v) for v in x]
-        ones = sum(v == 0 for v in x)
-        tail = sum((t for t, v in zip(e, x, strict=True) if v != 0), Decimal(0))
+        ones = sum(k for k, v in zip(times, x, strict=True) if v == 0)
+        tail = sum((k * t for k, t, v in zip(times, e, x, strict=True) if v != 0), Decimal(0))
         s = ones + tail
         log_s = Decimal(ones).ln() + log1p(tail / ones)
         p = [v / s for v in e]
-        nonzero = [(q, -v) for q, v in zip(p, x, strict=True) if q]
+        log_p = [v - log_s for v in x]
+        nonzero = [(k * q, -v) for k, q, v in zip(times, p, x, strict=True) if q]
         mean = sum((q * v for q, v in nonzero), Decimal(0))
         deviations = [(q, v, abs(v - mean)) for q, v in nonzero]
-        second = sorted(x)[-2] if len(x) > 1 else None
+        second = Decimal(0) if times[-1] > 1 else x[-2] if len(x) > 1 else None
         margin = None if second is None else -expm1(second) / s
         return Exact(
-            x=x,
-            p=p,
-            log_p=[v - log_s for v in x],
+            x=[x[i] for i in places],
+            p=[p[i] for i in places],
+            log_p=[log_p[i] for i in places],
             highest=highest,
             log_s=log_s,
             entropy=log_s + sum((q * v for q, v in nonzero), Decimal(0)),
@@ -146,9 +149,8 @@ def check_row(row: Any, tau: float, results: dict[str, Any]) -> None:
         least = Decimal(float(np.finfo(dtype).smallest_subnormal))
         h = expected.entropy
         # Classes may repeat, too.
-        for i in {
-            entry: i for i, entry in enumerate(zip(row, results["softmax"], results["log_softmax"], strict=True))
-        }.values():
+        entries = np.stack([row, results["softmax"], results["log_softmax"]], axis=1)
+        for i in np.unique(entries, axis=0, return_index=True)[1]:
             x, p, log_p = expected.x[i], expected.p[i], expected.log_p[i]
             size = -x if x.is_finite() else Decimal(0)
             within(results["softmax"][i], p, 4 * (1 + size + h) * u * p + least, dtype, f"p[{i}]")
@@ -333,6 +335,6 @@ def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
 @pytest.mark.parametrize("n", [2, 10, 32, 33, 300])
 def test_bounds_of_normal_rows(dtype: Any, n: int) -> None:
     rng = np.random.default_rng(n)
-    z = rng.normal(0, 5, (600 // n + 1, n)).astype(dtype)
+    z = rng.normal(0, 5, (200 // n + 2, n)).astype(dtype)
     for tau in [0.05, 0.7, 1.0, 30.0]:
         check(z, tau)
