@@ -8,17 +8,21 @@ import contextlib
 import doctest
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import generated_tables
-from tool import here, in_terminal
+from tool import here_in_bytes, in_terminal, look, status_on_terminal
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "src/tsoft/docs").glob("*.md"))]
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+# A run of tsoft without shell syntax. Its notes may be discarded.
+RUN = re.compile(r"tsoft ((?:[^|&<>$*`;]|;(?! ))+?)( 2>/dev/null)?")
+LOOK = {"NO_COLOR": "1", "TERM": "dumb"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples need a POSIX shell")
 
@@ -34,15 +38,29 @@ def printed(block: str) -> str:
 
 
 def output(command: str) -> str:
-    """Return the output of a shell command. A single run of tsoft runs in this process, which is faster."""
-    single = command.removesuffix(" | cat")
-    if single != command and single.startswith("tsoft ") and not re.search(r"[|&<>$*`\\]", single):
-        with contextlib.chdir(ROOT):
-            done = here(*shlex.split(single)[1:])
-        # With notes, only a terminal shows the order of notes and results.
-        if not done.stderr:
-            return done.stdout
-    return in_terminal(command, NO_COLOR="1", TERM="dumb", cwd=str(ROOT))
+    """Return the output of a shell command on a terminal. Pipelines run in this process, which is faster."""
+    pipeline, _, otherwise = command.partition(" || ")
+    *stages, last = [(stage, RUN.fullmatch(stage)) for stage in pipeline.split(" | ")]
+    if any("tsoft" in stage and not run for stage, run in [*stages, last]) or not stages and not last[1]:
+        return in_terminal(command, cwd=str(ROOT), **LOOK)
+    printed, data = "", None
+    with contextlib.chdir(ROOT), look(**LOOK):
+        for stage, run in stages:
+            data, notes = piped(stage, run, data)
+            printed += notes
+        if not last[1]:
+            return printed + piped(*last, data)[0].decode()
+        status, text = status_on_terminal(*shlex.split(last[1][1]), stdin=data, notes=not last[1][2], **LOOK)
+    assert status == 0 or otherwise
+    return printed + text + (f"exit code {status}\n" if status and otherwise != "true" else "")
+
+
+def piped(stage: str, run: re.Match[str] | None, data: bytes | None) -> tuple[bytes, str]:
+    """Return the output of a stage of a pipeline, and its notes."""
+    if run:
+        done = here_in_bytes(*shlex.split(run[1]), stdin=data)
+        return done.stdout, "" if run[2] else done.stderr.decode()
+    return subprocess.run(["/bin/sh", "-c", stage], input=data or b"", stdout=subprocess.PIPE).stdout, ""
 
 
 def rounded(text: str) -> str:

@@ -90,9 +90,9 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
 @contextlib.contextmanager
 def look(**changes: str) -> Iterator[None]:
     """Give this process the environment for a run of tsoft, with these changes."""
-    original = dict(os.environ)
+    original, changed = dict(os.environ), environment(**changes)
     os.environ.clear()
-    os.environ.update(environment(**changes))
+    os.environ.update(changed)
     try:
         yield
     finally:
