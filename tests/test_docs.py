@@ -41,7 +41,7 @@ def output(command: str) -> str:
     """Return the output of a shell command on a terminal. Pipelines run in this process, which is faster."""
     pipeline, _, otherwise = command.partition(" || ")
     *stages, last = [(stage, RUN.fullmatch(stage)) for stage in pipeline.split(" | ")]
-    if any("tsoft" in stage and not run for stage, run in [*stages, last]) or not stages and not last[1]:
+    if any("tsoft" in stage and not run for stage, run in [*stages, last]) or (not stages and not last[1]):
         return in_terminal(command, cwd=str(ROOT), **LOOK)
     printed, data = "", None
     with contextlib.chdir(ROOT), look(**LOOK):
