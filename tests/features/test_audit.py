@@ -258,7 +258,7 @@ def response(tau: float, tokens: int, listed: int = 20, *, is_raw: bool = True) 
 
 def test_the_drawn_tokens_of_a_response_show_their_temperature() -> None:
     done = here(
-        "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.3", "-f", "json", stdin=json.dumps(response(0.6, 400))
+        "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "-f", "json", stdin=json.dumps(response(0.6, 100))
     )
     report = json.loads(done.stdout)[0]
     assert verdicts(report)["temperature"] == "agrees"
@@ -266,13 +266,13 @@ def test_the_drawn_tokens_of_a_response_show_their_temperature() -> None:
 
 
 def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
-    text = json.dumps(response(0.6, 400, is_raw=False))
+    text = json.dumps(response(0.6, 100, is_raw=False))
     unknown = json.loads(
-        here("audit", "--chosen", "--tau", "0.6", "--tolerance", "0.3", "-f", "json", stdin=text).stdout
+        here("audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "-f", "json", stdin=text).stdout
     )[0]
     known = json.loads(
         here(
-            "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.3", "--applied-tau", "0.6", "-f", "json", stdin=text
+            "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "--applied-tau", "0.6", "-f", "json", stdin=text
         ).stdout
     )[0]
     assert verdicts(unknown)["temperature"] == "inconclusive"
@@ -282,7 +282,7 @@ def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
 
 def test_a_short_list_does_not_bias_the_estimate() -> None:
     # With five alternatives, many drawn tokens are listed only because they were drawn.
-    text = json.dumps(response(1.2, 800, listed=5))
+    text = json.dumps(response(1.2, 200, listed=5))
     report = json.loads(here("audit", "--chosen", "--tau", "1.2", "-f", "json", stdin=text).stdout)[0]
     assert report["tau_low"] < 1.2 < report["tau_high"]
     assert verdicts(report)["temperature"] != "contradicts"

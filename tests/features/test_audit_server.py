@@ -1,10 +1,12 @@
 """The audit of a live server, with simulated servers whose samplers are hidden, ignored or refused."""
 
+import contextlib
 import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from tsoft.features.audit.server.server_findings import ServerAudit, probed_evid
 from tsoft.models import http
 
 KEY = "sk-test-3141592653589793"
-WORDS = [f" w{i}" for i in range(200)]
+WORDS = [f" w{i}" for i in range(60)]
 AGREES, CONTRADICTS, INCONCLUSIVE, NOTED = Verdict
 PROMPTS = ["One", "Two", "Three"]
 # Few draws are fast, and enough for this relative error of the temperature.
@@ -161,20 +163,43 @@ def wanted(**values: float) -> Asked:
     return asked_settings(RequestSettings({"temperature": 1.0} | values, order), "")
 
 
+@contextlib.contextmanager
+def in_memory(server: Simulated) -> Iterator[str]:
+    """Yield the URL of a server whose replies do not go through HTTP, which takes most of the time of an audit."""
+
+    def request(self: http.Server, path: str, body: bytes | None = None, **_: Any) -> http.HttpResponse:
+        reply = server.reply(Request("POST", path, {}, json.loads(body or b"null")))
+        return http.HttpResponse(self.url(path), reply.status, json.dumps(reply.body).encode())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http.Server, "request", request)
+        yield "http://127.0.0.1:8080/v1"
+
+
+@contextlib.contextmanager
+def over_http(server: Simulated) -> Iterator[str]:
+    with serving(server.reply) as served:
+        yield served.url
+
+
 def probed(
-    server: Simulated, is_clear: Callable[[ServerProbes], bool] = lambda _: False, *, chat: bool = False, **asked: Any
+    server: Simulated,
+    is_clear: Callable[[ServerProbes], bool] = lambda _: False,
+    *,
+    chat: bool = False,
+    started: Callable[[Simulated], AbstractContextManager[str]] = in_memory,
+    **asked: Any,
 ) -> ServerProbes:
     """Return the probes of a simulated server, with the settings that the user asked for."""
     # One request at a time, so that the same seeds give the same draws.
     options = {"requests": 120, "jobs": 1, "yes": True, "chat": chat, "prompt": PROMPTS} | asked.pop("options", {})
-    with serving(server.reply) as served:
-        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), asked, 1, is_clear)
+    with started(server) as url:
+        return probe_server(ProbeOptions(endpoint=url, **options), wanted(**asked), asked, 1, is_clear)
 
 
-def audited(server: Simulated, *, chat: bool = False, **asked: Any) -> dict[str, Finding]:
+def audited(server: Simulated, **asked: Any) -> dict[str, Finding]:
     """Return the findings on a simulated server, by name."""
-    probes = probed(server, chat=chat, **asked)
-    return findings_of(probes)
+    return findings_of(probed(server, **asked))
 
 
 def findings_of(probes: ServerProbes, level: float = 0.01) -> dict[str, Finding]:
@@ -201,7 +226,7 @@ def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    found = audited(Simulated(), chat=chat, temperature=0.8)
+    found = audited(Simulated(), chat=chat, started=over_http, temperature=0.8)
     names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "temperature", "top_k", "top_p", "min_p"]
     names += ["other cutoffs", "fit"]
     names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
@@ -210,7 +235,7 @@ def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
     # Some hundreds of draws more would decide.
     assert found.pop("other cutoffs").verdict in (AGREES, INCONCLUSIVE)
     assert verdicts(found) == dict.fromkeys(found, NOTED) | decided
-    assert (found["logprobs"].asked, found["logprobs"].found) == ("up to 1000 tokens", "200 tokens")
+    assert (found["logprobs"].asked, found["logprobs"].found) == ("up to 1000 tokens", "60 tokens")
     assert found["logprobs_kind"].found == "raw"
     assert found["seed"].found == "applied: 6 of 6 seeds"
     assert found["logit_bias"].found == found["min_p_support"].found == found["top_k_support"].found == "applied"
@@ -412,7 +437,7 @@ def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
             return super().reply(request)
 
     found = audited(Default(after=("cutoffs",)))
-    assert found["logprobs"].found == "200 tokens"
+    assert found["logprobs"].found == "60 tokens"
     assert found["logprobs_kind"].verdict == NOTED
 
 
@@ -426,7 +451,7 @@ def test_distribution_that_changes_between_requests() -> None:
 
 def test_distribution_of_which_only_the_drawn_token_changes() -> None:
     """No other number shows from which distribution a draw comes."""
-    found = audited(Simulated(moves=4.0))
+    found = audited(Simulated(moves=4.0, words=[f" w{i}" for i in range(200)]))
     assert found["temperature"].verdict == found["fit"].verdict == INCONCLUSIVE
     assert "the log-probabilities of the draws differ by up to" in found["temperature"].reason
 
@@ -515,22 +540,22 @@ def test_interrupted_audit_reports_what_is_known() -> None:
 
 
 def test_server_that_dies_midway() -> None:
-    probes = probed(Simulated(dies_after=80, choices=None))
+    probes = probed(Simulated(dies_after=80, choices=None), started=over_http)
     assert "the connection was lost" in probes.ended
     found = findings_of(probes)
     assert found["run"].reason == probes.ended
     assert found["temperature_0"].verdict == AGREES
     with pytest.raises(InputError, match="the connection was lost"):
-        probed(Simulated(dies_after=0))
+        probed(Simulated(dies_after=0), started=over_http)
 
 
 def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    probes = probed(Simulated(refused=("top_k",)), top_k=3, options={"requests": 10})
+    probes = probed(Simulated(refused=("top_k",)), started=over_http, top_k=3, options={"requests": 10})
     assert "your key is ***" in findings_of(probes)["top_k_support"].reason
     assert KEY not in json.dumps(probes_json(probes)) + capsys.readouterr().err
     # A token may have the key as its text.
-    probes = probed(Simulated(words=[KEY, *WORDS[1:]]), options={"requests": 4})
+    probes = probed(Simulated(words=[KEY, *WORDS[1:]]), started=over_http, options={"requests": 4})
     text = json.dumps(probes_json(probes))
     assert KEY not in text
     assert "***" in text
