@@ -15,11 +15,14 @@ import pytest
 
 @contextlib.contextmanager
 def dask_cluster() -> Iterator[Any]:
-    """Start a cluster of two processes, each with one thread, and yield a client."""
+    """Start a cluster of two processes, each with one thread, and yield a client. The workers are forks of a process
+    that has imported Dask, which is faster."""
     distributed = pytest.importorskip("distributed")
-    local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
-    with local as cluster, distributed.Client(cluster) as client:
-        yield client
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        local = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+        with local as cluster, distributed.Client(cluster) as client:
+            yield client
 
 
 def opened_for(process: "subprocess.Popen[Any]", pipe: Path) -> int:
@@ -33,17 +36,29 @@ def opened_for(process: "subprocess.Popen[Any]", pipe: Path) -> int:
     raise AssertionError(f"the process ended with {process.returncode}")
 
 
-def kill_reader(client: Any, process: "subprocess.Popen[Any]", pipe: Path, text: str) -> None:
-    """Kill the worker that reads a pipe for the process, which it opens when its task starts. The next reader gets the
+@contextlib.contextmanager
+def killed_reader(client: Any, pipe: Path, text: str) -> Iterator[None]:
+    """Kill the worker that reads a pipe in the context, which it opens when its task starts. The next reader gets the
     text."""
-    descriptor = opened_for(process, pipe)
-    reader = next(pid for pid in client.run(os.getpid).values() if _has_open(pid, pipe))
-    ended = os.pidfd_open(reader)
-    os.kill(reader, signal.SIGKILL)
-    os.close(descriptor)
-    select.select([ended], [], [])
-    # Another worker opens the pipe.
-    pipe.write_text(text)
+
+    def kill() -> None:
+        # The pipe opens when there is a reader.
+        with pipe.open("w"):
+            reader = next(pid for pid in pids.values() if _has_open(pid, pipe))
+            ended = os.pidfd_open(reader)
+            os.kill(reader, signal.SIGKILL)
+        select.select([ended], [], [])
+        os.close(ended)
+        killed.append(reader)
+        # Another worker opens the pipe.
+        pipe.write_text(text)
+
+    pids, killed = client.run(os.getpid), list[int]()
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    yield
+    assert killed
+    thread.join()
 
 
 def _has_open(pid: int, path: Path) -> bool:

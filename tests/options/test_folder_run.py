@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from killing import dask_cluster, kill_reader, opened_for
-from tool import environment, here, run
+from killing import dask_cluster, killed_reader, opened_for
+from tool import environment, here
 
 SHARDS = 64
 
@@ -125,11 +125,13 @@ def test_each_file_is_computed_by_itself(shards: Path) -> None:
 
 
 def test_the_bytes_do_not_depend_on_the_jobs(shards: Path) -> None:
-    """Random draws need a seed of their own in each file, which does not depend on the order of the files, either."""
-    command = ["sample", "-n", "20", "--seed", "7", "-i", "logits"]
-    here(*command, "-o", "one/")
-    done = run(*command, "-o", "two/", "--jobs", "2")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    """Random draws need a seed of their own in each file, which does not depend on the order of the files, either. The
+    jobs have no stderr."""
+    command = "sample -n 20 --seed 7 -i logits"
+    here(*command.split(), "-o", "one/")
+    without_stderr = f"exec tsoft {command} -o two/ --jobs 2 2>&-"
+    done = subprocess.run(["sh", "-c", without_stderr], env=environment(PYTHONWARNINGS=""), stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"")
     assert results(shards / "two") == results(shards / "one")
     assert len(results(shards / "one")) == SHARDS
     # Two files with equal logits have other draws.
@@ -269,12 +271,6 @@ def test_the_processes_of_jobs_end_with_the_run(shards: Path, number: int, code:
     assert [name for name in os.listdir("probs") if name[0] == "."] == [".tsoft-run.jsonl"]
 
 
-def test_jobs_without_stderr(shards: Path) -> None:
-    command = "exec tsoft compute -i logits -o probs/ --jobs 2 2>&-"
-    done = subprocess.run(["sh", "-c", command], env=environment(PYTHONWARNINGS=""), stdout=subprocess.PIPE)
-    assert (done.returncode, done.stdout, len(results(shards / "probs"))) == (0, b"", SHARDS)
-
-
 def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
     here("compute", "-i", "logits", "-o", "probs/")
     manifest = Path("probs/.tsoft-run.jsonl")
@@ -340,9 +336,7 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
         assert message.startswith("tsoft on a worker is 0.0.1, and here")
         client.run(importlib.reload, metadata, workers=[first])
         client.run(os.chdir, str(shards / "elsewhere"))
-        typed = ["tsoft", *command, "-o", "many/", "--cluster", client.scheduler.address]
-        process = subprocess.Popen(typed, env=environment(PYTHONWARNINGS=""), stderr=subprocess.PIPE, text=True)
-        kill_reader(client, process, shards / "pipe.txt", "1 2 3 4 5 6\n")
-        _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "")
+        with killed_reader(client, shards / "pipe.txt", "1 2 3 4 5 6\n"):
+            done = here(*command, "-o", "many/", "--cluster", client.scheduler.address)
+    assert (done.returncode, done.stderr) == (0, "")
     assert results(shards / "many") == results(shards / "one")
