@@ -127,11 +127,8 @@ def test_a_pdf_keeps_text_as_text(tmp_path: Path) -> None:
     ("theme", "width", "height"),
     [
         ("light", 3.0, 2.5),
-        ("light", 6.4, 4.0),
         ("light", 12.0, 8.0),
-        ("dark", 6.4, 4.0),
         ("paper", 3.0, 2.5),
-        ("paper", 6.4, 4.0),
         ("paper", 12.0, 8.0),
     ],
 )
