@@ -554,16 +554,18 @@ def test_a_note_that_cannot_be_printed_does_not_stop_the_result() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-@pytest.mark.parametrize("arguments", ["compute x 2>", "compute 1 >", "--help >", "--version >", ">"])
-def test_a_full_device_is_one_message(arguments: str) -> None:
-    for unbuffered in ("1", ""):
-        environ = environment(PYTHONUNBUFFERED=unbuffered)
-        command = ["/bin/sh", "-c", f"tsoft {arguments}/dev/full"]
-        done = subprocess.run(command, capture_output=True, env=environ, timeout=60)
-        if "2>" in arguments:
-            assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
-        else:
-            assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: No space left on device\n")
+@pytest.mark.parametrize(
+    ("arguments", "unbuffered"),
+    [("compute x 2>", ""), ("compute 1 >", ""), ("compute 1 >", "1"), ("--help >", ""), ("--version >", "1"), (">", "")],
+)
+def test_a_full_device_is_one_message(arguments: str, unbuffered: str) -> None:
+    environ = environment(PYTHONUNBUFFERED=unbuffered)
+    command = ["/bin/sh", "-c", f"tsoft {arguments}/dev/full"]
+    done = subprocess.run(command, capture_output=True, env=environ, timeout=60)
+    if "2>" in arguments:
+        assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+    else:
+        assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: No space left on device\n")
 
 
 @posix
@@ -657,7 +659,7 @@ def test_a_file_whose_name_has_as_many_bytes_as_possible(tmp_path: Path) -> None
 
 
 @posix
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed: str) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"tsoft compute {closed}"], capture_output=True, env=environment(), stdin=subprocess.DEVNULL

@@ -189,11 +189,11 @@ def test_best_tau_of_tempered_draws() -> None:
 def test_best_tau_of_a_generated_text() -> None:
     """The best τ of a text that was generated at a temperature is that temperature, within the interval."""
     model = ("--by", "char", "--order", "4")
-    options = ("--tau", "1.5", "--max-tokens", "1500", "--seed", "3", "-f", "jsonl")
+    options = ("--tau", "1.5", "--max-tokens", "600", "--seed", "3", "-f", "jsonl")
     text = json.loads(out("generate", "The", *MODEL, *model, *options))["text"]
     record = scored(*model, "--prompt", "The", text=text)
     assert record["best_tau_low"] < 1.5 < record["best_tau_high"]
-    assert record["best_tau_high"] - record["best_tau_low"] < 0.2
+    assert record["best_tau_high"] - record["best_tau_low"] < 0.3
 
 
 def test_best_tau_at_a_limit_or_beyond_the_curve() -> None:

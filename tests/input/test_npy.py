@@ -195,7 +195,6 @@ WHOLE = {
 @given(changes=CHANGES, cut=st.integers(0, 900), noise=st.binary(max_size=40), piped=st.booleans())
 # zipfile seeks to before the start of the file.
 @example(changes=[(0, 0)], cut=544, noise=b"\0\0\0\1\0\0", piped=False)
-@settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(
     format: str, changes: list[tuple[int, int]], cut: int, noise: bytes, piped: bool
 ) -> None:

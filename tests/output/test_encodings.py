@@ -52,9 +52,7 @@ def on_ascii(command: str, encoding: str = "ascii", **changes: str) -> str:
 
 
 @posix
-@pytest.mark.parametrize(
-    "program", [[TSOFT], [sys.executable, "-m", "tsoft"], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]]
-)
+@pytest.mark.parametrize("program", [[TSOFT], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]])
 def test_text_and_file_names_in_the_c_locale(program: list[str], tmp_path: Path) -> None:
     """The same bytes arrive and leave as in a UTF-8 locale, even if Python's UTF-8 mode was turned off."""
     environ = environment(**C_LOCALE)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from test_imports import imported
-from tool import TESTS, environment, out, peak, run
+from tool import TESTS, environment, here, out, run
 from tsoft import cli
 from tsoft.errors import joined
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES
@@ -835,7 +835,7 @@ OF_RESPONSE = OF_PROBABILITIES.replace("probabilities", "the probabilities of an
 )
 @pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
 def test_a_soft_cap_is_refused_without_raw_logits(command: str, typed: list[str], stdin: str, reason: str) -> None:
-    done = run(command, *typed, "--soft-cap", "30", stdin=stdin)
+    done = here(command, *typed, "--soft-cap", "30", stdin=stdin)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"soft_cap 30 {reason}" in done.stderr
 
@@ -1116,18 +1116,7 @@ def test_the_first_class_on_which_engines_differ(capfd: Capture) -> None:
         assert f"exllamav2 {distance:.4f} vllm 0 {distance:.4f}" in part
 
 
-# Memory, help and completions
-
-
-@posix
-def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
-    def peak_of(rows: int) -> int:
-        path = tmp_path / f"{rows}.txt"
-        path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
-        return peak("compute", "-i", str(path), "--top-k", "5", "--top-p", "0.9", "--digits", "3")
-
-    # Both texts are long enough for several processes.
-    assert peak_of(120_000) < 1.2 * peak_of(40_000)
+# Help and completions
 
 
 def test_help_lists_every_sampler_option(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def check_cases(count: int, seed: int) -> Counter[str]:
 
 def test_the_truth_is_inside_the_bounds_and_exact_results_are_right() -> None:
     """Refusing everything, or bounds of 0 and 1, would not pass: three eighths of the chains are exact."""
-    counts = check_cases(1300, 16)
+    counts = check_cases(700, 16)
     total = sum(counts[key] for key in ("exact", "bounds", "refused"))
     assert counts["exact after a cutoff"] > 0.35 * total
     assert counts["refused"] < 0.25 * total
