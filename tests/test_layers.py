@@ -42,8 +42,12 @@ MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 @functools.cache
 def nodes(path: Path) -> list[ast.AST]:
-    """Return all nodes of a file's syntax tree."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    """Return all statements of a file, with those inside other statements."""
+    found: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    for node in found:
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            found += getattr(node, name, ())
+    return found
 
 
 def imports(path: Path) -> set[str]:

@@ -26,7 +26,7 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=100)
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=50)
 # The seeds are fixed, so a test always passes or always fails. Draws from another distribution have a p-value that is
 # far below this one.
 MIN_P_VALUE = 1e-3

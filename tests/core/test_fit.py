@@ -24,7 +24,7 @@ from tsoft.core.labeled_rows import (
 )
 
 REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=60)
+FEW = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 def test_the_fit_agrees_with_the_reference() -> None:

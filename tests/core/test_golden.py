@@ -35,7 +35,7 @@ from tool import TESTS
 
 GOLDEN = json.loads((TESTS / "data" / "golden.json").read_text(encoding="utf-8"))
 WIDE = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=70)
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 # exp of this is far below the smallest float, and Decimal.exp is still fast.
 BEYOND = -2000
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 import tsoft
 from tsoft.core import softmax, threads
 
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=100)
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=50)
 U = 2.0**-53
 KEEP = [tsoft.softmax, tsoft.log_softmax]
 REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.varentropy]
@@ -149,7 +149,7 @@ def test_a_list_of_temperatures_stacks_the_results(z: list[float], taus: list[fl
             np.testing.assert_array_equal(single, f(z, tau))
 
 
-@settings(MANY_EXAMPLES, max_examples=60)
+@settings(MANY_EXAMPLES, max_examples=40)
 @given(
     arrays.arrays(
         np.float64,

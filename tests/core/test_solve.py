@@ -26,7 +26,7 @@ from tsoft.core.solve import (
 Solve = Callable[[Any, float], list[Solution]]
 Compute = Callable[[Any, Any], Any]
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=50)
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 # A difference 1 - p of 1e-200 needs 200 of these digits.
 WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
 LAST = float(np.finfo(float).max)
@@ -221,7 +221,7 @@ def test_round_trip_at_every_value(n: int) -> None:
 @example(case=(np.array([2.0, 2.0, 1.9, -3.0]), 1.0), index_share=0.6, share=0.99)
 @example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.6, share=0.95)  # one, no peak
 @example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.0, share=0.5)  # one, falling
-@settings(FEW_EXAMPLES, max_examples=70)
+@settings(FEW_EXAMPLES, max_examples=40)
 def test_the_number_of_solutions_agrees_with_a_dense_scan(
     case: tuple[Any, float], index_share: float, share: float
 ) -> None:

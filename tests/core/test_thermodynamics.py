@@ -19,7 +19,7 @@ from tsoft.sampling import apply_chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=50)
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 U = 2.0**-53
 NAMES = ("log_z", "free_energy", "mean_energy", "entropy", "heat_capacity")
 

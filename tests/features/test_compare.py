@@ -178,7 +178,7 @@ def bounds_of(
     return bounds(first, second, match_of(indices, others, classes), chosen)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.integers(3, 9),

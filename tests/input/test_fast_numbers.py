@@ -155,7 +155,7 @@ OPTIONS = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     texts_of_odd_numbers() | texts_of_numbers() | long_form_texts() | tables(),
     OPTIONS,
@@ -169,7 +169,7 @@ def test_the_fast_and_the_slow_parser_agree(data: bytes, options: ReadOptions, s
         assert read(data, options, step) == expected
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(FLOATS.map(repr) | st.just("-inf"), min_size=1, max_size=40), st.sampled_from([" ", ",", "\t", "\n"]))
 def test_plain_numbers_are_read_exactly(texts: list[str], separator: str) -> None:
     parsed = fast_numbers.parse(separator.join(texts).encode())
@@ -201,7 +201,7 @@ def test_printed_numbers_read_back(kind: type, small: bool) -> None:
     assert NumberFormat().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     st.lists(st.lists(st.floats(-50, 0) | st.just(-np.inf), min_size=1, max_size=5), min_size=1, max_size=20),
     st.sampled_from([None, 1, 6, 17]),

@@ -296,13 +296,13 @@ VALUES = nested(nested(nested(LEAVES)))
 
 
 @given(st.lists(VALUES, min_size=1, max_size=3), st.sampled_from([None, 1]), st.sampled_from([None, "prob", "energy"]))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_any_value_is_read_or_refused(values: list[Any], indent: int | None, quantity: str | None) -> None:
     check_read_or_refused("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
 
 
 @given(st.binary(max_size=40) | st.text('[]{}",:01-.einfNa\\ \n', max_size=40).map(str.encode))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     check_read_or_refused(data, None)
 
@@ -426,7 +426,7 @@ def test_an_invalid_first_line_is_an_error_at_once() -> None:
 NAMES = st.sampled_from(["a", "b", ":", '"', "\\u003a", "logits", "labels", "id", "token"])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(NAMES, st.one_of(st.integers(-9, 9), st.text('":é\\', max_size=3))), max_size=4), st.booleans()
 )

@@ -46,7 +46,7 @@ def test_quantities_and_labels() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**32), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_a_truncation_is_an_error(count: int, classes: int, seed: int, fortran: bool, piped: bool) -> None:
     """The message has the expected and the actual number of rows."""
     array = numbers((count, classes), "f4", "F" if fortran else "C", seed)

@@ -679,13 +679,13 @@ MIDDLE = INNER | st.lists(INNER, max_size=3) | st.dictionaries(st.sampled_from(K
 VALUES = MIDDLE | st.lists(MIDDLE, max_size=3) | st.dictionaries(st.sampled_from(KEYS), MIDDLE, max_size=4)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(VALUES, st.sampled_from(["{}\n", "data: {}\n", "[{}]"]))
 def test_any_json_is_read_or_refused(value: Any, form: str) -> None:
     read_or_refuse(form.replace("{}", json.dumps(value)).encode())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.sampled_from([*KINDS.values()]), st.randoms(use_true_random=False), VALUES)
 def test_a_response_with_any_value_in_it_is_read_or_refused(response: Any, random: Any, value: Any) -> None:
     """Another value replaces one value anywhere in the response."""
@@ -703,7 +703,7 @@ def test_a_response_with_any_value_in_it_is_read_or_refused(response: Any, rando
     read_or_refuse(json.dumps(copy).encode())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from([b"data:", b"{", b"}", b"[", b"]", b'"choices":', b"\n", b"\xff", b"1", b":", b","])))
 def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
     read_or_refuse(b"".join(pieces))

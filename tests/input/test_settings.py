@@ -663,7 +663,7 @@ VALUES = st.recursive(
 PLAUSIBLE = st.dictionaries(FIELDS, st.sampled_from([0, 1, 0.5, 40, -1]) | VALUES, max_size=6)
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=60)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
 @given(VALUES | PLAUSIBLE)
 def test_any_json_is_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
@@ -684,7 +684,7 @@ def test_any_json_is_settings_or_an_input_error(tmp_path_factory: pytest.TempPat
     assert all(isinstance(text, str) and text for text in (*got.unused, *got.hidden, *(got.samplers or ())))
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=60)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.json"

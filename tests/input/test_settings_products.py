@@ -380,7 +380,7 @@ def rewritten(draw: st.DrawFn) -> tuple[dict[str, float], Any]:
     return numbers, document
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=60)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
 @given(rewritten())
 def test_names_notation_and_place_do_not_change_the_numbers(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[dict[str, float], Any]

@@ -106,8 +106,10 @@ def test_no_name_leaves_the_figure(name: str, layout: Any) -> None:
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text.get_text()
 
 
-@pytest.mark.parametrize("scale", [0.2, 1.0, 3.0])
-@pytest.mark.parametrize(("size", "layout"), [((6.4, 4.8), None), ((6.4, 4.8), "constrained"), ((3.2, 2.4), None)])
+@pytest.mark.parametrize(
+    ("scale", "size", "layout"),
+    [(0.2, (6.4, 4.8), None), (3.0, (6.4, 4.8), None), (1.0, (6.4, 4.8), "constrained"), (1.0, (3.2, 2.4), None)],
+)
 def test_the_legend_of_a_reliability_diagram_covers_nothing(scale: float, size: Any, layout: Any) -> None:
     figure: Any = Figure(size, layout=layout)
     ax: Any = tsoft.plot.reliability(ROWS.logits * scale, ROWS.targets, ax=figure.subplots(), resamples=0)

@@ -306,5 +306,5 @@ def test_each_sampler_has_the_same_effect_in_an_engine_and_its_transcription(pai
 def few_logits(rng: Generator) -> list[Any]:
     """Return equal logits, some that tie, some that do not, and some that are far apart."""
     size = int(rng.integers(5, 9))
-    rows = np.zeros(8), np.zeros(4), rng.integers(-1, 1, size), rng.normal(size=size), rng.normal(size=size) * 10
+    rows = np.zeros(8), rng.integers(-1, 1, size), rng.normal(size=size), rng.normal(size=size) * 10
     return [np.asarray(row, np.float32) for row in rows]

@@ -30,7 +30,7 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
-MANY = settings(FEW, max_examples=50)
+MANY = settings(FEW, max_examples=40)
 LAST = float(np.finfo(float).max)
 SOURCES = Path(tsoft.__file__).parent
 # If the file exists, it has the logits of a real model for four prompts.
