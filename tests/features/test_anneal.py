@@ -159,7 +159,7 @@ def test_a_pipe_to_sweep_and_compute() -> None:
     assert [float(line.split("\t")[0]) for line in shown.splitlines()] == tsoft.softmax([2, 1], [4, 2.5, 1])[
         :, 0
     ].tolist()
-    many = annealed.replace("--steps 3", "--steps 9999999")
+    many = annealed.replace("--steps 3", "--steps 999999")
     assert in_terminal(f"{many} | head -1") == "4.0\t4.0\n"
 
 
