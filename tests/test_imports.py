@@ -1,5 +1,6 @@
 """Each command imports only what it uses, because imports take most of the time of a short run."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +10,14 @@ import pytest
 from tool import environment
 
 
-def imported(*arguments: str, stdin: str = "", **changes: str) -> set[str]:
+@functools.cache
+def imported(*arguments: str, stdin: str = "", **changes: str) -> frozenset[str]:
     """Return the names of the modules that a run of tsoft imports."""
     command = [sys.executable, "-X", "importtime", "-m", "tsoft", *arguments]
     done = subprocess.run(command, input=stdin.encode(), capture_output=True, env=environment(**changes), timeout=60)
     assert done.returncode == 0
     lines = done.stderr.decode().splitlines()
-    return {line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:")}
+    return frozenset(line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:"))
 
 
 @pytest.mark.parametrize("stdin", ["", "2 1\n"])

@@ -305,10 +305,9 @@ def test_bounds_of_float32_with_a_tau_outside_its_range(tau: float) -> None:
 @pytest.mark.parametrize("x", [-36.7, -36.8, -40.0, -300.0, -705.0, -744.0])
 def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
     """Each of hundreds of terms is below the rounding of 1, but their sum is not."""
-    z = np.full((2, n), x)
-    z[:, 0] = 0
-    check(z, 1.0)
-    check(z[:, ::-1], 1.0)
+    z = np.full(n, x)
+    z[0] = 0
+    check([z, z[::-1]], 1.0)
 
 
 # On both sides of the lengths at which the order of the sum changes.
@@ -324,11 +323,10 @@ def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
         # Exact sums of long rows take long. One tie is the hardest case.
         if n > 2000 and (ties > 1 or near or term in (0.2475, 0.495)):
             continue
-        z = np.full((2, n), np.log(term * u), dtype)
-        z[:, : ties + 1] = near
-        z[:, 0] = 0
-        check(z, 1.0)
-        check(z[:, ::-1], 1.0)
+        z = np.full(n, np.log(term * u), dtype)
+        z[: ties + 1] = near
+        z[0] = 0
+        check([z, z[::-1]], 1.0)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -81,7 +81,7 @@ def random_logits(random: np.random.Generator, classes: int, *, ties: bool) -> A
 def test_a_set_has_only_classes_that_the_samplers_kept(ties: bool) -> None:
     random = np.random.default_rng(ties)
     largest = 0
-    for _ in range(80):
+    for _ in range(40):
         cutoffs = random_cutoffs(random)
         rows: list[DrawnClasses] = []
         for _ in range(random.integers(1, 5)):

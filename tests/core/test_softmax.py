@@ -1,7 +1,6 @@
 """The public functions of the core: types, shapes, errors, lazy imports, and the examples in the docstrings."""
 
 import doctest
-import itertools
 import subprocess
 import sys
 import warnings
@@ -148,7 +147,7 @@ def test_a_row_without_a_softmax_is_an_error(
     """The bad row is one of many, in the first block, a later one or the last. Two leading axes count as one."""
     # Two blocks of one thread, and several blocks of each of two threads.
     monkeypatch.setattr("tsoft.core.threads.MIN_PARALLEL_SIZE", 1 << 17)
-    for dtype, row in itertools.product([np.float64, np.float32], [0, 1, 4999, -1]):
+    for dtype, row in ((np.float64, 0), (np.float32, 1), (np.float64, 4999), (np.float32, -1)):
         z = np.zeros((22_000 if n == 3 else 5400, n), dtype)
         z[3, 1] = -inf  # a mask is not an error
         row %= len(z)

@@ -235,7 +235,7 @@ def test_a_terminal_shows_the_table_without_the_chart() -> None:
 
 @posix
 @pytest.mark.parametrize(
-    "typed", ["--steps 1", "--steps 2", "--from 1e-300 --to 1e300", "--from 0 --to 0", "--steps 3000000"]
+    "typed", ["--steps 1", "--steps 2", "--from 1e-300 --to 1e300", "--from 0 --to 0", "--steps 300000"]
 )
 def test_any_schedule_fits_a_narrow_terminal(typed: str) -> None:
     shown = in_terminal(f"tsoft anneal --schedule linear,cosine {typed}", width=40, NO_COLOR="1")

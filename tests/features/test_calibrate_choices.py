@@ -176,17 +176,17 @@ def test_bounds_contain_random_distributions(seed: int) -> None:
     low[random.random(low.shape) < 0.2] = -np.inf
     targets = np.array([random.choice(np.flatnonzero(np.isfinite(row))) for row in low])
     rest = 1 - np.exp(low).sum(1)
-    bounds = tau_bounds(low, np.logaddexp(low, np.log(rest)[:, np.newaxis]), targets)
+    high = np.logaddexp(low, np.log(rest)[:, np.newaxis])
+    bounds, measures = tau_bounds(low, high, targets), measure_bounds(low, high, targets, 0.8, 10)
     for _ in range(20):
         shares = random.dirichlet(np.full(5, 0.3), 30)[:, :4] * rest[:, np.newaxis]
         with np.errstate(divide="ignore"):
             z = np.log(np.exp(low) + shares)
         listed = np.where(np.isneginf(z), -1e3, z)
         assert bounds.low <= best_tau(listed, targets) <= bounds.high
-        for name, each in measure_bounds(low, np.logaddexp(low, np.log(rest)[:, np.newaxis]), targets, 0.8, 10).items():
-            report = tsoft.reliability(z, targets, 0.8, bins=10, resamples=0)
-            value = next(measure.value for measure in report.measurements if measure.name == name)
-            assert each.low <= value <= each.high
+        report = tsoft.reliability(z, targets, 0.8, bins=10, resamples=0)
+        values = {measure.name: measure.value for measure in report.measurements}
+        assert all(each.low <= values[name] <= each.high for name, each in measures.items())
 
 
 def test_targets_from_a_file_and_test_rows(tmp_path: Path) -> None:
