@@ -56,13 +56,13 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     fit = fit_rows(once(rows))
     assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
-    interval = bootstrap(once(*parts), fit, 100, np.random.default_rng(3))
+    interval = bootstrap(once(*parts), fit, 200, np.random.default_rng(3))
     random = np.random.default_rng(3)
     taus = []
-    for _ in range(100):
+    for _ in range(200):
         drawn = np.sort(random.integers(0, count, count))
         taus.append(fit_rows(once(resampled(rows, drawn))).tau)
-    low, high = sorted(taus)[ceil(100 * 0.025) - 1], sorted(taus)[ceil(100 * 0.975) - 1]
+    low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
 
