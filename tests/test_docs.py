@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "src/tsoft/docs").glob("*.md"))]
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 # A run of tsoft without shell syntax. Its notes may be discarded.
 RUN = re.compile(r"tsoft ((?:[^|&<>$*`;]|;(?! ))+?)( 2>/dev/null)?")
-LOOK = {"NO_COLOR": "1", "TERM": "dumb"}
+LOOK: Any = {"NO_COLOR": "1", "TERM": "dumb"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples need a POSIX shell")
 

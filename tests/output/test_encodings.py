@@ -64,12 +64,11 @@ def test_text_and_file_names_in_the_c_locale(program: list[str], tmp_path: Path)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    header = "row,tau,é,中\n"
-    assert run("compute", "é=1", "中=1", "-f", "csv").decode() == f"{header}0,1.0,0.5,0.5\n"
     (tmp_path / "ü.txt").write_text("é=1 中=1\n", "utf-8")
     run("compute", "-i", f"{tmp_path}/ü.txt", "-o", f"{tmp_path}/ö.csv")
-    assert (tmp_path / "ö.csv").read_text("utf-8") == f"{header}0,1.0,0.5,0.5\n"
-    assert "τ" in run("compute", "-f", "table", stdin="é=1 中=1\n").decode()
+    assert (tmp_path / "ö.csv").read_text("utf-8") == "row,tau,é,中\n0,1.0,0.5,0.5\n"
+    shown = run("compute", "é=1", "--history", "-", "--presence-penalty", "1", "-f", "table", stdin="é\n").decode()
+    assert {"τ", "é"} <= set(shown)
     done = subprocess.run([*program, "compute", "-i", "ß"], capture_output=True, env=environ, timeout=60)
     assert (done.returncode, done.stderr.decode()) == (1, "tsoft: error: ß: No such file or directory\n")
 
