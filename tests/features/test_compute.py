@@ -405,4 +405,4 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         return peak("compute", "-i", str(path), "--top-k", "5", "--top-p", "0.9", "--digits", "3")
 
     # Both are large enough for several processes.
-    assert peak_of(120_000) < 1.2 * peak_of(40_000)
+    assert peak_of(200_000) < 1.2 * peak_of(40_000)
