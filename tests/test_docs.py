@@ -6,6 +6,7 @@ python tests/test_docs.py [PAGE.md ...]
 
 import contextlib
 import doctest
+import functools
 import re
 import shlex
 import subprocess
@@ -38,6 +39,8 @@ def printed(block: str) -> str:
     return "".join(f"{command}\n{output(command.removeprefix('$ '))}" for command in commands)
 
 
+# Some pages have the same example.
+@functools.cache
 def output(command: str) -> str:
     """Return the output of a shell command on a terminal. Pipelines run in this process, which is faster."""
     pipeline, _, otherwise = command.partition(" || ")
