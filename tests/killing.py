@@ -49,16 +49,15 @@ def killed_reader(client: Any, pipe: Path, text: str) -> Iterator[None]:
             os.kill(reader, signal.SIGKILL)
         select.select([ended], [], [])
         os.close(ended)
-        killed.append(reader)
         # Another worker opens the pipe.
         pipe.write_text(text)
 
-    pids, killed = client.run(os.getpid), list[int]()
+    pids = client.run(os.getpid)
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     yield
-    assert killed
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def _has_open(pid: int, path: Path) -> bool:

@@ -44,27 +44,24 @@ def printed(block: str) -> str:
 def output(command: str) -> str:
     """Return the output of a shell command on a terminal. Pipelines run in this process, which is faster."""
     pipeline, _, otherwise = command.partition(" || ")
-    *stages, last = [(stage, RUN.fullmatch(stage)) for stage in pipeline.split(" | ")]
-    if any("tsoft" in stage and not run for stage, run in [*stages, last]) or (not stages and not last[1]):
+    stages = [(stage, RUN.fullmatch(stage)) for stage in pipeline.split(" | ")]
+    last = stages[-1][1]
+    if any("tsoft" in stage and not run for stage, run in stages) or not any(run for _, run in stages):
         return in_terminal(command, cwd=str(ROOT), **LOOK)
-    printed, data = "", None
+    notes, data = "", b""
     with contextlib.chdir(ROOT), look(**LOOK):
-        for stage, run in stages:
-            data, notes = piped(stage, run, data)
-            printed += notes
-        if not last[1]:
-            return printed + piped(*last, data)[0].decode()
-        status, text = status_on_terminal(*shlex.split(last[1][1]), stdin=data, notes=not last[1][2], **LOOK)
+        for stage, run in stages[:-1] if last else stages:
+            if run:
+                done = here_in_bytes(*shlex.split(run[1]), stdin=data)
+            else:
+                done = subprocess.run(["/bin/sh", "-c", stage], input=data, capture_output=True)
+            data, notes = done.stdout, notes + ("" if run and run[2] else done.stderr.decode())
+        if not last:
+            return notes + data.decode()
+        stdin = data if len(stages) > 1 else None
+        status, text = status_on_terminal(*shlex.split(last[1]), stdin=stdin, notes=not last[2], **LOOK)
     assert status == 0 or otherwise
-    return printed + text + (f"exit code {status}\n" if status and otherwise != "true" else "")
-
-
-def piped(stage: str, run: re.Match[str] | None, data: bytes | None) -> tuple[bytes, str]:
-    """Return the output of a stage of a pipeline, and its notes."""
-    if run:
-        done = here_in_bytes(*shlex.split(run[1]), stdin=data)
-        return done.stdout, "" if run[2] else done.stderr.decode()
-    return subprocess.run(["/bin/sh", "-c", stage], input=data or b"", stdout=subprocess.PIPE).stdout, ""
+    return notes + text + (f"exit code {status}\n" if status and otherwise != "true" else "")
 
 
 def rounded(text: str) -> str:

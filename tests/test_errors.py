@@ -555,21 +555,11 @@ def test_a_note_that_cannot_be_printed_does_not_stop_the_result() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-@pytest.mark.parametrize(
-    ("arguments", "unbuffered"),
-    [
-        ("compute x 2>", ""),
-        ("compute 1 >", ""),
-        ("compute 1 >", "1"),
-        ("--help >", ""),
-        ("--version >", "1"),
-        (">", ""),
-    ],
-)
+@pytest.mark.parametrize("unbuffered", ["", "PYTHONUNBUFFERED=1 "])
+@pytest.mark.parametrize("arguments", ["compute x 2>", "compute 1 >", "--help >", ">"])
 def test_a_full_device_is_one_message(arguments: str, unbuffered: str) -> None:
-    environ = environment(PYTHONUNBUFFERED=unbuffered)
-    command = ["/bin/sh", "-c", f"tsoft {arguments}/dev/full"]
-    done = subprocess.run(command, capture_output=True, env=environ, timeout=60)
+    command = ["/bin/sh", "-c", f"{unbuffered}tsoft {arguments}/dev/full"]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=60)
     if "2>" in arguments:
         assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
     else:

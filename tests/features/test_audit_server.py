@@ -6,7 +6,6 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving import Reply, Request, serving
+from serving import Reply, Request, Served, serving
 from tool import here
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
@@ -164,8 +163,8 @@ def wanted(**values: float) -> Asked:
 
 
 @contextlib.contextmanager
-def in_memory(server: Simulated) -> Iterator[str]:
-    """Yield the URL of a server whose replies do not go through HTTP, which takes most of the time of an audit."""
+def in_memory(server: Simulated) -> Iterator[Served]:
+    """Reply without HTTP, which takes most of the time of an audit."""
 
     def request(self: http.Server, path: str, body: bytes | None = None, **_: Any) -> http.HttpResponse:
         reply = server.reply(Request("POST", path, {}, json.loads(body or b"null")))
@@ -173,13 +172,7 @@ def in_memory(server: Simulated) -> Iterator[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http.Server, "request", request)
-        yield "http://127.0.0.1:8080/v1"
-
-
-@contextlib.contextmanager
-def over_http(server: Simulated) -> Iterator[str]:
-    with serving(server.reply) as served:
-        yield served.url
+        yield Served("http://127.0.0.1:8080/v1")
 
 
 def probed(
@@ -187,14 +180,14 @@ def probed(
     is_clear: Callable[[ServerProbes], bool] = lambda _: False,
     *,
     chat: bool = False,
-    started: Callable[[Simulated], AbstractContextManager[str]] = in_memory,
+    over_http: bool = False,
     **asked: Any,
 ) -> ServerProbes:
     """Return the probes of a simulated server, with the settings that the user asked for."""
     # One request at a time, so that the same seeds give the same draws.
     options = {"requests": 120, "jobs": 1, "yes": True, "chat": chat, "prompt": PROMPTS} | asked.pop("options", {})
-    with started(server) as url:
-        return probe_server(ProbeOptions(endpoint=url, **options), wanted(**asked), asked, 1, is_clear)
+    with serving(server.reply) if over_http else in_memory(server) as served:
+        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), asked, 1, is_clear)
 
 
 def audited(server: Simulated, **asked: Any) -> dict[str, Finding]:
@@ -226,7 +219,7 @@ def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    found = audited(Simulated(), chat=chat, started=over_http, temperature=0.8)
+    found = audited(Simulated(), chat=chat, over_http=True, temperature=0.8)
     names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "temperature", "top_k", "top_p", "min_p"]
     names += ["other cutoffs", "fit"]
     names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
@@ -540,22 +533,22 @@ def test_interrupted_audit_reports_what_is_known() -> None:
 
 
 def test_server_that_dies_midway() -> None:
-    probes = probed(Simulated(dies_after=80, choices=None), started=over_http)
+    probes = probed(Simulated(dies_after=80, choices=None), over_http=True)
     assert "the connection was lost" in probes.ended
     found = findings_of(probes)
     assert found["run"].reason == probes.ended
     assert found["temperature_0"].verdict == AGREES
     with pytest.raises(InputError, match="the connection was lost"):
-        probed(Simulated(dies_after=0), started=over_http)
+        probed(Simulated(dies_after=0), over_http=True)
 
 
 def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    probes = probed(Simulated(refused=("top_k",)), started=over_http, top_k=3, options={"requests": 10})
+    probes = probed(Simulated(refused=("top_k",)), over_http=True, top_k=3, options={"requests": 10})
     assert "your key is ***" in findings_of(probes)["top_k_support"].reason
     assert KEY not in json.dumps(probes_json(probes)) + capsys.readouterr().err
     # A token may have the key as its text.
-    probes = probed(Simulated(words=[KEY, *WORDS[1:]]), started=over_http, options={"requests": 4})
+    probes = probed(Simulated(words=[KEY, *WORDS[1:]]), over_http=True, options={"requests": 4})
     text = json.dumps(probes_json(probes))
     assert KEY not in text
     assert "***" in text
