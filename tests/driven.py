@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -23,7 +23,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import app, model_requests, terminal
+from tsoft.charts import curves
+from tsoft.charts.curves import Chart
+from tsoft.charts.view import Screen
+from tsoft.core.softmax import Array
+from tsoft.explorer import app, curve_chart, model_requests, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -229,10 +233,23 @@ def apply_cached(sheet: Stylesheet, node: DOMNode, *, animate: bool = False, **k
     apply(sheet, node, animate=animate, **keywords)
     flags = {flag: getattr(node, flag) for flag in FLAGS}
     if not node._has_order_style and not node._has_odd_or_even:
-        NODE_RULES[key] = flags, cast(RulesMap, node.styles.base._rules.copy())
+        NODE_RULES[key] = flags, node.styles.base._rules.copy()
 
 
 NODE_RULES: dict[Hashable, tuple[dict[str, bool], RulesMap]] = {}
+
+draw_curves = curves.curve_chart
+
+
+def draw_curves_once(names: list[str], taus: Array, probs: Array, screen: Screen, **keywords: Any) -> Chart:
+    """Draw the chart of some curves, or return that of an earlier explorer: plotext takes a tenth of the time."""
+    key = (tuple(names), probs.tobytes(), screen, tuple(keywords.items()))
+    if key not in CHARTS:
+        CHARTS[key] = draw_curves(names, taus, probs, screen, **keywords)
+    return CHARTS[key]
+
+
+CHARTS: dict[Hashable, Chart] = {}
 
 render_update = Compositor.render_update
 
@@ -272,6 +289,7 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(Explorer, "run", run)
         patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
         patch.setattr(Stylesheet, "apply", apply_cached)
+        patch.setattr(curve_chart, "curve_chart", draw_curves_once)
         patch.setattr(Compositor, "render_update", render_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
