@@ -66,7 +66,7 @@ SETUPS = {
 def environment(home: Path) -> dict[str, str]:
     """Return an environment with the tsoft under test first on the PATH, and no other variables of the user."""
     return {
-        "PATH": tool.environment()["PATH"],
+        "PATH": tool.forked()["PATH"],
         "HOME": str(home),
         "DIR": str(COMPLETIONS),
         "INPUTRC": os.devnull,

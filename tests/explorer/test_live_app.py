@@ -21,7 +21,7 @@ from textual.binding import Binding
 from driven import Drive, Page, Size, explore
 from explorer.test_terminal import Terminal
 from markov import CHAIN, COMMA, END, FIRST_HALF, LYON, PARIS, RED, THE, Markov, Remote
-from tool import TESTS, TSOFT, run
+from tool import TESTS, TSOFT, here
 from tsoft.errors import InputError, UsageError
 from tsoft.explorer import likelihood_line as live_line
 from tsoft.explorer.class_table import ClassTable
@@ -972,7 +972,7 @@ def test_wrong_arguments_are_reported_before_the_app_opens(
 
 
 def test_error_without_a_terminal() -> None:
-    done = run("explore", "--prompt", "a")
+    done = here("explore", "--prompt", "a")
     assert (done.returncode, done.stdout) == (2, "")
     assert "explore needs a terminal on stderr" in done.stderr
 
@@ -1035,8 +1035,9 @@ sys.exit(cli.run(["explore", "--prompt", "a", "--tau", "0"]))
 
 
 @posix
-@pytest.mark.parametrize(("key", "code"), [("q", 0), ("\x03", 130)])
-@pytest.mark.parametrize(("keys", "shown"), [("ss", "working, 1 draw"), ("t\x1b[C", "computing…")])
+@pytest.mark.parametrize(
+    ("keys", "shown", "key", "code"), [("ss", "working, 1 draw", "q", 0), ("t\x1b[C", "computing…", "\x03", 130)]
+)
 def test_program_ends_while_the_model_never_answers(keys: str, shown: str, key: str, code: int) -> None:
     terminal = Terminal(sys.executable, ["-c", STUCK])
     terminal.until("token 1 · ")

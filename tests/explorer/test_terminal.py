@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tool import TSOFT, environment, run
+from tool import TSOFT, environment, here
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
@@ -165,9 +165,9 @@ sys.exit(cli.run(["explore", "2", "1"]))
 """
 
 
-@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
+@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw"])
 def test_defect_is_reported_in_one_line(what: str) -> None:
-    """The defect is in the first drawing of the screen, in a key's action, or in a later message."""
+    """The defect is in the first drawing of the screen, or in a key's action."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
     if what == "Explorer.action_draw":
         terminal.until("2 classes")
@@ -184,7 +184,7 @@ def test_defect_is_reported_in_one_line(what: str) -> None:
 
 @pytest.mark.parametrize("stdin", ["2 1\n", ""])
 def test_error_without_a_terminal(stdin: str) -> None:
-    done = run("explore", "2", "1", stdin=stdin)
+    done = here("explore", "2", "1", stdin=stdin)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "stderr" in done.stderr
