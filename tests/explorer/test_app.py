@@ -1,5 +1,6 @@
 """`tsoft explore` driven by keys and by the mouse: the real command, on a screen without a terminal."""
 
+import itertools
 import json
 import re
 import shlex
@@ -26,10 +27,11 @@ from tsoft.explorer.measure_panel import MeasureDisplay
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
 from tsoft.sampling.engines import ENGINES
-from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 DATA = TESTS / "data"
 FOUR = ("A=2", "B=1", "C=0.5", "D=0.1")
+HUNDRED = tuple(f"c{i}={-i}" for i in range(100))
 RESPONSE = ("-i", str(DATA / "llama-server.json"))
 SIZES = [(60, 20), (100, 30), (160, 50)]
 
@@ -66,7 +68,7 @@ def kept(page: Page) -> dict[str, float]:
     return {name: float(text) for name, text in listed(page).items() if text[0] != "("}
 
 
-# Every key: the keys, the arguments that open the explorer, and the check.
+# Every key, and other checks of one explorer: the keys, the arguments that open the explorer, and the check.
 
 CHECKS: list[tuple[tuple[str, ...], tuple[str, ...], Drive]] = []
 
@@ -173,7 +175,7 @@ async def explaining(page: Page) -> None:
     assert "temperature 1 → top_k 2" not in page.text()
 
 
-@key("s", "S", "shift+s", "r", arguments=(*FOUR, "--seed", "1"))
+@key("s", "S", "shift+s", "r")
 async def drawing(page: Page) -> None:
     assert "s draws one, S draws 100" in page.text("#draws")
     for name, size in [("s", 1), ("s", 2), ("S", 102), ("shift+s", 202)]:
@@ -229,7 +231,7 @@ async def walking_far(page: Page) -> None:
         assert f"row {row} (0 to 4)" in page.text("#head")
 
 
-@key("pageup", "pagedown", arguments=tuple(f"c{i}={-i}" for i in range(100)))
+@key("pageup", "pagedown", arguments=HUNDRED)
 async def paging(page: Page) -> None:
     await page.press("pagedown")
     first = chosen(page)
@@ -250,7 +252,7 @@ def chosen(page: Page) -> int:
     return int(match[1])
 
 
-@key("up", "down", "home", "end", arguments=tuple(f"c{i}={-i}" for i in range(100)))
+@key("up", "down", "home", "end", arguments=HUNDRED)
 async def choosing(page: Page) -> None:
     await page.press("down", "down", "up", "up", "up", "down")
     assert "› top_k" in page.text("#sliders")
@@ -471,27 +473,13 @@ async def describing(page: Page) -> None:
     assert page.text("#keys").startswith("? help")
 
 
-@key("q")
-async def quitting(page: Page) -> None:
-    await page.pilot.press("q")
-    assert page.app.return_code == 0
-
-
-@pytest.mark.parametrize(("names", "arguments", "check"), CHECKS, ids=lambda value: getattr(value, "__name__", ""))
-def test_key_has_its_effect(names: tuple[str, ...], arguments: tuple[str, ...], check: Drive) -> None:
-    assert explore(check, *arguments) == 0
-
-
-def test_ctrl_c_exits_with_130() -> None:
+@pytest.mark.parametrize(("name", "code"), [("q", 0), ("ctrl+c", 130)])
+def test_key_exits_with_its_code(name: str, code: int) -> None:
     async def drive(page: Page) -> None:
-        await page.pilot.press("ctrl+c")
+        await page.pilot.press(name)
+        assert page.app.return_code == code
 
-    assert explore(drive, *FOUR) == 130
-
-
-def test_every_key_has_a_check() -> None:
-    bound = {key for binding in Explorer.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")}
-    assert bound - {"ctrl+c", "ctrl+z"} == {name for names, *_ in CHECKS for name in names}
+    assert explore(drive, *FOUR) == code
 
 
 def test_help_shows_every_key() -> None:
@@ -544,19 +532,17 @@ def test_bad_value_shows_an_error_and_changes_nothing(size: Size) -> None:
     assert explore(drive, *FOUR, "--top-p", "0.5", "--top-k", "3", "--like", "vllm", size=size) == 0
 
 
-def test_keys_in_a_field_type_text() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("enter", "1", "8", "0", "enter")
-        assert page.tau == 180
-        await page.press("enter", "q", "s", "escape")
-        assert page.tau == 180
-        await page.press("slash", "1", "8", "q", "s", "x")
-        assert "0 with '18qsx'" in page.text("#distribution")
-        assert page.tau == 180
-        assert "draws one" in page.text("#draws")
-        assert page.app.is_running
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def keys_in_a_field_type_text(page: Page) -> None:
+    await page.press("enter", "1", "8", "0", "enter")
+    assert page.tau == 180
+    await page.press("enter", "q", "s", "escape")
+    assert page.tau == 180
+    await page.press("slash", "1", "8", "q", "s", "x")
+    assert "0 with '18qsx'" in page.text("#distribution")
+    assert page.tau == 180
+    assert "draws one" in page.text("#draws")
+    assert page.app.is_running
 
 
 def test_any_temperature_can_be_typed() -> None:
@@ -582,16 +568,14 @@ def test_any_temperature_can_be_typed() -> None:
     assert explore(drive, *FOUR, "--top-p", "0.99") == 0
 
 
-def test_filter_without_matches_can_be_corrected() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("slash", "z", "z", "enter")
-        assert listed(page) == {}
-        for name in ("up", "down", "home", "end", "pageup", "pagedown", "s", "o", "right", "0"):
-            await page.press(name)
-        await page.press("slash", "backspace", "backspace")
-        assert len(listed(page)) == 4
-
-    assert explore(drive, *FOUR, "--seed", "1") == 0
+@key()
+async def filter_without_matches_can_be_corrected(page: Page) -> None:
+    await page.press("slash", "z", "z", "enter")
+    assert listed(page) == {}
+    for name in ("up", "down", "home", "end", "pageup", "pagedown", "s", "o", "right", "0"):
+        await page.press(name)
+    await page.press("slash", "backspace", "backspace")
+    assert len(listed(page)) == 4
 
 
 # The mouse.
@@ -638,31 +622,32 @@ def test_slider_with_click_drag_and_wheel(size: Size) -> None:
     assert explore(drive, *FOUR, size=size) == 0
 
 
-@pytest.mark.parametrize("size", SIZES[::2])
-def test_click_on_the_chart_sets_the_temperature(size: Size) -> None:
+def test_click_on_the_chart_sets_the_temperature() -> None:
     async def drive(page: Page) -> None:
-        axis = next(line for line in page.lines("#curve") if "└" in line)
-        left, top = page.app.query_one("#curve").region.offset
-        ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
-        # The ends are 0.01 and 100.
-        decades = 4 / (ticks[-1] - ticks[0])
-        for tick in ticks:
-            await page.click(tick, top + 3)
-            expected = 10 ** (-2 + decades * (tick - ticks[0]))
-            assert abs(np.log10(page.tau) - np.log10(expected)) < decades
-        # A click beside the chart has no effect, but a drag reaches the limits.
-        before = page.tau
-        await page.click(left + axis.index("└"), top + 3)
-        await page.click(ticks[1], top)
-        assert page.tau == before
-        await page.drag((ticks[1], top + 3), (left, top + 3))
-        assert page.tau == 0
-        await page.drag((ticks[1], top + 3), (ticks[-1] + 3, top + 3))
-        assert page.tau == np.inf
-        await page.drag((ticks[0], top + 3), (ticks[-1], top + 3), (ticks[1], top + 4))
-        assert abs(np.log10(page.tau) - (-2 + decades * (ticks[1] - ticks[0]))) < decades
+        for size in SIZES[::2]:
+            await page.resize(*size)
+            axis = next(line for line in page.lines("#curve") if "└" in line)
+            left, top = page.app.query_one("#curve").region.offset
+            ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
+            # The ends are 0.01 and 100.
+            decades = 4 / (ticks[-1] - ticks[0])
+            for tick in ticks:
+                await page.click(tick, top + 3)
+                expected = 10 ** (-2 + decades * (tick - ticks[0]))
+                assert abs(np.log10(page.tau) - np.log10(expected)) < decades
+            # A click beside the chart has no effect, but a drag reaches the limits.
+            before = page.tau
+            await page.click(left + axis.index("└"), top + 3)
+            await page.click(ticks[1], top)
+            assert page.tau == before
+            await page.drag((ticks[1], top + 3), (left, top + 3))
+            assert page.tau == 0
+            await page.drag((ticks[1], top + 3), (ticks[-1] + 3, top + 3))
+            assert page.tau == np.inf
+            await page.drag((ticks[0], top + 3), (ticks[-1], top + 3), (ticks[1], top + 4))
+            assert abs(np.log10(page.tau) - (-2 + decades * (ticks[1] - ticks[0]))) < decades
 
-    assert explore(drive, *FOUR, size=size) == 0
+    assert explore(drive, *FOUR) == 0
 
 
 def test_click_selects_a_row() -> None:
@@ -676,45 +661,39 @@ def test_click_selects_a_row() -> None:
     assert explore(drive, size=(160, 50)) == 0
 
 
-def test_typed_logit_is_not_for_the_row_that_a_click_shows_meanwhile() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("tab", "tab", "tab", "tab", "enter")
-        await page.click(*page.find("peaked"))
-        await page.paste("5")
-        await page.press("enter")
-        assert "another row is shown now" in page.text("#entry")
-        assert "edited" not in page.text("#head")
-
-    assert explore(drive) == 0
+@key(arguments=())
+async def typed_logit_is_not_for_the_row_that_a_click_shows_meanwhile(page: Page) -> None:
+    await page.press("tab", "tab", "tab", "tab", "enter")
+    await page.click(*page.find("peaked"))
+    await page.paste("5")
+    await page.press("enter")
+    assert "another row is shown now" in page.text("#entry")
+    assert "edited" not in page.text("#head")
 
 
-def test_click_selects_a_class() -> None:
-    async def drive(page: Page) -> None:
-        await page.click(*page.find("c7 ", "#distribution"))
-        assert chosen(page) == 7
-        # The class now has a curve.
-        assert "c7" in page.text("#curve")
-        x, y = page.find("class ", "#distribution")
-        await page.click(x, y)
-        assert chosen(page) == 7
-
-    assert explore(drive, *(f"c{i}={-i}" for i in range(100))) == 0
+@key(arguments=HUNDRED)
+async def click_selects_a_class(page: Page) -> None:
+    await page.click(*page.find("c7 ", "#distribution"))
+    assert chosen(page) == 7
+    # The class now has a curve.
+    assert "c7" in page.text("#curve")
+    x, y = page.find("class ", "#distribution")
+    await page.click(x, y)
+    assert chosen(page) == 7
 
 
-def test_mouse_over_a_mark_shows_its_meaning() -> None:
-    async def drive(page: Page) -> None:
-        for text, meaning in [
-            ("0.6285", "░ ▏: lower, and higher, than at τ = 1 without samplers"),
-            ("●", "●: the color of the curve of the class"),
-            ("top_k 3", "(0.1): p without samplers, and what removed the class"),
-            ("A ", None),
-        ]:
-            await page.hover(*page.find(text, "#distribution"))
-            assert page.app.query_one(ClassTable).tooltip == meaning
-        await page.hover(*page.find("top_p", "#sliders"))
-        assert "total probability of P" in str(page.app.query_one(Sliders).tooltip)
-
-    assert explore(drive, *FOUR, "--top-k", "3") == 0
+@key(arguments=(*FOUR, "--top-k", "3"))
+async def mouse_over_a_mark_shows_its_meaning(page: Page) -> None:
+    for text, meaning in [
+        ("0.6285", "░ ▏: lower, and higher, than at τ = 1 without samplers"),
+        ("●", "●: the color of the curve of the class"),
+        ("top_k 3", "(0.1): p without samplers, and what removed the class"),
+        ("A ", None),
+    ]:
+        await page.hover(*page.find(text, "#distribution"))
+        assert page.app.query_one(ClassTable).tooltip == meaning
+    await page.hover(*page.find("top_p", "#sliders"))
+    assert "total probability of P" in str(page.app.query_one(Sliders).tooltip)
 
 
 # The size of the screen.
@@ -744,17 +723,17 @@ def test_few_classes_have_high_bars(size: Size) -> None:
     assert explore(drive, *FOUR, "--tau", "2", "--seed", "1", size=size) == 0
 
 
-@pytest.mark.parametrize("size", [*SIZES, (80, 24), (100, 20)])
-def test_legend_has_the_colors_of_the_curves(size: Size) -> None:
+def test_legend_has_the_colors_of_the_curves() -> None:
     async def drive(page: Page) -> None:
-        for keys in ((), ("S",), ("a", "enter")):
+        for size, keys in itertools.product([*SIZES, (80, 24), (100, 20)], [("r",), ("S",), ("a", "enter")]):
+            await page.resize(*size)
             await page.press(*keys)
             for name, expected in zip("ABCD", class_colors(4), strict=True):
                 color = page.style(*page.find(name, "#curve")).color
                 assert color
                 assert color.get_truecolor() == Color.from_ansi(expected).get_truecolor()
 
-    assert explore(drive, *FOUR, size=size) == 0
+    assert explore(drive, *FOUR) == 0
 
 
 def test_letters_draw_the_curves_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -856,75 +835,58 @@ def test_field_refuses_a_pasted_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert explore(drive, *FOUR) == 0
 
 
-def test_current_line_stays_when_the_order_changes() -> None:
-    async def drive(page: Page) -> None:
-        await page.press(*["tab"] * 4, "end")
-        assert "› A" in page.text("#distribution")
-        await page.press("o")
-        assert "› C" in page.text("#distribution")
-
-    assert explore(drive, "A=0.1", "B=2", "C=1") == 0
+@key(arguments=("A=0.1", "B=2", "C=1"))
+async def current_line_stays_when_the_order_changes(page: Page) -> None:
+    await page.press(*["tab"] * 4, "end")
+    assert "› A" in page.text("#distribution")
+    await page.press("o")
+    assert "› C" in page.text("#distribution")
 
 
-def test_first_line_is_current_in_another_row() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("end", "n", "p")
-        assert "› A" in page.text("#distribution")
-
-    assert explore(drive) == 0
+@key(arguments=())
+async def first_line_is_current_in_another_row(page: Page) -> None:
+    await page.press("end", "n", "p")
+    assert "› A" in page.text("#distribution")
 
 
-def test_curves_change_with_a_sampler_but_not_with_the_temperature() -> None:
-    async def drive(page: Page) -> None:
-        async def curves() -> str:
-            """Return the chart without its cursor."""
-            await page.press("0")
-            return page.text("#curve")
+@key()
+async def curves_change_with_a_sampler_but_not_with_the_temperature(page: Page) -> None:
+    async def curves() -> str:
+        """Return the chart without its cursor."""
+        await page.press("0")
+        return page.text("#curve")
 
-        before = await curves()
-        await page.press("8", "1")
-        assert await curves() == before
-        await page.press("down", "enter", "1", "enter")
-        assert page.option("--top-k") == "1"
-        assert await curves() != before
-
-    assert explore(drive, *FOUR) == 0
+    before = await curves()
+    await page.press("8", "1")
+    assert await curves() == before
+    await page.press("down", "enter", "1", "enter")
+    assert page.option("--top-k") == "1"
+    assert await curves() != before
 
 
 # Dialogs.
 
 
-def test_open_dialog_receives_all_keys() -> None:
-    async def drive(page: Page) -> None:
-        before = page.app.command_line
-        for name in ("question_mark", "e", "a", "l", "x"):
-            await page.press(name)
-            assert len(page.app.screen_stack) == 2
-            await page.press("0", "8", "right", "s", "S", "c", "o", "n", "left_square_bracket", "slash")
-            assert len(page.app.screen_stack) == 2
-            await page.press("escape")
-            assert (page.app.command_line, page.app.copied) == (before, [])
-            assert "draws one" in page.text("#draws")
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def open_dialog_receives_all_keys(page: Page) -> None:
+    before = page.app.command_line
+    for name in ("question_mark", "e", "a", "l", "x"):
+        await page.press(name)
+        assert len(page.app.screen_stack) == 2
+        await page.press("0", "8", "right", "s", "S", "c", "o", "n", "left_square_bracket", "slash")
+        assert len(page.app.screen_stack) == 2
+        await page.press("escape")
+        assert (page.app.command_line, page.app.copied) == (before, [])
+        assert "draws one" in page.text("#draws")
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
-        ("l", "enter", "enter", "enter"),
-        ("a", "escape", "escape", "enter"),
-    ],
-)
-def test_keys_after_the_one_that_closes_a_dialog_do_not_end_the_program(keys: tuple[str, ...]) -> None:
+@key()
+async def keys_after_the_one_that_closes_a_dialog_do_not_end_the_program(page: Page) -> None:
     """They arrive in one burst, before the dialog has closed."""
-
-    async def drive(page: Page) -> None:
+    for keys in (("l", "enter", "enter", "enter"), ("a", "escape", "escape", "enter")):
         await page.rush(*keys)
         await page.settled()
         assert page.app.failure is None
-
-    assert explore(drive, *FOUR) == 0
 
 
 def test_two_enters_write_a_file_once(tmp_path: Path) -> None:
@@ -974,14 +936,12 @@ def test_explanation_equals_that_of_compute(capfd: Capture) -> None:
     ]
 
 
-def test_explanation_without_samplers() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("end", "e")
-        assert "D at τ = 1" in page.text("#box")
-        assert "0.1496 / 1.7406 = 0.0859" in page.text("#box")
-        assert "samplers" not in page.text("#box")
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def explanation_without_samplers(page: Page) -> None:
+    await page.press("end", "e")
+    assert "D at τ = 1" in page.text("#box")
+    assert "0.1496 / 1.7406 = 0.0859" in page.text("#box")
+    assert "samplers" not in page.text("#box")
 
 
 # Copies and exports.
@@ -1147,14 +1107,12 @@ def test_edits_of_a_long_row_are_biases_in_the_command(tmp_path: Path) -> None:
     assert explore(drive, "-i", str(tmp_path / "z.npy"), "--top-p", "0.9") == 0
 
 
-def test_response_is_not_edited() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("shift+tab", "enter", "plus", "minus")
-        assert "tsoft does not edit it" in " ".join(page.text().split())
-        assert page.app.state.edits == ()
-        assert isinstance(page.app.focused, ClassTable)
-
-    assert explore(drive, *RESPONSE) == 0
+@key(arguments=RESPONSE)
+async def response_is_not_edited(page: Page) -> None:
+    await page.press("shift+tab", "enter", "plus", "minus")
+    assert "tsoft does not edit it" in " ".join(page.text().split())
+    assert page.app.state.edits == ()
+    assert isinstance(page.app.focused, ClassTable)
 
 
 # Samplers and engines.
@@ -1237,20 +1195,18 @@ def test_head_reports_the_whole_problem_of_a_sampler_that_needs_raw_logits() -> 
     assert explore(drive, "A=0.5", "B=0.5", "--probs", "--soft-cap", "30", size=(80, 24)) == 0
 
 
-def test_typed_letters_move_to_a_name_in_a_list() -> None:
-    async def drive(page: Page) -> None:
-        # The first letters of a name.
-        await page.press("a", "m", "i", "r", "enter")
-        assert page.option("--mirostat-tau") is not None
-        # With - for _. No name has "n-st", so that "t" begins anew.
-        await page.press("a", "p", "-", "l", "enter")
-        assert page.option("--p-less") is not None
-        await page.press("a", "n", "-", "s", "t", "o", "p", "_", "a", "enter")
-        assert page.option("--top-a") is not None
-        await page.press("l", "v", "l", "l", "m", "@", "p", "enter")
-        assert page.option("--like") == "vllm@pytorch"
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def typed_letters_move_to_a_name_in_a_list(page: Page) -> None:
+    # The first letters of a name.
+    await page.press("a", "m", "i", "r", "enter")
+    assert page.option("--mirostat-tau") is not None
+    # With - for _. No name has "n-st", so that "t" begins anew.
+    await page.press("a", "p", "-", "l", "enter")
+    assert page.option("--p-less") is not None
+    await page.press("a", "n", "-", "s", "t", "o", "p", "_", "a", "enter")
+    assert page.option("--top-a") is not None
+    await page.press("l", "v", "l", "l", "m", "@", "p", "enter")
+    assert page.option("--like") == "vllm@pytorch"
 
 
 def test_the_lines_of_a_description_begin_below_each_other() -> None:
@@ -1398,17 +1354,15 @@ def test_hostile_labels_are_shown_as_text(size: Size) -> None:
     assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
 
 
-def test_pasted_control_characters_do_not_reach_the_terminal() -> None:
-    async def drive(page: Page) -> None:
-        for opened in ("slash", "equals_sign", "plus", "enter", "x", "question_mark"):
-            await page.press(opened)
-            assert "0 1[31m" not in page.text()
-            await page.paste("0\t1\x1b[31m\x07")
-            assert "0 1[31m" in page.text(), opened
-            assert all(char.isprintable() for line in page.lines() for char in line)
-            await page.press("escape")
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def pasted_control_characters_do_not_reach_the_terminal(page: Page) -> None:
+    for opened in ("slash", "equals_sign", "plus", "enter", "x", "question_mark"):
+        await page.press(opened)
+        assert "0 1[31m" not in page.text()
+        await page.paste("0\t1\x1b[31m\x07")
+        assert "0 1[31m" in page.text(), opened
+        assert all(char.isprintable() for line in page.lines() for char in line)
+        await page.press("escape")
 
 
 def test_titles_and_filter_of_a_saved_state_are_shown_as_text(tmp_path: Path) -> None:
@@ -1476,3 +1430,28 @@ def test_wrong_arguments_are_reported_before_the_app_opens(arguments: list[str],
 
     assert explore(drive, *FOUR, *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", dict.fromkeys(arguments for _, arguments, _ in CHECKS))
+def test_keys_have_their_effects(arguments: tuple[str, ...]) -> None:
+    """All checks with these arguments use one explorer. Between them, the state is the initial one again."""
+
+    async def drive(page: Page) -> None:
+        initial = page.app.state
+        for _, wanted, check in CHECKS:
+            if wanted == arguments:
+                await check(page)
+                await page.press("escape", "r", "home")
+                while page.app.state != initial:
+                    await page.press("u")
+                page.app.clear_notifications()
+                page.app.screen.set_focus(sliders := page.app.query_one(Sliders))
+                sliders.choose(TAU)
+                await page.settled()
+
+    assert explore(drive, *arguments) == 0
+
+
+def test_every_key_has_a_check() -> None:
+    bound = {key for binding in Explorer.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")}
+    assert bound - {"q", "ctrl+c", "ctrl+z"} == {name for names, *_ in CHECKS for name in names}
