@@ -297,15 +297,3 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")
         return cli.run(list(arguments))
-
-
-def screen(arguments: list[str], keys: list[str], size: Size) -> str:
-    """Return the text of the screen after some keys."""
-    screens: list[str] = []
-
-    async def drive(page: Page) -> None:
-        await page.press(*keys)
-        screens.append(page.text())
-
-    assert explore(drive, *arguments, size=size) == 0
-    return screens[0] + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from driven import screen
+from driven import Page, explore
 from markov import Markov
 from tool import TESTS
 from tsoft.options import models
@@ -40,36 +40,49 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-CASES = [
-    *((name, size) for name in SCREENS for size in ("60", "100")),
-    *(("draws", size) for size in ("80", "low")),
-    ("examples", "160"),
-    ("engines", "120"),
-]
+# The sizes of one explorer, which does not lay out the screen behind a dialog again.
+SIZES_OF = {name: [["60", "100"]] for name in SCREENS} | {
+    "draws": [["60", "80", "low", "100"]],
+    "examples": [["60", "100", "160"]],
+    "engines": [["60", "100", "120"]],
+    "explained": [["60"], ["100"]],
+}
+CASES = [(name, sizes) for name, explorers in SIZES_OF.items() for sizes in explorers]
 
 
-def shown(name: str, size: str) -> str:
+def shown(name: str, sizes: list[str]) -> dict[str, str]:
+    """Return the screen in each size. The keys are pressed in the first one."""
     arguments, keys = SCREENS[name]
+    screens: dict[str, str] = {}
+
+    async def drive(page: Page) -> None:
+        await page.press(*keys)
+        for size in sizes:
+            await page.resize(*SIZES[size])
+            screens[size] = page.text() + "\n"
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "open_model", lambda _: Markov())
-        return screen(arguments, keys, SIZES[size])
+        assert explore(drive, *arguments, size=SIZES[sizes[0]]) == 0
+    return screens
 
 
 def snapshot_file(name: str, size: str) -> Path:
     return SNAPSHOTS / f"explore-{name}-{size}.txt"
 
 
-@pytest.mark.parametrize(("name", "size"), CASES)
-def test_screens(name: str, size: str) -> None:
-    text = shown(name, size)
-    assert text == snapshot_file(name, size).read_text("utf-8")
-    width, height = SIZES[size]
-    lines = text.split("\n")
-    assert len(lines) == height + 1
-    assert max(map(cell_len, lines)) <= width
+@pytest.mark.parametrize(("name", "sizes"), CASES)
+def test_screens(name: str, sizes: list[str]) -> None:
+    for size, text in shown(name, sizes).items():
+        assert text == snapshot_file(name, size).read_text("utf-8")
+        width, height = SIZES[size]
+        lines = text.split("\n")
+        assert len(lines) == height + 1
+        assert max(map(cell_len, lines)) <= width
 
 
 if __name__ == "__main__":
-    for name, size in CASES:
-        snapshot_file(name, size).write_text(shown(name, size), "utf-8")
+    for name, sizes in CASES:
+        for size, text in shown(name, sizes).items():
+            snapshot_file(name, size).write_text(text, "utf-8")
     sys.exit()
