@@ -29,9 +29,10 @@ from tsoft.sampling.step import ChainError
 TOKENS = [4, 0, 1, 2, 0, 1]
 
 
-@pytest.mark.parametrize("module", ["sampler_state", "snapshot", "explorer_rows", "draw_counts", "live_text"])
-def test_the_state_is_imported_without_textual(module: str) -> None:
-    code = f"import sys, tsoft.explorer.{module}; assert 'tsoft.explorer.{module}' in sys.modules; "
+def test_the_state_is_imported_without_textual() -> None:
+    code = "import sys\n"
+    for module in ("sampler_state", "snapshot", "explorer_rows", "draw_counts", "live_text"):
+        code += f"import tsoft.explorer.{module}\n"
     code += "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'typer')))"
     subprocess.run([sys.executable, "-c", code], env=environment(), check=True, timeout=60)
 

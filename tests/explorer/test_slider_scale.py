@@ -14,8 +14,19 @@ from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
+
+def kind(parameter: SamplerParameter) -> tuple[object, ...]:
+    """Return what a scale depends on."""
+    scale = slider_range(parameter)
+    limits = parameter.whole, parameter.exclusive_low, parameter.low, parameter.high, parameter.off == inf
+    return scale.low, scale.high, scale.is_log, *limits
+
+
+# One parameter of each kind.
 every_parameter = pytest.mark.parametrize(
-    "parameter", [each for each in PARAMETERS if not each.is_flag], ids=lambda parameter: parameter.name
+    "parameter",
+    {kind(each): each for each in reversed(PARAMETERS) if not each.is_flag}.values(),
+    ids=lambda parameter: parameter.name,
 )
 
 

@@ -346,10 +346,11 @@ def test_wide_beam_on_an_ngram_model() -> None:
     for _ in run_decoders(model.next, [greedy, beam, narrow]):
         pass
 
+    firsts = [tokens for length in range(most) for tokens in itertools.product(range(4), repeat=length)]
+    rows = dict(zip(firsts, model.next([prompt + first for first in firsts]), strict=True))
+
     def logprob(tokens: Tokens) -> float:
-        firsts = [prompt + tokens[:i] for i in range(most)]
-        rows = [next_.block.logits[0] for next_ in model.next(firsts)]
-        return float(sum(row[token] for row, token in zip(rows, tokens, strict=True)))
+        return float(sum(rows[tokens[:i]].block.logits[0, token] for i, token in enumerate(tokens)))
 
     every = {tokens: logprob(tokens) for tokens in itertools.product(range(4), repeat=most)}
     best = max(every, key=every.__getitem__)
