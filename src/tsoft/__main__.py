@@ -47,6 +47,9 @@ def main() -> None:
         status = run()
     except KeyboardInterrupt:
         status = 130
+    except SystemExit as end:
+        # Typer exits after the completion of a word, and tsoft after a signal.
+        status = int(end.code or 0)
     _exit(status)
 
 
