@@ -391,15 +391,15 @@ main()
 
 @pytest.mark.skipif(os.name == "nt", reason="no resource module")
 def test_memory_does_not_grow_with_the_logits(tmp_path: Path) -> None:
-    """Compare a limit of 4 MB with one that is larger than the 16 MB of the logits."""
-    count = np.arange(4000)
+    """Compare a limit of 8 MB with one that is larger than the 48 MB of the logits."""
+    count = np.arange(12000)
     np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
-    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (4000, 1000))
+    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12000, 1000))
     array[:, 5] = 3.0
     del array
     source = ["-i", "-", "--targets", str(tmp_path / "y.npy")]
     peaks = []
-    for held in (1 << 22, 1 << 30):
+    for held in (1 << 23, 1 << 30):
         command = [
             sys.executable,
             "-c",
@@ -420,9 +420,9 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path) -> None:
             )
         status, most = map(int, done.stdout.split())
         assert status == 0
-        assert ("temporary file" in done.stderr) == (held == 1 << 22)
+        assert ("temporary file" in done.stderr) == (held == 1 << 23)
         peaks.append(most * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] > 6e6
+    assert peaks[1] - peaks[0] > 18e6
 
 
 # Notes

@@ -201,17 +201,17 @@ BARN = str(TESTS / "data/barn.txt")
 OUTPUTS: list[tuple[list[str], list[str]]] = [
     (["compute", "2", "1", "0.5", "--tau", "1,2"], ["json", "svg", "npy"]),
     (["compute", "-i", RESPONSE, "--chosen"], ["json", "svg", "html"]),
-    (["compute", "2", "1", "0.5", "--top-k", "2", "--explain"], ["json", "svg"]),
-    (["sweep", "-i", str(TESTS / "data/teacher.csv"), "--mean"], ["csv", "svg"]),
-    (["solve", "2", "1", "0.5", "--top-prob", "0.6"], ["json", "svg"]),
+    (["compute", "2", "1", "0.5", "--top-k", "2", "--explain"], ["json", "jsonl"]),
+    (["sweep", "-i", str(TESTS / "data/teacher.csv"), "--mean"], ["csv", "json"]),
+    (["solve", "2", "1", "0.5", "--top-prob", "0.6"], ["json", "csv"]),
     (["sample", "2", "1", "0.5", "-n", "20", "--seed", "1", "--counts"], ["svg", "json"]),
     (["compare", *INPUT["compare"], "--per-row"], ["json", "svg", "csv"]),
     (["calibrate", *INPUT["calibrate"]], ["svg", "csv"]),
-    (["distill", "-i", str(TESTS / "data/teacher.csv")], ["csv", "svg"]),
+    (["distill", "-i", str(TESTS / "data/teacher.csv")], ["csv", "json"]),
     (["generate", "the", "-n", "5", "--ngram", BARN, "--seed", "1"], ["json", "html"]),
     (["score", *INPUT["score"]], ["html", "svg"]),
-    (["choose", *INPUT["choose"]], ["json", "svg"]),
-    (["bandit", "1", "0.5", "--steps", "20", "--runs", "2", "--seed", "1"], ["csv", "svg"]),
+    (["choose", *INPUT["choose"]], ["json", "csv"]),
+    (["bandit", "1", "0.5", "--steps", "20", "--runs", "2", "--seed", "1"], ["csv", "json"]),
 ]
 
 
