@@ -36,10 +36,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 Taus = float | Sequence[float] | Array
 
-# A block of this many numbers and its scratch copies fit in a core's cache.
-BLOCK_SIZE = 1 << 16
-# In threads, blocks are larger: a thread that ends an operation waits for the interpreter, which another one may hold.
-THREAD_BLOCK_SIZE = 1 << 18
+# A block of this many numbers about fits in a core's cache. Smaller ones would take longer, most of all in threads:
+# after each operation, a thread waits for the interpreter, which another one may hold.
+BLOCK_SIZE = 1 << 18
 # For longer vectors, BLAS may start threads of its own, which take time to wake up.
 MAX_BLOCK_ROWS = 1 << 13
 # numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
@@ -461,8 +460,7 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
     """Apply the kernel to some rows at each temperature, block by block."""
-    size = BLOCK_SIZE if len(row_range) == len(rows) else THREAD_BLOCK_SIZE
-    step = max(1, min(size // rows.shape[1], MAX_BLOCK_ROWS))
+    step = max(1, min(BLOCK_SIZE // rows.shape[1], MAX_BLOCK_ROWS))
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
         # Numpy takes less time for a single row if it has one axis.

@@ -34,7 +34,6 @@ import numpy as np
 
 from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
-    BLOCK_SIZE,
     Array,
     Kernel,
     add_up,
@@ -49,6 +48,8 @@ from tsoft.core.softmax import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+# A block of this many numbers and its scratch arrays about fit in a core's cache.
+BLOCK_SIZE = 1 << 17
 # A value that differs from a limit by no more than softmax's relative error bound, 4 (1 + H) u, counts as the
 # limit: a kernel cannot distinguish the two, and a user's ln 4 or 1/3 may differ from ours by an ulp.
 ROUNDING = 4 * 2.0**-53
