@@ -322,8 +322,12 @@ def _is_exact(terms: Array) -> bool:
 def _row_sums(terms: Array) -> Array:
     """Sum float64 terms along the last axis, in any order."""
     n = terms.shape[-1]
-    # For short rows, a dot product takes half the time of np.add.reduce.
-    sums: Array = np.vecdot(terms, _ONES[:n]) if n <= MAX_DOT else np.add.reduce(terms, -1)
+    if n > MAX_DOT:
+        sums: Array = np.add.reduce(terms, -1)
+        return sums
+    # For short rows, dot products take half the time. The dot method of a single row is the same function.
+    ones = _ONES[:n]
+    sums = terms.dot(ones) if terms.ndim == 1 else np.vecdot(terms, ones)
     return sums
 
 
