@@ -48,10 +48,12 @@ MAX_ROUNDINGS = 10
 MAX_HALVED = 112
 # and halves of halves of rows up to this length. In longer rows, large and small parts of the terms are separated.
 MAX_HALVED_TWICE = 192
-# Rows longer than this are folded into a sixteenth of their length first, because the separation takes longer.
+# Rows longer than this are folded into an eighth of their length first, because the separation takes longer.
 MAX_SEPARATED = 1 << 11
 # Where each term must have fewer roundings, longer rows are separated in pieces.
 PIECE_LENGTH = 1 << 15
+# The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
+SCRATCH_SIZE = 1 << 15
 # For dot products of more than 10000 terms, BLAS may start threads.
 MAX_DOT = 1 << 13
 
@@ -301,7 +303,7 @@ def add_up(terms: Array) -> Array:
     if _is_exact(terms):
         return exact_sum([terms], n)
     if n > MAX_SEPARATED:
-        return exact_sum([_quartered(_quartered(terms))], n)
+        return exact_sum(pieces(_folded(terms)), n)
     if n <= MAX_ROUNDINGS + 1:
         # In any order, no term has more roundings than there are sums.
         return _row_sums(terms)
@@ -342,14 +344,14 @@ def _halved(terms: Array) -> Array:
     return halved
 
 
-def _quartered(terms: Array) -> Array:
-    """Add the quarters of each row, (..., n), element by element."""
+def _folded(terms: Array) -> Array:
+    """Add the eighths of each row, (..., n), element by element."""
     n = terms.shape[-1]
-    length, remainder = divmod(n, 4)
-    quartered: Array = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 4, length), -2)
+    length, remainder = divmod(n, 8)
+    folded: Array = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 8, length), -2)
     if remainder:
-        quartered[..., :remainder] += terms[..., n - remainder :]
-    return quartered
+        folded[..., :remainder] += terms[..., n - remainder :]
+    return folded
 
 
 def pieces(x: Array) -> list[Array]:
@@ -360,27 +362,43 @@ def pieces(x: Array) -> list[Array]:
 
 
 def exact_sum(terms: Iterable[Array], n: int) -> Array:
-    """Sum rows of n terms up to 16, which come in pieces. The error is little more than one rounding, or two for long
-    rows, whose terms are added in pairs first.
-
-    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
-    and a small rest. For float32 terms, a sum of float64 is precise enough.
-    """
+    """Sum rows of n terms up to 16, which come in pieces, (rows, m) or (m,). The error is little more than one
+    rounding, or two for long rows, whose terms are added in pairs first."""
     shift = float(3 << (n * 16).bit_length())
     high: Any = 0.0
     low: Any = 0.0
     for piece in terms:
         if n > PIECE_LENGTH:
             piece = _halved(piece)
-        if piece.dtype == _FLOAT32:
-            high = high + _row_sums(piece.astype(_FLOAT64))
-            continue
-        part = np.add(piece, shift)
-        np.subtract(part, shift, part)
-        high = high + _row_sums(part)
-        low = low + _row_sums(np.subtract(piece, part, part))
+        sums = _split_sums(piece, shift)
+        high, low = high + sums[0], low + sums[1]
     total: Array = high + low
     return total
+
+
+def _split_sums(terms: Array, shift: float) -> tuple[Any, Any]:
+    """Return two numbers per row, whose sum is that of the row. The first one is exact, and the second one small."""
+    step = max(1, SCRATCH_SIZE // terms.shape[-1])
+    if terms.ndim == 1 or len(terms) <= step:
+        return _split_sum(terms, shift)
+    sums = np.empty((2, len(terms)))
+    for i in range(0, len(terms), step):
+        sums[0, i : i + step], sums[1, i : i + step] = _split_sum(terms[i : i + step], shift)
+    return sums[0], sums[1]
+
+
+def _split_sum(terms: Array, shift: float) -> tuple[Any, Any]:
+    """Do the same for few rows.
+
+    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
+    and a small rest. For float32 terms, a sum of float64 is precise enough.
+    """
+    if terms.dtype == _FLOAT32:
+        return _row_sums(terms.astype(_FLOAT64)), 0.0
+    part = np.add(terms, shift)
+    np.subtract(part, shift, part)
+    high = _row_sums(part)
+    return high, _row_sums(np.subtract(terms, part, part))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
