@@ -53,7 +53,7 @@ MAX_SEPARATED = 1 << 11
 # Where each term must have fewer roundings, longer rows are separated in pieces.
 PIECE_LENGTH = 1 << 15
 # The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
-SCRATCH_SIZE = 1 << 15
+SCRATCH_SIZE = 1 << 16
 # For dot products of more than 10000 terms, BLAS may start threads.
 MAX_DOT = 1 << 13
 

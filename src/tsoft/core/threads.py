@@ -7,7 +7,7 @@ from typing import TypeVar
 from tsoft.core.cores import available_cores
 
 # With fewer numbers per thread, another thread may cost more than it saves, above all on a busy machine.
-MIN_PARALLEL_SIZE = 150_000
+MIN_PARALLEL_SIZE = 300_000
 # Each thread takes this many pieces in turn, so that a thread on a busy core takes fewer of them.
 PIECES_PER_THREAD = 4
 
