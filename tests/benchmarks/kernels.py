@@ -68,8 +68,8 @@ def kernel(
         return call(repeated(our_call)), call(repeated(their_call))
 
     size = int(np.prod(shape))
-    # A single call of a short function takes less time than the clock and the garbage collector add.
-    calls = max(1, 2000 // size)
+    # The first call after a pause fills the processor's caches, which would take most of the time of a short function.
+    calls = min(500, max(1, 400_000 // size))
 
     def repeated(function: Callable[[], Any]) -> Callable[[], None]:
         def calls_in_turn() -> None:
