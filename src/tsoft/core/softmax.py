@@ -39,8 +39,6 @@ Taus = float | Sequence[float] | Array
 # A block of this many numbers about fits in a core's cache. Smaller ones would take longer, most of all in threads:
 # after each operation, a thread waits for the interpreter, which another one may hold.
 BLOCK_SIZE = 1 << 18
-# For longer vectors, BLAS may start threads of its own, which take time to wake up.
-MAX_BLOCK_ROWS = 1 << 13
 # numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
 # many roundings of a term, the sum keeps the error bound of `softmax`.
 MAX_ROUNDINGS = 10
@@ -54,7 +52,7 @@ MAX_SEPARATED = 1 << 11
 PIECE_LENGTH = 1 << 15
 # The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
 SCRATCH_SIZE = 1 << 16
-# For dot products of more than 10000 terms, BLAS may start threads.
+# For dot products of more than 10000 terms, BLAS may start threads of its own, which take time to wake up.
 MAX_DOT = 1 << 13
 
 # After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
@@ -280,7 +278,7 @@ def per_row(values: Array) -> Array:
 def normalizer(exp: Array, tops: Any) -> Array:
     """Return the sum S of `exp` = exp(x) over the classes. `tops` is the index of one maximum of each row."""
     if _is_exact(exp):
-        return exact_sum([exp], exp.shape[-1])
+        return _sum_exactly(exp)
     # The 1 of the maximum is added last, so that it has only one rounding.
     exp.put(tops, 0.0)
     total: Array = 1.0 + add_up(exp)
@@ -301,7 +299,7 @@ def add_up(terms: Array) -> Array:
     float64. The order does not depend on the other rows."""
     n = terms.shape[-1]
     if _is_exact(terms):
-        return exact_sum([terms], n)
+        return _sum_exactly(terms)
     if n > MAX_SEPARATED:
         return exact_sum(pieces(_folded(terms)), n)
     if n <= MAX_ROUNDINGS + 1:
@@ -364,20 +362,28 @@ def pieces(x: Array) -> list[Array]:
 def exact_sum(terms: Iterable[Array], n: int) -> Array:
     """Sum rows of n terms up to 16, which come in pieces, (rows, m) or (m,). The error is little more than one
     rounding, or two for long rows, whose terms are added in pairs first."""
-    shift = float(3 << (n * 16).bit_length())
     high: Any = 0.0
     low: Any = 0.0
     for piece in terms:
         if n > PIECE_LENGTH:
             piece = _halved(piece)
-        sums = _split_sums(piece, shift)
+        sums = _split_sums(piece, n)
         high, low = high + sums[0], low + sums[1]
     total: Array = high + low
     return total
 
 
-def _split_sums(terms: Array, shift: float) -> tuple[Any, Any]:
-    """Return two numbers per row, whose sum is that of the row. The first one is exact, and the second one small."""
+def _sum_exactly(terms: Array) -> Array:
+    """Do the same for rows in one piece."""
+    high, low = _split_sums(terms, terms.shape[-1])
+    total: Array = high + low
+    return total
+
+
+def _split_sums(terms: Array, n: int) -> tuple[Any, Any]:
+    """Return two numbers per row, whose sum is that of a piece of the row, which has n terms. The first one is exact,
+    and the second one small."""
+    shift = float(3 << (n * 16).bit_length())
     step = max(1, SCRATCH_SIZE // terms.shape[-1])
     if terms.ndim == 1 or len(terms) <= step:
         return _split_sum(terms, shift)
@@ -407,7 +413,7 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     taus = validate_taus(tau)
     shape = z.shape if keep_classes else z.shape[:-1]
-    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE and len(z) <= MAX_BLOCK_ROWS)):
+    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE)):
         result, single_tau = np.empty(shape, z.dtype), float(taus)
         _QUIET.copy().run(_apply, kernel, z, 0, single_tau, result, working_dtype(z.dtype, single_tau))
         return result[()]
@@ -482,7 +488,7 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
     """Apply the kernel to some rows at each temperature, block by block."""
-    step = max(1, min(BLOCK_SIZE // rows.shape[1], MAX_BLOCK_ROWS))
+    step = max(1, BLOCK_SIZE // rows.shape[1])
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
         # Numpy takes less time for a single row if it has one axis.
@@ -518,13 +524,19 @@ def _apply_each(kernel: Kernel, rows: Array, first: int, outputs: list[TauOutput
 def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Array | None:
     """Write z - max z to `gaps`, as `subtract_maximum` does. The block starts at the row `first`."""
     # If the sum of the squares is finite, so is each maximum, and no difference overflows.
-    if (maximum.dot(maximum) if maximum.ndim else maximum * maximum) < np.inf:
+    if _sum_of_squares(maximum) < np.inf:
         np.subtract(z, per_row(maximum), gaps)
         return None
     finite = np.isfinite(maximum)
     if not finite.all():
         raise row_error(z, int(finite.argmin()), first)
     return subtract_maximum(z, per_row(maximum), gaps)
+
+
+def _sum_of_squares(values: Array) -> Any:
+    if values.ndim == 0:
+        return values * values
+    return values.dot(values) if len(values) <= MAX_DOT else np.add.reduce(values * values)
 
 
 def highest(z: Array) -> tuple[Array, Any]:
