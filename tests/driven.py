@@ -13,9 +13,7 @@ from textual import events
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.css.model import RuleSet
-from textual.css.styles import RulesMap
 from textual.css.stylesheet import Stylesheet
-from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -214,36 +212,6 @@ def parse_rules_once(sheet: Stylesheet, *arguments: Any, **keywords: Any) -> lis
 
 RULES: dict[Hashable, list[RuleSet]] = {}
 
-apply = Stylesheet.apply
-FLAGS = ("_has_hover_style", "_has_focus_within", "_has_order_style", "_has_odd_or_even")
-
-
-def apply_cached(sheet: Stylesheet, node: DOMNode, *, animate: bool = False, **keywords: Any) -> None:
-    """Find the rules of a node only once for all explorers, which otherwise takes a quarter of each start."""
-    app, rules = node.app, sheet.rules
-    path = tuple(
-        (type(each), each._id, each.classes, each._pseudo_classes_cache_key, getattr(each, "has_focus_within", False))
-        for each in node.css_path_nodes
-    )
-    # The rules of all sheets are in `RULES`, so their ids are unique.
-    key = tuple(map(id, rules)), app.theme, app.app_focus, path
-    if key in NODE_RULES:
-        flags, found = NODE_RULES[key]
-        vars(node).update(flags)
-        if animate or node.styles.base._rules != found:
-            sheet.replace_rules(node, found, animate=animate)
-        else:
-            node.notify_style_update()
-        sheet._process_component_classes(node)
-        return
-    apply(sheet, node, animate=animate, **keywords)
-    flags = {flag: getattr(node, flag) for flag in FLAGS}
-    if not node._has_order_style and not node._has_odd_or_even:
-        NODE_RULES[key] = flags, node.styles.base._rules.copy()
-
-
-NODE_RULES: dict[Hashable, tuple[dict[str, bool], RulesMap]] = {}
-
 draw_curves = curves.curve_chart
 
 
@@ -294,7 +262,6 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
         patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
-        patch.setattr(Stylesheet, "apply", apply_cached)
         patch.setattr(curve_chart, "curve_chart", draw_curves_once)
         patch.setattr(Compositor, "render_update", render_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.

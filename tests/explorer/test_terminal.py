@@ -165,9 +165,9 @@ sys.exit(cli.run(["explore", "2", "1"]))
 """
 
 
-@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw"])
+@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
 def test_defect_is_reported_in_one_line(what: str) -> None:
-    """The defect is in the first drawing of the screen, or in a key's action."""
+    """The defect is in the first drawing of the screen, in a key's action, or in a later message."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
     if what == "Explorer.action_draw":
         terminal.until("2 classes")
