@@ -48,8 +48,10 @@ def main() -> None:
     except KeyboardInterrupt:
         status = 130
     except SystemExit as end:
-        # Typer exits after the completion of a word, and tsoft after a signal.
-        status = int(end.code or 0)
+        # Typer exits after the completion of a word, and tsoft after a signal. Python prints any other code.
+        if not isinstance(end.code, int):
+            raise
+        status = end.code
     _exit(status)
 
 
