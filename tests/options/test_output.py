@@ -213,6 +213,8 @@ OUTPUTS: list[tuple[list[str], list[str]]] = [
     (["choose", *INPUT["choose"]], ["json", "csv"]),
     (["bandit", "1", "0.5", "--steps", "20", "--runs", "2", "--seed", "1"], ["csv", "json"]),
 ]
+# Options that have no effect on a figure, which is an error if no other file is written.
+ONLY_RECORDS = ("--chosen", "--explain", "--per-row")
 
 
 @pytest.mark.parametrize(("command", "endings"), [pytest.param(*case, id=" ".join(case[0][:3])) for case in OUTPUTS])
@@ -228,27 +230,6 @@ def test_several_files_are_those_of_single_runs(command: list[str], endings: lis
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        (["-o", "a.csv", "-o", "a.svg", "--size", "0.8"], "--size 0.8: expected width and height"),
-        (["-o", "a.csv", "-o", "a.npy", "-o", "a.html"], "html shows the text of an API response"),
-    ],
-)
-def test_a_file_that_is_refused_leaves_no_other_file(
-    options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    done = here("compute", "2", "1", *options)
-    assert done.returncode == 2
-    assert problem in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-# Options that have no effect on a figure, which is an error if no other file is written.
-ONLY_RECORDS = ("--chosen", "--explain", "--per-row")
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["-o", "a.json", "-o", "b.csv", "-f", "csv"], "--format has no effect with several files"),
@@ -258,6 +239,8 @@ ONLY_RECORDS = ("--chosen", "--explain", "--per-row")
         (["-o", "a.svg", "--dpi", "100"], "--dpi has no effect on svg; use --format png"),
         (["-o", "a.svg", "--size", "4"], "--size 4: expected width and height from 1 to 40 inches, such as 6.4x4"),
         (["-o", "a.svg", "--size", "4x50"], "--size 4x50: expected width and height"),
+        (["-o", "a.csv", "-o", "a.svg", "--size", "0.8"], "--size 0.8: expected width and height"),
+        (["-o", "a.csv", "-o", "a.npy", "-o", "a.html"], "html shows the text of an API response"),
         (["-o", "a.svg", "--explain"], "--explain has no effect on svg"),
         (["-o", "a.svg", "--digits", "3"], "--digits has no effect on svg"),
     ],

@@ -303,7 +303,7 @@ def add_up(terms: Array) -> Array:
     if n > MAX_SEPARATED:
         return exact_sum(pieces(_folded(terms)), n)
     if n <= MAX_ROUNDINGS + 1:
-        # In any order, no term has more roundings than there are sums.
+        # In any order, no term is rounded more often than there are additions.
         return _row_sums(terms)
     if n > MAX_HALVED:
         terms = _halved(_halved(terms))
@@ -374,7 +374,7 @@ def exact_sum(terms: Iterable[Array], n: int) -> Array:
 
 
 def _sum_exactly(terms: Array) -> Array:
-    """Do the same for rows in one piece."""
+    """Return `exact_sum` for rows in one piece, without its loop, which a single short row would notice."""
     high, low = _split_sums(terms, terms.shape[-1])
     total: Array = high + low
     return total
@@ -394,7 +394,7 @@ def _split_sums(terms: Array, n: int) -> tuple[Any, Any]:
 
 
 def _split_sum(terms: Array, shift: float) -> tuple[Any, Any]:
-    """Do the same for few rows.
+    """Return the same for few rows.
 
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
     and a small rest. For float32 terms, a sum of float64 is precise enough.

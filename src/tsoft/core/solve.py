@@ -305,9 +305,9 @@ class _Evaluator:
     """An evaluator of kernels on m rows, each at a different temperature.
 
     `gaps` is (z - max z), times `scale` unless that is None. `scale` has one number per row: 1/2 if the
-    difference might overflow, otherwise 1. `tops` is the index of one maximum
-    of each row in the flattened rows, and `x` has the shape of `gaps`. `ties` counts the classes at each row's maximum,
-    `unmasked` the classes that are not masked.
+    difference might overflow, otherwise 1. `tops` is the index of one maximum of each row in the flattened rows, and
+    `x` has the shape of `gaps`. `ties` counts the classes at each row's maximum, `unmasked` the classes that are not
+    masked.
     """
 
     gaps: Array

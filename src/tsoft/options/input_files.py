@@ -19,7 +19,7 @@ def listed_files(inputs: list[str], option: str = "--input") -> list[str]:
     files = [file for name in inputs for file in _files_of(name, option)]
     seen: dict[str, str] = {}
     for file in files:
-        place = file if file == "-" else os.path.realpath(file)
+        place = place_of(file)
         if place in seen:
             if file == "-":
                 raise UsageError(f"{option} lists stdin twice; remove one")
@@ -27,6 +27,11 @@ def listed_files(inputs: list[str], option: str = "--input") -> list[str]:
             raise UsageError(f"{option} lists a file twice: {names}; each row would count twice")
         seen[place] = file
     return files
+
+
+def place_of(file: str) -> str:
+    """Return the same text for all names of a file, and `-` for stdin."""
+    return file if file == "-" else os.path.realpath(file)
 
 
 def _files_of(name: str, option: str) -> list[str]:

@@ -62,7 +62,8 @@ class TokenNames:
         return indices | {name: block.logits.shape[1] + i for i, name in enumerate(missing)}
 
     def _index(self, block: Block, name: str, line: int) -> int:
-        """Return the index of a class. Raise UsageError, with the line of its name, if there is none or several."""
+        """Return the index of a class. Raise UsageError, with the line of its name, if no class or several classes have
+        that name."""
         place = f"{self.source}:{line}"
         try:
             index = class_index(block, name, place)

@@ -571,12 +571,11 @@ def _rows(
 
 def _note_fitted_files(rows: "LabeledInput", test: "LabeledInput") -> None:
     """Print a note if files of the fit are tested."""
-    from os.path import realpath
-
     from tsoft.notes import note
+    from tsoft.options.input_files import place_of
 
-    fitted = {realpath(each.logits.file) for each in rows.sources if each.logits.file}
-    tested = [each.name for each in test.sources if each.logits.file and realpath(each.logits.file) in fitted]
+    fitted = {place_of(each.logits.file or "-") for each in rows.sources}
+    tested = [each.name for each in test.sources if place_of(each.logits.file or "-") in fitted]
     if tested:
         files = f"{tested[0]} and {len(tested) - 1} more" if len(tested) > 1 else tested[0]
         note(f"--test: the fit uses {files}, too, so the measures are optimistic; pass rows of other files")
