@@ -333,9 +333,9 @@ def _row_sums(terms: Array) -> Array:
 
 def _halved(terms: Array) -> Array:
     """Add the second half of each row, (..., n), to the first one, whose length is a multiple of 8: numpy adds the
-    remainder of eight term by term."""
+    remainder of eight term by term. Fewer than 8 terms stay as they are."""
     n = terms.shape[-1]
-    length = (n + 15) // 16 * 8
+    length = min(n, (n + 15) // 16 * 8)
     halved = np.empty((*terms.shape[:-1], length), terms.dtype)
     np.add(terms[..., : n - length], terms[..., length:], halved[..., : n - length])
     halved[..., n - length :] = terms[..., n - length : length]
