@@ -42,12 +42,9 @@ BLOCK_SIZE = 1 << 18
 # numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
 # many roundings of a term, the sum keeps the error bound of `softmax`.
 MAX_ROUNDINGS = 10
-# Otherwise, halves of rows up to this length are added first,
-MAX_HALVED = 112
-# and halves of halves of rows up to this length. In longer rows, large and small parts of the terms are separated.
-MAX_HALVED_TWICE = 192
-# Rows longer than this are folded into an eighth of their length first, because the separation takes longer.
-MAX_SEPARATED = 1 << 11
+# In other rows, large and small parts of the terms are separated. Rows longer than this are folded into an eighth of
+# their length first, because the separation takes longer.
+MAX_SEPARATED = 600
 # Where each term must have fewer roundings, longer rows are separated in pieces.
 PIECE_LENGTH = 1 << 15
 # The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
@@ -98,6 +95,7 @@ class LogitsError(ValueError):
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _ONES = np.ones(MAX_DOT)
+_EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 
 # A kernel computes a function of a block at a temperature. Its arguments are x = (z - max z) / tau, (rows, n) or (n,),
 # which it may overwrite, the index of one maximum of each row in the flattened block, and the array for the result,
@@ -280,43 +278,54 @@ def normalizer(exp: Array, tops: Any) -> Array:
     if _is_exact(exp):
         return _sum_exactly(exp)
     # The 1 of the maximum is added last, so that it has only one rounding.
-    exp.put(tops, 0.0)
-    total: Array = 1.0 + add_up(exp)
-    exp.put(tops, 1.0)
+    _put(exp, tops, 0.0)
+    total: Array = 1.0 + _sum_with_few_roundings(exp)
+    _put(exp, tops, 1.0)
     return total
+
+
+def _put(values: Array, indices: Any, value: float) -> None:
+    """Set the elements of a block at one index per row in the flattened block."""
+    if values.ndim == 1:
+        # For a single row, this is faster than put.
+        values[indices] = value
+    else:
+        values.put(indices, value)
 
 
 def log_of_sum(x: Array, tops: Any) -> Array:
     """Return log S, with an error of a few roundings even if S is nearly 1."""
-    x.put(tops, -np.inf)
+    _put(x, tops, -np.inf)
     rest = exact_sum(map(np.exp, pieces(x)), x.shape[-1])
-    x.put(tops, 0.0)
+    _put(x, tops, 0.0)
     return np.asarray(np.log1p(rest))
 
 
 def add_up(terms: Array) -> Array:
     """Sum terms of one sign along the last axis, with at most ten roundings of each term. The sum of float32 terms is a
     float64. The order does not depend on the other rows."""
-    n = terms.shape[-1]
-    if _is_exact(terms):
-        return _sum_exactly(terms)
-    if n > MAX_SEPARATED:
-        return exact_sum(pieces(_folded(terms)), n)
-    if n <= MAX_ROUNDINGS + 1:
-        # In any order, no term is rounded more often than there are additions.
-        return _row_sums(terms)
-    if n > MAX_HALVED:
-        terms = _halved(_halved(terms))
-    elif n // 8 + 2 + n % 8 > MAX_ROUNDINGS:
-        terms = _halved(terms)
-    total: Array = np.add.reduce(terms, -1)
-    return total
+    return _sum_exactly(terms) if _is_exact(terms) else _sum_with_few_roundings(terms)
 
 
 def _is_exact(terms: Array) -> bool:
-    """Return whether an exact sum of the terms takes less time than to add parts of the rows first."""
+    """Return whether `add_up` sums the terms exactly."""
+    n: int = terms.shape[-1]
+    if n > MAX_SEPARATED or terms.dtype == _FLOAT32:
+        return n <= MAX_SEPARATED
+    return n > MAX_ROUNDINGS + 1 and n // 8 + 2 + n % 8 > MAX_ROUNDINGS
+
+
+def _sum_with_few_roundings(terms: Array) -> Array:
+    """Sum other terms along the last axis."""
     n = terms.shape[-1]
-    return n <= MAX_SEPARATED and (n > MAX_HALVED_TWICE or terms.dtype == _FLOAT32)
+    if n > MAX_SEPARATED:
+        folded = _folded(terms)
+        return _sum_exactly(folded) if n <= PIECE_LENGTH else exact_sum(pieces(folded), n)
+    if n <= MAX_ROUNDINGS + 1:
+        # In any order, no term is rounded more often than there are additions.
+        return _row_sums(terms)
+    total: Array = np.add.reduce(terms, -1)
+    return total
 
 
 def _row_sums(terms: Array) -> Array:
@@ -345,10 +354,19 @@ def _halved(terms: Array) -> Array:
 def _folded(terms: Array) -> Array:
     """Add the eighths of each row, (..., n), element by element."""
     n = terms.shape[-1]
-    length, remainder = divmod(n, 8)
-    folded: Array = np.add.reduce(terms[..., : n - remainder].reshape(*terms.shape[:-1], 8, length), -2)
-    if remainder:
-        folded[..., :remainder] += terms[..., n - remainder :]
+    length = n // 8
+    whole = 8 * length
+    eighths = (terms[..., :whole] if whole < n else terms).reshape(*terms.shape[:-1], 8, length)
+    ones = _EIGHT_ONES[terms.dtype]
+    folded: Array
+    if n > MAX_DOT:
+        folded = np.add.reduce(eighths, -2)
+    else:
+        # A product with a matrix takes half the time. The dot method for a single row is the same function.
+        folded = ones.dot(eighths) if terms.ndim == 1 else np.matmul(ones, eighths)
+    if whole < n:
+        head = folded[..., : n - whole]
+        head += terms[..., whole:]
     return folded
 
 
@@ -384,9 +402,9 @@ def _split_sums(terms: Array, n: int) -> tuple[Any, Any]:
     """Return two numbers per row, whose sum is that of a piece of the row, which has n terms. The first one is exact,
     and the second one small."""
     shift = float(3 << (n * 16).bit_length())
-    step = max(1, SCRATCH_SIZE // terms.shape[-1])
-    if terms.ndim == 1 or len(terms) <= step:
+    if terms.ndim == 1 or terms.size <= SCRATCH_SIZE:
         return _split_sum(terms, shift)
+    step = max(1, SCRATCH_SIZE // terms.shape[-1])
     sums = np.empty((2, len(terms)))
     for i in range(0, len(terms), step):
         sums[0, i : i + step], sums[1, i : i + step] = _split_sum(terms[i : i + step], shift)
