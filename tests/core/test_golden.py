@@ -320,7 +320,8 @@ def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     would lose each of them, or round it up.
     """
     u = np.finfo(dtype).epsneg
-    terms = (0.2475, 0.2525, 0.495, 0.505, 0.99, 1.01)
+    # Sums of 1, 2, 4 or 8 of them are about half of the last digit of 1.
+    terms = (0.12375, 0.12625, 0.2475, 0.2525, 0.495, 0.505, 0.99, 1.01)
     for term, ties, near in itertools.product(terms, (1, 2, 3), (0.0, -1e-15, -1e-4)):
         # Exact sums of long rows take long. One tie is the hardest case.
         if n > 2000 and (ties > 1 or near or term in (0.2475, 0.495)):
