@@ -20,6 +20,7 @@ from tsoft.core.softmax import (
     over_rows,
     per_row,
     pieces,
+    put,
     require_softmax,
     validate_logits,
 )
@@ -305,7 +306,7 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 
 def _entropy(x: Array, tops: Any, out: Array) -> None:
-    x.put(tops, -np.inf)
+    put(x, tops, -np.inf)
     rest = exact_sum(map(_times_exp, pieces(x)), x.shape[-1])
     # Now, x contains x * exp(x).
     out[...] = np.log1p(rest) - add_up(x) / (1.0 + rest)
@@ -339,9 +340,9 @@ def _margin(x: Array, tops: Any, out: Array) -> None:
         out[...] = np.nan
         return
     # The second highest x is 0 if classes tie at the maximum. np.partition of a long row would take far longer.
-    x.put(tops, -np.inf)
+    put(x, tops, -np.inf)
     second = np.asarray(x.max(-1))
-    x.put(tops, 0.0)
+    put(x, tops, 0.0)
     # At tau = inf the difference would be -0.
     out[...] = abs(np.expm1(second)) / normalizer(np.exp(x, x), tops)
 

@@ -42,8 +42,8 @@ BLOCK_SIZE = 1 << 18
 # numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
 # many roundings of a term, the sum keeps the error bound of `softmax`.
 MAX_ROUNDINGS = 10
-# In other rows, large and small parts of the terms are separated. Rows longer than this are folded into an eighth of
-# their length first, because the separation takes longer.
+# Otherwise, large and small parts of the terms are separated, so that the sum is exact. Rows longer than this are
+# folded into an eighth of their length first, because the separation takes longer.
 MAX_SEPARATED = 600
 # Where each term must have fewer roundings, longer rows are separated in pieces.
 PIECE_LENGTH = 1 << 15
@@ -278,13 +278,13 @@ def normalizer(exp: Array, tops: Any) -> Array:
     if _is_exact(exp):
         return _sum_exactly(exp)
     # The 1 of the maximum is added last, so that it has only one rounding.
-    _put(exp, tops, 0.0)
+    put(exp, tops, 0.0)
     total: Array = 1.0 + _sum_with_few_roundings(exp)
-    _put(exp, tops, 1.0)
+    put(exp, tops, 1.0)
     return total
 
 
-def _put(values: Array, indices: Any, value: float) -> None:
+def put(values: Array, indices: Any, value: float) -> None:
     """Set the elements of a block at one index per row in the flattened block."""
     if values.ndim == 1:
         # For a single row, this is faster than put.
@@ -295,9 +295,9 @@ def _put(values: Array, indices: Any, value: float) -> None:
 
 def log_of_sum(x: Array, tops: Any) -> Array:
     """Return log S, with an error of a few roundings even if S is nearly 1."""
-    _put(x, tops, -np.inf)
+    put(x, tops, -np.inf)
     rest = exact_sum(map(np.exp, pieces(x)), x.shape[-1])
-    _put(x, tops, 0.0)
+    put(x, tops, 0.0)
     return np.asarray(np.log1p(rest))
 
 
@@ -319,8 +319,7 @@ def _sum_with_few_roundings(terms: Array) -> Array:
     """Sum other terms along the last axis."""
     n = terms.shape[-1]
     if n > MAX_SEPARATED:
-        folded = _folded(terms)
-        return _sum_exactly(folded) if n <= PIECE_LENGTH else exact_sum(pieces(folded), n)
+        return exact_sum(pieces(_folded(terms)), n)
     if n <= MAX_ROUNDINGS + 1:
         # In any order, no term is rounded more often than there are additions.
         return _row_sums(terms)
@@ -341,13 +340,11 @@ def _row_sums(terms: Array) -> Array:
 
 
 def _halved(terms: Array) -> Array:
-    """Add the second half of each row, (..., n), to the first one, whose length is a multiple of 8: numpy adds the
-    remainder of eight term by term. Fewer than 8 terms stay as they are."""
-    n = terms.shape[-1]
-    length = min(n, (n + 15) // 16 * 8)
-    halved = np.empty((*terms.shape[:-1], length), terms.dtype)
-    np.add(terms[..., : n - length], terms[..., length:], halved[..., : n - length])
-    halved[..., n - length :] = terms[..., n - length : length]
+    """Add the second half of each row, (..., n), to the first one, which has one term more if n is odd."""
+    half = terms.shape[-1] // 2
+    length = terms.shape[-1] - half
+    halved = terms[..., :length].copy()
+    halved[..., :half] += terms[..., length:]
     return halved
 
 
@@ -380,19 +377,19 @@ def pieces(x: Array) -> list[Array]:
 def exact_sum(terms: Iterable[Array], n: int) -> Array:
     """Sum rows of n terms up to 16, which come in pieces, (rows, m) or (m,). The error is little more than one
     rounding, or two for long rows, whose terms are added in pairs first."""
+    if n <= PIECE_LENGTH:
+        return _sum_exactly(*terms)
     high: Any = 0.0
     low: Any = 0.0
     for piece in terms:
-        if n > PIECE_LENGTH:
-            piece = _halved(piece)
-        sums = _split_sums(piece, n)
+        sums = _split_sums(_halved(piece), n)
         high, low = high + sums[0], low + sums[1]
     total: Array = high + low
     return total
 
 
 def _sum_exactly(terms: Array) -> Array:
-    """Return `exact_sum` for rows in one piece, without its loop, which a single short row would notice."""
+    """Return the sum of rows in one piece."""
     high, low = _split_sums(terms, terms.shape[-1])
     total: Array = high + low
     return total
