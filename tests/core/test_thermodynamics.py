@@ -196,6 +196,20 @@ def test_huge_and_tiny_energies() -> None:
     assert thermodynamics([-1.7976931348623157e308], 1e293, [3]).free_energy == -inf
 
 
+@pytest.mark.parametrize("n", [10, 100, 600, 1000])
+def test_the_unit_of_energy_rounds_nothing(n: int) -> None:
+    """With another power of two as the unit, every digit is the same."""
+    rng = np.random.default_rng(n)
+    energies, degeneracy = rng.exponential(2, (3, n)), rng.integers(1, 50, n)
+    for row in energies:
+        expected = thermodynamics(row, 0.7, degeneracy)
+        for unit in (2.0**-70, 2.0**70):
+            result = thermodynamics(row * unit, 0.7 * unit, degeneracy)
+            assert result.mean_energy == expected.mean_energy * unit
+            for name in ("log_z", "entropy", "heat_capacity"):
+                assert getattr(result, name) == getattr(expected, name)
+
+
 def test_the_free_energy_of_one_state_is_its_energy() -> None:
     result = thermodynamics([3.5], [0, 1, 1e308, inf])
     assert result.free_energy.tolist() == result.mean_energy.tolist() == [3.5] * 4

@@ -243,7 +243,10 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
 
 
 def _sum(terms: Array) -> Array:
-    return add_up(terms)[:, np.newaxis]
+    """Sum terms of one sign, (rows, n), and of any size: (rows, 1)."""
+    # add_up is precise for terms near 1. A power of two as a factor rounds nothing.
+    _, exponents = np.frexp(np.abs(terms).max(-1))
+    return np.ldexp(add_up(np.ldexp(terms, -exponents[:, np.newaxis])), exponents)[:, np.newaxis]
 
 
 THERMODYNAMICS = ("log_z", "free_energy", "mean_energy", "heat_capacity")
