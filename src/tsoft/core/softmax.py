@@ -287,7 +287,7 @@ def normalizer(exp: Array, tops: Any) -> Array:
 def put(values: Array, indices: Any, value: float) -> None:
     """Set the elements of a block at one index per row in the flattened block."""
     if values.ndim == 1:
-        # For a single row, this is faster than put.
+        # For a single row, this is faster than the method `put`.
         values[indices] = value
     else:
         values.put(indices, value)
@@ -302,21 +302,20 @@ def log_of_sum(x: Array, tops: Any) -> Array:
 
 
 def add_up(terms: Array) -> Array:
-    """Sum terms of one sign along the last axis, with at most ten roundings of each term. The sum of float32 terms is a
-    float64. The order does not depend on the other rows."""
+    """Sum terms of one sign along the last axis, with at most ten roundings of each term if the highest terms are
+    from about 0.1 to 16. The sum of float32 terms is a float64. The order does not depend on the other rows."""
     return _sum_exactly(terms) if _is_exact(terms) else _sum_with_few_roundings(terms)
 
 
 def _is_exact(terms: Array) -> bool:
     """Return whether `add_up` sums the terms exactly."""
     n: int = terms.shape[-1]
-    if n > MAX_SEPARATED or terms.dtype == _FLOAT32:
-        return n <= MAX_SEPARATED
-    return n > MAX_ROUNDINGS + 1 and n // 8 + 2 + n % 8 > MAX_ROUNDINGS
+    few_roundings = n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS
+    return n <= MAX_SEPARATED and (terms.dtype == _FLOAT32 or not few_roundings)
 
 
 def _sum_with_few_roundings(terms: Array) -> Array:
-    """Sum other terms along the last axis."""
+    """Sum terms as `add_up` does if it does not sum them exactly."""
     n = terms.shape[-1]
     if n > MAX_SEPARATED:
         return exact_sum(pieces(_folded(terms)), n)
@@ -333,7 +332,7 @@ def _row_sums(terms: Array) -> Array:
     if n > MAX_DOT:
         sums: Array = np.add.reduce(terms, -1)
         return sums
-    # For short rows, dot products take half the time. The dot method of a single row is the same function.
+    # For short rows, dot products take half the time. For a single row, the method `dot` gives the same bits as vecdot.
     ones = _ONES[:n]
     sums = terms.dot(ones) if terms.ndim == 1 else np.vecdot(terms, ones)
     return sums
@@ -359,7 +358,7 @@ def _folded(terms: Array) -> Array:
     if n > MAX_DOT:
         folded = np.add.reduce(eighths, -2)
     else:
-        # A product with a matrix takes half the time. The dot method for a single row is the same function.
+        # A product with a matrix takes half the time. For a single row, the method `dot` gives the same bits as matmul.
         folded = ones.dot(eighths) if terms.ndim == 1 else np.matmul(ones, eighths)
     if whole < n:
         head = folded[..., : n - whole]
