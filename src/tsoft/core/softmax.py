@@ -570,14 +570,13 @@ def highest(z: Array) -> tuple[Array, Any]:
     return z.take(tops), tops
 
 
-# The temperatures that float32 can represent.
-_FLOAT32_TAUS = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+# The temperatures for which float32 can represent tau and 1 / tau with all digits.
+LOWEST_TAU, HIGHEST_TAU = 2.0**-126, 2.0**126
 
 
 def working_dtype(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
     """Return the dtype of the arithmetic: that of the logits, unless it cannot represent the temperature."""
-    low, high = _FLOAT32_TAUS
-    return dtype if low <= tau <= high or tau in (0.0, np.inf) else _FLOAT64
+    return dtype if LOWEST_TAU <= tau <= HIGHEST_TAU or tau in (0.0, np.inf) else _FLOAT64
 
 
 # Subtracting a number below this from the lowest finite number rounds to that number, and so does not overflow.
@@ -598,16 +597,29 @@ def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
 
 def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> None:
     """Write (z - maximum) / tau to `x`, with the exact limits at 0 and inf."""
-    if 0 < tau < np.inf:
-        # Most often, the quotient by 1 would be the same, at the same place.
+    if LOWEST_TAU <= tau <= HIGHEST_TAU:
+        # Most often, the product with 1 would be the same, at the same place.
         if tau != 1 or scale is not None or x is not gaps:
-            np.divide(gaps, tau, x)
-            if scale is not None:
-                np.divide(x, scale, x)
+            # A quotient takes longer than a product, and its error is not much smaller.
+            np.multiply(gaps, 1.0 / tau, x)
+    elif 0 < tau < np.inf:
+        np.divide(gaps, tau, x)
     elif tau == 0:
         x[...] = np.where(gaps == 0, 0.0, -np.inf)
     else:
         x[...] = np.where(np.isneginf(gaps), -np.inf, 0.0)
+    if scale is not None:
+        np.divide(x, scale, x)
+
+
+def divide_by_taus(gaps: Array, scale: Array | None, taus: Array, x: Array) -> None:
+    """Do the same, without the limits, with one temperature per row, (..., 1)."""
+    np.multiply(gaps, 1.0 / taus, x)
+    is_extreme = (taus < LOWEST_TAU) | (taus > HIGHEST_TAU)
+    if is_extreme.any():
+        np.divide(gaps, taus, x, where=is_extreme)
+    if scale is not None:
+        np.divide(x, scale, x)
 
 
 def row_error(rows: Array, row: int, first: int = 0) -> LogitsError:

@@ -37,6 +37,7 @@ from tsoft.core.softmax import (
     Array,
     Kernel,
     add_up,
+    divide_by_taus,
     highest,
     normalizer,
     per_row,
@@ -325,9 +326,7 @@ class _Evaluator:
         """Return the kernel's value of each row, (m,), at finite temperatures, (m,)."""
         out = np.empty(len(taus))
         with np.errstate(all="ignore"):
-            np.divide(self.gaps, per_row(taus), out=self.x)
-            if self.scale is not None:
-                np.divide(self.x, self.scale, out=self.x)
+            divide_by_taus(self.gaps, self.scale, per_row(taus), self.x)
             kernel(self.x, self.tops, out)
         return out
 

@@ -19,6 +19,8 @@ from tsoft.core.measures import entropy
 from tsoft.core.softmax import (
     Array,
     Taus,
+    divide_by_tau,
+    divide_by_taus,
     require_softmax,
     subtract_maximum,
     validate_logits,
@@ -122,10 +124,10 @@ def _divided(z: Array, taus: Any, dtype: np.dtype[Any]) -> Array:
             span = -np.where(z > -inf, x, 0.0).min(-1, keepdims=True, initial=0.0)
             np.divide(x, np.maximum(span, 1.0), out=x)
             np.multiply(x, MAX_EQUAL_GAP, out=x)
+        elif np.ndim(taus) == 0:
+            divide_by_tau(x, scale, taus, x)
         else:
-            np.divide(x, taus, out=x)
-            if scale is not None:
-                np.divide(x, scale, out=x)
+            divide_by_taus(x, scale, taus, x)
     _clamp(x, z)
     is_cold = np.equal(taus, 0)
     if is_cold.any():
