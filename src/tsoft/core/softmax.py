@@ -45,11 +45,10 @@ MAX_ROUNDINGS = 10
 # Otherwise, large and small parts of the terms are separated, so that the sum is exact. Rows longer than this are
 # folded into an eighth of their length first, because the separation takes longer.
 MAX_SEPARATED = 600
-# Where each term must have fewer roundings, longer rows are separated in pieces.
-PIECE_LENGTH = 1 << 15
 # The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
 SCRATCH_SIZE = 1 << 16
-# For dot products of more than 10000 terms, BLAS may start threads of its own, which take time to wake up.
+# Longer rows are separated in pieces. For dot products of more than 10000 terms, BLAS may start threads of its own,
+# which take time to wake up.
 MAX_DOT = 1 << 13
 
 # After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
@@ -94,7 +93,12 @@ class LogitsError(ValueError):
 
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+# The lengths of rows for which numpy's sum has few enough roundings.
+_PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
 _ONES = np.ones(MAX_DOT)
+_NUMBERS = np.arange(MAX_DOT)
+# What separates the parts. An operation with an array without axes takes less time than with a number.
+_SHIFTS = [np.array(3.0 * 2**k) for k in range(64)]
 _EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 
 # A kernel computes a function of a block at a temperature. Its arguments are x = (z - max z) / tau, (rows, n) or (n,),
@@ -296,7 +300,7 @@ def put(values: Array, indices: Any, value: float) -> None:
 def log_of_sum(x: Array, tops: Any) -> Array:
     """Return log S, with an error of a few roundings even if S is nearly 1."""
     put(x, tops, -np.inf)
-    rest = exact_sum(map(np.exp, pieces(x)), x.shape[-1])
+    rest = exact_sum(np.exp, x)
     put(x, tops, 0.0)
     return np.asarray(np.log1p(rest))
 
@@ -309,32 +313,25 @@ def add_up(terms: Array) -> Array:
 
 def _is_exact(terms: Array) -> bool:
     """Return whether `add_up` sums the terms exactly."""
-    n: int = terms.shape[-1]
-    few_roundings = n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS
-    return n <= MAX_SEPARATED and (terms.dtype == _FLOAT32 or not few_roundings)
+    n = terms.shape[-1]
+    return n <= MAX_SEPARATED and (n not in _PLAIN_LENGTHS or terms.dtype == _FLOAT32)
 
 
 def _sum_with_few_roundings(terms: Array) -> Array:
     """Sum terms as `add_up` does if it does not sum them exactly."""
     n = terms.shape[-1]
     if n > MAX_SEPARATED:
-        return exact_sum(pieces(_folded(terms)), n)
-    if n <= MAX_ROUNDINGS + 1:
-        # In any order, no term is rounded more often than there are additions.
-        return _row_sums(terms)
-    total: Array = np.add.reduce(terms, -1)
+        return _sum_exactly(_folded(terms))
+    # In any order, no term is rounded more often than there are additions.
+    total: Array = _row_sums(terms, _ONES[:n]) if n <= MAX_ROUNDINGS + 1 else np.add.reduce(terms, -1)
     return total
 
 
-def _row_sums(terms: Array) -> Array:
-    """Sum float64 terms along the last axis, in any order."""
-    n = terms.shape[-1]
-    if n > MAX_DOT:
-        sums: Array = np.add.reduce(terms, -1)
-        return sums
-    # For short rows, dot products take half the time. For a single row, the method `dot` gives the same bits as vecdot.
-    ones = _ONES[:n]
-    sums = terms.dot(ones) if terms.ndim == 1 else np.vecdot(terms, ones)
+def _row_sums(terms: Array, ones: Array) -> Array:
+    """Sum float64 terms along the last axis, in any order. `ones` has the length of a row."""
+    # For short rows, dot products take half the time of numpy's sum. For a single row, the method `dot` gives the same
+    # bits as vecdot.
+    sums: Array = terms.dot(ones) if terms.ndim == 1 else np.vecdot(terms, ones)
     return sums
 
 
@@ -366,30 +363,38 @@ def _folded(terms: Array) -> Array:
     return folded
 
 
-def pieces(x: Array) -> list[Array]:
-    """Return rows, (..., n), in pieces of the classes. Scratch arrays of their size stay in the cache, and their memory
-    is not returned to the system and requested again."""
+def exact_sum(terms: Callable[[Array], Array], x: Array) -> Array:
+    """Sum the terms of each row of x, (rows, n) or (n,), which are at most 16. `terms` is called with pieces of the
+    classes. The error is little more than one rounding, or two for long rows, whose terms are added in pairs first."""
     n = x.shape[-1]
-    return [x] if n <= PIECE_LENGTH else [x[..., i : i + PIECE_LENGTH] for i in range(0, n, PIECE_LENGTH)]
+    if n <= MAX_DOT:
+        return _sum_exactly(terms(x))
+    return _sum_of_pieces((_halved(terms(piece)) for piece in _pieces(x, 2 * MAX_DOT)), n)
 
 
-def exact_sum(terms: Iterable[Array], n: int) -> Array:
-    """Sum rows of n terms up to 16, which come in pieces, (rows, m) or (m,). The error is little more than one
-    rounding, or two for long rows, whose terms are added in pairs first."""
-    if n <= PIECE_LENGTH:
-        return _sum_exactly(*terms)
-    high: Any = 0.0
-    low: Any = 0.0
-    for piece in terms:
-        sums = _split_sums(_halved(piece), n)
-        high, low = high + sums[0], low + sums[1]
+def _sum_exactly(terms: Array) -> Array:
+    """Do the same with terms in memory, and one rounding."""
+    n = terms.shape[-1]
+    if n > MAX_DOT:
+        return _sum_of_pieces(_pieces(terms, MAX_DOT), n)
+    high, low = _split_sums(terms, n)
     total: Array = high + low
     return total
 
 
-def _sum_exactly(terms: Array) -> Array:
-    """Return the sum of rows in one piece."""
-    high, low = _split_sums(terms, terms.shape[-1])
+def _pieces(values: Array, length: int) -> Iterable[Array]:
+    """Yield rows in pieces of the classes. Scratch arrays of their size stay in the cache, and their memory is not
+    returned to the system and requested again."""
+    return (values[..., i : i + length] for i in range(0, values.shape[-1], length))
+
+
+def _sum_of_pieces(pieces: Iterable[Array], n: int) -> Array:
+    """Sum rows that come in pieces of at most MAX_DOT of their n terms."""
+    high: Any = 0.0
+    low: Any = 0.0
+    for piece in pieces:
+        sums = _split_sums(piece, n)
+        high, low = high + sums[0], low + sums[1]
     total: Array = high + low
     return total
 
@@ -397,40 +402,43 @@ def _sum_exactly(terms: Array) -> Array:
 def _split_sums(terms: Array, n: int) -> tuple[Any, Any]:
     """Return two numbers per row, whose sum is that of a piece of the row, which has n terms. The first one is exact,
     and the second one small."""
-    shift = float(3 << (n * 16).bit_length())
     if terms.ndim == 1 or terms.size <= SCRATCH_SIZE:
-        return _split_sum(terms, shift)
+        return _split_sum(terms, n)
     step = max(1, SCRATCH_SIZE // terms.shape[-1])
     sums = np.empty((2, len(terms)))
     for i in range(0, len(terms), step):
-        sums[0, i : i + step], sums[1, i : i + step] = _split_sum(terms[i : i + step], shift)
+        sums[0, i : i + step], sums[1, i : i + step] = _split_sum(terms[i : i + step], n)
     return sums[0], sums[1]
 
 
-def _split_sum(terms: Array, shift: float) -> tuple[Any, Any]:
+def _split_sum(terms: Array, n: int) -> tuple[Any, Any]:
     """Return the same for few rows.
 
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
     and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
+    ones = _ONES[: terms.shape[-1]]
     if terms.dtype == _FLOAT32:
-        return _row_sums(terms.astype(_FLOAT64)), 0.0
+        return _row_sums(terms.astype(_FLOAT64), ones), 0.0
+    shift = _SHIFTS[(n * 16).bit_length()]
     part = np.add(terms, shift)
     np.subtract(part, shift, part)
-    high = _row_sums(part)
-    return high, _row_sums(np.subtract(terms, part, part))
+    high = _row_sums(part, ones)
+    return high, _row_sums(np.subtract(terms, part, part), ones)
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
     """Apply a kernel to each row of z at each temperature. Arguments and errors are those of `softmax`.
     The result for one temperature has the shape of z, without the last axis unless `keep_classes`."""
     z = validate_logits(z)
-    taus = validate_taus(tau)
     shape = z.shape if keep_classes else z.shape[:-1]
-    if not taus.ndim and (z.ndim == 1 or (z.ndim == 2 and z.size <= BLOCK_SIZE)):
-        result, single_tau = np.empty(shape, z.dtype), float(taus)
-        _QUIET.copy().run(_apply, kernel, z, 0, single_tau, result, working_dtype(z.dtype, single_tau))
+    # For a short row, making an array of one temperature would take up to a third of the time.
+    taus = float(tau) if isinstance(tau, (float, int)) and tau >= 0 else validate_taus(tau)
+    if z.size <= BLOCK_SIZE and (isinstance(taus, float) or not taus.ndim):
+        result = np.empty(shape, z.dtype)
+        _apply_to_all(kernel, z, float(taus), result)
         return result[()]
+    taus = np.asarray(taus)
     result = np.empty(taus.shape + shape, z.dtype)
     rows = z.reshape(-1, z.shape[-1])
     by_tau = result.reshape(taus.size, *(rows.shape if keep_classes else rows.shape[:1]))
@@ -440,6 +448,17 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
         if selected:
             _run_parallel(kernel, rows, selected, dtype)
     return result[()]
+
+
+def _apply_to_all(kernel: Kernel, z: Array, tau: float, result: Array) -> None:
+    """Apply a kernel to all rows of z, (..., n), in one block."""
+    if z.ndim > 2 or (z.ndim == 2 and len(z) == 1):
+        # Numpy takes less time for a single row if it has one axis.
+        n = z.shape[-1]
+        axes = () if z.size == n else (-1,)
+        result = result.reshape(axes + result.shape[z.ndim - 1 :])
+        z = z.reshape((*axes, n))
+    _QUIET.copy().run(_apply, kernel, z, 0, tau, result, working_dtype(z.dtype, tau))
 
 
 # A temperature, and the array for its result.
@@ -460,7 +479,8 @@ def validate_logits(z: ArrayLike) -> Array:
         raise ValueError("logits must be an array with an axis of classes, got a single number")
     if z.shape[-1] == 0:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
-    return z.astype(_FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64, copy=False)
+    working = _FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64
+    return z if dtype == working else z.astype(working)
 
 
 def require_softmax(z: Array) -> None:
@@ -478,8 +498,6 @@ def require_softmax(z: Array) -> None:
 def validate_taus(tau: Taus) -> Array:
     """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
     # Adding 0 turns -0 into 0.
-    if isinstance(tau, float) and tau >= 0:
-        return np.array(tau + 0.0)
     taus = np.asarray(np.asarray(tau, np.float64) + 0.0)
     if taus.ndim > 1:
         raise ValueError(f"tau must be a number or a list of numbers, got shape {taus.shape}")
@@ -505,7 +523,7 @@ def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[
     step = max(1, BLOCK_SIZE // rows.shape[1])
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
-        # Numpy takes less time for a single row if it has one axis.
+        # As in `_apply_to_all`.
         block = first if stop - first == 1 else slice(first, stop)
         targets = [(tau, out[block, ...]) for tau, out in outputs]
         if len(targets) == 1:
@@ -549,7 +567,8 @@ def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Arra
 
 def _sum_of_squares(values: Array) -> Any:
     if values.ndim == 0:
-        return values * values
+        value = values[()]
+        return value * value
     return values.dot(values) if len(values) <= MAX_DOT else np.add.reduce(values * values)
 
 
@@ -563,10 +582,11 @@ def highest(z: Array) -> tuple[Array, Any]:
     if z.ndim == 1:
         # For a single row, this is faster than take.
         tops = z.argmax()
-        return z[tops], tops
+        return z[tops, ...], tops
     # numpy compares 64 numbers of float32 or 32 of float64 at a time, and those of shorter rows one by one.
     tops = (z.astype(_FLOAT64, copy=False) if 32 <= z.shape[-1] < 64 else z).argmax(-1)
-    tops += np.arange(0, z.size, z.shape[-1])
+    n, size = z.shape[-1], z.size
+    tops += _NUMBERS[:size:n] if size <= MAX_DOT else np.arange(0, size, n)
     return z.take(tops), tops
 
 
