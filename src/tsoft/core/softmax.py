@@ -60,6 +60,11 @@ np.empty(1 << 21)
 # in a copy of it takes a tenth of the time of np.errstate.
 _QUIET = Context()
 _QUIET.run(np.seterr, all="ignore")
+# In operations of rows with one number each, numpy copies these numbers into a buffer unless a row is longer than the
+# buffer. If a row has at least this many bytes, the copies take longer than calling the inner loop for each row.
+MIN_UNBUFFERED_BYTES = 640
+_QUIET_UNBUFFERED = _QUIET.copy()
+_QUIET_UNBUFFERED.run(np.setbufsize, 16)
 
 
 class LogitsError(ValueError):
@@ -458,7 +463,13 @@ def _apply_to_all(kernel: Kernel, z: Array, tau: float, result: Array) -> None:
         axes = () if z.size == n else (-1,)
         result = result.reshape(axes + result.shape[z.ndim - 1 :])
         z = z.reshape((*axes, n))
-    _QUIET.copy().run(_apply, kernel, z, 0, tau, result, working_dtype(z.dtype, tau))
+    _context(z).run(_apply, kernel, z, 0, tau, result, working_dtype(z.dtype, tau))
+
+
+def _context(rows: Array) -> Context:
+    """Return a new context for computing blocks of rows, (rows, n) or (n,)."""
+    is_long = rows.itemsize * rows.shape[-1] >= MIN_UNBUFFERED_BYTES
+    return (_QUIET_UNBUFFERED if is_long else _QUIET).copy()
 
 
 # A temperature, and the array for its result.
@@ -527,9 +538,9 @@ def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[
         block = first if stop - first == 1 else slice(first, stop)
         targets = [(tau, out[block, ...]) for tau, out in outputs]
         if len(targets) == 1:
-            _QUIET.copy().run(_apply, kernel, rows[block], first, *targets[0], dtype)
+            _context(rows).run(_apply, kernel, rows[block], first, *targets[0], dtype)
         else:
-            _QUIET.copy().run(_apply_each, kernel, rows[block], first, targets, dtype)
+            _context(rows).run(_apply_each, kernel, rows[block], first, targets, dtype)
 
 
 def _apply(kernel: Kernel, rows: Array, first: int, tau: float, out: Array, dtype: np.dtype[Any]) -> None:
