@@ -55,10 +55,11 @@ def test_a_truncation_is_an_error(count: int, classes: int, seed: int, fortran: 
     message = complaint(whole[:cut], piped=piped)
     if cut >= len(whole) - array.nbytes:
         rows_text = "1 row" if count == 1 else f"{count} rows"
-        assert message.startswith(f"cut off: the header declares {rows_text} of {classes} classes, but the file has ")
+        classes_text = "1 class" if classes == 1 else f"{classes} classes"
+        assert message.startswith(f"cut off: the header declares {rows_text} of {classes_text}, but the file has ")
         if array.flags.c_contiguous:
             whole_rows = (cut - (len(whole) - array.nbytes)) // (4 * classes)
-            assert message.endswith(f" {whole_rows} whole rows")
+            assert message.endswith(" 1 whole row" if whole_rows == 1 else f" {whole_rows} whole rows")
 
 
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])

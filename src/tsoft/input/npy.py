@@ -73,8 +73,10 @@ class NpyHeader:
         if size > self.size:
             raise InputError(f"{source}: more bytes than the header declares; save several arrays as an .npz")
         if size < self.size:
-            got = f"{size} of {self.size} bytes" if self.fortran else f"{size // self.row_bytes} whole rows"
-            expected = f"{self.rows} row{'s' * (self.rows != 1)} of {self.classes} classes"
+            rows = size // self.row_bytes
+            got = f"{size} of {self.size} bytes" if self.fortran else f"{rows} whole row{'s' * (rows != 1)}"
+            classes = f"{self.classes} class{'es' * (self.classes != 1)}"
+            expected = f"{self.rows} row{'s' * (self.rows != 1)} of {classes}"
             raise InputError(f"{source}: cut off: the header declares {expected}, but the file has {got}")
 
 
