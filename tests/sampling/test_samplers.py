@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from math import exp, fsum, inf, log, sqrt, tanh
 from pathlib import Path
@@ -630,6 +631,24 @@ def dynamic(row: Row, tau: float, span: float, exponent: float) -> float:
     share = min(1.0, entropy(softmax(row)) / log(len(unmasked_row))) if len(unmasked_row) > 1 else 0.0
     coldest, hottest = max(0.0, tau - span), tau + span
     return coldest + (hottest - coldest) * float(share**exponent)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-50, 1e-38, 1.0, 1e38, 1e50, 1e300])
+def test_dynamic_temperatures_of_any_size(unit: float) -> None:
+    # The entropy is that of equal classes below the unit 1, and nearly 0 above it.
+    row = [2 * unit, unit, 0.0]
+    share = entropy(softmax(row)) / log(3)
+    expected = tsoft.softmax([2.0, 1.0, 0.0], 0.5 + share)
+    probs = tsoft.softmax(samplers.temperature(row, unit, unit / 2))
+    assert probs == pytest.approx(expected, rel=1e-12 if unit > 1e-300 else 1e-6)
+
+
+def test_a_row_with_an_extreme_dynamic_temperature_does_not_change_others() -> None:
+    rows = np.array([[9.0, 0.0, 0.0], [1.0, 0.5, 0.0], [900.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    for function in (partial(tsoft.edt, theta=1.0), partial(samplers.temperature, tau=1.0, dynatemp_range=1.0)):
+        together = function(rows)
+        for row, scaled in zip(rows, together, strict=True):
+            np.testing.assert_array_equal(scaled, function(row))
 
 
 @MANY

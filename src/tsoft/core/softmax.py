@@ -644,11 +644,10 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
 
 
 def divide_by_taus(gaps: Array, scale: Array | None, taus: Array, x: Array) -> None:
-    """Do the same, without the limits, with one temperature per row, (..., 1)."""
-    np.multiply(gaps, 1.0 / taus, x)
-    is_extreme = (taus < LOWEST_TAU) | (taus > HIGHEST_TAU)
-    if is_extreme.any():
-        np.divide(gaps, taus, x, where=is_extreme)
+    """Do the same, without the limits, with one temperature per row, (..., 1). `x` may be `gaps`."""
+    is_usual = (taus >= LOWEST_TAU) & (taus <= HIGHEST_TAU)
+    np.multiply(gaps, 1.0 / taus, x, where=is_usual)
+    np.divide(gaps, taus, x, where=~is_usual)
     if scale is not None:
         np.divide(x, scale, x)
 
