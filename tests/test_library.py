@@ -635,8 +635,44 @@ def test_masked_arrays_are_errors() -> None:
     for function in (tsoft.softmax, tsoft.entropy, tsoft.sample):
         with pytest.raises(TypeError, match="masked array"):
             function(masked)
+    with pytest.raises(TypeError, match="masked array"):
+        tsoft.softmax([masked, masked])
+    with pytest.raises(TypeError, match="tau must not be a masked array"):
+        tsoft.softmax([2, 1], masked)
     filled = masked.filled(-np.inf)
     assert tsoft.softmax(filled).tolist() == [*tsoft.softmax([1.0, 2.0]).tolist(), 0.0]
+
+
+@pytest.mark.parametrize("tau", ["1", b"1", 1j, np.complex128(1 + 5j), np.timedelta64(1, "s"), ["1"]])
+def test_a_tau_that_is_no_real_number(tau: Any) -> None:
+    for function in (tsoft.softmax, tsoft.log_sum_exp, tsoft.temperature):
+        with pytest.raises(TypeError, match="tau must be a real number"):
+            function([2, 1], tau)
+
+
+@pytest.mark.parametrize("tau", [10**400, -(10**400), [10**400]])
+def test_a_tau_outside_the_range_of_float64(tau: Any) -> None:
+    for function in (tsoft.softmax, tsoft.log_sum_exp, tsoft.temperature):
+        with pytest.raises(ValueError, match="tau must be in the range of float64"):
+            function([2, 1], tau)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="longdouble is float64")
+@pytest.mark.parametrize("logit", ["1e400", "-1e400"])
+def test_logits_outside_the_range_of_float64(logit: str) -> None:
+    with pytest.raises(ValueError, match=f"must be in the range of float64, got {logit[:-4]}1?e"):
+        tsoft.softmax(np.array(["1", logit], np.longdouble))
+    assert tsoft.softmax(np.array(["1", "-inf"], np.longdouble)).tolist() == [1, 0]
+
+
+def test_the_order_of_the_memory_does_not_change_a_fit() -> None:
+    rng = np.random.default_rng(2)
+    for n in (3, 10, 81, 700):
+        z = rng.normal(size=(300, n)) * 3
+        targets = tsoft.sample(z, 1.7, rng=1)
+        groups = np.arange(300) % 2
+        for function in (tsoft.fit_temperature, lambda z, y, groups=groups: tsoft.temperature_difference(z, y, groups)):
+            assert repr(function(z, targets)) == repr(function(np.asfortranarray(z), targets))
 
 
 def test_integers_of_numpy_are_whole_numbers() -> None:

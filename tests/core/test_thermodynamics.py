@@ -210,6 +210,14 @@ def test_the_unit_of_energy_rounds_nothing(n: int) -> None:
                 assert getattr(result, name) == getattr(expected, name)
 
 
+@pytest.mark.parametrize("n", [9, 100, 700])
+def test_the_order_of_the_memory_changes_no_digit(n: int) -> None:
+    energies = np.random.default_rng(n).normal(size=(20, n))
+    quantities = vars(tsoft.thermodynamics(energies, 0.7))
+    for name, each in vars(tsoft.thermodynamics(np.asfortranarray(energies), 0.7)).items():
+        np.testing.assert_array_equal(each, quantities[name])
+
+
 def test_the_free_energy_of_one_state_is_its_energy() -> None:
     result = thermodynamics([3.5], [0, 1, 1e308, inf])
     assert result.free_energy.tolist() == result.mean_energy.tolist() == [3.5] * 4

@@ -160,7 +160,8 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     outside = targets[(targets < 0) | (targets >= classes)]
     if outside.size:
         raise ValueError(f"targets must be from 0 to {classes - 1}, got {outside[0]}")
-    return LabeledRows(z.reshape(-1, classes), targets.reshape(-1).astype(np.int64, copy=False))
+    # The order of sums depends on that of the memory.
+    return LabeledRows(np.ascontiguousarray(z.reshape(-1, classes)), targets.reshape(-1).astype(np.int64, copy=False))
 
 
 def summarize(rows: RowPasses) -> RowSummary:

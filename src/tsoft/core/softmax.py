@@ -98,6 +98,7 @@ class LogitsError(ValueError):
 
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+LARGEST = float(np.finfo(_FLOAT64).max)
 # The lengths of rows for which numpy's sum has few enough roundings.
 _PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
 _ONES = np.ones(MAX_DOT)
@@ -438,7 +439,7 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     shape = z.shape if keep_classes else z.shape[:-1]
     # For a short row, making an array of one temperature would take up to a third of the time.
-    taus = float(tau) if isinstance(tau, (float, int)) and tau >= 0 else validate_taus(tau)
+    taus = float(tau) if isinstance(tau, (float, int)) and 0 <= tau <= LARGEST else validate_taus(tau)
     if z.size <= BLOCK_SIZE and (isinstance(taus, float) or not taus.ndim):
         result = np.empty(shape, z.dtype)
         _apply_to_all(kernel, z, float(taus), result)
@@ -479,8 +480,7 @@ TauOutput = tuple[float, Array]
 def validate_logits(z: ArrayLike) -> Array:
     """Return z as an array of the dtype of the arithmetic. Errors are those of `softmax`."""
     if type(z) is not np.ndarray:
-        if hasattr(z, "filled"):
-            # np.asarray would drop the mask.
+        if _is_masked(z):
             raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
         z = np.asarray(z)
     dtype = z.dtype
@@ -491,7 +491,18 @@ def validate_logits(z: ArrayLike) -> Array:
     if z.shape[-1] == 0:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
     working = _FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64
-    return z if dtype == working else z.astype(working)
+    if dtype == working:
+        return z
+    with np.errstate(over="ignore"):
+        converted = z.astype(working)
+    if dtype.itemsize > 8 and not np.array_equal(np.isinf(converted), np.isinf(z)):
+        raise ValueError(f"logits must be in the range of float64, got {z[np.isinf(converted) & ~np.isinf(z)][0]!s}")
+    return converted
+
+
+def _is_masked(values: Any) -> bool:
+    """Return whether values, which may be a list of arrays, are a masked array. np.asarray would drop the mask."""
+    return hasattr(values, "filled") or (isinstance(values, (list, tuple)) and any(map(_is_masked, values)))
 
 
 def require_softmax(z: Array) -> None:
@@ -508,8 +519,17 @@ def require_softmax(z: Array) -> None:
 
 def validate_taus(tau: Taus) -> Array:
     """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
-    # Adding 0 turns -0 into 0.
-    taus = np.asarray(np.asarray(tau, np.float64) + 0.0)
+    if _is_masked(tau):
+        raise TypeError("tau must not be a masked array")
+    taus = np.asarray(tau)
+    # Python's integers may be too large for any dtype of integers.
+    if taus.dtype.kind not in "biufO":
+        raise TypeError(f"tau must be a real number or a list of real numbers, got {taus.dtype}")
+    try:
+        # Adding 0 turns -0 into 0.
+        taus = np.asarray(taus.astype(np.float64) + 0.0)
+    except OverflowError:
+        raise ValueError("tau must be in the range of float64") from None
     if taus.ndim > 1:
         raise ValueError(f"tau must be a number or a list of numbers, got shape {taus.shape}")
     invalid = taus[~(taus >= 0)]

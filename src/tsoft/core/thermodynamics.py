@@ -191,6 +191,8 @@ class _Levels:
     LogitsError for a row that has no softmax."""
 
     def __init__(self, z: Array, degeneracy: ArrayLike):
+        # The order of sums depends on that of the memory.
+        z = np.ascontiguousarray(z)
         self.z, self.degeneracy = z, np.asarray(degeneracy, np.float64)
         g = self.degeneracy
         if g.shape != z.shape[-1:] or not ((g >= 1) & np.isfinite(g) & (np.floor(g) == g)).all():

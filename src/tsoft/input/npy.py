@@ -216,8 +216,8 @@ def _row_arrays(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remai
     if header.fortran:
         array = _fortran_array(stream, header, options, remaining)
         for first in range(0, header.rows, step):
-            # A copy does not change if the file does.
-            yield np.array(array[first : first + step])
+            # A copy does not change if the file does. The order of sums depends on that of the memory.
+            yield np.array(array[first : first + step], order="C")
         return
     for first in range(0, header.rows, step):
         rows = _empty((min(step, header.rows - first), header.classes), header, options.source)
