@@ -65,6 +65,23 @@ def test_scipy_agrees(target: list[float], draft: list[float], tau: float, draft
     assert result.top_change == pytest.approx((q - p)[np.argmax(target)], abs=1e-14)
 
 
+@pytest.mark.parametrize(("difference", "tau"), [(1e-8, 1.0), (1e-16, 1.0), (1e-16, 3.0), (0.5, 1e9), (0.5, 1e16)])
+def test_small_differences_keep_their_digits(difference: float, tau: float) -> None:
+    """A change d of one logit changes its probability p by p (1 - p) d / tau, the others by -p p_i d / tau, and KL is
+    p (1 - p) (d / tau)^2 / 2, up to a relative error of the order of d / tau."""
+    target, draft = [2.0, 1.0, 0.0], [2.0, 1.0, difference]
+    p, change = softmax(np.array(target) / tau), difference / tau
+    spread = p[2] * (1 - p[2])
+    expected = {
+        "kl": spread * change**2 / 2,
+        "kl_reverse": spread * change**2 / 2,
+        "total_variation": spread * change,
+        "top_change": -p[0] * p[2] * change,
+    }
+    result = tsoft.compare(target, draft, tau)
+    assert {name: getattr(result, name) for name in expected} == pytest.approx(expected, rel=1e-7, abs=0)
+
+
 @pytest.mark.parametrize(
     ("tau", "expected"),
     [

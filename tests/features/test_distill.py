@@ -167,6 +167,13 @@ def test_rows_are_independent() -> None:
                 assert getattr(whole, name)[r] == pytest.approx(getattr(alone, name)[0], rel=1e-14)
 
 
+def test_a_row_of_large_logits_does_not_change_others() -> None:
+    teacher, student = np.array([[1.5e-322, 0.0], [1.7e308, 0.0]]), np.array([[1e-322, 0.0], [1.7e308, 1.0]])
+    whole, alone = divergence(teacher, student, 1e-322), divergence(teacher[:1], student[:1], 1e-322)
+    for name in NAMES:
+        assert getattr(whole, name)[0] == getattr(alone, name)[0]
+
+
 @pytest.mark.oracle
 def test_torch_agrees() -> None:
     torch = pytest.importorskip("torch")

@@ -72,6 +72,27 @@ def kl_divergence(teacher: Array, student: Array, tau: float) -> Array:
     return _by_rows(lambda pair: pair.kl, teacher, student, tau)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """KL(p || q) and KL(q || p), (rows,), and q - p, (rows, n)."""
+
+    kl: Array
+    kl_reverse: Array
+    change: Array
+
+
+def difference(z: Array, v: Array, tau: float) -> Difference:
+    """Return how p = softmax(z / tau) and q = softmax(v / tau) differ. z, v: logits, (rows, n); -inf masks a class.
+
+    Small differences keep their digits.
+
+    >>> difference(np.array([[1e-20, 0.0]]), np.array([[0.0, 0.0]]), 1.0).change
+    array([[-2.5e-21,  2.5e-21]])
+    """
+    kl, change = _by_rows(lambda pair: (pair.kl[0], pair.change), z, v, tau)
+    return Difference(kl, kl_divergence(v, z, tau), change)
+
+
 def _by_rows(
     function: "Callable[[_DistributionPair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
 ) -> list[Array]:
@@ -121,11 +142,13 @@ class _DistributionPair:
         return np.asarray(np.where(self.masked, self.q, 0.0).sum(-1))
 
     @cached_property
-    def scale(self) -> float:
-        """A factor that keeps the differences of the logits from overflow."""
-        pair = (self.teacher, self.student)
-        highest, lowest = (max(z.max() for z in pair), min(np.where(np.isneginf(z), 0.0, z).min() for z in pair))
-        return 0.25 if max(highest, -lowest) > MAX_DIFFERENCE else 1.0
+    def scale(self) -> Array:
+        """A factor that keeps the differences of each row's logits from overflow: (rows, 1), or (1, 1) for all rows."""
+        is_large = [
+            (abs(np.where(np.isneginf(z), 0.0, z)) > MAX_DIFFERENCE).any(-1) for z in (self.teacher, self.student)
+        ]
+        scale = np.where(is_large[0] | is_large[1], 0.25, 1.0)[:, np.newaxis]
+        return scale if scale.min() < 1 else scale[:1]
 
     @cached_property
     def differences(self) -> Array:
@@ -145,7 +168,7 @@ class _DistributionPair:
         tau KL as tau goes to 0."""
         student = self.student * self.scale
         gaps = np.where(self.p > 0, self.p * (student.max(-1, keepdims=True) - student), 0.0)
-        return np.asarray(gaps.sum(-1) / self.scale)
+        return np.asarray(gaps.sum(-1) / self.scale[:, 0])
 
     @cached_property
     def kl(self) -> tuple[Array, Array]:
@@ -179,22 +202,30 @@ class _DistributionPair:
         )
         return np.where(self.is_unreachable, np.inf, kl), np.where(self.is_unreachable, np.inf, kl_tau2)
 
+    @cached_property
+    def near(self) -> tuple[Array, Array, Array]:
+        """Where q and p are nearly equal, and log(q / p) and q / p - 1 there: (rows, n) each."""
+        x, kl = self.differences / self.tau / self.scale, self.kl[0][:, np.newaxis]
+        log_ratio = -x - kl
+        return ~self.masked & (abs(x) < 1) & (kl < 1), log_ratio, np.expm1(log_ratio)
+
+    @cached_property
+    def change(self) -> Array:
+        """q - p: (rows, n). Unless they are nearly equal, they are subtracted directly."""
+        is_near, _, relative = self.near
+        # Adding 0 turns -0 into 0.
+        return np.where(is_near, self.p * relative, self.q - self.p) + 0.0
+
     @property
     def gradient(self) -> tuple[Array, Array]:
-        """The norm of (q - p) / tau, and the same times tau^2. Unless q and p are nearly equal, they are subtracted
-        directly."""
-        tau, d, (kl, _) = self.tau, self.differences, self.kl
-        x = d / tau / self.scale
-        exponent = -x - kl[:, np.newaxis]
-        is_near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
-        relative = np.expm1(exponent)
-        change = np.where(is_near, self.p * relative, self.q - self.p)
-        by_tau = -d - self.scale * scaled_by(tau, kl)[:, np.newaxis]
+        """The norm of (q - p) / tau, and the same times tau^2."""
+        tau, d, kl, (is_near, log_ratio, relative) = self.tau, self.differences, self.kl[0], self.near
+        by_tau = -d - self.scale * scaled_by(tau, kl[:, np.newaxis])
         change_tau = np.where(
-            is_near, self.p * by_tau * _ratio(relative, exponent), self.scale * scaled_by(tau, change)
+            is_near, self.p * by_tau * _ratio(relative, log_ratio), self.scale * scaled_by(tau, self.change)
         )
-        norm = _norm(change)
-        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.scale
+        norm = _norm(self.change)
+        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.scale[:, 0]
 
 
 def _exact_difference(a: Array, b: Array) -> tuple[Array, Array]:

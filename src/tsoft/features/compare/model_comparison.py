@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.divergence import kl_divergence
-from tsoft.core.measures import top, total_variation
+from tsoft.core.divergence import Difference, difference
+from tsoft.core.measures import top
 from tsoft.core.softmax import Array, Taus, log_softmax, require_softmax, validate_logits, validate_taus
 
 # The acceptance rates: of speculative sampling, of equal samples, and of the draft's most probable class.
@@ -116,30 +116,40 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
     taus = validate_taus(tau)
     draft_taus = taus if draft_tau is None else np.broadcast_to(validate_taus(draft_tau), taus.shape)
     rows = [logits.reshape(-1, z.shape[-1]).astype(np.float64) for logits in (z, v)]
-    results = [
-        measures(log_softmax(rows[0], t), log_softmax(rows[1], u), top(rows[0]), top(rows[1]))
-        for t, u in zip(taus.reshape(-1).tolist(), draft_taus.reshape(-1).tolist(), strict=True)
-    ]
+    results = []
+    for t, u in zip(taus.reshape(-1).tolist(), draft_taus.reshape(-1).tolist(), strict=True):
+        log_p, log_q = log_softmax(rows[0], t), log_softmax(rows[1], u)
+        differing = difference_at(rows[0], rows[1], t, u, log_p, log_q)
+        results.append(measures(log_p, log_q, top(rows[0]), top(rows[1]), differing))
     shape = taus.shape + z.shape[:-1]
     return ModelComparison(
         **{name: np.array([result[name] for result in results]).reshape(shape)[()] for name in MEASURES}
     )
 
 
-def measures(log_p: Array, log_q: Array, highest_p: Array, highest_q: Array) -> dict[str, Array]:
+def difference_at(z: Array, v: Array, tau: float, draft_tau: float, log_p: Array, log_q: Array) -> Difference:
+    """Return how p = softmax(z / tau) and q = softmax(v / draft_tau) differ. log_p, log_q: their logarithms, (rows, n).
+
+    For similar distributions, the difference of the logits has more digits than that of the rounded logarithms. At 0
+    and inf, the limit of a divergence may not be the divergence of the limits, which is the result.
+    """
+    return difference(z, v, tau) if 0 < tau == draft_tau < np.inf else difference(log_p, log_q, 1.0)
+
+
+def measures(log_p: Array, log_q: Array, highest_p: Array, highest_q: Array, differing: Difference) -> dict[str, Array]:
     """Return the measures of rows by their names in MEASURES, (rows,) each.
 
     log_p, log_q: the logarithms of the probabilities, (rows, n) float64. highest_p, highest_q: the indices of the most
-    probable classes, (rows,).
+    probable classes, (rows,). differing: the difference of p and q.
     """
     p, q = np.exp(log_p), np.exp(log_q)
     rows = np.arange(len(p))
     return {
-        "kl": kl_divergence(log_p, log_q, 1.0),
-        "kl_reverse": kl_divergence(log_q, log_p, 1.0),
-        "total_variation": np.atleast_1d(total_variation(p, q)),
+        "kl": differing.kl,
+        "kl_reverse": differing.kl_reverse,
+        "total_variation": abs(differing.change).sum(-1) / 2,
         "same_top": (highest_p == highest_q).astype(np.float64),
-        "top_change": q[rows, highest_p] - p[rows, highest_p],
+        "top_change": differing.change[rows, highest_p],
         "acceptance": np.minimum(np.minimum(p, q).sum(-1), 1.0),
         "exact_match_acceptance": np.minimum((p * q).sum(-1), 1.0),
         "greedy_acceptance": p[rows, highest_q],

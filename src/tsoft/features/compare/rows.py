@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.divergence import difference
 from tsoft.core.softmax import Array
 from tsoft.features.compare.bounds import Side, bounds, partial_side
 from tsoft.features.compare.classes import Pair
-from tsoft.features.compare.model_comparison import CHOSEN, MEASURES, measures
+from tsoft.features.compare.model_comparison import CHOSEN, MEASURES, difference_at, measures
 from tsoft.options.plan import Plan
 from tsoft.options.response_notes import require_exact
 from tsoft.sampling.apply_chains import PIECE_SIZE, compute_distributions
@@ -81,10 +82,14 @@ def _measures_at(
     """Return the measures of whole distributions at one temperature, and the most probable classes of both."""
     p, q = (_distributions(block, tau, plan) for block, tau in zip((first, second), taus, strict=True))
     log_p, log_q, tops = p.log_probs[0], q.log_probs[0], (p.top[0], q.top[0])
-    result = measures(log_p, log_q, *tops)
+    if plan.has_chain:
+        differing = difference(log_p, log_q, 1.0)
+    else:
+        differing = difference_at(first.logits, second.logits, *taus, log_p, log_q)
+    result = measures(log_p, log_q, *tops, differing)
     if first.targets is not None:
-        places = np.arange(len(log_p)), first.targets
-        result[CHOSEN] = np.where(first.targets < 0, np.nan, np.exp(log_q[places]) - np.exp(log_p[places]))
+        chosen = differing.change[np.arange(len(log_p)), first.targets]
+        result[CHOSEN] = np.where(first.targets < 0, np.nan, chosen)
     return result, tops
 
 
