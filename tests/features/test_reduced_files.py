@@ -97,6 +97,7 @@ def test_a_text_gives_the_same_bytes_on_any_number_of_cores(
 def test_processes_return_the_same_bytes(shards: Path) -> None:
     outputs = [here(*command, "--jobs", "2") for command in COMMANDS.values()]
     get_reusable_executor().shutdown()
+    assert [done.stderr for done in outputs if done.returncode] == []
     assert [done.stdout for done in outputs] == [result(*command) for command in COMMANDS.values()]
 
 

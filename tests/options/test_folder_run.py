@@ -1,5 +1,6 @@
 """Many files: reading them as one input, and computing each of them into a folder."""
 
+import errno
 import importlib
 import json
 import os
@@ -171,10 +172,16 @@ def test_a_run_is_resumed(shards: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--tau", "2"], "the results of a run with --tau 0.5, not 2"),
-        (["--tau", "0.5", "--top-k", "3"], "the results of a run with --top-k not set, not 3"),
-        (["--tau", "0.5", "--format", "csv"], "the results of a run with --format not set, not csv"),
-        (["--tau", "0.5", "--calibration", "c.json"], "the results of a run with --calibration not set, not c.json"),
+        (["--tau", "2"], "the results of a run with --tau 0.5, and this run is with --tau 2"),
+        (["--tau", "0.5", "--top-k", "3"], "the results of a run without --top-k, and this run is with --top-k 3"),
+        (
+            ["--tau", "0.5", "--format", "csv"],
+            "the results of a run without --format, and this run is with --format csv",
+        ),
+        (
+            ["--tau", "0.5", "--calibration", "c.json"],
+            "the results of a run without --calibration, and this run is with --calibration c.json",
+        ),
     ],
 )
 def test_a_folder_of_other_settings_is_refused(shards: Path, options: list[str], problem: str) -> None:
@@ -182,7 +189,7 @@ def test_a_folder_of_other_settings_is_refused(shards: Path, options: list[str],
     here("compute", "-i", "logits", "-o", "probs/", "--tau", "0.5")
     before = results(shards / "probs")
     message = fails("compute", "-i", "logits", "-o", "probs/", "--resume", *options, code=2)
-    assert message.startswith(f"probs/ has {problem}; pass another folder")
+    assert message.startswith(f"probs/ has {problem}; use the same options, or pass another folder")
     assert results(shards / "probs") == before
 
 
@@ -192,6 +199,91 @@ def test_a_file_of_the_settings_that_changed_is_another_setting(shards: Path) ->
     here(*command)
     Path("names").write_text("a\nb\nc\nd\ne\nfox\n")
     assert fails(*command, "--resume", code=2).startswith("names has changed since the run that wrote probs/")
+    Path("names").unlink()
+    assert fails(*command, "--resume", code=2).startswith(
+        "names does not exist, and was an input of the run that wrote"
+    )
+
+
+def test_a_run_that_ends_before_it_records_a_result_can_be_resumed(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after Ctrl-C, if results of other processes are complete."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ["compute", "-i", "logits", "-o", "probs/"]
+    with monkeypatch.context() as context:
+        context.setattr("tsoft.options.shard_manifest.Manifest.add", stop)
+        assert here(*command).returncode == 130
+    manifest = Path("probs/.tsoft-run.jsonl").read_bytes()
+    assert len(results(shards / "probs")) == 1
+    # A run that is refused changes nothing.
+    for options in ([], ["--resume", "--tau", "2"]):
+        fails(*command, *options, code=2)
+        assert Path("probs/.tsoft-run.jsonl").read_bytes() == manifest
+    assert here(*command, "--resume").returncode == 0
+    assert len(results(shards / "probs")) == SHARDS
+
+
+def test_an_input_that_cannot_be_read_keeps_its_result(shards: Path) -> None:
+    command = ["compute", "-i", "logits/03.npy", "-i", "logits/04.npy", "-o", "probs/"]
+    here(*command)
+    before = results(shards / "probs")
+    Path("logits/03.npy").rename("elsewhere")
+    assert "logits/03.npy: No such file" in fails(*command, "--resume", code=1)
+    assert results(shards / "probs") == before
+
+
+def test_draws_do_not_depend_on_the_format(shards: Path) -> None:
+    for format in ("tsv", "csv"):
+        here("sample", "-i", "logits/00.npy", "-n", "50", "--seed", "1", "-o", f"{format}/", "--format", format)
+    drawn = [line.split(",")[2] for line in Path("csv/00.csv").read_text().splitlines()[1:]]
+    assert len(drawn) == 50
+    assert Path("tsv/00.tsv").read_text().split() == drawn
+
+
+def test_the_full_disk_of_a_manifest_is_one_error(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("tsoft.options.shard_manifest.os.write", full)
+        message = fails("compute", "-i", "logits", "-o", "probs/", code=1)
+    assert message == "probs/.tsoft-run.jsonl: No space left on device"
+    assert not Path("probs").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_error_of_usage_in_some_files_is_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"a": "cat dog owl\n1 2 3\n", "b": "cat dog\n1 2\n", "c": "cat dog owl\n3 2 1\n"}.items():
+        Path(f"{name}.txt").write_text(text)
+    command = ["compute", "-i", "*.txt", "-o", "probs/", "--keep-going", "--jobs", jobs]
+    message = fails(*command, "--logit-bias", "owl=1", code=1)
+    assert message.splitlines() == [
+        "b.txt: --logit-bias: unknown class 'owl'; choose from cat, dog",
+        "tsoft: error: 1 of 3 files failed: b.txt",
+    ]
+    assert sorted(results(tmp_path / "probs")) == ["a.tsv", "c.tsv"]
+
+
+def test_a_pattern_does_not_follow_links_to_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("a.txt", "x/b.txt", "x/y/c.txt", ".hidden/d.txt", "x/.e.txt", "x/y/f.csv"):
+        Path("in", place).parent.mkdir(parents=True, exist_ok=True)
+        Path("in", place).write_text(f"{len(place)} 0\n")
+    Path("in/l1").symlink_to(".")
+    Path("in/l2").symlink_to(".")
+
+    def count(pattern: str) -> int:
+        return len(here("compute", "-i", pattern).stdout.splitlines())
+
+    assert [count(pattern) for pattern in ("in/**/*.txt", "**/*.txt", "./**", f"{tmp_path}/**", "in/**/y/*")] == [
+        3, 3, 4, 4, 2
+    ]  # fmt: skip
+    assert [count(pattern) for pattern in ("i?/**/b*", "in/**/x/**/c.txt", "in/l1/*.txt")] == [1, 1, 1]
 
 
 def test_files_in_a_folder_are_not_overwritten(shards: Path) -> None:
@@ -283,7 +375,27 @@ def test_a_manifest_whose_last_line_was_not_finished(shards: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["\xff\n", "x\n", "[]\n", '{"settings": 1}\n', '{"settings": {}, "files": {}}\n{}\n'])
+HEADER = '{"settings": {}, "files": {}}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\xff\n",
+        "x\n",
+        "x",
+        "[]\n",
+        "[" * 100_000 + "\n",
+        '{"settings": 1}\n',
+        '{"settings": [], "files": {}}\n',
+        '{"settings": {}, "files": null}\n',
+        HEADER + "{}\n",
+        HEADER + '{"planned": 3}\n',
+        HEADER + '{"planned": [[1]]}\n',
+        HEADER + '{"output": [1], "exit_code": 0, "bytes": 1, "file": null}\n',
+        HEADER + '{"output": "a.tsv", "exit_code": "boom", "bytes": 1, "file": null}\n{"plan',
+    ],
+)
 def test_a_manifest_that_is_none(shards: Path, text: str) -> None:
     Path("probs").mkdir()
     Path("probs/.tsoft-run.jsonl").write_text(text, encoding="latin-1")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tsoft.errors import TsoftError, UsageError, joined
-from tsoft.options.file_notes import FileNotes, with_file
+from tsoft.options.file_notes import FileErrors, FileNotes, with_file
 from tsoft.options.folder_options import FolderOptions, RandomFolderOptions
 from tsoft.options.job_values import absolute
 from tsoft.options.jobs import JobOutcome, in_jobs
@@ -80,7 +80,7 @@ class FolderRun:
 
     def _compute(self, manifest: "Manifest", pending: list[Shard]) -> list[str]:
         """Compute the results of files, and return the names of those that failed."""
-        failed, notes = [], FileNotes()
+        notes, errors = FileNotes(), FileErrors()
         jobs = in_jobs(self._work(manifest.seed), pending, self.options, ordered=False)
         with closing(jobs), closing(_watched(jobs, len(pending))) as outcomes:
             for outcome in outcomes:
@@ -88,19 +88,13 @@ class FolderRun:
                 if outcome.error is None:
                     assert outcome.result is not None
                     manifest.add(outcome.item, outcome.result)
+                elif self.options.keep_going:
+                    errors.print(outcome.item.file, outcome.error)
                 else:
-                    self._fail(outcome.error)
-                    failed.append(outcome.item.file)
+                    raise outcome.error
         notes.print_rest()
-        return failed
-
-    def _fail(self, error: TsoftError) -> None:
-        """Report the error of a file with --keep-going, else raise it. An error of usage is that of all files."""
-        from tsoft.options.ending import Ending
-
-        if isinstance(error, UsageError) or not self.options.keep_going:
-            raise error
-        Ending(error.exit_code, str(error)).report()
+        errors.print_rest(len(pending))
+        return errors.failed
 
     def _shards(self) -> list[Shard]:
         """Return the files with the names of their results. Raise UsageError if two of these are equal."""
@@ -181,14 +175,15 @@ class _Work:
 
 
 def seed_of(shard: Shard, seed: int) -> int:
-    """Return the seed of a file, which depends on the seed of the run and on the name of the result.
+    """Return the seed of a file, which depends on the seed of the run and on the name of the file without its ending.
 
     >>> seed_of(Shard("a.npy", "a.tsv"), 1) == seed_of(Shard("b.npy", "b.tsv"), 1)
     False
     """
     from hashlib import sha256
 
-    return int.from_bytes(sha256(f"{seed} {shard.output}".encode(errors="surrogateescape")).digest()[:8])
+    name, _ = os.path.splitext(shard.output)
+    return int.from_bytes(sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:8])
 
 
 def _watched(outcomes: Outcomes, count: int) -> Outcomes:

@@ -42,14 +42,31 @@ def _files_of(name: str, option: str) -> list[str]:
     is_pattern = "*" in name or "?" in name or ("[" in name and "]" in name)
     if not is_pattern or os.path.lexists(name):
         return [name]
-    import glob
-
     # Like a shell, do not match hidden files. A file that is called - is not stdin.
-    found = sorted(file for file in glob.iglob(name, recursive=True) if not os.path.isdir(file))
+    found = sorted({file for file in _matches(name) if not os.path.isdir(file)})
     files = [os.path.join(os.curdir, file) if file == "-" else file for file in found]
     if not files:
         raise InputError(f"{name}: no file matches this pattern")
     return files
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield the paths that match a pattern, perhaps more than once. Unlike in the module glob, `**` does not follow
+    links to folders, which may be loops."""
+    import glob
+
+    parts = pattern.split(os.sep)
+    if "**" not in parts:
+        yield from glob.iglob(pattern)
+        return
+    place = parts.index("**")
+    start, rest = "".join(part + os.sep for part in parts[:place]), parts[place + 1 :] or ["*"]
+    for root in glob.iglob(start) if start else [""]:
+        for folder, folders, _ in os.walk(root or os.curdir):
+            folders[:] = [name for name in folders if name[0] != "."]
+            # The root of a relative pattern has no name.
+            base = folder if root else os.path.relpath(folder)
+            yield from _matches(os.path.join(glob.escape("" if base == os.curdir else base), *rest))
 
 
 def _files_in(folder: str) -> list[str]:

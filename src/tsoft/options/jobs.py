@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tsoft.core.cores import VARIABLE
-from tsoft.errors import InputError, TsoftError, UsageError, unknown
+from tsoft.errors import InputError, TsoftError, UsageError, shortened, unknown
 from tsoft.notes import collected_notes
 from tsoft.options.file_notes import FileNotes
 from tsoft.options.job_options import JobOptions
@@ -206,7 +206,9 @@ def _register(backend: str | None) -> None:
         except ImportError as error:
             raise UsageError(f"--backend {backend} needs {error.name}; install it with pip") from None
     elif backend is not None and backend not in {*BACKENDS, *EXTERNAL_BACKENDS}:
-        raise UsageError(unknown("backend", backend, [*BACKENDS, *EXTERNAL_BACKENDS, *_REGISTRARS]))
+        # This one returns no result before all files are complete.
+        known = [name for name in (*BACKENDS, *EXTERNAL_BACKENDS, *_REGISTRARS) if name != "multiprocessing"]
+        raise UsageError(unknown("backend", backend, known))
 
 
 @contextlib.contextmanager
@@ -240,8 +242,9 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
         else:
             try:
                 client = Client(options.cluster, set_as_default=False, timeout=10)
-            except ValueError as error:
-                raise UsageError(f"--cluster: {error}; expected an address such as tcp://host:8786") from None
+            except ValueError:
+                fix = "pass the address of a Dask scheduler, such as tcp://host:8786"
+                raise UsageError(f"--cluster: {shortened(options.cluster)!r} is not an address; {fix}") from None
         stack.enter_context(client)
         _check_versions(client)
         # A new cluster may take a moment to start its workers, and an adaptive one starts them on demand.

@@ -60,7 +60,8 @@ class Manifest:
 def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[Manifest]:
     """Open the manifest of the folder of a run.
 
-    A run that completes no file leaves neither a manifest nor a new folder behind.
+    A new run that computes no file leaves neither a manifest nor a new folder behind. If a run ends early, results may
+    exist that its manifest does not list as complete, but as planned. It remains, so that the run can be resumed.
 
     Raise UsageError for a folder with the results of another run, or with those of this run unless it resumes.
     """
@@ -75,6 +76,7 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
     with file:
         _lock(file, run.folder)
         lines = _lines(file, path)
+        manifest = None
         try:
             manifest = _resumed(run, shards, file, lines) if lines else _new(run, shards, file)
             remove_all_abandoned(run.folder)
@@ -82,7 +84,10 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
         finally:
             # Processes of this run that were ended by force leave files, too.
             remove_all_abandoned(run.folder)
-            if not any("output" in record for record in _lines(file, path)):
+            has_results = manifest is not None and any(
+                os.path.lexists(os.path.join(run.folder, shard.output)) for shard in shards
+            )
+            if not lines and not has_results:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             if is_new:
@@ -121,7 +126,7 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
             f"{run.folder} has the results of a run with --seed {seed}; remove --seed, or pass another folder"
         )
     known = {record["output"]: record for record in records if "output" in record}
-    # A killed run may have written a result that its manifest does not list as complete, but as planned.
+    # A run that ended early may have written results that its manifest does not list as complete, but as planned.
     planned = {name for record in records for name in record.get("planned", [])}
     new = [shard.output for shard in shards if shard.output not in planned]
     folders = [shard.output for shard in shards if os.path.isdir(os.path.join(run.folder, shard.output))]
@@ -132,9 +137,10 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         record, place = known.get(shard.output), os.path.join(run.folder, shard.output)
         if record is None or not os.path.isfile(place) or os.path.getsize(place) != record["bytes"]:
             continue
-        if record["file"] == states[shard.output]:
+        state = states[shard.output]
+        if record["file"] == state:
             done[shard.output] = record["exit_code"]
-        else:
+        elif state is not None:
             changed.append(shard.file)
             # If the changed file cannot be computed, its earlier result must not look like its result.
             with contextlib.suppress(OSError):
@@ -156,16 +162,21 @@ def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
     if all(header.get(name) == value for name, value in current.items()):
         return
     # A typed option first, since files and versions may differ because of it.
-    options, before = current["settings"], header.get("settings", {})
-    changed = [(_option(name), before.get(name), value) for name, value in options.items() if before.get(name) != value]
-    changed += [(name, header.get(name), value) for name, value in current.items() if header.get(name) != value]
-    name, earlier, now = changed[0]
-    if name == "files":
-        file = next((file for file in now if header["files"].get(file) != now[file]), "")
-        raise UsageError(f"{file} has changed since the run that wrote {run.folder}; pass another folder")
-    raise UsageError(
-        f"{run.folder} has the results of a run with {name} {_shown(earlier)}, not {_shown(now)}; pass another folder"
-    )
+    if (option := _first_difference(header["settings"], current["settings"])) is not None:
+        before, now = (_typed(option, settings.get(option)) for settings in (header["settings"], current["settings"]))
+        fix = "use the same options, or pass another folder"
+        raise UsageError(f"{run.folder} has the results of a run {before}, and this run is {now}; {fix}")
+    if (file := _first_difference(header["files"], current["files"])) is not None:
+        problem = "has changed since" if os.path.exists(file) else "does not exist, and was an input of"
+        raise UsageError(f"{file} {problem} the run that wrote {run.folder}; pass another folder")
+    name = _first_difference(header, current) or ""
+    problem = f"a run with {name} {header.get(name)}, not {current.get(name)}"
+    raise UsageError(f"{run.folder} has the results of {problem}; pass another folder")
+
+
+def _first_difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Return the first key whose values differ; None if there is none."""
+    return next((key for key in now | before if before.get(key) != now.get(key)), None)
 
 
 def _header(run: ManifestSettings) -> dict[str, Any]:
@@ -180,14 +191,15 @@ def _header(run: ManifestSettings) -> dict[str, Any]:
     }
 
 
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _typed(name: str, value: Any) -> str:
+    """Return an option as it was typed, after `with` or `without`."""
+    option = "--" + name.replace("_", "-")
+    if value is None or value is False:
+        return f"without {option}"
+    if value is True:
+        return f"with {option}"
+    text = ",".join(map(str, value)) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else value
+    return f"with {option} {text}"
 
 
 def _state(file: str) -> list[int] | None:
@@ -202,31 +214,39 @@ def _state(file: str) -> list[int] | None:
 
 def _lines(file: IO[str], path: str) -> list[Any]:
     """Return the records of a manifest. A line that a killed run did not finish is removed."""
-    file.seek(0)
+    with open(path, "rb") as binary:
+        data = binary.read()
+    whole, _, torn = data.rpartition(b"\n")
     # UnicodeDecodeError is a ValueError.
-    with contextlib.suppress(ValueError, AttributeError):
-        text = file.read()
-        whole, _, torn = text.rpartition("\n")
-        if torn:
-            file.truncate(len(text.encode()) - len(torn.encode()))
-        if not whole:
-            return []
-        header, *records = map(json.loads, whole.splitlines())
-        is_header = header.keys() >= {"settings", "files"}
-        if is_header and all(map(_is_record, records)):
-            return [header, *records]
+    with contextlib.suppress(ValueError, RecursionError):
+        header, *records = [json.loads(line) for line in whole.decode().splitlines()] or [None]
+        if (_is_header(header) and all(map(_is_record, records))) or (not whole and torn[:1] in (b"", b"{")):
+            if torn:
+                file.truncate(len(data) - len(torn))
+            return [header, *records] if whole else []
     raise UsageError(f"{path}: not a manifest of tsoft; pass another folder")
 
 
-def _is_record(record: dict[str, Any]) -> bool:
-    return record.keys() in ({"planned"}, {"output", "exit_code", "bytes", "file"})
+def _is_header(header: Any) -> bool:
+    return isinstance(header, dict) and all(isinstance(header.get(name), dict) for name in ("settings", "files"))
+
+
+def _is_record(record: Any) -> bool:
+    match record:
+        case {"planned": [*names], **others}:
+            return not others and all(isinstance(name, str) for name in names)
+        case {"output": str(), "exit_code": int(), "bytes": int(), "file": list() | None, **others}:
+            return not others
+    return False
 
 
 def _write(file: IO[str], record: dict[str, Any]) -> None:
     """Append a record. Raise OutputError if the disk is full."""
+    data = (json.dumps(record) + "\n").encode()
     try:
-        file.write(json.dumps(record) + "\n")
-        file.flush()
+        # Without a buffer, whose rest would be written again when the file is closed.
+        while data:
+            data = data[os.write(file.fileno(), data) :]
     except OSError as error:
         raise OutputError(f"{file.name}: {error.strerror or error}") from None
 
