@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from scipy.special import softmax
 
 from killing import dask_cluster, killed_reader, opened_for
@@ -262,6 +263,8 @@ def test_an_error_of_usage_in_some_files_is_theirs(tmp_path: Path, monkeypatch: 
         Path(f"{name}.txt").write_text(text)
     command = ["compute", "-i", "*.txt", "-o", "probs/", "--keep-going", "--jobs", jobs]
     message = fails(*command, "--logit-bias", "owl=1", code=1)
+    # The processes have this folder as their current one.
+    get_reusable_executor().shutdown()
     assert message.splitlines() == [
         "b.txt: --logit-bias: unknown class 'owl'; choose from cat, dog",
         "tsoft: error: 1 of 3 files failed: b.txt",
