@@ -228,6 +228,19 @@ def test_a_run_that_ends_before_it_records_a_result_can_be_resumed(
     assert len(results(shards / "probs")) == SHARDS
 
 
+def test_a_folder_of_inputs_and_results_can_be_resumed(shards: Path) -> None:
+    command = ["compute", "-i", "logits", "-o", "logits/"]
+    here(*command)
+    before = results(shards / "logits")
+    assert len(before) == 2 * SHARDS
+    assert "has the results of an earlier run" in fails(*command, code=2)
+    Path("logits/07.tsv").unlink()
+    assert here(*command, "--resume").returncode == 0
+    assert results(shards / "logits") == before
+    message = fails("compute", "-i", "logits/*.tsv", "-o", "logits/", "--resume", code=2)
+    assert message == "all files of the input are results in logits/; pass the files of their logits"
+
+
 def test_an_input_that_cannot_be_read_keeps_its_result(shards: Path) -> None:
     command = ["compute", "-i", "logits/03.npy", "-i", "logits/04.npy", "-o", "probs/"]
     here(*command)

@@ -97,11 +97,19 @@ class FolderRun:
         return errors.failed
 
     def _shards(self) -> list[Shard]:
-        """Return the files with the names of their results. Raise UsageError if two of these are equal."""
-        from tsoft.options.input_files import listed_files, stem
+        """Return the files with the names of their results. Raise UsageError if two of these are equal.
+
+        If the folder is also one of the inputs, the results of an earlier run are not.
+        """
+        from tsoft.options.input_files import listed_files, place_of, stem
+        from tsoft.options.shard_manifest import planned_results
 
         self._check()
-        files = listed_files(self.values[self.options.shards_field])
+        results = {place_of(os.path.join(self.folder, name)) for name in planned_results(self.folder)}
+        listed = listed_files(self.values[self.options.shards_field])
+        files = [file for file in listed if place_of(file) not in results]
+        if not files:
+            raise UsageError(f"all files of the input are results in {self.folder}; pass the files of their logits")
         format = self.values.get("format") or "tsv"
         shards = [Shard(file, f"{stem(file)}.{_ENDINGS.get(format, format)}") for file in files]
         sources: dict[str, str] = {}

@@ -75,7 +75,9 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
         raise OutputError(f"{run.folder}: {error.strerror or error}") from None
     with file:
         _lock(file, run.folder)
-        lines = _lines(file, path)
+        lines, length = _lines(path)
+        # A killed run may not have finished its last line.
+        file.truncate(length)
         manifest = None
         try:
             manifest = _resumed(run, shards, file, lines) if lines else _new(run, shards, file)
@@ -127,7 +129,7 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         )
     known = {record["output"]: record for record in records if "output" in record}
     # A run that ended early may have written results that its manifest does not list as complete, but as planned.
-    planned = {name for record in records for name in record.get("planned", [])}
+    planned = set(planned_results(run.folder))
     new = [shard.output for shard in shards if shard.output not in planned]
     folders = [shard.output for shard in shards if os.path.isdir(os.path.join(run.folder, shard.output))]
     _refuse_to_overwrite(run.folder, new + folders)
@@ -212,18 +214,27 @@ def _state(file: str) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
-def _lines(file: IO[str], path: str) -> list[Any]:
-    """Return the records of a manifest. A line that a killed run did not finish is removed."""
-    with open(path, "rb") as binary:
-        data = binary.read()
+def planned_results(folder: str) -> list[str]:
+    """Return the names of the results that the manifest of a folder lists, if it has one."""
+    path = os.path.join(folder, NAME)
+    records = _lines(path)[0][1:] if os.path.isfile(path) else []
+    return [name for record in records for name in record.get("planned", [])]
+
+
+def _lines(path: str) -> tuple[list[Any], int]:
+    """Return the records of a manifest, and the length of its complete lines in bytes. Raise UsageError for a file that
+    is not a manifest, and OutputError for one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from None
     whole, _, torn = data.rpartition(b"\n")
     # UnicodeDecodeError is a ValueError.
     with contextlib.suppress(ValueError, RecursionError):
         header, *records = [json.loads(line) for line in whole.decode().splitlines()] or [None]
         if (_is_header(header) and all(map(_is_record, records))) or (not whole and torn[:1] in (b"", b"{")):
-            if torn:
-                file.truncate(len(data) - len(torn))
-            return [header, *records] if whole else []
+            return [header, *records] if whole else [], len(data) - len(torn)
     raise UsageError(f"{path}: not a manifest of tsoft; pass another folder")
 
 
