@@ -311,8 +311,8 @@ def _entropy(x: Array, tops: Any, out: Array) -> None:
     out[...] = np.log1p(rest) - add_up(x) / (1.0 + rest)
 
 
-# exp(x) is 0 well above this. Clipping x prevents inf * 0 for a masked class. An operation with an array without axes
-# takes less time than with a number.
+# exp(x) is 0 well above this. Clipping x prevents inf * 0 for a masked class. With arrays without axes, an operation
+# takes less time than with numbers.
 _LOWEST_X = {np.dtype(t): np.array(-1e4, t) for t in (np.float32, np.float64)}
 
 

@@ -103,7 +103,7 @@ LARGEST = float(np.finfo(_FLOAT64).max)
 _PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
 _ONES = np.ones(MAX_DOT)
 _NUMBERS = np.arange(MAX_DOT)
-# What separates the parts. An operation with an array without axes takes less time than with a number.
+# The numbers that separate the parts, as arrays without axes, with which an operation takes less time.
 _SHIFTS = [np.array(3.0 * 2**k) for k in range(64)]
 _EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 
