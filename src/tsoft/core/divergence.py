@@ -144,10 +144,9 @@ class _DistributionPair:
     @cached_property
     def scale(self) -> Array:
         """A factor that keeps the differences of each row's logits from overflow: (rows, 1), or (1, 1) for all rows."""
-        is_large = [
-            (abs(np.where(np.isneginf(z), 0.0, z)) > MAX_DIFFERENCE).any(-1) for z in (self.teacher, self.student)
-        ]
-        scale = np.where(is_large[0] | is_large[1], 0.25, 1.0)[:, np.newaxis]
+        finite = (np.where(np.isneginf(z), 0.0, z) for z in (self.teacher, self.student))
+        largest = np.maximum(*(abs(z).max(-1, keepdims=True) for z in finite))
+        scale = np.where(largest > MAX_DIFFERENCE, 0.25, 1.0)
         return scale if scale.min() < 1 else scale[:1]
 
     @cached_property
@@ -161,6 +160,11 @@ class _DistributionPair:
         gaps = np.where(self.masked, 0.0, (t - v) + (t_error - v_error))
         mean = (self.p * gaps).sum(-1, keepdims=True)
         return np.where(self.masked, 0.0, gaps - mean)
+
+    @cached_property
+    def x(self) -> Array:
+        """The differences divided by tau: (rows, n)."""
+        return self.differences / self.tau / self.scale
 
     @property
     def top_gap(self) -> Array:
@@ -177,8 +181,7 @@ class _DistributionPair:
         If KL >= 1, the plain sum is accurate, since its negative terms sum to at least -1. Otherwise it only shows
         how large the terms of the other formula are.
         """
-        tau, d = self.tau, self.differences
-        x = d / tau / self.scale
+        tau, d, x = self.tau, self.differences, self.x
         plain = np.where(self.p > 0, self.p * (log_softmax(self.teacher, tau) - log_softmax(self.student, tau)), 0.0)
         kl = plain.sum(-1)
         is_near = self.masked | (abs(x) < 1)
@@ -205,7 +208,7 @@ class _DistributionPair:
     @cached_property
     def near(self) -> tuple[Array, Array, Array]:
         """Where q and p are nearly equal, and log(q / p) and q / p - 1 there: (rows, n) each."""
-        x, kl = self.differences / self.tau / self.scale, self.kl[0][:, np.newaxis]
+        x, kl = self.x, self.kl[0][:, np.newaxis]
         log_ratio = -x - kl
         return ~self.masked & (abs(x) < 1) & (kl < 1), log_ratio, np.expm1(log_ratio)
 

@@ -98,7 +98,7 @@ class LogitsError(ValueError):
 
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-LARGEST = float(np.finfo(_FLOAT64).max)
+_LARGEST = float(np.finfo(_FLOAT64).max)
 # The lengths of rows for which numpy's sum has few enough roundings.
 _PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
 _ONES = np.ones(MAX_DOT)
@@ -439,7 +439,7 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     shape = z.shape if keep_classes else z.shape[:-1]
     # For a short row, making an array of one temperature would take up to a third of the time.
-    taus = float(tau) if isinstance(tau, (float, int)) and 0 <= tau <= LARGEST else validate_taus(tau)
+    taus = float(tau) if isinstance(tau, (float, int)) and 0 <= tau <= _LARGEST else validate_taus(tau)
     if z.size <= BLOCK_SIZE and (isinstance(taus, float) or not taus.ndim):
         result = np.empty(shape, z.dtype)
         _apply_to_all(kernel, z, float(taus), result)
@@ -491,18 +491,24 @@ def validate_logits(z: ArrayLike) -> Array:
     if z.shape[-1] == 0:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
     working = _FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64
-    if dtype == working:
-        return z
-    with np.errstate(over="ignore"):
-        converted = z.astype(working)
-    if dtype.itemsize > 8 and not np.array_equal(np.isinf(converted), np.isinf(z)):
-        raise ValueError(f"logits must be in the range of float64, got {z[np.isinf(converted) & ~np.isinf(z)][0]!s}")
-    return converted
+    if dtype.itemsize > _FLOAT64.itemsize:
+        _require_float64(z)
+    return z if dtype == working else z.astype(working)
+
+
+def _require_float64(z: Array) -> None:
+    """Raise ValueError if the range of float64 does not contain all finite numbers of a longdouble array."""
+    outside = z[np.isfinite(z) & (abs(z) > _LARGEST)]
+    if outside.size:
+        raise ValueError(f"logits must be in the range of float64, got {outside[0]!s}")
 
 
 def _is_masked(values: Any) -> bool:
     """Return whether values, which may be a list of arrays, are a masked array. np.asarray would drop the mask."""
-    return hasattr(values, "filled") or (isinstance(values, (list, tuple)) and any(map(_is_masked, values)))
+    if isinstance(values, (list, tuple)):
+        # A list that starts with a number has no arrays. Looking at each number would take longer than np.asarray.
+        return bool(values) and not isinstance(values[0], (float, int)) and any(map(_is_masked, values))
+    return hasattr(values, "filled")
 
 
 def require_softmax(z: Array) -> None:
@@ -598,6 +604,7 @@ def _subtract_maximum(z: Array, maximum: Array, gaps: Array, first: int) -> Arra
 
 def _sum_of_squares(values: Array) -> Any:
     if values.ndim == 0:
+        # Products of numbers take less time than those of arrays without axes.
         value = values[()]
         return value * value
     return values.dot(values) if len(values) <= MAX_DOT else np.add.reduce(values * values)
@@ -666,8 +673,9 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
 def divide_by_taus(gaps: Array, scale: Array | None, taus: Array, x: Array) -> None:
     """Do the same, without the limits, with one temperature per row, (..., 1). `x` may be `gaps`."""
     is_usual = (taus >= LOWEST_TAU) & (taus <= HIGHEST_TAU)
-    np.multiply(gaps, 1.0 / taus, x, where=is_usual)
-    np.divide(gaps, taus, x, where=~is_usual)
+    np.multiply(gaps, np.where(is_usual, 1.0 / taus, 1.0), x)
+    if not is_usual.all():
+        np.divide(x, np.where(is_usual, 1.0, taus), x)
     if scale is not None:
         np.divide(x, scale, x)
 
