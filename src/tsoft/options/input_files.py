@@ -61,12 +61,12 @@ def _matches(pattern: str) -> Iterator[str]:
         return
     place = parts.index("**")
     start, rest = "".join(part + os.sep for part in parts[:place]), parts[place + 1 :] or ["*"]
-    for root in glob.iglob(start) if start else [""]:
-        for folder, folders, _ in os.walk(root or os.curdir):
+    for root in glob.iglob(start or os.path.join(os.curdir, "")):
+        for folder, folders, _ in os.walk(root):
             folders[:] = [name for name in folders if name[0] != "."]
-            # The root of a relative pattern has no name.
-            base = folder if root else os.path.relpath(folder)
-            yield from _matches(os.path.join(glob.escape("" if base == os.curdir else base), *rest))
+            # A pattern that starts with ** matches names in the current folder.
+            base = folder if start else folder.removeprefix(root)
+            yield from _matches(os.path.join(glob.escape(base), *rest))
 
 
 def _files_in(folder: str) -> list[str]:

@@ -61,7 +61,7 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
     """Open the manifest of the folder of a run.
 
     A new run that computes no file leaves neither a manifest nor a new folder behind. If a run ends early, results may
-    exist that its manifest does not list as complete, but as planned. It remains, so that the run can be resumed.
+    exist that the manifest lists only as planned. The manifest then remains, so that the run can be resumed.
 
     Raise UsageError for a folder with the results of another run, or with those of this run unless it resumes.
     """
@@ -129,7 +129,7 @@ def _resumed(run: ManifestSettings, shards: Sequence[Shard], file: IO[str], line
         )
     known = {record["output"]: record for record in records if "output" in record}
     # A run that ended early may have written results that its manifest does not list as complete, but as planned.
-    planned = set(planned_results(run.folder))
+    planned = set(_planned(records))
     new = [shard.output for shard in shards if shard.output not in planned]
     folders = [shard.output for shard in shards if os.path.isdir(os.path.join(run.folder, shard.output))]
     _refuse_to_overwrite(run.folder, new + folders)
@@ -177,7 +177,7 @@ def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
 
 
 def _first_difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """Return the first key whose values differ; None if there is none."""
+    """Return the first key with different values in two mappings, or None if the mappings are equal."""
     return next((key for key in now | before if before.get(key) != now.get(key)), None)
 
 
@@ -196,12 +196,16 @@ def _header(run: ManifestSettings) -> dict[str, Any]:
 def _typed(name: str, value: Any) -> str:
     """Return an option as it was typed, after `with` or `without`."""
     option = "--" + name.replace("_", "-")
-    if value is None or value is False:
-        return f"without {option}"
-    if value is True:
-        return f"with {option}"
-    text = ",".join(map(str, value)) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else value
-    return f"with {option} {text}"
+    match value:
+        case None | False:
+            return f"without {option}"
+        case True:
+            return f"with {option}"
+        case [*items]:
+            return f"with {option} {','.join(map(str, items))}"
+        case float():
+            return f"with {option} {value:g}"
+    return f"with {option} {value}"
 
 
 def _state(file: str) -> list[int] | None:
@@ -217,7 +221,10 @@ def _state(file: str) -> list[int] | None:
 def planned_results(folder: str) -> list[str]:
     """Return the names of the results that the manifest of a folder lists, if it has one."""
     path = os.path.join(folder, NAME)
-    records = _lines(path)[0][1:] if os.path.isfile(path) else []
+    return _planned(_lines(path)[0]) if os.path.isfile(path) else []
+
+
+def _planned(records: list[Any]) -> list[str]:
     return [name for record in records for name in record.get("planned", [])]
 
 
