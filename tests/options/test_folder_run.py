@@ -206,6 +206,18 @@ def test_a_file_of_the_settings_that_changed_is_another_setting(shards: Path) ->
     )
 
 
+def test_a_folder_of_another_version_is_refused(shards: Path) -> None:
+    """Its manifest may lack options of this version."""
+    here("compute", "-i", "logits/00.npy", "-o", "probs/")
+    manifest = Path("probs/.tsoft-run.jsonl")
+    header, *records = manifest.read_text().splitlines()
+    earlier = json.loads(header) | {"tsoft": "0.0.1"}
+    del earlier["settings"]["energies"]
+    manifest.write_text("\n".join([json.dumps(earlier), *records, ""]))
+    message = fails("compute", "-i", "logits/00.npy", "-o", "probs/", "--resume", code=2)
+    assert message.startswith("probs/ has the results of a run with tsoft 0.0.1, not ")
+
+
 def test_a_run_that_ends_before_it_records_a_result_can_be_resumed(
     shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

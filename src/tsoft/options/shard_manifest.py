@@ -164,10 +164,14 @@ def _check_settings(run: ManifestSettings, header: dict[str, Any]) -> None:
     if all(header.get(name) == value for name, value in current.items()):
         return
     # A typed option first, since files and versions may differ because of it.
-    if (option := _first_difference(header["settings"], current["settings"])) is not None:
-        before, now = (_typed(option, settings.get(option)) for settings in (header["settings"], current["settings"]))
-        fix = "use the same options, or pass another folder"
-        raise UsageError(f"{run.folder} has the results of a run {before}, and this run is {now}; {fix}")
+    names = current["settings"] | header["settings"]
+    before, now = (
+        {name: _typed(name, settings.get(name)) for name in names}
+        for settings in (header["settings"], current["settings"])
+    )
+    if (option := _first_difference(before, now)) is not None:
+        problem = f"the results of a run {before[option]}, and this run is {now[option]}"
+        raise UsageError(f"{run.folder} has {problem}; use the same options, or pass another folder")
     if (file := _first_difference(header["files"], current["files"])) is not None:
         problem = "has changed since" if os.path.exists(file) else "does not exist, and was an input of"
         raise UsageError(f"{file} {problem} the run that wrote {run.folder}; pass another folder")
