@@ -21,6 +21,7 @@ of a block changes a digit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,8 @@ _ONES = np.ones(MAX_DOT)
 _NUMBERS = np.arange(MAX_DOT)
 # The numbers that separate the parts, as arrays without axes, with which an operation takes less time.
 _SHIFTS = [np.array(3.0 * 2**k) for k in range(64)]
+# In operations with numbers, a number takes the least time, and in those with arrays, an array without axes.
+_ONE = {1: 1.0, 2: np.array(1.0)}
 _EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 
 # A kernel computes a function of a block at a temperature. Its arguments are x = (z - max z) / tau, (rows, n) or (n,),
@@ -263,8 +266,8 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
 def _softmax(x: Array, tops: Any, out: Array) -> None:
     exp = np.exp(x, x)
     # A division of all classes would take longer.
-    factor = 1.0 / normalizer(exp, tops)
-    if factor.dtype != exp.dtype:
+    factor = _ONE[exp.ndim] / normalizer(exp, tops)
+    if factor.dtype is not exp.dtype:
         factor = factor.astype(exp.dtype)
     np.multiply(exp, per_row(factor), out)
 
@@ -285,11 +288,12 @@ def per_row(values: Array) -> Array:
 
 def normalizer(exp: Array, tops: Any) -> Array:
     """Return the sum S of `exp` = exp(x) over the classes. `tops` is the index of one maximum of each row."""
-    if _is_exact(exp):
-        return _sum_exactly(exp)
+    sum_up, is_exact = _summation(exp.shape[-1], exp.ndim, exp.dtype)
+    if is_exact:
+        return sum_up(exp)
     # The 1 of the maximum is added last, so that it has only one rounding.
     put(exp, tops, 0.0)
-    total: Array = 1.0 + _sum_with_few_roundings(exp)
+    total: Array = _ONE[exp.ndim] + sum_up(exp)
     put(exp, tops, 1.0)
     return total
 
@@ -314,31 +318,31 @@ def log_of_sum(x: Array, tops: Any) -> Array:
 def add_up(terms: Array) -> Array:
     """Sum terms of one sign along the last axis, with at most ten roundings of each term if the highest terms are
     from about 0.1 to 16. The sum of float32 terms is a float64. The order does not depend on the other rows."""
-    return _sum_exactly(terms) if _is_exact(terms) else _sum_with_few_roundings(terms)
+    return _summation(terms.shape[-1], terms.ndim, terms.dtype)[0](terms)
 
 
-def _is_exact(terms: Array) -> bool:
-    """Return whether `add_up` sums the terms exactly."""
-    n = terms.shape[-1]
-    return n <= MAX_SEPARATED and (n not in _PLAIN_LENGTHS or terms.dtype == _FLOAT32)
-
-
-def _sum_with_few_roundings(terms: Array) -> Array:
-    """Sum terms as `add_up` does if it does not sum them exactly."""
-    n = terms.shape[-1]
+@functools.cache
+def _summation(n: int, ndim: int, dtype: np.dtype[Any]) -> tuple[Callable[[Array], Array], bool]:
+    """Return the function with which `add_up` sums rows of n terms in a block of `ndim` axes, and whether it is exact.
+    To make this choice for each block would take longer than the sum of a short row."""
     if n > MAX_SEPARATED:
-        return _sum_exactly(_folded(terms))
+        return _sum_folded, False
+    if n not in _PLAIN_LENGTHS or dtype == _FLOAT32:
+        return _sum_exactly, True
     # In any order, no term is rounded more often than there are additions.
-    total: Array = _row_sums(terms, _ONES[:n]) if n <= MAX_ROUNDINGS + 1 else np.add.reduce(terms, -1)
-    return total
+    return _row_sum(n, ndim) if n <= MAX_ROUNDINGS + 1 else functools.partial(np.add.reduce, axis=-1), False
 
 
-def _row_sums(terms: Array, ones: Array) -> Array:
-    """Sum float64 terms along the last axis, in any order. `ones` has the length of a row."""
+def _sum_folded(terms: Array) -> Array:
+    return _sum_exactly(_folded(terms))
+
+
+@functools.cache
+def _row_sum(n: int, ndim: int) -> Callable[[Array], Array]:
+    """Return a function that sums rows of n float64 terms, in any order, in a block of `ndim` axes."""
     # For short rows, dot products take half the time of numpy's sum. For a single row, the method `dot` gives the same
     # bits as vecdot.
-    sums: Array = terms.dot(ones) if terms.ndim == 1 else np.vecdot(terms, ones)
-    return sums
+    return _ONES[:n].dot if ndim == 1 else functools.partial(np.vecdot, _ONES[:n])
 
 
 def _halved(terms: Array) -> Array:
@@ -383,6 +387,9 @@ def _sum_exactly(terms: Array) -> Array:
     n = terms.shape[-1]
     if n > MAX_DOT:
         return _sum_of_pieces(_pieces(terms, MAX_DOT), n)
+    if terms.dtype == _FLOAT32 and terms.size <= SCRATCH_SIZE:
+        # The low part is 0, see `_split_sum`.
+        return _row_sum(n, terms.ndim)(terms.astype(_FLOAT64))
     high, low = _split_sums(terms, n)
     total: Array = high + low
     return total
@@ -423,14 +430,14 @@ def _split_sum(terms: Array, n: int) -> tuple[Any, Any]:
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
     and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
-    ones = _ONES[: terms.shape[-1]]
+    sum_up = _row_sum(terms.shape[-1], terms.ndim)
     if terms.dtype == _FLOAT32:
-        return _row_sums(terms.astype(_FLOAT64), ones), 0.0
+        return sum_up(terms.astype(_FLOAT64)), 0.0
     shift = _SHIFTS[(n * 16).bit_length()]
     part = np.add(terms, shift)
     np.subtract(part, shift, part)
-    high = _row_sums(part, ones)
-    return high, _row_sums(np.subtract(terms, part, part), ones)
+    high = sum_up(part)
+    return high, sum_up(np.subtract(terms, part, part))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
@@ -439,12 +446,13 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     z = validate_logits(z)
     shape = z.shape if keep_classes else z.shape[:-1]
     # For a short row, making an array of one temperature would take up to a third of the time.
-    taus = float(tau) if isinstance(tau, (float, int)) and 0 <= tau <= _LARGEST else validate_taus(tau)
-    if z.size <= BLOCK_SIZE and (isinstance(taus, float) or not taus.ndim):
+    is_one = isinstance(tau, (float, int)) and 0 <= tau <= _LARGEST
+    taus: Any = tau if is_one else validate_taus(tau)
+    if z.size <= BLOCK_SIZE and (is_one or not taus.ndim):
         result = np.empty(shape, z.dtype)
         _apply_to_all(kernel, z, float(taus), result)
-        return result[()]
-    taus = np.asarray(taus)
+        return result if keep_classes else result[()]
+    taus = np.asarray(taus, np.float64)
     result = np.empty(taus.shape + shape, z.dtype)
     rows = z.reshape(-1, z.shape[-1])
     by_tau = result.reshape(taus.size, *(rows.shape if keep_classes else rows.shape[:1]))
@@ -479,7 +487,11 @@ TauOutput = tuple[float, Array]
 
 def validate_logits(z: ArrayLike) -> Array:
     """Return z as an array of the dtype of the arithmetic. Errors are those of `softmax`."""
-    if type(z) is not np.ndarray:
+    if type(z) is np.ndarray:
+        # Most often, this is all there is to check.
+        if (z.dtype is _FLOAT64 or z.dtype is _FLOAT32) and z.ndim and z.size:
+            return z
+    else:
         if _is_masked(z):
             raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
         z = np.asarray(z)
@@ -493,7 +505,8 @@ def validate_logits(z: ArrayLike) -> Array:
     working = _FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64
     if dtype.itemsize > _FLOAT64.itemsize:
         _require_float64(z)
-    return z if dtype == working else z.astype(working)
+    # Arrays with an equal dtype that is another object, such as those from pickle, become views.
+    return np.asarray(z, working)
 
 
 def _require_float64(z: Array) -> None:
@@ -574,7 +587,7 @@ def _apply(kernel: Kernel, rows: Array, first: int, tau: float, out: Array, dtyp
     z = np.ascontiguousarray(rows, dtype)
     maximum, tops = highest(z)
     # A result that keeps the classes has room for x until the kernel overwrites it.
-    x = out if out.ndim == z.ndim and out.dtype == dtype else np.empty_like(z)
+    x = out if out.ndim == z.ndim and out.dtype is z.dtype else np.empty_like(z)
     divide_by_tau(x, _subtract_maximum(z, maximum, x, first), tau, x)
     kernel(x, tops, out)
 
