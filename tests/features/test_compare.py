@@ -95,6 +95,15 @@ def test_the_limits_of_tau(tau: float, expected: dict[str, float]) -> None:
     assert {name: getattr(result, name) for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("mask", [-INF, -1.7976931348623157e308, -1e308])
+@pytest.mark.parametrize("taus", [(1.0, 0.3), (0.5, 1.0), (0.25, 0.25)])
+def test_a_class_with_a_very_low_logit_counts_as_masked(mask: float, taus: tuple[float, float]) -> None:
+    target, draft = [2.0, 1.0, mask], [1.0, 2.0, mask]
+    p, q = softmax(np.array([2.0, 1.0]) / taus[0]), softmax(np.array([1.0, 2.0]) / taus[1])
+    result = tsoft.compare(target, draft, taus[0], draft_tau=taus[1])
+    assert (result.kl, result.kl_reverse) == pytest.approx((entropy(p, q), entropy(q, p)), rel=1e-14)
+
+
 def test_shapes_follow_those_of_the_logits() -> None:
     rng = np.random.default_rng(1)
     target, draft = rng.normal(size=(2, 2, 3, 5))

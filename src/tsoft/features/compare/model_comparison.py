@@ -21,7 +21,16 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.divergence import Difference, difference
 from tsoft.core.measures import top
-from tsoft.core.softmax import Array, Taus, log_softmax, require_softmax, validate_logits, validate_taus
+from tsoft.core.softmax import (
+    HIGHEST_TAU,
+    LOWEST_TAU,
+    Array,
+    Taus,
+    log_softmax,
+    require_softmax,
+    validate_logits,
+    validate_taus,
+)
 
 # The acceptance rates: of speculative sampling, of equal samples, and of the draft's most probable class.
 ACCEPTANCES = ("acceptance", "exact_match_acceptance", "greedy_acceptance")
@@ -130,10 +139,20 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
 def difference_at(z: Array, v: Array, tau: float, draft_tau: float, log_p: Array, log_q: Array) -> Difference:
     """Return how p = softmax(z / tau) and q = softmax(v / draft_tau) differ. log_p, log_q: their logarithms, (rows, n).
 
-    For similar distributions, the difference of the logits has more digits than that of the rounded logarithms. At 0
-    and inf, the limit of a divergence may not be the divergence of the limits, which is the result.
+    At 0 and inf, the limit of a divergence may not be the divergence of the limits, which is the result.
     """
-    return difference(z, v, tau) if 0 < tau == draft_tau < np.inf else difference(log_p, log_q, 1.0)
+    common = min((t for t in (tau, draft_tau) if 0 < t < np.inf), default=1.0)
+    return difference(_logits_at(common, z, tau, log_p), _logits_at(common, v, draft_tau, log_q), common)
+
+
+def _logits_at(common: float, z: Array, tau: float, log_p: Array) -> Array:
+    """Return logits whose softmax at the temperature `common` is p = softmax(z / tau). A finite tau above 0 is at
+    least `common`."""
+    if tau == common or LOWEST_TAU <= common < tau <= HIGHEST_TAU:
+        # For similar distributions, the difference of the logits has more digits than that of the rounded logarithms,
+        # and a logarithm may overflow to that of a masked class.
+        return z * (common / tau)
+    return log_p * common
 
 
 def measures(log_p: Array, log_q: Array, highest_p: Array, highest_q: Array, differing: Difference) -> dict[str, Array]:
