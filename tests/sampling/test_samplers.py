@@ -342,8 +342,41 @@ DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
 @given(st.one_of(TIED, PLAIN), SHARES)
 def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> None:
     expected, near = DEFINITIONS[name](row, CUTS[name](u))
-    assume(near > 1e-11)
+    assume(near > 1e-10)
     assert {*kept(public_sampler(name)(row, CUTS[name](u)))} == expected - {i for i, x in enumerate(row) if x == -inf}
+
+
+# Of these probabilities, each sum of the first is a decimal, and so is the ratio of any two.
+DECIMALS = [0.4, 0.3, 0.2, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("top_p", 0.9, 3),
+        ("top_p", 0.7, 2),
+        ("top_p", 0.4, 1),
+        ("min_p", 0.75, 2),
+        ("min_p", 0.5, 3),
+        ("min_p", 0.25, 4),
+        ("epsilon_cutoff", 0.3, 2),
+        ("epsilon_cutoff", 0.2, 3),
+        ("epsilon_cutoff", 0.1, 4),
+        ("top_a", 0.625, 4),
+    ],
+)
+@pytest.mark.parametrize("shift", [0.0, 1.0, -3.0, 1e3])
+def test_a_decimal_threshold_is_reached_despite_rounding(name: str, value: float, count: int, shift: float) -> None:
+    assert kept(public_sampler(name)(np.log(DECIMALS) + shift, value)) == list(range(count))
+
+
+@pytest.mark.parametrize("n", [5, 6, 10, 20, 1000, 100000])
+def test_cutoffs_of_equal_classes_keep_their_share(n: int) -> None:
+    for k in {1, 2, n // 3, n // 2, n - 1}:
+        assert len(kept(tsoft.top_p(np.zeros(n), k / n))) == k
+        assert len(kept(tsoft.typical(np.zeros(n), k / n))) == k
+    for k in {k for k in (1, 2, n // 3, n // 2, n - 1) if n <= 100}:
+        assert len(kept(tsoft.top_h(np.zeros(n), k / n))) == k
 
 
 @pytest.mark.parametrize(
@@ -352,13 +385,15 @@ def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> 
         ("top_k", 2, [0, 1]),
         ("top_p", 0.5, [0, 1]),
         ("top_p", np.nextafter(0.5, 0), [0, 1]),
-        ("top_p", np.nextafter(0.5, 1), [0, 1, 2]),
+        ("top_p", np.nextafter(0.5, 1), [0, 1]),
+        ("top_p", 0.5 + 1e-9, [0, 1, 2]),
         ("top_p", 0.0, [0]),
         ("top_p", 1.0, [0, 1, 2, 3]),
         ("min_p", 1.0, [0, 1, 2, 3]),
         ("p_less", 1.0, [0, 1, 2, 3]),
         ("typ_p", 0.5, [0, 1]),
-        ("typ_p", np.nextafter(0.5, 1), [0, 1, 2]),
+        ("typ_p", np.nextafter(0.5, 1), [0, 1]),
+        ("typ_p", 0.5 + 1e-9, [0, 1, 2]),
         ("epsilon_cutoff", 0.25, [0, 1, 2, 3]),
         ("epsilon_cutoff", 1.0, [0, 1, 2, 3]),
         ("eta_cutoff", 1.0, [0, 1, 2, 3]),
@@ -367,11 +402,12 @@ def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> 
         ("top_n_sigma", 1.0, [0, 1, 2, 3]),
         ("tfs", 0.5, [0, 1, 2, 3]),
         ("xtc", 0.25, [0]),
-        ("xtc", np.nextafter(0.25, 1), [0, 1, 2, 3]),
+        ("xtc", np.nextafter(0.25, 1), [0]),
+        ("xtc", 0.25 + 1e-9, [0, 1, 2, 3]),
     ],
 )
 def test_four_equal_classes(name: str, value: float, expected: list[int]) -> None:
-    """The probabilities are exactly 1/4, so they can be exactly at a threshold."""
+    """The probabilities are exactly 1/4, so they can be exactly at a threshold, or off by rounding."""
     assert kept(public_sampler(name)([7.0] * 4, value)) == expected
     # Masked classes have no effect.
     assert kept(public_sampler(name)([-inf, 7.0, 7.0, -inf, 7.0, 7.0], value)) == [(1, 2, 4, 5)[i] for i in expected]
@@ -431,6 +467,8 @@ def test_top_n_sigma_of_the_largest_logits() -> None:
     row = [LAST, -LAST, 0.0]
     assert kept(samplers.top_n_sigma(row, 1.0)) == [0]
     assert kept(samplers.top_n_sigma(row, 10.0)) == [0, 1, 2]
+    # 2.2626 standard deviations are above the highest float, but the threshold is not.
+    assert kept(samplers.top_n_sigma([-1e308, 0, 1e308, -1e308], 2.2626)) == [1, 2]
     for name in set(CUTS) - {"top_n_sigma", "top_k", "tfs", "xtc"}:
         assert kept(public_sampler(name)(row, CUTS[name](0.5))) == [0], name
 

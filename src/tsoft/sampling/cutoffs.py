@@ -5,7 +5,8 @@ returns a `Cutoff`: the score that is compared with a threshold, so that the dec
 well as applied. The arithmetic is in the dtype of the logits. Probabilities are those of the unmasked
 classes, which sum to 1. A rule that would keep no class keeps the most probable one. A rule that compares
 each class with a threshold (top_n_sigma, min_p, p_less, epsilon_cutoff, eta_cutoff, top_a) treats classes that
-tie alike, and the others keep those with the lowest indices.
+tie alike, and the others keep those with the lowest indices. Numbers that only rounding may separate
+count as equal: 0.5 and 0.3 reach the sum 0.8, though the computed probabilities may not.
 
 `samplers` has the public function for each of these, with its explanation and its source.
 """
@@ -13,12 +14,38 @@ tie alike, and the others keep those with the lowest indices.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 
 from tsoft.core.measures import entropy
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.states import initial_mu
+
+# Numbers that differ by less than this share of one of them may be equal but for rounding, such as sums of 200000
+# probabilities. In float32, no two numbers are as close, so that the float32 arithmetic of an engine decides by its
+# rounding.
+ROUNDING = 2.0**-36
+# 1 - p is rounded, and so is a decimal p: by at most this.
+COMPLEMENT_ROUNDING = 2.0**-52
+
+
+def exceeds(values: Array, bound: Any) -> Array:
+    """Return whether values are above a bound, and not just by rounding.
+
+    >>> exceeds(np.array([0.7 + 0.1, 0.9]), 0.8)
+    array([False,  True])
+    """
+    return np.asarray(values > bound + ROUNDING * abs(bound))
+
+
+def reaches(values: Array, bound: Any) -> Array:
+    """Return whether values are at least a bound, or below it just by rounding.
+
+    >>> reaches(np.array([0.7 + 0.1, 0.7]), 0.8)
+    array([ True, False])
+    """
+    return np.asarray(values >= bound - ROUNDING * abs(bound))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +100,14 @@ class Cutoff:
         return np.asarray(gaps.min(-1, initial=inf))
 
 
+def threshold_cutoff(score: Array, threshold: Array, score_name: str) -> Cutoff:
+    """Keep the classes whose score is at least a threshold, (..., 1), or below it just by rounding."""
+    is_just_below = reaches(score, threshold) & (score < threshold)
+    if is_just_below.any():
+        threshold = np.minimum(threshold, np.where(is_just_below, score, inf).min(-1, keepdims=True))
+    return Cutoff(score, threshold, score_name=score_name)
+
+
 def top_n_sigma(z: Array, n: float) -> Cutoff:
     """Keep the logits that are at least max z - n sigma.
 
@@ -84,9 +119,9 @@ def top_n_sigma(z: Array, n: float) -> Cutoff:
     # Scaled by the largest, so that squares do not overflow.
     scale = np.maximum(abs(np.where(unmasked, z, 0)).max(-1, keepdims=True), np.finfo(z.dtype).tiny)
     scaled = np.where(unmasked, z, 0) / scale
-    sigma = scale * np.std(scaled, axis=-1, keepdims=True, where=unmasked)
+    sigma = np.std(scaled, axis=-1, keepdims=True, where=unmasked)
     with np.errstate(over="ignore"):
-        return Cutoff(z, maximum - n * sigma)
+        return threshold_cutoff(z, scale * (maximum / scale - n * sigma), "logit")
 
 
 def top_h(z: Array, alpha: float) -> Cutoff:
@@ -100,7 +135,7 @@ def top_h(z: Array, alpha: float) -> Cutoff:
     terms = -np.exp(log_probs) * np.maximum(log_probs, np.finfo(z.dtype).min)
     sums, bound = terms.cumsum(-1), alpha * entropy(descending)[..., np.newaxis]
     # A class whose probability is 0 adds nothing.
-    count = np.maximum(((sums <= bound) & (terms > 0)).sum(-1, keepdims=True), 1)
+    count = np.maximum((~exceeds(sums, bound) & (terms > 0)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=bound)
 
 
@@ -138,7 +173,7 @@ def top_p(z: Array, p: float) -> Cutoff:
     """
     ascending = np.sort(z, axis=-1)
     sums = softmax(ascending).cumsum(-1)
-    removed = (sums <= 1 - p).sum(-1, keepdims=True)
+    removed = (~exceeds(sums, 1 - p + COMPLEMENT_ROUNDING)).sum(-1, keepdims=True)
     count = np.maximum(z.shape[-1] - removed, 1)
     return Cutoff(z, value_at_rank(ascending[..., ::-1], count), count, compared=sums, bound=1 - p)
 
@@ -155,7 +190,7 @@ def min_p(z: Array, p: float) -> Cutoff:
     array([ True,  True, False])
     """
     probs = softmax(z)
-    return Cutoff(probs, p * probs.max(-1, keepdims=True), score_name="probability")
+    return threshold_cutoff(probs, p * probs.max(-1, keepdims=True), "probability")
 
 
 def p_less(z: Array) -> Cutoff:
@@ -167,7 +202,7 @@ def p_less(z: Array) -> Cutoff:
     probs = softmax(z)
     # Rounding may take the sum above the highest probability, if all classes are equally probable.
     threshold = np.minimum((probs**2).sum(-1, keepdims=True), probs.max(-1, keepdims=True))
-    return Cutoff(probs, threshold, score_name="probability")
+    return threshold_cutoff(probs, threshold, "probability")
 
 
 def typical(z: Array, p: float) -> Cutoff:
@@ -176,7 +211,7 @@ def typical(z: Array, p: float) -> Cutoff:
     >>> typical(np.log([0.5, 0.2, 0.15, 0.15]), 0.2).kept
     array([False,  True, False, False])
     """
-    return entropy_distance_cutoff(z, p, lambda sums: (sums < p).sum(-1, keepdims=True) + 1)
+    return entropy_distance_cutoff(z, p, lambda sums: (~reaches(sums, p)).sum(-1, keepdims=True) + 1)
 
 
 def entropy_distance_cutoff(z: Array, p: float, count_from_sums: Callable[[Array], Array]) -> Cutoff:
@@ -206,7 +241,7 @@ def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:
     array([ True,  True, False])
     """
     probs = softmax(z)
-    return Cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), score_name="probability")
+    return threshold_cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), "probability")
 
 
 def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
@@ -217,7 +252,7 @@ def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
     """
     probs = softmax(z)
     eta = np.minimum(epsilon, epsilon**0.5 * np.exp(-entropy(z)))[..., np.newaxis]
-    return Cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)), score_name="probability")
+    return threshold_cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)), "probability")
 
 
 def tail_free(z: Array, share: float) -> Cutoff:
@@ -238,7 +273,7 @@ def curvature_cutoff(z: Array, share: float, always_removed: int = 0) -> Cutoff:
     curvature = np.where(unmasked_curve, abs(np.diff(softmax(descending), 2, axis=-1)), 0)
     total = curvature.sum(-1, keepdims=True)
     sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
-    within = ((sums <= share) & unmasked_curve).sum(-1, keepdims=True)
+    within = (~exceeds(sums, share) & unmasked_curve).sum(-1, keepdims=True)
     unmasked = (z > -inf).sum(-1, keepdims=True)
     count = np.maximum(np.where(total > 0, 1 + within, unmasked - always_removed), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
@@ -252,7 +287,7 @@ def top_a(z: Array, a: float) -> Cutoff:
     """
     probs = softmax(z)
     highest = probs.max(-1, keepdims=True)
-    return Cutoff(probs, np.minimum(a * highest**2, highest), score_name="probability")
+    return threshold_cutoff(probs, np.minimum(a * highest**2, highest), "probability")
 
 
 def xtc(z: Array, threshold: float) -> Cutoff:
@@ -263,7 +298,7 @@ def xtc(z: Array, threshold: float) -> Cutoff:
     """
     probs = softmax(z)
     unmasked = (z > -inf).sum(-1, keepdims=True)
-    top_choices = ((probs >= threshold) & (z > -inf)).sum(-1, keepdims=True)
+    top_choices = (reaches(probs, threshold) & (z > -inf)).sum(-1, keepdims=True)
     # The least probable top choice and the classes below it; all classes if there is only one top choice.
     count = np.where(top_choices >= 2, unmasked - top_choices + 1, unmasked)
     ascending = np.sort(np.where(z > -inf, z, inf), axis=-1)
@@ -280,7 +315,7 @@ def mirostat(z: Array, target: float, eta: float = 0.1, mu: float | None = None)
     probs = softmax(z)
     # No probability reaches 2, and a larger power may overflow.
     lowest = 2.0 ** -max(initial_mu(target, mu), -1.0)
-    is_likely = probs >= lowest
+    is_likely = reaches(probs, lowest)
     count = np.maximum(is_likely.sum(-1, keepdims=True), 1)
     # Without a sort, which would take longer than everything else.
     threshold = np.minimum(np.where(is_likely, z, inf).min(-1, keepdims=True), z.max(-1, keepdims=True))

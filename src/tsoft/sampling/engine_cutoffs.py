@@ -11,10 +11,14 @@ import numpy as np
 
 from tsoft.core.softmax import Array, softmax
 from tsoft.sampling.cutoffs import (
+    COMPLEMENT_ROUNDING,
     Cutoff,
     curvature_cutoff,
     entropy_distance_cutoff,
+    exceeds,
     nearest_entropy_cutoff,
+    reaches,
+    threshold_cutoff,
     top_k,
     top_p,
     typical,
@@ -49,7 +53,7 @@ def top_p_from_above(z: Array, p: float) -> Cutoff:
     descending = -np.sort(-z, axis=-1)
     terms = np.exp(descending - descending[..., :1])
     sums = (terms / terms.cumsum(-1)[..., -1:]).cumsum(-1)
-    count = np.minimum((sums < p).sum(-1, keepdims=True) + 1, z.shape[-1])
+    count = np.minimum((~reaches(sums, p)).sum(-1, keepdims=True) + 1, z.shape[-1])
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=p)
 
 
@@ -58,7 +62,7 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
     class."""
     descending = -np.sort(-z, axis=-1)
     above = _sum_above(descending)
-    count = np.maximum((above <= p).sum(-1, keepdims=True), 1)
+    count = np.maximum((~exceeds(above, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=above, bound=p)
 
 
@@ -66,7 +70,7 @@ def top_p_and_ties(z: Array, p: float) -> Cutoff:
     """Keep a class if the more probable ones sum to less than p, as FlashInfer and mlx-lm 0.32.2 do."""
     descending = -np.sort(-z, axis=-1)
     above = _sum_above(descending)
-    count = np.maximum((above < p).sum(-1, keepdims=True), 1)
+    count = np.maximum((~reaches(above, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), compared=above, bound=p)
 
 
@@ -94,7 +98,7 @@ def top_p_within(z: Array, p: float) -> Cutoff:
     """Remove the class at which the sum exceeds p, as the single step of ExLlamaV3 1.4.1 does."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
-    count = np.maximum((sums <= p).sum(-1, keepdims=True), 1)
+    count = np.maximum((~exceeds(sums, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=p)
 
 
@@ -104,7 +108,7 @@ def top_p_below(z: Array, p: float) -> Cutoff:
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
     ends_tie = np.append(descending[..., 1:] < descending[..., :-1], np.ones_like(z[..., :1], bool), axis=-1)
-    within = np.where((sums <= p) & ends_tie, np.arange(1, z.shape[-1] + 1), 1)
+    within = np.where(~exceeds(sums, p) & ends_tie, np.arange(1, z.shape[-1] + 1), 1)
     return Cutoff(z, value_at_rank(descending, within.max(-1, keepdims=True)), compared=sums, bound=p)
 
 
@@ -115,14 +119,14 @@ def top_p_unguarded(z: Array, p: float) -> Cutoff:
         return _everything(z)
     ascending = np.sort(z, axis=-1)
     sums = softmax(ascending).cumsum(-1)
-    count = (sums > 1 - p).sum(-1, keepdims=True)
+    count = exceeds(sums, 1 - p + COMPLEMENT_ROUNDING).sum(-1, keepdims=True)
     threshold = np.where(count > 0, value_at_rank(ascending[..., ::-1], np.maximum(count, 1)), inf)
     return Cutoff(z, threshold, count, compared=sums, bound=1 - p)
 
 
 def min_p_of_logits(z: Array, p: float) -> Cutoff:
     """Compare logits with max z + ln p, as llama.cpp and mlx-lm do."""
-    return Cutoff(z, z.max(-1, keepdims=True) + log(p))
+    return threshold_cutoff(z, z.max(-1, keepdims=True) + log(p), "logit")
 
 
 def typical_and_ties(z: Array, p: float) -> Cutoff:
@@ -132,7 +136,7 @@ def typical_and_ties(z: Array, p: float) -> Cutoff:
 
 def typical_exceeding(z: Array, p: float) -> Cutoff:
     """Keep classes until their sum exceeds p, as llama.cpp does. At equality, it keeps one more class."""
-    return entropy_distance_cutoff(z, p, lambda sums: (sums <= p).sum(-1, keepdims=True) + 1)
+    return entropy_distance_cutoff(z, p, lambda sums: (~exceeds(sums, p)).sum(-1, keepdims=True) + 1)
 
 
 def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
@@ -155,7 +159,7 @@ def tail_free_always(z: Array, share: float) -> Cutoff:
     curvature = abs(np.diff(softmax(descending), 2, axis=-1))
     total = curvature.sum(-1, keepdims=True)
     sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
-    count = np.where(total > 0, 1 + (sums <= share).sum(-1, keepdims=True), z.shape[-1] - 1)
+    count = np.where(total > 0, 1 + (~exceeds(sums, share)).sum(-1, keepdims=True), z.shape[-1] - 1)
     count = np.maximum(count, 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
 
@@ -172,9 +176,9 @@ def tail_free_koboldcpp(z: Array, share: float) -> Cutoff:
     is_flat = total <= 1e-6
     shares = np.where(is_flat, is_curve / np.maximum(unmasked - 2, 1), curvature / np.where(is_flat, 1, total))
     sums = shares.cumsum(-1)
-    exceeds = (sums > share) & is_curve & (np.arange(sums.shape[-1]) >= 1)
-    first = exceeds.argmax(-1, keepdims=True) if sums.shape[-1] else np.zeros_like(unmasked)
-    count = np.where(exceeds.any(-1, keepdims=True), first, unmasked)
+    is_beyond = exceeds(sums, share) & is_curve & (np.arange(sums.shape[-1]) >= 1)
+    first = is_beyond.argmax(-1, keepdims=True) if sums.shape[-1] else np.zeros_like(unmasked)
+    count = np.where(is_beyond.any(-1, keepdims=True), first, unmasked)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
 
 
@@ -182,7 +186,7 @@ def top_n_sigma_of_sample(z: Array, n: float) -> Cutoff:
     """Take the standard deviation of a sample, in which a masked class counts as 0, as text-generation-webui does."""
     with np.errstate(over="ignore"):
         sigma = np.std(np.where(z > -inf, z, 0), axis=-1, keepdims=True, ddof=min(1, z.shape[-1] - 1))
-        return Cutoff(z, z.max(-1, keepdims=True) - n * sigma)
+        return threshold_cutoff(z, z.max(-1, keepdims=True) - n * sigma, "logit")
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:
@@ -193,12 +197,12 @@ def typical_exllamav2(z: Array, p: float) -> Cutoff:
     terms = probs + np.log(probs + 1e-10)
     expected = np.where(considered, probs * terms, 0).sum(-1, keepdims=True)
     score = np.where(considered, -abs(terms - expected), -inf)
-    return nearest_entropy_cutoff(p, score, probs, lambda sums: (sums < p).sum(-1, keepdims=True))
+    return nearest_entropy_cutoff(p, score, probs, lambda sums: (~reaches(sums, p)).sum(-1, keepdims=True))
 
 
 def xtc_above(z: Array, threshold: float) -> Cutoff:
     """Count only classes above the threshold as top choices, and keep all that tie with the least probable of
     them, as mlx-lm does."""
     probs = softmax(z)
-    lowest = np.where(probs > threshold, z, inf).min(-1, keepdims=True)
+    lowest = np.where(exceeds(probs, threshold), z, inf).min(-1, keepdims=True)
     return Cutoff(np.where(z > -inf, -z, -inf), -lowest, score_name="-logit", compared=probs, bound=threshold)

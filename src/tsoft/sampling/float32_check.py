@@ -17,8 +17,8 @@ class FragileDecision:
     """A step's decision about a class that depends on a tie or on rounding.
 
     `row` and `index` count from 0. With `is_tie`, the class is one of several that tie, and the step keeps only
-    some of these. Otherwise float32 arithmetic decides differently: exact arithmetic decides by a difference of
-    only `slack`, in the units that the step compares.
+    some of these: as many in float32. Otherwise float32 arithmetic decides differently: exact arithmetic decides by a
+    difference of only `slack`, in the units that the step compares.
     """
 
     row: int
@@ -65,12 +65,15 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
             return
         if cutoff is None:
             continue
-        is_tied = cutoff.splits_tie & ~is_reported
+        # If float32 keeps as many classes, only those that tie differ.
+        differs = kept != rounded.kept
+        changes = differs.any(-1) & np.isfinite(cutoff.slack) & ~is_reported
+        changes &= ~cutoff.splits_tie | (kept.sum(-1) != rounded.kept.sum(-1))
+        is_tied = cutoff.splits_tie & ~is_reported & ~changes
         for row in np.flatnonzero(is_tied):
             removed = ~kept[row] & (cutoff.score[row] == cutoff.threshold[row])
             yield FragileDecision(int(row), step, int(removed.argmax()), True, 0.0)
-        differs = (kept != rounded.kept) & ~(is_reported | is_tied)[:, np.newaxis]
-        for row in np.flatnonzero(differs.any(-1) & np.isfinite(cutoff.slack)):
+        for row in np.flatnonzero(changes):
             index = int(np.where(differs[row], z[row], -np.inf).argmax())
             yield FragileDecision(int(row), step, index, False, float(cutoff.slack[row]))
         is_reported |= is_tied | differs.any(-1)
