@@ -32,10 +32,21 @@ def path(tmp_path: Path) -> Path:
 # JSON
 
 
-def test_a_generation_config_that_transformers_printed(path: Path) -> None:
-    text = 'GenerationConfig {\n  "do_sample": true,\n  "eos_token_id": 2,\n  "top_k": 5\n}\n'
-    assert values(path, text) == {"top_k": 5}
-    assert problem(path, text.replace("true,", "true")).startswith(":3: not JSON: ")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        # generation/utils.py: greedy without do_sample, and top_k 50 by default.
+        ('"temperature": 0.5,\n  "top_p": 0.9', {"tau": 0}),
+        ('"bos_token_id": 1,\n  "eos_token_id": 2', {"tau": 0}),
+        ('"do_sample": true,\n  "temperature": 0.5', {"tau": 0.5, "top_k": 50}),
+        ('"do_sample": true,\n  "eos_token_id": 2,\n  "top_k": 5', {"top_k": 5}),
+    ],
+)
+def test_a_generation_config_that_transformers_printed(path: Path, fields: str, expected: dict[str, float]) -> None:
+    text = f"GenerationConfig {{\n  {fields}\n}}\n"
+    assert values(path, text) == expected
+    assert read(str(path)).origin.engine == "transformers"
+    assert problem(path, text.replace(",", "")).startswith(":3: not JSON: ")
 
 
 def test_a_field_that_is_set_twice(path: Path) -> None:

@@ -100,8 +100,8 @@ def _ollama(title: str, marks: str, exception: str) -> FileKind:
 GENERATION_CONFIG = FileKind(
     "transformers' generation_config.json",
     _marks(
-        "generation_config.json transformers_version _from_model_config decoder_start_token_id bos_token_id "
-        "eos_token_id pad_token_id"
+        "generation_config.json GenerationConfig GenerationConfig/ transformers_version _from_model_config "
+        "decoder_start_token_id bos_token_id eos_token_id pad_token_id"
     ),
     "transformers",
     "transformers",

@@ -80,7 +80,8 @@ def _gguf(name: str) -> dict[str, Any]:
 
 def _parsed(text: str, name: str) -> Any:
     # transformers prints the name of the class before the JSON.
-    text = re.sub(r"\A\s*GenerationConfig\s+(?=\{)", "", text)
+    if printed_config := re.match(r"\s*GenerationConfig\s+(?=\{)", text):
+        return {"GenerationConfig": _json(text[printed_config.end() :], name)}
     if text.lstrip()[0] in "{[":
         # Python prints dicts with single quotes, which JSON lacks.
         printed = read_dict(text, name) if "'" in text and not _is_json(text) else None
