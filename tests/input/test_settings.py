@@ -435,6 +435,17 @@ def test_keys_that_are_not_ids(read_json: Any) -> None:
     assert [token for token, _ in read_json({"logit_bias": biases}).biases] == [7, "-1", "²", "", long]
 
 
+def test_mlc_samples_although_its_config_has_the_ids_of_transformers(read_json: Any) -> None:
+    """mlc_llm/protocol/mlc_chat_config.py: the ids are from generation_config.json, and the engine does not use them.
+    Its cpp/serve/config.cc has no do_sample and no top_k."""
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": [2]}
+    config = {"model_type": "llama", "quantization": "q4f16_1", "context_window_size": 4096, "conv_template": {}}
+    got = read_json({**config, **ids, "temperature": 0.5, "top_p": 0.9, "repetition_penalty": 1.0, "top_k": 2})
+    assert (got.origin.kind, got.origin.engine) == ("MLC's mlc-chat-config.json", None)
+    assert got.values == (("tau", 0.5), ("top_p", 0.9))
+    assert (got.unused, got.hidden) == (("MLC does not know top_k 2",), ())
+
+
 def test_openai_request(read_json: Any) -> None:
     chat = {"model": "gpt-4o", "messages": MESSAGES, "max_tokens": 5, "logprobs": True, "top_logprobs": 20}
     got = read_json({**chat, "temperature": 0.2, "top_p": 0.1, "logit_bias": {"50256": -100}})

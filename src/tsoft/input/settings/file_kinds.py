@@ -153,6 +153,13 @@ MLX_LM = FileKind(
         zeros={"repetition_penalty": 1.0},
     ),
 )
+MLC = FileKind(
+    "MLC's mlc-chat-config.json",
+    _marks("mlc-chat-config.json conv_template+quantization context_window_size+quantization"),
+    "MLC",
+    # It has the ids of special tokens from transformers' file, but always samples.
+    rules=ProgramRules(names("tau top_p") | _PENALTIES, reads_do_sample=False),
+)
 REQUEST = FileKind("a request", _marks("prompt messages input inputs"))
 # The first kind that matches counts.
 _KINDS = (
@@ -164,6 +171,7 @@ _KINDS = (
         _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling"),
         "LM Studio",
     ),
+    MLC,
     GENERATION_CONFIG,
     _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
     _ollama(
