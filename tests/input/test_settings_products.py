@@ -333,6 +333,63 @@ def test_texts_and_schemas_are_not_searched(read_json: Any, field: str) -> None:
     assert read_json({"x": {"temperature": {"type": "number"}}, "top_p": 0.5}).values == (("top_p", 0.5),)
 
 
+@pytest.mark.parametrize(
+    ("request_", "path"),
+    [
+        # Replicate and RunPod.
+        ({"version": "v", "input": {"prompt": "x", "temperature": 0.5, "top_k": 2}}, "input"),
+        ({"input": {"prompt": "x", "sampling_params": {"temperature": 0.5, "top_k": 2}}}, "input.sampling_params"),
+        # Alibaba's DashScope has the text alone there.
+        ({"input": {"messages": [{"top_p": 1}]}, "parameters": {"temperature": 0.5, "top_k": 2}}, "parameters"),
+        # Triton, in the notation of KServe.
+        (
+            {
+                "inputs": [
+                    {"name": "text_input", "shape": [1, 1], "datatype": "BYTES", "data": ["x"]},
+                    {"name": "temperature", "shape": [1, 1], "datatype": "FP32", "data": [[0.5]]},
+                    {"name": "top_k", "shape": [1], "datatype": "INT32", "data": [2]},
+                ]
+            },
+            "inputs",
+        ),
+    ],
+)
+def test_settings_next_to_the_text(tmp_path: Path, request_: Any, path: str) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps(request_))
+    got, notes = probabilities(tmp_path / "settings.json")
+    assert got == pytest.approx([*softmax(LOGITS[:2] / 0.5), 0, 0])
+    assert f"sets temperature 0.5, top_k 2 in {path}\n" in notes
+
+
+def test_several_numbers_in_a_tensor(read_json: Any) -> None:
+    tensor = {"name": "temperature", "data": [[0.5], [0.7]]}
+    assert failure(read_json, {"inputs": [tensor]}) == "inputs: temperature: expected a number, got an array"
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "values"),
+    [
+        ({"prompt": "x", "model": "m", "options": {"num_ctx": 9}}, "an Ollama request", (0.8, 40, 0.9)),
+        ({"inputs": "x", "parameters": {"max_new_tokens": 9}}, "a Text Generation Inference request", (0,)),
+        ({"input": {"prompt": "x"}}, "a request", ()),
+    ],
+)
+def test_a_request_without_settings_has_the_defaults_of_its_server(
+    read_json: Any, request_: Any, kind: str, values: tuple[float, ...]
+) -> None:
+    got = read_json(request_)
+    assert (got.origin.kind, tuple(value for _, value in got.values)) == (kind, values)
+
+
+def test_a_file_without_settings_that_apply_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"prompt": "x", "temperature": 0.5, "top_k": 0}')
+    first = probabilities(tmp_path / "settings.json", "--tau", "2")[1].splitlines()[0]
+    assert first == "tsoft: note: FILE, a request, has only settings that the command line overrides"
+    (tmp_path / "settings.json").write_text('{"prompt": "x", "top_k": 0}')
+    first = probabilities(tmp_path / "settings.json", "--tau", "2")[1].splitlines()[0]
+    assert first == "tsoft: note: FILE, a request, has no settings that apply"
+
+
 def test_settings_in_other_objects_are_named(read_json: Any) -> None:
     neutral = {"presence_penalty": 0, "mirostat": 0, "mirostat_tau": 5, "repeat_last_n": 64, "dry_multiplier": 0}
     penalties = {"repeat_penalty": 1.3, "mirostat_mode": 2, **neutral}

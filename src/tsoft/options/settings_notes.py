@@ -31,7 +31,9 @@ def note_settings(settings: "Settings", typed: set[str], ignored: list[Sampler],
     count = len(settings.biases)
     parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
     origin = settings.origin
-    effect = f"sets {', '.join(parts)}" if parts else "sets nothing that the command line does not set"
+    is_overridden = any(name in typed for name, _ in settings.values)
+    none = "has only settings that the command line overrides" if is_overridden else "has no settings that apply"
+    effect = f"sets {', '.join(parts)}" if parts else none
     place = f" in {origin.path}" if origin.path else ""
     note(f"{origin.file}, {origin.kind}, {effect}{place}")
     hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()

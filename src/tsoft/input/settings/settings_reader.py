@@ -9,6 +9,7 @@ from tsoft.input.settings.file_kinds import (
     BARE,
     GENERATION_CONFIG,
     NO_SETTINGS,
+    REQUEST,
     TEXT_GENERATION_WEBUI,
     TGI_REQUEST,
     VLLM,
@@ -56,8 +57,7 @@ def read(name: str) -> Settings:
     """
     found = places(name, load(name))
     place = settings_place(found)
-    # A request without settings has the defaults of its server.
-    main = place or found[0]
+    main = place or _without_settings(found)
     kind = kind_of(main)
     reason = next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in main.fields), None)
     if reason and not main.sets_parameters:
@@ -67,6 +67,12 @@ def read(name: str) -> Settings:
         raise InputError(f"{name}: no sampling settings; {expected}")
     settings = _settings(kind, main)
     return replace(settings, unused=(*settings.unused, *fields_elsewhere(found, main)))
+
+
+def _without_settings(found: list[Place]) -> Place:
+    """Return the object that shows the kind of a file without settings. A request has the defaults of its server."""
+    inner = (place for place in found if kind_of(place) not in (BARE, REQUEST))
+    return next(inner, found[0]) if kind_of(found[0]) is REQUEST else found[0]
 
 
 def _settings(kind: FileKind, place: Place) -> Settings:

@@ -11,9 +11,11 @@ from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, PREFIX, canonical
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
-    "messages prompt prompts input inputs content contents text tools functions properties schema json_schema "
-    "response_format response_schema metadata choices tokens logprobs"
+    "messages prompt prompts content contents text tools functions properties schema json_schema response_format "
+    "response_schema metadata choices tokens logprobs"
 )
+# Fields with the text, or with an object of the text and the settings, as in requests to Replicate and RunPod.
+_INPUTS = names("input inputs")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def places(file: str, document: Any) -> list[Place]:
             fields = _fields(file, value)
             found.append(Place(file, path, fields, frozenset(value.keys() | fields.keys()), around))
             around |= fields.keys()
-            inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
+            inside = [((*path, name), item) for name, item in fields.items() if _may_have_settings(name, item)]
         elif (pairs := _pairs(file, path, value)) is not None:
             found.append(Place(file, path, pairs, frozenset(pairs), around))
             inside = []
@@ -90,6 +92,20 @@ def places(file: str, document: Any) -> list[Place]:
             inside = [((*path, str(i)), item) for i, item in enumerate(value)]
         waiting += [(where, item, around) for where, item in inside if isinstance(item, dict | list)]
     return found
+
+
+def _may_have_settings(name: str, value: Any) -> bool:
+    """Return whether the value of a field, if it is an object or an array, may have settings."""
+    return isinstance(value, dict) or _has_tensors(value) if name in _INPUTS else name not in _TEXTS
+
+
+def _has_tensors(value: Any) -> bool:
+    """Return whether a value is an array of tensors, each with `name` and `data`, as in a request to Triton."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and item.keys() >= {"name", "data"} for item in value)
+    )
 
 
 def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,11 +127,22 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
-    """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
-    if not value or not all(isinstance(item, dict) and item.keys() >= {"key", "value"} for item in value):
+    """Return the fields in a list of tensors, or of objects with `key` and `value`, as LM Studio writes them; None for
+    other lists."""
+    if _has_tensors(value):
+        pairs = [pair for item in value for pair in _expanded(str(item["name"]), _element(item["data"]))]
+    elif value and all(isinstance(item, dict) and item.keys() >= {"key", "value"} for item in value):
+        pairs = [pair for item in value for pair in _expanded(str(item["key"]), item["value"])]
+    else:
         return None
-    pairs = [pair for item in value for pair in _expanded(str(item["key"]), item["value"])]
     return unique(pairs, f"{file}: {'.'.join(path)}")
+
+
+def _element(data: Any) -> Any:
+    """Return the element of an array of any dimension with one element; other values as they are."""
+    while isinstance(data, list) and len(data) == 1:
+        [data] = data
+    return data
 
 
 def _lines(file: str, text: str) -> dict[str, str] | None:
