@@ -618,6 +618,80 @@ def test_orders_that_disagree_are_not_applied(read_json: Any) -> None:
     assert got.unused == ("samplers is not applied, since KoboldCpp uses sampler_order",)
 
 
+# An order of NovelAI's presets.
+NOVEL_AI = [{"id": "temperature", "enabled": True}, {"id": "top_k", "enabled": False}, {"id": "top_p", "enabled": True}]
+
+
+def test_novel_ai_applies_the_samplers_that_its_order_switches_on(tmp_path: Path) -> None:
+    preset = {"textGenerationSettingsVersion": 3, "temperature": 1.35, "top_k": 2, "top_p": 0.75, "order": NOVEL_AI}
+    (tmp_path / "nai.preset").write_text(json.dumps({"presetVersion": 3, "parameters": preset}))
+    got, notes = probabilities(tmp_path / "nai.preset")
+    # After the temperature, the first two have 72 %, so top-p 0.75 keeps three.
+    assert got == pytest.approx([*softmax(LOGITS[:3] / 1.35), 0])
+    assert "NovelAI does not apply top_k 2, since order switches on only other samplers" in notes
+    # Before the temperature, they have 79 %.
+    (tmp_path / "nai.preset").write_text(json.dumps({"parameters": {**preset, "order": NOVEL_AI[::-1]}}))
+    assert probabilities(tmp_path / "nai.preset")[0] == pytest.approx([*softmax(LOGITS[:2] / 1.35), 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("order", "samplers"),
+    [
+        # SillyTavern, public/scripts/nai-settings.js: numbers of the samplers that are on.
+        ([1, 5, 0, 2, 3, 4], ("top_k", "typ_p", "temperature", "top_p", "tfs", "top_a")),
+        ([0, 10], ("temperature", "min_p")),
+        (NOVEL_AI, ("temperature", "top_p")),
+        (["typical_p", "tfs"], ("typ_p", "tfs")),
+        ([], ()),
+    ],
+)
+def test_orders_of_novel_ai(read_json: Any, order: Any, samplers: tuple[str, ...]) -> None:
+    got = read_json({"temperature": 0.5, "tail_free_sampling": 0.9, "order": order})
+    assert (got.origin.kind, got.samplers) == ("NovelAI settings", ("penalties", *samplers))
+
+
+@pytest.mark.parametrize("element", [11, -1, True, None, 1.5, {"id": "top_k"}])
+def test_wrong_orders_of_novel_ai(read_json: Any, element: Any) -> None:
+    problem = "order: expected numbers from 0 to 10, or objects with id and enabled, got "
+    assert failure(read_json, {"temperature": 1, "order": [element]}).startswith(problem)
+
+
+def test_samplers_of_novel_ai_that_tsoft_does_not_have(read_json: Any) -> None:
+    unified = {"math1_temp": 0.9, "math1_quad": 0.3, "math1_quad_entropy_scale": 0}
+    fields = {**unified, "mirostat_tau": 4, "mirostat_lr": 0.2, "top_g": 3, "phrase_rep_pen": "aggressive"}
+    got = read_json({"temperature": 0.5, "order": [0, 8, 9, 7], "repetition_penalty": 1.1, **fields})
+    assert dict(got.values) == {"tau": 0.5, "repetition_penalty": 1.1}
+    missing = "is not applied, since tsoft does not have it"
+    assert got.unused == (
+        "order does not list the penalties, which tsoft applies first",
+        "mirostat_tau 4 is not applied, since tsoft does not know NovelAI's mirostat",
+        f"math1_temp 0.9 {missing}",
+        f"math1_quad 0.3 {missing}",
+        f"top_g 3 {missing}",
+        f"phrase_rep_pen {TEXT}",
+    )
+    # Samplers that are off.
+    got = read_json({"temperature": 0.5, "order": [0], **fields, "phrase_rep_pen": "off"})
+    assert (got.values, got.unused) == ((("tau", 0.5),), ())
+
+
+@pytest.mark.parametrize("text", [{"messages": []}, {"message": "x"}, {"prompt": "x"}])
+def test_k_and_p_of_cohere(tmp_path: Path, text: dict[str, Any]) -> None:
+    """docs.cohere.com/reference/chat: k is top-k, 0 is off, and p acts after k."""
+    (tmp_path / "settings.json").write_text(json.dumps({**text, "temperature": 0.5, "k": 3, "p": 0.9}))
+    got, notes = probabilities(tmp_path / "settings.json")
+    # Of three classes, the first two have 95.8 %.
+    assert got == pytest.approx([*softmax(LOGITS[:2] / 0.5), 0, 0])
+    assert "FILE, a Cohere request, sets temperature 0.5, k 3, p 0.9" in notes
+    (tmp_path / "settings.json").write_text(json.dumps({**text, "k": 0, "p": 0.5}))
+    assert read(str(tmp_path / "settings.json")).values == (("top_p", 0.5),)
+
+
+def test_k_of_an_unknown_program_is_named(read_json: Any) -> None:
+    got = read_json({"temperature": 0.5, "k": 3, "p": "x", "retriever": {"k": 4}})
+    assert (got.values, got.unused) == ((("tau", 0.5),), (f"k 3 {UNKNOWN}; did you mean top_k?",))
+
+
 @pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])
 def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -> None:
     """llama.cpp and KoboldCpp apply it twice."""

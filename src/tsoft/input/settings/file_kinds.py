@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from tsoft.input.settings.sampling_fields import CONTEXT_SIZES, GGUF_ORDER, PARAMETER_NAMES, names
+from tsoft.input.settings.sampling_fields import CONTEXT_SIZES, GGUF_ORDER, NOVEL_AI_ORDER, PARAMETER_NAMES, names
 from tsoft.input.settings.settings_search import Place
 
 # The parameters of engines.
@@ -160,6 +160,16 @@ MLC = FileKind(
     # It has the ids of special tokens from transformers' file, but always samples.
     rules=ProgramRules(names("tau top_p") | _PENALTIES, reads_do_sample=False),
 )
+NOVEL_AI = FileKind(
+    "NovelAI settings",
+    _marks("order[] phrase_rep_pen math1_quad textGenerationSettingsVersion"),
+    "NovelAI",
+    rules=ProgramRules(
+        names("tau top_k top_p min_p typical_p tfs top_a penalty_last_n") | _PENALTIES,
+        order=NOVEL_AI_ORDER,
+    ),
+)
+COHERE = FileKind("a Cohere request", _marks("k+message p+message k+messages p+messages k+prompt p+prompt"), "Cohere")
 REQUEST = FileKind("a request", _marks("prompt messages input inputs"))
 # The first kind that matches counts.
 _KINDS = (
@@ -172,6 +182,7 @@ _KINDS = (
         "LM Studio",
     ),
     MLC,
+    NOVEL_AI,
     GENERATION_CONFIG,
     _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
     _ollama(
@@ -222,6 +233,7 @@ _KINDS = (
         _SERVER,
     ),
     TEXT_GENERATION_WEBUI,
+    COHERE,
     REQUEST,
 )
 BARE = FileKind("settings")

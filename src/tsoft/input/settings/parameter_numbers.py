@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, number
-from tsoft.input.settings.file_kinds import FileKind
+from tsoft.input.settings.file_kinds import COHERE, FileKind
 from tsoft.input.settings.file_numbers import Numbers
 from tsoft.input.settings.sampling_fields import (
+    COHERE_PARAMETERS,
     DYNAMIC_RANGES,
     DYNAMIC_SWITCHES,
     PARAMETER_NAMES,
@@ -26,19 +27,20 @@ _LARGE_CUTOFF = 0.01
 
 def numbers_of(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if fields contradict each other."""
-    numbers = with_text_samplers(kind, place, _scaled(kind, _dynamic(place, _plain(place))))
+    numbers = with_text_samplers(kind, place, _scaled(kind, _dynamic(place, _plain(kind, place))))
     if kind.rules.mirostat_keeps and numbers.values.get(TAU.name, 0.0) < 0:
         # llama.cpp and KoboldCpp take a negative temperature as greedy.
         return replace(numbers, values={**numbers.values, TAU.name: 0.0})
     return numbers
 
 
-def _plain(place: Place) -> Numbers:
+def _plain(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if two fields set a parameter to different numbers."""
     values: dict[str, float] = {}
     fields: dict[str, str] = {}
+    parameters = PARAMETERS | COHERE_PARAMETERS if kind is COHERE else PARAMETERS
     for name, value in place.fields.items():
-        parameter = PARAMETERS.get(canonical(name))
+        parameter = parameters.get(canonical(name))
         if parameter is None:
             continue
         # LM Studio writes false for a sampler that is off.

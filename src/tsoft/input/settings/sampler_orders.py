@@ -7,12 +7,19 @@ from typing import Any
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, shown, type_of
 from tsoft.input.settings.file_kinds import FileKind
-from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, GGUF_ORDER, ORDER_FIELDS, PENALTIES_OFF, names
+from tsoft.input.settings.sampling_fields import (
+    DYNAMIC_SWITCHES,
+    GGUF_ORDER,
+    NOVEL_AI_ORDER,
+    ORDER_FIELDS,
+    PENALTIES_OFF,
+    names,
+)
 from tsoft.input.settings.settings_search import Place
 from tsoft.sampling.sampler_table import SAMPLERS
 
 # Samplers that tsoft does not have, by the names in the files.
-_NOT_AVAILABLE = names("infill encoder_repetition_penalty no_repeat_ngram penalty_alpha")
+_NOT_AVAILABLE = names("infill encoder_repetition_penalty no_repeat_ngram penalty_alpha cfg top_g math1")
 # llama.cpp's samplers by their letters. Only versions before 2025 have tfs.
 _LETTERS = {
     "e": "penalties",
@@ -52,6 +59,20 @@ _NUMBERS: dict[int, tuple[str, ...]] = {
     4: ("typ_p",),
     5: ("temperature", "smoothing", "top_n_sigma"),
     6: ("penalties",),
+}
+# NovelAI's samplers by their numbers, as in SillyTavern's nai-settings.js and the Python package novelai-api.
+_NOVEL_AI_NUMBERS = {
+    0: "temperature",
+    1: "top_k",
+    2: "top_p",
+    3: "tfs",
+    4: "top_a",
+    5: "typ_p",
+    6: "cfg",
+    7: "top_g",
+    8: "mirostat",
+    9: "math1",
+    10: "min_p",
 }
 # The samplers of text-generation-webui, in tsoft's order. The penalties are three of them.
 _STEPS = (*PENALTIES_OFF, *(name for name in SAMPLERS if name not in ("logit_bias", "penalties")))
@@ -104,6 +125,8 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
     if repeated := sorted({name for name in samplers if samplers.count(name) > 1}):
         problem = f"{chosen.field} lists {joined(repeated)} more than once"
         raise InputError(f"{place.where}: {problem}, which tsoft cannot apply; list each sampler once")
+    if chosen.field == NOVEL_AI_ORDER and "penalties" in active:
+        sentences.append("order does not list the penalties, which tsoft applies first")
     if unlisted := [name for name in chosen.unlisted if name in active and chosen.field in ORDER_FIELDS]:
         problem = (
             f"{chosen.field} does not list {joined(unlisted)}; text-generation-webui applies unlisted samplers first"
@@ -227,4 +250,32 @@ def _sampler_priority(place: Place) -> SamplerOrder:
     return replace(order, field=field, samplers=samplers, unlisted=unlisted)
 
 
-_READERS: tuple[Callable[[Place], SamplerOrder], ...] = (_samplers, _sequence, _sampler_order, _sampler_priority)
+def _novel_ai_order(place: Place) -> SamplerOrder:
+    """Return the samplers that NovelAI's order switches on, after the penalties, which it does not list."""
+    value = place.get(NOVEL_AI_ORDER)
+    if not isinstance(value, list):
+        return SamplerOrder()
+    order = _named(place, NOVEL_AI_ORDER, filter(None, (_novel_ai_sampler(place, element) for element in value)))
+    return replace(order, samplers=("penalties", *(order.samplers or ())))
+
+
+def _novel_ai_sampler(place: Place, element: Any) -> str:
+    """Return the name of a sampler in NovelAI's order; empty if it is switched off."""
+    where = f"{place.where}: {NOVEL_AI_ORDER}"
+    match element:
+        case {"id": str() as name, "enabled": is_enabled}:
+            return name if boolean(is_enabled, f"{where}: enabled") else ""
+        case str():
+            return element
+    if type(element) is int and element in _NOVEL_AI_NUMBERS:
+        return _NOVEL_AI_NUMBERS[element]
+    raise InputError(f"{where}: expected numbers from 0 to 10, or objects with id and enabled, got {shown(element)}")
+
+
+_READERS: tuple[Callable[[Place], SamplerOrder], ...] = (
+    _samplers,
+    _sequence,
+    _sampler_order,
+    _sampler_priority,
+    _novel_ai_order,
+)

@@ -72,6 +72,8 @@ _TEXT_PARAMETERS = {
     "adaptive_decay": "adaptive_decay",
 }
 PARAMETER_NAMES = _LOGIT_PARAMETERS | _TEXT_PARAMETERS
+# Cohere's names, which mean something else in other files.
+COHERE_PARAMETERS = {"k": "top_k", "p": "top_p"}
 # The parameter that each field sets.
 PARAMETERS = {field: parameter for parameter, fields in PARAMETER_NAMES.items() for field in fields.split()}
 # The fields of the parameters that need only the logits: an object with one of them has settings.
@@ -119,6 +121,10 @@ DYNAMIC_SWITCHES = ("dynatemp", "dynamic_temperature")
 DYNAMIC_RANGES = (("min_temp", "max_temp"), ("dynatemp_low", "dynatemp_high"))
 # The field of GGUF metadata with the order of the samplers.
 GGUF_ORDER = "general.sampling.sequence"
+# NovelAI's field with the samplers that are switched on, in order. In other objects, it means something else.
+NOVEL_AI_ORDER = "order"
+# The fields of two samplers of NovelAI that tsoft does not have, without the temperature of the first.
+NOVEL_AI_SAMPLERS = {"math1": ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), "top_g": ("top_g",)}
 # Fields whose readers are in other modules.
 BIAS_FIELDS = names("logit_bias suppress_tokens")
 ORDER_FIELDS = names("samplers sampler_order sampler_priority")
@@ -135,6 +141,7 @@ _COMPANIONS_OF_TEXT = {BREAKER_FIELD, *CONTEXT_SIZES.values(), *SLOPES, *DECAYS,
 DEPENDS_ON_TEXT = "is not applied, since it depends on the text so far"
 BANS_END = "is not applied, since tsoft does not know which tokens end a text"
 NOT_AVAILABLE = "is not applied, since tsoft does not have it"
+TOKENS_ALIKE = "is not applied, since tsoft penalizes all tokens of the range alike"
 _DEPENDS_ON_POSITION = "is not applied, since it depends on the position in the text"
 _CONSTRAINS_TEXT = "is not applied, since the tokens that it bans depend on the text so far"
 _BANS_TOKENS = "is not applied; set the logits of these tokens to -inf instead"
@@ -179,6 +186,10 @@ UNUSED = (
     _unused("use_beam_search", (), _SEARCHES),
     _unused("guidance_scale cfg_scale", (1.0,), "is not applied, since it needs the logits of a second prompt"),
     _unused("skew", (0.0,), NOT_AVAILABLE),
+    _unused("math1_temp", (1.0,), NOT_AVAILABLE),
+    _unused("math1_quad math1_quad_entropy_scale top_g", (0.0,), NOT_AVAILABLE),
+    _unused("phrase_rep_pen", ("off",), DEPENDS_ON_TEXT),
+    _unused("repetition_penalty_whitelist repetition_penalty_default_whitelist", (), TOKENS_ALIKE),
     _unused("logits_processors logits_processor custom_logit_processor", (), NOT_AVAILABLE),
     _unused("grammar grammar_string json_schema ebnf regex structural_tag", (), _CONSTRAINS_TEXT),
     # Ollama's format. In other files, the field names the format of a prompt.

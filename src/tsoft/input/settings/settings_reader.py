@@ -9,6 +9,7 @@ from tsoft.input.settings.file_kinds import (
     BARE,
     GENERATION_CONFIG,
     NO_SETTINGS,
+    NOVEL_AI,
     REQUEST,
     TEXT_GENERATION_WEBUI,
     TGI_REQUEST,
@@ -19,7 +20,15 @@ from tsoft.input.settings.file_kinds import (
 from tsoft.input.settings.file_numbers import Numbers
 from tsoft.input.settings.parameter_numbers import numbers_of
 from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
-from tsoft.input.settings.sampling_fields import BANS_END, NEUTRAL, NOT_AVAILABLE, OFF_AT_ZERO, PENALTIES_OFF
+from tsoft.input.settings.sampling_fields import (
+    BANS_END,
+    NEUTRAL,
+    NOT_AVAILABLE,
+    NOVEL_AI_ORDER,
+    NOVEL_AI_SAMPLERS,
+    OFF_AT_ZERO,
+    PENALTIES_OFF,
+)
 from tsoft.input.settings.sequence_breakers import sequence_breakers
 from tsoft.input.settings.settings import Settings, SettingsSource
 from tsoft.input.settings.settings_formats import load
@@ -115,7 +124,7 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
         tuple(_only(numbers.idle, applied).items()),
         sequence_breakers(place),
         samplers,
-        (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers))),
+        (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers, order))),
         sentences or _model_defaults(kind, place),
     )
 
@@ -146,6 +155,8 @@ def _applied_parameters(
     if samplers is None or order.field != rules.order or order.field == "sampler_priority":
         return rules.parameters, samplers, ""
     applied = frozenset(name for name in rules.parameters if _SAMPLER_OF[name] in samplers)
+    if kind is NOVEL_AI:
+        return applied, samplers, "order switches on only other samplers"
     return applied, samplers, "it applies only the file's samplers"
 
 
@@ -158,6 +169,9 @@ def _guesses(kind: FileKind, place: Place, order: SamplerOrder, effective: Mappi
         sentences.append(f"{program} has no sampler called {' or '.join(order.unknown)}, so it skips the name")
     if "infill" in (order.samplers or ()):
         sentences.append(f"the sampler infill {BANS_END}")
+    target = place.get("mirostat_tau") if kind is NOVEL_AI and "mirostat" in (order.samplers or ()) else None
+    if target is not None and (goal := number(target, f"{place.where}: mirostat_tau")) > 0:
+        sentences.append(f"mirostat_tau {goal:g} is not applied, since tsoft does not know NovelAI's mirostat")
     least = place.get("min_keep")
     if least is not None and (count := number(least, f"{place.where}: min_keep")) > 1:
         sentences.append(f"min_keep {count:g} {NOT_AVAILABLE}")
@@ -168,9 +182,12 @@ def _guesses(kind: FileKind, place: Place, order: SamplerOrder, effective: Mappi
     return sentences
 
 
-def _idle(numbers: Numbers) -> frozenset[str]:
+def _idle(numbers: Numbers, order: SamplerOrder) -> frozenset[str]:
     """Return the fields that have no effect because of another field, whatever their numbers."""
-    return frozenset(() if numbers.values.get("smoothing_factor", 0.0) > 0 else ("smoothing_curve",))
+    idle = set(() if numbers.values.get("smoothing_factor", 0.0) > 0 else ("smoothing_curve",))
+    if order.field == NOVEL_AI_ORDER:
+        idle.update(*(fields for sampler, fields in NOVEL_AI_SAMPLERS.items() if sampler not in (order.samplers or ())))
+    return frozenset(idle)
 
 
 def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:

@@ -49,10 +49,12 @@ class Place:
 
     @property
     def marks(self) -> frozenset[str]:
-        """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names on
-        the path, as in "options/"; and the names around the object, as in "../model"."""
+        """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names of
+        arrays, as in "order[]"; the names on the path, as in "options/"; and the names around the object, as in
+        "../model"."""
         found = {*self.names, *map(without_prefix, self.names)}
         found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
+        found.update(f"{name}[]" for name, value in self.fields.items() if isinstance(value, list))
         found.update(f"{name}/" for name in self.path)
         found.update(f"../{name}" for name in self.around)
         return frozenset(found)

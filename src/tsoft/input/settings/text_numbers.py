@@ -6,7 +6,15 @@ from math import inf
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, number, number_or_none, shown
-from tsoft.input.settings.file_kinds import BARE, MLX_LM, REQUEST, SILLY_TAVERN, TEXT_GENERATION_WEBUI, FileKind
+from tsoft.input.settings.file_kinds import (
+    BARE,
+    MLX_LM,
+    NOVEL_AI,
+    REQUEST,
+    SILLY_TAVERN,
+    TEXT_GENERATION_WEBUI,
+    FileKind,
+)
 from tsoft.input.settings.file_numbers import Numbers
 from tsoft.input.settings.sampling_fields import (
     CONTEXT_SIZES,
@@ -16,6 +24,7 @@ from tsoft.input.settings.sampling_fields import (
     PARAMETERS,
     PENALTIES_OFF,
     SLOPES,
+    TOKENS_ALIKE,
     canonical,
 )
 from tsoft.input.settings.settings_search import Place
@@ -212,7 +221,7 @@ def _with_ranges(kind: FileKind, numbers: Numbers) -> Numbers:
         takes_all = values[last_n] == inf
         if not takes_all and any(name in values for name in switches):
             values = {name: value for name, value in values.items() if name not in (*switches, *companions)}
-        is_ambiguous = kind in (BARE, REQUEST, SILLY_TAVERN) and canonical(field) not in _NONE_AT_ZERO
+        is_ambiguous = kind in (BARE, NOVEL_AI, REQUEST, SILLY_TAVERN) and canonical(field) not in _NONE_AT_ZERO
         if is_ambiguous and any(name in numbers.values for name in switches):
             taken, other = ("all tokens", "no token") if takes_all else ("no token", "all tokens")
             sentences.append(f"{field} 0 is taken as {taken}; some programs take it as {other}")
@@ -229,17 +238,16 @@ def _converted(kind: FileKind, numbers: Numbers, parameter: str, value: float) -
 def _slopes(kind: FileKind, place: Place, numbers: Numbers) -> Iterator[str]:
     """Yield sentences about fields that lower the penalties of older tokens or of line breaks."""
     values = numbers.values
-    alike = "is not applied, since tsoft penalizes all tokens of the range alike"
     for field in SLOPES if "repetition_penalty" in values else ():
         for name in place.named(field):
             slope = number(place.fields[name], f"{place.where}: {name}")
             # KoboldCpp takes a slope outside 0 to 1 as 1.
             if 0 < slope < 1 or (slope not in (0, 1) and kind.program != "KoboldCpp"):
-                yield f"{name} {slope:g} {alike}"
+                yield f"{name} {slope:g} {TOKENS_ALIKE}"
     for field in DECAYS if any(name in values for name in PENALTIES_OFF) else ():
         for name in place.named(field):
             if decay := number(place.fields[name], f"{place.where}: {name}"):
-                yield f"{name} {decay:g} {alike}"
+                yield f"{name} {decay:g} {TOKENS_ALIKE}"
     for field in NEWLINE_SWITCHES if any(name in values for name in PENALTIES_OFF) else ():
         for name in place.named(field):
             if not boolean(place.fields[name], f"{place.where}: {name}"):

@@ -5,8 +5,10 @@ from typing import Any
 
 from tsoft.errors import InputError, shortened
 from tsoft.input.settings.field_values import number_or_none, type_of
+from tsoft.input.settings.file_kinds import COHERE, kind_of
 from tsoft.input.settings.sampling_fields import (
     BIAS_FIELDS,
+    COHERE_PARAMETERS,
     UNUSED,
     UnusedFields,
     canonical,
@@ -30,12 +32,15 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
                 if not row.is_neutral(value):
                     yield f"{_with_value(name, value, row)}{companions} {row.reason}"
                     companions = ""
+    for name in place.fields if place.sets_parameters and kind_of(place) is not COHERE else ():
+        if name in COHERE_PARAMETERS and number_or_none(place.fields[name]) is not None:
+            yield f"{_unknown(name, place.fields[name])}; did you mean {COHERE_PARAMETERS[name]}?"
     for name, value in place.fields.items():
         field = canonical(name)
         if resembles_setting(field, value) and value not in ("", []) and not isinstance(value, dict):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
-            yield f"{_with_value(name, value)} is not applied, since tsoft does not know this field{hint}"
+            yield f"{_unknown(name, value)}{hint}"
 
 
 def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
@@ -54,6 +59,10 @@ def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
             is_idle = value in ("", [], {}, False) or not has_effect(field, value)
             if is_setting(field) and not is_unused and not is_object and not is_idle:
                 yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
+
+
+def _unknown(name: str, value: Any) -> str:
+    return f"{_with_value(name, value)} is not applied, since tsoft does not know this field"
 
 
 def _companions(place: Place, row: UnusedFields) -> str:
