@@ -30,6 +30,7 @@ from tsoft.explorer.live_app import MAX_WAITING, LiveExplorer
 from tsoft.explorer.live_text import MAX_TOKENS
 from tsoft.explorer.paint import GRAY, prob_style
 from tsoft.explorer.token_likelihood import log_prob_text
+from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.options import models
 
 PROMPT = "The capital of France is"
@@ -658,6 +659,27 @@ def test_model_error_is_shown_and_keeps_the_text(model: Markov) -> None:
             assert tokens(page) == greedy(count + 1)
 
     assert live_on(drive, "--tau", "0", size=(160, 50)) == 0
+
+
+class OnlyIds(Markov):
+    """A model that does not know the texts of its tokens."""
+
+    def piece(self, token: int) -> bytes:
+        raise InputError("only the id is known")
+
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        return [self.after(text[-1]) if len(text) == 1 else self.piece(text[-1]) for text in texts]  # type: ignore[misc]
+
+
+def test_a_token_without_a_text_is_not_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(monkeypatch, OnlyIds())
+
+    async def drive(page: Page) -> None:
+        await page.press("s")
+        assert "only the id is known" in " ".join(page.text().split())
+        assert tokens(page) == []
+
+    assert live_on(drive, size=(160, 50)) == 0
 
 
 def test_model_error_before_the_app_opens_ends_the_command(model: Markov, capsys: Capture) -> None:

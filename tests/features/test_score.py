@@ -566,6 +566,20 @@ def test_a_server_that_lists_other_positions_is_refused() -> None:
     assert "the log-probabilities of the prompt are not those of its tokens, but of other positions" in done.stderr
 
 
+def test_a_server_that_returns_ids_is_refused() -> None:
+    """vLLM with --return-tokens-as-token-ids: the offsets of the tokens are not those of their texts."""
+
+    def with_ids(request: Request) -> Reply:
+        choice = echo(request).body["choices"][0]
+        ids = [f"token_id:{i}" for i in range(len(choice["logprobs"]["tokens"]))]
+        return Reply({"choices": [choice | {"logprobs": choice["logprobs"] | {"tokens": ids}}]})
+
+    with serving(with_ids) as served:
+        done = here("score", "--endpoint", served.url, stdin=SERVED)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the server returns the ids of tokens without their texts" in done.stderr
+
+
 def without_echo(request: Request) -> Reply:
     return echo(replace(request, body=request.body | {"echo": False}))
 

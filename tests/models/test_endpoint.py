@@ -29,7 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import Reply, Request, Served, serving
-from tool import TESTS, environment
+from tool import TESTS, environment, here
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
@@ -313,6 +313,44 @@ def test_parts_of_a_character_join() -> None:
         assert b"".join(map(model.piece, complete)).decode() == "q\u201c"
         model.next([complete, (*text, distribution.token(1))])
         assert sorted(request.body["prompt"] for request in served.requests[1:]) == ["q\u201c", "q\ufffd"]
+
+
+def completion(**logprobs: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "text": " the", "logprobs": logprobs, "finish_reason": "length"}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "labels"),
+    [
+        # mlx-lm before 0.29 and vLLM with --return-tokens-as-token-ids.
+        (completion(tokens=[5], token_logprobs=[-0.5], top_logprobs=[{"5": -0.5, "6": -1.0}]), ["#5", "#6"]),
+        (legacy("token_id:5", (("token_id:5", -0.5), ("token_id:6", -1.0))), ["token_id:5", "token_id:6"]),
+        (llama_cpp(entry("token_id:5", -0.5, ("token_id:6", -1.0))), ["token_id:6", "token_id:5"]),
+    ],
+)
+def test_ids_without_texts_are_not_continued(answer: dict[str, Any], labels: list[str]) -> None:
+    with serving(Reply(answer)) as served:
+        model = endpoint_at(served)
+        text = model.prompt("#5")
+        (distribution,) = model.next([text])
+        tokens = [distribution.token(i) for i in range(2)]
+        assert [model.label(token) for token in tokens] == labels
+        for refused in (lambda: model.piece(tokens[0]), lambda: model.next([(*text, tokens[1])])):
+            with pytest.raises(InputError, match="the ids of tokens without their texts, so tsoft cannot continue"):
+                refused()
+        assert [request.body["prompt"] for request in served.requests] == ["#5"]
+        done = here("generate", "x", "--endpoint", served.url, "--max-tokens", "1")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "--return-tokens-as-token-ids" in done.stderr
+
+
+def test_text_of_a_token_that_looks_like_an_id() -> None:
+    with serving(Reply(legacy("#5", (("#5", -0.5), ("#6", -1.0))))) as served:
+        model = endpoint_at(served)
+        text = model.prompt("x")
+        (distribution,) = model.next([text])
+        model.next([(*text, distribution.token(1))])
+        assert [request.body["prompt"] for request in served.requests] == ["x", "x#6"]
 
 
 def test_token_that_is_listed_several_times() -> None:

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tsoft.errors import visible
+from tsoft.errors import InputError, visible
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.models.model import Model
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -159,7 +159,11 @@ class LiveText:
 
         `incomplete` are the bytes of an incomplete character before the token.
         """
-        piece = self.model.piece(token)
+        try:
+            piece = self.model.piece(token)
+        except InputError:
+            # The request for the distribution after the token has the same error, which the app shows.
+            piece = b""
         if not piece:
             return visible(self.model.label(token)) or PARTIAL_CHARACTER, incomplete
         decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -56,6 +56,12 @@ ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", 
 ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
+# Names in place of the texts of tokens: vLLM's, and what tsoft writes if a response has only ids.
+_VLLM_ID, _ID = re.compile(r"token_id:\d+"), re.compile(r"#\d+")
+_ONLY_IDS = (
+    "the server returns the ids of tokens without their texts, so tsoft cannot continue the text;"
+    " start vLLM without --return-tokens-as-token-ids, or use mlx-lm 0.29 or later"
+)
 # Above this log-probability of a token, a server may have no alternatives to list.
 _NEARLY_SURE = -1e-3
 # A server may split a text into a few more tokens than it sampled. A template adds more than that between two answers.
@@ -69,10 +75,11 @@ _CHECKED = 3
 
 @dataclass(frozen=True)
 class _ServerToken:
-    """A token of a server: its name, the bytes that it adds to a text, and whether it ends the text."""
+    """A token of a server: its name, the bytes that it adds to a text, None if they are unknown, and whether it ends
+    the text."""
 
     label: str
-    piece: bytes
+    piece: bytes | None
     ends: bool
 
 
@@ -111,6 +118,8 @@ class Endpoint:
         self._token_numbers: dict[_ServerToken, int] = {}
         self._cache: dict[_Request, NextDistribution] = {}
         self._prompt_lengths: dict[str, int] = {}
+        # The names that are ids.
+        self._ids: set[str] = set()
 
     def prompt(self, text: str) -> Tokens:
         """Return the text as one token. Raise UsageError if it is empty or not Unicode."""
@@ -119,8 +128,11 @@ class Endpoint:
         return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes that a token adds to a text."""
-        return self._tokens[token].piece
+        """Return the bytes that a token adds to a text. Raise InputError if the server returned only the token's id."""
+        piece = self._tokens[token].piece
+        if piece is None:
+            raise InputError(f"{self._server.url(self._path)}: {_ONLY_IDS}")
+        return piece
 
     def label(self, token: int) -> str:
         """Return the name of a token on the server."""
@@ -161,6 +173,8 @@ class Endpoint:
         echo = echo_in(answer, whole)
         if echo is None:
             raise InputError(f"{response.url}: {_NO_ECHO}")
+        if _ids_in(echo.tokens, answer):
+            raise InputError(f"{response.url}: {_ONLY_IDS}")
         read = list(api_responses.blocks(answer, ReadOptions(response.url), response.url, 0))
         # The reader skips a first token without a distribution.
         blocks: list[Block | None] = [*[None] * (len(echo.tokens) - len(read)), *read]
@@ -208,9 +222,11 @@ class Endpoint:
 
     def _distribution(self, block: Block) -> NextDistribution:
         merged = _merge_labels(block)
-        return NextDistribution(
-            merged, np.array([self._token_number(_server_token(label)) for label in merged.labels or ()])
-        )
+        tokens = [
+            _ServerToken(label, None, ends=False) if label in self._ids else _server_token(label)
+            for label in merged.labels or ()
+        ]
+        return NextDistribution(merged, np.array(list(map(self._token_number, tokens))))
 
     def _request(self, text: Tokens) -> _Request:
         """Return the request for the token after a text."""
@@ -243,6 +259,7 @@ class Endpoint:
                 answer = parsed_json(response.url, self._server.redacted(response.body))
                 block = self._first_token(response.url, answer)
             if block is not None:
+                self._ids |= _ids_in(block.labels or (), answer)
                 self._check_continues(request, response.url, answer)
                 return block
         if value_at(answer, "choices", 0, "finish_reason") == "stop":
@@ -297,6 +314,19 @@ def _server_token(label: str) -> _ServerToken:
         return _ServerToken(label, b"", ends=True)
     piece = bytes.fromhex(re.sub("[<>]|0x", "", label)) if _BYTES.fullmatch(label) else label.encode()
     return _ServerToken(label, piece, ends=False)
+
+
+def _ids_in(labels: Sequence[str], answer: Any) -> set[str]:
+    """Return the names of tokens that are ids. "#5" may also be the text of a token, which is then in the answer.
+
+    >>> _ids_in(["token_id:5"], {}), _ids_in(["#5"], {"tokens": [5]}), _ids_in(["#5"], {"tokens": ["#5"]})
+    ({'token_id:5'}, {'#5'}, set())
+    """
+    ids = set(filter(_VLLM_ID.fullmatch, labels))
+    if others := set(filter(_ID.fullmatch, labels)):
+        body = json.dumps(answer)
+        ids |= {label for label in others if f'"{label}"' not in body}
+    return ids
 
 
 def _merge_labels(block: Block) -> Block:
