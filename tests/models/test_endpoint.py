@@ -353,6 +353,15 @@ def test_text_of_a_token_that_looks_like_an_id() -> None:
         assert [request.body["prompt"] for request in served.requests] == ["x", "x#6"]
 
 
+def test_alternatives_without_a_drawn_token() -> None:
+    """text-generation-webui, modules/api/completions.py."""
+    with serving(Reply(completion(top_logprobs=[{" Paris": -0.25, " the": -2.75}]))) as served:
+        model = endpoint_at(served)
+        (distribution,) = model.next([model.prompt("x")])
+    assert distribution.block.labels == (" Paris", " the")
+    assert [distribution.logprob(i) for i in range(2)] == [-0.25, -2.75]
+
+
 def test_token_that_is_listed_several_times() -> None:
     """Tokens of the same text are merged into one, with the sum of their probabilities. A continuation could not
     distinguish them."""

@@ -275,7 +275,8 @@ class Endpoint:
         choice = value_at(value, "choices", 0)
         if isinstance(value, dict) and value.get("choices") == []:
             raise InputError(f"{where}: the response has no choices")
-        has_tokens = any(value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
+        lists = ("tokens", "content", "refusal", "top_logprobs")
+        has_tokens = any(value_at(choice, "logprobs", key) for key in lists)
         if isinstance(choice, dict) and choice and not has_tokens:
             text = value_at(choice, "message", "content") or value_at(choice, "text") or ""
             # A part of a character does not count as text.
