@@ -749,6 +749,17 @@ def test_mirostat_of_lm_studio(read_json: Any) -> None:
     assert (got.values, got.unused) == ((("mirostat_tau", 4.0), ("mirostat_eta", 0.2), ("tau", 1.0)), ())
 
 
+def test_mirostat_of_kobold_ai_lite(read_json: Any) -> None:
+    fields = {"temperature": 0.5, "typ_s": 0.8, "tfs_s": 0.9, "sampler_order": [6, 0, 1, 3, 4, 2, 5]}
+    mirostat = {"miro_type": 2, "miro_tau": 4, "miro_eta": 0.2}
+    got = read_json({"savedsettings": {**fields, **mirostat}})
+    assert dict(got.values) == {"tau": 0.5, "mirostat_tau": 4, "mirostat_eta": 0.2}
+    ignored = "KoboldCpp does not apply typical_p 0.8 and tfs 0.9, since mirostat 2 replaces the other samplers"
+    assert got.unused == (ignored,)
+    got = read_json({"savedsettings": {**fields, **mirostat, "miro_type": 0}})
+    assert (dict(got.values), got.unused) == ({"tau": 0.5, "typical_p": 0.8, "tfs": 0.9}, ())
+
+
 def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -> None:
     fields = {"dynamic_temperature": False, "dry_multiplier": 0.8, "repetition_penalty": 1.0}
     got = read_json({**fields, "repetition_penalty_range": 512})

@@ -46,10 +46,10 @@ _LOGIT_PARAMETERS = {
     "top_k": "top_k topk top_k_sampling",
     "top_p": "top_p topp top_p_sampling",
     "min_p": "min_p minp min_p_sampling",
-    "typical_p": "typical_p typ_p typical locally_typical_sampling",
+    "typical_p": "typical_p typ_p typ_s typical locally_typical_sampling",
     "epsilon_cutoff": "epsilon_cutoff",
     "eta_cutoff": "eta_cutoff",
-    "tfs": "tfs tfs_z tail_free_sampling",
+    "tfs": "tfs tfs_z tfs_s tail_free_sampling",
     "top_a": "top_a",
     "xtc_probability": "xtc_probability",
     "xtc_threshold": "xtc_threshold",
@@ -66,8 +66,8 @@ _TEXT_PARAMETERS = {
     "dry_base": "dry_base",
     "dry_allowed_length": "dry_allowed_length",
     "dry_penalty_last_n": "dry_penalty_last_n dry_range",
-    "mirostat_tau": "mirostat_tau mirostat_ent",
-    "mirostat_eta": "mirostat_eta mirostat_lr",
+    "mirostat_tau": "mirostat_tau mirostat_ent miro_tau",
+    "mirostat_eta": "mirostat_eta mirostat_lr miro_eta",
     "adaptive_target": "adaptive_target",
     "adaptive_decay": "adaptive_decay",
 }
@@ -82,7 +82,7 @@ LOGIT_FIELDS = names(" ".join(_LOGIT_PARAMETERS.values()))
 # the adaptive target, or with the version of mirostat.
 PENALTIES_OFF = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 # Fields with the version of mirostat; 0 is none.
-MIROSTAT_FIELDS = ("mirostat", "mirostat_mode", "mirostat_sampling")
+MIROSTAT_FIELDS = ("mirostat", "mirostat_mode", "mirostat_sampling", "miro_type")
 BREAKER_FIELD = "dry_sequence_breakers"
 # Fields of mlx-lm with the number of tokens that a penalty considers.
 CONTEXT_SIZES = {
