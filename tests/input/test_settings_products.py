@@ -478,6 +478,33 @@ def test_fields_that_are_not_used_are_named(read_json: Any, field: str, value: A
     assert got in (sentence, sentence.replace("top_p?", "top_k?"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        # Megatron, TensorRT-LLM and ExLlamaV2.
+        ({"topP": 0.0}, "topP 0 keeps only the most probable class; in some programs, 0 is off"),
+        ({"tfs": 0}, "tfs 0 keeps only the most probable class; in some programs, 0 is off"),
+        # text-generation-webui and OpenRouter.
+        ({"preset": "mine"}, 'preset "mine" is not applied, since tsoft does not know the server\'s presets'),
+        (
+            {"model": "m", "options": {"num_ctx": 9}},
+            "the request has options, as for Ollama, whose own API ignores settings outside of options",
+        ),
+        ({"best_of": 4}, "best_of 4 is not applied, since it searches for whole texts"),
+        ({"alpha_presence": 0.5}, f"alpha_presence 0.5 {TEXT}"),
+    ],
+)
+def test_fields_that_a_server_may_read_in_another_way(read_json: Any, fields: dict[str, Any], sentence: str) -> None:
+    assert read_json({"prompt": "x", "temperature": 0.5, **fields}).unused == (sentence,)
+
+
+def test_a_preset_of_a_client_is_not_named(read_json: Any) -> None:
+    assert read_json({"preset": "mine", "temperature": 0.5}).unused == ()
+    assert read_json({"do_sample": False, "top_p": 0}).unused == (
+        "do_sample is not true, so the program takes the most probable token and ignores top_p 0",
+    )
+
+
 def test_other_fields_are_not_named(read_json: Any) -> None:
     others = {
         "seed": 7,

@@ -107,6 +107,11 @@ GENERATION_CONFIG = FileKind(
     "transformers",
     ProgramRules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
 )
+OLLAMA_REQUEST = _ollama(
+    "an Ollama request",
+    "options/+../model options/+../prompt options/+../messages num_ctx num_predict keep_alive",
+    "the model's Modelfile sets other defaults",
+)
 TGI_REQUEST = FileKind(
     "a Text Generation Inference request",
     _marks("parameters/+../inputs decoder_input_details top_n_tokens"),
@@ -185,11 +190,7 @@ _KINDS = (
     NOVEL_AI,
     GENERATION_CONFIG,
     _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
-    _ollama(
-        "an Ollama request",
-        "options/+../model options/+../prompt options/+../messages num_ctx num_predict keep_alive",
-        "the model's Modelfile sets other defaults",
-    ),
+    OLLAMA_REQUEST,
     _ollama("an Ollama model", "parameters/+../modelfile", "the model sets other defaults"),
     FileKind(
         "Gemini's generationConfig",

@@ -179,11 +179,14 @@ def _unused(
 UNUSED = (
     _unused("encoder_repetition_penalty encoder_rep_pen", (1.0,), DEPENDS_ON_TEXT),
     _unused("no_repeat_ngram_size encoder_no_repeat_ngram_size penalty_alpha", (0.0,), DEPENDS_ON_TEXT),
+    # RWKV's penalties.
+    _unused("alpha_frequency alpha_presence", (0.0,), DEPENDS_ON_TEXT),
     _unused("min_length min_new_tokens min_tokens", (0.0,), _DEPENDS_ON_POSITION),
     _unused(
         "num_beams beam_width", (1.0,), _SEARCHES, "length_penalty early_stopping num_beam_groups diversity_penalty"
     ),
     _unused("use_beam_search", (), _SEARCHES),
+    _unused("best_of", (0.0, 1.0), _SEARCHES),
     _unused("guidance_scale cfg_scale", (1.0,), "is not applied, since it needs the logits of a second prompt"),
     _unused("skew", (0.0,), NOT_AVAILABLE),
     _unused("math1_temp", (1.0,), NOT_AVAILABLE),

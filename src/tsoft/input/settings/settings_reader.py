@@ -4,12 +4,13 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from tsoft.errors import InputError, joined
-from tsoft.input.settings.field_values import boolean, described, number
+from tsoft.input.settings.field_values import boolean, described, number, shown
 from tsoft.input.settings.file_kinds import (
     BARE,
     GENERATION_CONFIG,
     NO_SETTINGS,
     NOVEL_AI,
+    OLLAMA_REQUEST,
     REQUEST,
     TEXT_GENERATION_WEBUI,
     TGI_REQUEST,
@@ -75,13 +76,32 @@ def read(name: str) -> Settings:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
     settings = _settings(kind, main)
-    return replace(settings, unused=(*settings.unused, *fields_elsewhere(found, main)))
+    doubts = _doubts(found, main, settings)
+    return replace(settings, unused=(*settings.unused, *doubts, *fields_elsewhere(found, main)))
 
 
 def _without_settings(found: list[Place]) -> Place:
     """Return the object that shows the kind of a file without settings. A request has the defaults of its server."""
     inner = (place for place in found if kind_of(place) not in (BARE, REQUEST))
     return next(inner, found[0]) if kind_of(found[0]) is REQUEST else found[0]
+
+
+def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
+    """Return sentences about settings that an unknown server may take from elsewhere, or read in another way."""
+    kind = kind_of(main)
+    if kind not in (BARE, REQUEST):
+        return []
+    sentences = [
+        f"{settings.name(name)} 0 keeps only the most probable class; in some programs, 0 is off"
+        for name, value in settings.values
+        if name in ("top_p", "tfs") and value == 0
+    ]
+    preset = main.get("preset")
+    if kind is REQUEST and isinstance(preset, str) and preset:
+        sentences.append(f"preset {shown(preset)} is not applied, since tsoft does not know the server's presets")
+    if main.sets_parameters and any(kind_of(place) is OLLAMA_REQUEST for place in found):
+        sentences.append("the request has options, as for Ollama, whose own API ignores settings outside of options")
+    return sentences
 
 
 def _settings(kind: FileKind, place: Place) -> Settings:
