@@ -172,6 +172,30 @@ def test_invalid_arguments_of_top_p_and_top_k_are_errors() -> None:
         tsoft.top_k([2, 1], 2.5)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("value", [[0.5], None, "0.5", 1j, np.array([0.5])])
+def test_a_parameter_that_is_no_number_is_an_error(value: Any) -> None:
+    for name, argument in [("top_p", "p"), ("xtc", "threshold"), ("soft_cap", "cap")]:
+        with pytest.raises(TypeError, match=f"^{argument} must be a number, got "):
+            getattr(tsoft, name)([2, 1], value)
+
+
+@pytest.mark.parametrize("tau", [1.0, [0.0, 2.0, inf]])
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3)])
+def test_arrays_without_rows_have_empty_results(shape: tuple[int, ...], tau: Any) -> None:
+    z = np.zeros(shape)
+    by_row = np.shape(tau) + shape[:-1]
+    for result in [
+        tsoft.compare(z, z, tau),
+        tsoft.compare(z, z, tau, draft_tau=0.5),
+        tsoft.thermodynamics(z, tau),
+    ]:
+        assert {np.shape(array) for array in vars(result).values()} == {by_row}
+    targets = tsoft.soft_targets(z, tau, student=z)
+    assert targets.probs.shape == (*by_row, 3)
+    assert targets.student is not None
+    assert targets.student.kl.shape == targets.rest_entropy.shape == by_row
+
+
 @pytest.mark.parametrize("name", [*TRUNCATIONS, *FLAGS, "temperature", "logit_bias", "top"])
 def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
     arguments: dict[str, Any] = {"temperature": [0.5], "logit_bias": [{}], "top": [], **{flag: [] for flag in FLAGS}}

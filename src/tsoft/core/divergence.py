@@ -99,7 +99,8 @@ def _by_rows(
     """Return the results of a function for each row. It is called with pieces whose arrays fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
     step = max(1, PIECE_SIZE // teacher.shape[1])
-    firsts = range(0, len(teacher), step)
+    # Without rows, one piece without rows gives the shapes of the results.
+    firsts = range(0, max(len(teacher), 1), step)
 
     @np.errstate(all="ignore")
     def of_pieces(part: slice) -> "list[tuple[Array, ...]]":
@@ -147,7 +148,7 @@ class _DistributionPair:
         finite = (np.where(np.isneginf(z), 0.0, z) for z in (self.teacher, self.student))
         largest = np.maximum(*(abs(z).max(-1, keepdims=True) for z in finite))
         scale = np.where(largest > MAX_DIFFERENCE, 0.25, 1.0)
-        return scale if scale.min() < 1 else scale[:1]
+        return scale if (scale < 1).any() else scale[:1]
 
     @cached_property
     def differences(self) -> Array:

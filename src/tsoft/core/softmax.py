@@ -657,7 +657,7 @@ _SAFE_MAXIMUM = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in 
 def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
     """Write z - maximum to `gaps`, or half the difference in rows where it might overflow. Return the
     factor of each row, 1 or 1/2, or None if it is 1 in every row."""
-    if maximum.max() < _SAFE_MAXIMUM[z.dtype]:
+    if maximum.max(initial=-np.inf) < _SAFE_MAXIMUM[z.dtype]:
         np.subtract(z, maximum, out=gaps)
         return None
     # Only rows that might overflow are halved, because halving the smallest numbers would round them.

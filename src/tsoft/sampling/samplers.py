@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from math import inf
+from numbers import Real
 from operator import index as as_index
 from typing import TYPE_CHECKING, Any
 
@@ -934,7 +935,9 @@ def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
 
 
 def check_value(parameter: SamplerParameter, argument: str, value: float) -> None:
-    """Raise ValueError if the table does not allow a value for a parameter."""
+    """Raise TypeError for a value that is not a number, and ValueError if the table does not allow it."""
+    if not isinstance(np.asarray(value)[()], Real):
+        raise TypeError(f"{argument} must be a number, got {value!r}")
     if not parameter.allows(value):
         raise ValueError(f"{argument} must be {parameter.range}, got {value}")
 
