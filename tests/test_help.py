@@ -151,6 +151,12 @@ def test_help_lists_all_samplers_and_engines() -> None:
     assert all(name in like for name in DEFAULT_ENGINES)
 
 
+@pytest.mark.parametrize(("command", "takes_several"), [("compute", True), ("compare", False), ("audit", False)])
+def test_help_offers_several_engines_only_where_they_are_compared(command: str, takes_several: bool) -> None:
+    assert ("--like ENGINE,…" in help_of(command)) is takes_several
+    assert ("Several engines" in help_of(command)) is takes_several
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_summaries_are_sentences(command: str) -> None:
     function = getattr(importlib.import_module(f"tsoft.features.{command}.command"), command)

@@ -102,3 +102,10 @@ class SamplerOptions:
             " repeated; \\n is a line break, and none stands for no breaker.",
         ),
     ] = None
+
+
+@bundle
+class OneEngineOptions(SamplerOptions):
+    """The options of a command that follows the rules of a single engine."""
+
+    like: Annotated[list[str] | None, like_option("ENGINE")] = None

@@ -18,7 +18,7 @@ from tsoft.options.output import (
     OnlyIn,
     RecordOutputOptions,
 )
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import OneEngineOptions, ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def audit(
     seed: SeedOptions,
     asked: AskedOptions,
     parameters: ParameterOptions,
-    samplers: SamplerOptions,
+    samplers: OneEngineOptions,
     verdicts: VerdictOptions,
     output: RecordOutputOptions,
     display: AuditDisplayOptions,

@@ -23,7 +23,7 @@ from tsoft.options.output import (
     OnlyIn,
     RecordOutputOptions,
 )
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import OneEngineOptions, ParameterOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def compare(
     temperatures: TemperatureOptions,
     comparison: ComparisonOptions,
     parameters: ParameterOptions,
-    samplers: SamplerOptions,
+    samplers: OneEngineOptions,
     output: RecordOutputOptions,
     display: RowDisplayOptions,
     charts: DiagramOptions,
