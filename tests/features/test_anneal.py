@@ -128,7 +128,7 @@ def test_constant_takes_0_and_inf() -> None:
 @pytest.mark.parametrize("tau", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("last", [False, True])
 def test_ends_that_a_schedule_does_not_take(name: str, tau: float, last: bool) -> None:
-    is_valid = (name in REACHING and tau == 0) or (name == "constant" and not last and tau >= 0)
+    is_valid = (name in REACHING and tau == 0) or (name == "constant" and (last or tau >= 0))
     a, b = (1.0, tau) if last else (tau, 1.0)
     if is_valid:
         SCHEDULES[name](a, b, 5)
@@ -175,6 +175,11 @@ def test_several_schedules_are_columns_in_the_typed_order() -> None:
     assert out("anneal", "--schedule", "all", "-f", "csv").startswith("step," + ",".join(NAMES) + "\n")
 
 
+def test_constant_beside_a_schedule_that_ends_at_0() -> None:
+    typed = ("--schedule", "constant,linear", "--from", "2", "--to", "0", "--steps", "3")
+    assert out("anneal", *typed) == "2.0\t2.0\n2.0\t1.0\n2.0\t0.0\n"
+
+
 def test_records() -> None:
     records = json.loads(out("anneal", "--steps", "2", "--schedule", "cosine,linear", "-f", "json"))
     assert records == [
@@ -199,7 +204,8 @@ def test_digits_and_files(tmp_path: Path) -> None:
         (["--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0; linear"),
         (["--to", "0", "--schedule", "cosine,inverse-time"], "--to 0: inverse-time needs"),
         (["--to", "0", "--schedule", "logarithmic"], "--to 0: logarithmic needs"),
-        (["--to", "0", "--schedule", "constant"], "--to 0: constant ends where it begins; linear and cosine reach 0"),
+        (["--to", "0", "--schedule", "constant"], "--to has no effect on --schedule constant; remove --to"),
+        (["--to", "0.1", "--schedule", "constant,constant"], "--to has no effect on --schedule constant; remove --to"),
         (["--from", "inf"], "--from inf: cosine needs a finite temperature from 0"),
         (["--from", "-1"], "--from -1: cosine needs"),
         (["--to", "nan"], "--to nan: cosine needs"),

@@ -316,6 +316,7 @@ def test_a_note_has_the_seed_that_repeats_the_result() -> None:
         (["0.5", "--runs", "0"], "--runs: "),
         (["0.5", "--seed", str(2**64)], f"--seed: expected a whole number from 0 to {2**64 - 1}, got {2**64}"),
         (["0.5", "--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0"),
+        (["0.5", "--to", "1", "--schedule", "constant"], "--to has no effect on --schedule constant; remove --to"),
         (["0.5", "--schedule", "hot"], "--schedule: unknown schedule 'hot'"),
         (["0.5", "-f", "npz"], "--format: unknown value 'npz'; "),
     ],

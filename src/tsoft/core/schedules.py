@@ -37,13 +37,14 @@ class ScheduleEndError(ValueError):
 
 
 def constant(a: float, b: float, steps: int) -> Array:
-    """Return `a` at each of the `steps`. `a` may be 0 or inf; `b` has no effect but must be positive and finite.
+    """Return `a` at each of the `steps`. `a` may be 0 or inf; `b` has no effect.
+
+    Raise ScheduleEndError if `a` is negative or NaN.
 
     >>> constant(2, 1, 3)
     array([2., 2., 2.])
     """
     _check(a, "needs a temperature from 0 to inf", a >= 0.0, last=False)
-    _check(b, "ends where it begins; linear and cosine reach 0", 0.0 < b < inf, last=True)
     return np.full(steps, float(a))
 
 

@@ -26,11 +26,11 @@ class ScheduleOptions:
 
     first: Annotated[float, typer.Option("--from", metavar="τ", show_default="5", help="First temperature.")] = 5.0
     last: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--to", metavar="τ", show_default="0.1", help="Last temperature. Only linear and cosine can end at 0."
         ),
-    ] = 0.1
+    ] = None
     schedule: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,8 +44,13 @@ class ScheduleOptions:
 
 
 def chosen_schedules(options: ScheduleOptions, steps: int) -> "list[TemperatureSchedule]":
-    """Return the schedules that were typed, each once, with their temperatures."""
-    return [_schedule(name, options, steps) for name in _names(options.schedule)]
+    """Return the schedules that were typed, each once, with their temperatures. Raise UsageError for an end that a
+    schedule cannot have, and for one that none of them has."""
+    names = _names(options.schedule)
+    if names == ["constant"] and options.last is not None:
+        raise UsageError("--to has no effect on --schedule constant; remove --to")
+    last = 0.1 if options.last is None else options.last
+    return [_schedule(name, options.first, last, steps) for name in names]
 
 
 def _names(typed: list[str] | None) -> list[str]:
@@ -56,10 +61,10 @@ def _names(typed: list[str] | None) -> list[str]:
     return list(SCHEDULE_NAMES) if "all" in names else list(dict.fromkeys(names))
 
 
-def _schedule(name: str, options: ScheduleOptions, steps: int) -> "TemperatureSchedule":
+def _schedule(name: str, first: float, last: float, steps: int) -> "TemperatureSchedule":
     from tsoft.core.schedules import SCHEDULES, ScheduleEndError, TemperatureSchedule
 
     try:
-        return TemperatureSchedule(name, SCHEDULES[name](options.first, options.last, steps))
+        return TemperatureSchedule(name, SCHEDULES[name](first, last, steps))
     except ScheduleEndError as error:
         raise UsageError(f"{'--to' if error.last else '--from'} {error.tau:g}: {name} {error.problem}") from None
