@@ -1,21 +1,24 @@
 """The option --seed."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tsoft.errors import UsageError
 
-Seed = Annotated[
-    int | None,
-    typer.Option(
+
+def seed_option(repeated: str) -> Any:
+    """Return the option --seed. `repeated` is a sentence's end that says what the same seed repeats."""
+    return typer.Option(
         "--seed",
         min=0,
         metavar="N",
         show_default="a new seed each time",
-        help="Seed of the random numbers: the same seed gives the same result.",
-    ),
-]
+        help=f"Seed of the random numbers: the same seed gives {repeated}",
+    )
+
+
+Seed = Annotated[int | None, seed_option("the same result.")]
 
 
 def chosen_seed(seed: int | None) -> int:

@@ -15,7 +15,7 @@ from tsoft.options.into_folder import into_folder
 from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.saved_calibration import CalibrationOptions
-from tsoft.options.seeds import Seed
+from tsoft.options.seeds import seed_option
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ class DrawOptions:
             help="Number of draws per row and temperature, such as 50 or 1e9.",
         ),
     ] = None
-    seed: Seed = None
+    seed: Annotated[int | None, seed_option("the same draws or, if no output contains the draws, the same counts.")] = (
+        None
+    )
     counts: Annotated[
         bool,
         typer.Option("--counts", help="Print the number of draws of each class. json always has these counts."),
