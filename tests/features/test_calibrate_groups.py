@@ -155,9 +155,15 @@ def test_errors_in_the_options(typed: list[str], message: str) -> None:
 
 def test_an_array_file_has_no_columns(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", logits=LOGITS, targets=VAL.targets)
-    done = here("calibrate", str(tmp_path / "a.npz"), "--by", "g")
+    file = str(tmp_path / "a.npz")
+    done = here("calibrate", file, "--by", "g")
     assert done.returncode == 2
-    assert "--columns, --by and --target-column select columns by name, but " in done.stderr
+    assert done.stderr == f"tsoft: error: --by selects columns by name, but {file} is npz; remove it\n"
+    done = here("calibrate", file, "--by", "g", "--target-column", "t")
+    assert (
+        done.stderr
+        == f"tsoft: error: --by and --target-column select columns by name, but {file} is npz; remove them\n"
+    )
 
 
 def test_notes_on_groups(tmp_path: Path) -> None:

@@ -91,10 +91,10 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--length-penalty", "1"), "--length-penalty has no effect without --beams"),
         (("generate", "x", *MODEL, "--stop", ""), "--stop: the text is empty"),
         (("generate", "x", "y", *MODEL), 'the prompt must be one argument; put it in quotes: "x y"'),
-        (("generate", "x", *MODEL, "--greedy", "-n", "2"), "-n and --seed have no effect on --greedy and --beams"),
+        (("generate", "x", *MODEL, "--greedy", "-n", "2"), "-n has no effect on --greedy; pass --tau"),
         (
-            ("generate", "x", *MODEL, "--beams", "2", "--seed", "2"),
-            "-n and --seed have no effect on --greedy and --beams",
+            ("generate", "x", *MODEL, "--greedy", "--beams", "2", "-n", "3", "--seed", "2"),
+            "-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too",
         ),
         (("generate", "x", *MODEL, "--beams", "0"), "--beams: "),
         (("generate", "x", *MODEL, "-n", "0"), "-n: "),

@@ -610,7 +610,7 @@ def test_a_server_that_rejects_the_request_is_quoted() -> None:
     [
         (("--tau", "0.5"), "--tau: a server lists only some tokens, so only bounds are known at other temperatures"),
         (("--chat", "--prompt", "x"), "--chat has no effect with --endpoint"),
-        (("--window", "9"), "--window and --stride have no effect with --endpoint"),
+        (("--window", "9"), "--window has no effect with --endpoint, because the server reads"),
         (("-o", "x.svg"), "a figure shows the perplexity over τ, which a server does not return"),
     ],
 )

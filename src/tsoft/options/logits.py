@@ -10,7 +10,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, log_sum_exp
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, joined
 from tsoft.notes import note
 from tsoft.options.input import ListedOptions, LogitsOptions
 from tsoft.options.input_files import in_sequence, listed_files
@@ -168,6 +168,18 @@ def _files(options: LogitsOptions, taus: list[str] | None) -> list[str]:
     return listed_files(options.inputs or ["-"])
 
 
+def _column_error(options: "ReadOptions", place: str, format: str) -> UsageError:
+    """Return the error for the options that name columns, of an input whose format has no columns."""
+    named = {
+        "--columns": options.columns.logits,
+        options.columns.key_option: options.columns.key,
+        "--target-column": options.targets and options.targets.column,
+    }
+    typed = [option for option, value in named.items() if value is not None]
+    select, them = ("selects", "it") if len(typed) == 1 else ("select", "them")
+    return UsageError(f"{joined(typed)} {select} columns by name, but {place} is {format}; remove {them}")
+
+
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
     from tsoft.input.formats import FORMATS, detect
     from tsoft.input.read_options import MAX_LINE
@@ -179,8 +191,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         if options.key is not None and not format.keys:
             raise UsageError(_KEY_ERROR.format(place, format.name))
         if options.names_columns and not format.columns:
-            problem = f"{options.column_options} select columns by name"
-            raise UsageError(f"{problem}, but {place} is {format.name}; remove them")
+            raise _column_error(options, place, format.name)
         if options.max_line != MAX_LINE and not format.lines:
             raise UsageError(f"--max-line has no effect on {place}, which is {format.name}; remove --max-line")
         source = STDIN if file == "-" else file

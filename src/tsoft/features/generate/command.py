@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Annotated
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, joined
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
@@ -115,8 +115,7 @@ def generate(
     if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
         # Without temperatures and samplers, no text is sampled.
         plan = replace(plan, chains=())
-        if texts.n > 1 or texts.seed is not None:
-            raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
+        _check_unsampled(texts, searches)
     stops = tuple(_stop(text) for text in texts.stop or ())
     text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
@@ -129,6 +128,15 @@ def generate(
             *prompted.searches(limits, searches.greedy, searches.beams, searches.length_penalty),
         ]
         Generation(prompted, strategies, seed if plan.chains else None, chosen, figure).write()
+
+
+def _check_unsampled(texts: TextOptions, searches: SearchOptions) -> None:
+    """Raise UsageError for options without effect if no text is sampled."""
+    unused = [option for option, is_typed in (("-n", texts.n > 1), ("--seed", texts.seed is not None)) if is_typed]
+    typed = [option for option, is_typed in (("--greedy", searches.greedy), ("--beams", searches.beams)) if is_typed]
+    if unused:
+        have = "have" if len(unused) > 1 else "has"
+        raise UsageError(f"{joined(unused)} {have} no effect on {joined(typed)}; pass --tau to sample texts, too")
 
 
 def _stop(text: str) -> bytes:

@@ -125,7 +125,8 @@ class Scorer:
     def _server_reading(self, model: Endpoint, source: InputText) -> _Reading:
         """Return how a server reads a text."""
         if self.settings.sizes != WindowSizes():
-            raise UsageError("--window and --stride have no effect with --endpoint; the server reads the whole text")
+            option = "--window" if self.settings.sizes.window else "--stride"
+            raise UsageError(f"{option} has no effect with --endpoint, because the server reads the whole text")
         prompt = self.prompt or ""
         tokens = model.echoed(prompt, source.text)
         unscored = not prompt or tokens[0].distribution is None
