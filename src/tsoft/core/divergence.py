@@ -1,7 +1,8 @@
 """The Kullback-Leibler divergence of two distributions, and its gradient, without cancellation.
 
-Let p and q be the softmax of the logits t of a teacher and v of a student at tau. The divergence and its gradient by
-the student's logits are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", section 2)
+Let p and q be the softmax of the logits t of a teacher and v of a student at tau. The divergence and its gradient with
+respect to the student's logits are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network",
+section 2)
 
     KL(p || q) = sum_i p_i log(p_i / q_i)        dKL/dv_i = (q_i - p_i) / tau
 
@@ -34,7 +35,7 @@ MAX_DIFFERENCE = 1e307
 
 @dataclass(frozen=True, eq=False)
 class Divergence:
-    """KL(p || q) and the norm of its gradient by the student's logits: plain, and times tau^2."""
+    """KL(p || q) and the norm of its gradient with respect to the student's logits: plain, and times tau^2."""
 
     kl: Array
     kl_tau2: Array
@@ -47,10 +48,10 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
 
     teacher, student: logits, (rows, n); -inf masks a class. Each field of the result is (rows,).
 
-    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL is inf at
-    every temperature. At tau = 0, if the student's top classes include the teacher's, KL is the logarithm of the
-    ratio of their numbers, and 0 times tau^2; otherwise it is inf. At tau = inf, if both mask the same classes, KL is
-    0, and half the variance of the differences of the logits times tau^2.
+    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL and tau^2 KL
+    are inf at every temperature. Otherwise, at tau = 0, KL is the logarithm of the ratio of the numbers of top classes
+    if the student's include the teacher's, and inf if they do not; tau^2 KL is 0. At tau = inf, if both mask the same
+    classes, KL is 0, and tau^2 KL is half the variance of the logit differences.
 
     Source: Hinton, Vinyals & Dean 2015, section 2 and eq. 2 to 4.
 

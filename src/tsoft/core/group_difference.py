@@ -9,10 +9,10 @@ G - 1 degrees of freedom (Wilks 1938). For other probabilities, it is on average
 
     c = 1 / (G - 1)  sum_g (J_g / H_g) (1 - H_g / sum H)
 
-with J_g the sum of the squared derivatives of the NLL by log tau, and H_g that of the second derivatives, at the
-temperature of the group; J_g / H_g is 1 for the true probabilities. So the statistic is L / c (Rao & Scott 1984, "On
-chi-squared tests for multiway contingency tables", Annals of Statistics 12, section 3; White 1982). The rows need to be
-independent, and each group needs many of them.
+with J_g the sum of the squared derivatives of the NLL with respect to log tau, and H_g that of the second derivatives,
+at the temperature of the group; J_g / H_g is 1 for the true probabilities. So the statistic is L / c (Rao & Scott 1984,
+"On chi-squared tests for multiway contingency tables", Annals of Statistics 12, section 3; White 1982). The rows need
+to be independent, and each group needs many of them.
 """
 
 # Signatures in help() show the names of the types.

@@ -105,11 +105,11 @@ def bootstrap(rows: RowPasses, fit: TemperatureFit, resamples: int, generator: n
     """Return the percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
     introduction to the bootstrap", section 13.3).
 
-    Each resample is refitted in full. Its slope by beta = 1 / tau is a weighted sum of the rows' slopes, which
-    are evaluated once, at Chebyshev nodes of beta around the fit. The beta of the resample is the zero of the
-    polynomial through its slopes at the nodes. If the slope is above 0 at beta = 0, the resample is no better
-    than chance, and its temperature is inf. A resample whose beta is outside the nodes is fitted in the same
-    way as the rows.
+    Each resample is refitted in full. Its slope with respect to beta = 1 / tau is a weighted sum of the rows' slopes,
+    which are evaluated once, at Chebyshev nodes of beta around the fit. The beta of the resample is the zero of the
+    polynomial through its slopes at the nodes. If the slope is above 0 at beta = 0, the resample is no better than
+    chance, and its temperature is inf. A resample whose beta is outside the nodes is fitted in the same way as the
+    rows.
 
     rows: as for `fit_rows`, two or more rows. There are a few passes, and more for resamples outside
     the nodes. fit: that of the rows, which must not be a limit. Raise TooLongError for too many numbers, and

@@ -299,8 +299,8 @@ def _block_sums(examples: LabeledRows, *, taus: list[float], unit: float) -> Arr
 
 
 def row_slopes(rows: RowPasses, betas: Array, unit: float = 1.0) -> Array:
-    """Return each row's derivative of its NLL by beta = 1 / tau, g_y - E[g], at k betas from 0 to inf: (k, rows).
-    This takes one pass. The gaps are in units of `unit`, and so is 1 / beta."""
+    """Return each row's derivative of its NLL with respect to beta = 1 / tau, g_y - E[g], at k betas from 0 to inf:
+    (k, rows). This takes one pass. The gaps are in units of `unit`, and so is 1 / beta."""
     return np.concatenate(list(rows.map(partial(_block_slopes, betas=betas, unit=unit))), axis=1)
 
 

@@ -47,7 +47,7 @@ def top_prob_range(partial: PartialDistribution, index: int, prob: float) -> Tem
 
 
 def _last(condition: Callable[[float], bool]) -> float:
-    """Return the last temperature that meets a condition, which 0 meets, and no temperature after one that does not.
+    """Return the last temperature that meets a condition, which holds at 0 and, once false, stays false.
 
     The bit patterns of the positive floats have the order of the floats.
     """
@@ -59,7 +59,7 @@ def _last(condition: Callable[[float], bool]) -> float:
 
 
 def _first(condition: Callable[[float], bool]) -> float:
-    """Return the first temperature that meets a condition, as all after it do."""
+    """Return the first temperature that meets a condition, which, once true, stays true."""
     if condition(0.0):
         return 0.0
     return _float(_bits(_last(lambda tau: not condition(tau))) + 1)

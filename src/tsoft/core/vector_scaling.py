@@ -82,7 +82,7 @@ class VectorObjective:
         for piece in self._pieces():
             (probs, nll), x = piece.softmax(parameters), piece.x
             total += nll
-            # A derivative by a weight has a factor of x, and one by a bias a factor of 1.
+            # A derivative with respect to a weight has a factor of x, and with respect to a bias a factor of 1.
             terms = probs * x, probs
             target_x = x[np.arange(len(piece.targets)), piece.targets]
             gradient[0] += terms[0].sum(0) - np.bincount(piece.targets, target_x, n)

@@ -1,8 +1,8 @@
 """Distillation: the information in a teacher's soft targets, and a student's loss on them.
 
 Let p and q be the softmax of the teacher's logits t and of the student's logits v at tau. The loss on the soft
-targets, and its gradient by the student's logits, are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge
-in a Neural Network", section 2)
+targets, and its gradient with respect to the student's logits, are (Hinton, Vinyals & Dean 2015, "Distilling the
+Knowledge in a Neural Network", section 2)
 
     KL(p || q) = sum_i p_i log(p_i / q_i)        dKL/dv_i = (q_i - p_i) / tau
 
@@ -45,7 +45,7 @@ class StudentLoss:
     kl, kl_tau2 : ndarray
         KL(teacher || student) in nats, and the same times tau^2.
     gradient, gradient_tau2 : ndarray
-        The norm of the gradient of KL by the student's logits, and the same times tau^2.
+        The norm of the gradient of KL with respect to the student's logits, and the same times tau^2.
     cross_entropy : ndarray or None
         -ln of the student's probability of the target at tau = 1; None without targets.
     loss : ndarray or None

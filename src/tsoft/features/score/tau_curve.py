@@ -2,12 +2,12 @@
 
 With the gaps g_j = max z - z_j before a token y and beta = 1 / tau, the token costs
 
-    -ln p(y) = ln sum_j exp(-beta g_j) + beta g_y        slope by beta: g_y - E[g]
+    -ln p(y) = ln sum_j exp(-beta g_j) + beta g_y        slope: g_y - E[g]
 
-nats. The mean over the tokens is convex in beta. A text has too many positions to keep the logits of a whole vocabulary
-for each, so each position is evaluated once, at the Chebyshev nodes of log beta. The slope of the whole text, or of a
-resample, is the polynomial through the sums of the slopes at the nodes. On texts that a language model scores, its zero
-differs from the exact minimum by a few millionths.
+nats; the slope is the derivative with respect to beta. The mean over the tokens is convex in beta. A text has too many
+positions to keep the logits of a whole vocabulary for each, so each position is evaluated once, at the Chebyshev nodes
+of log beta. The slope of the whole text, or of a resample, is the polynomial through the sums of the slopes at the
+nodes. On texts that a language model scores, its zero differs from the exact minimum by a few millionths.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class BestTau:
 
 @dataclass(frozen=True, eq=False)
 class TauCurve:
-    """The cost of each token and its slope by 1/tau at each node and both ends, (tokens, NODES + 2) each. `gaps`,
+    """The cost of each token and its slope, at each node and both ends, (tokens, NODES + 2) each. `gaps`,
     (tokens,), are those of the tokens, and `mean_gaps`, (tokens,), those of all classes."""
 
     costs: Array
