@@ -245,7 +245,8 @@ def varentropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
     """Return the varentropy of the distribution at a temperature: the variance of the surprise, in nats squared.
 
     The surprise of a class is ``-log(p)``, and its mean is the entropy H. The varentropy is
-    ``sum(p * (-log(p) - H) ** 2)``. It is 0 if the classes with any probability have the same one.
+    ``sum(p * (-log(p) - H) ** 2)``. It is 0 if all classes with nonzero probability are equally
+    probable.
 
     Parameters
     ----------
