@@ -12,10 +12,10 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.audit import Audit
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.features.audit.findings import AuditReport, Verdict
+from tsoft.features.audit.requested import Requested
 from tsoft.sampling.chain import chain_of
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -99,14 +99,14 @@ def zipf_logits(random: np.random.Generator, classes: int) -> Array:
 class Cell:
     """One combination of a server, what was requested of it, and the form of the evidence.
 
-    `true_findings` are the names of the findings that may contradict, because the server does not do what was
-    requested.
+    `true_findings` are the names of the findings that may be contradicted, because the server does not apply the
+    requested settings.
     """
 
     case: str
     server: SimulatedServer
-    asked_tau: float
-    asked_cutoffs: Mapping[str, float]
+    requested_tau: float
+    requested_cutoffs: Mapping[str, float]
     form: Form
     true_findings: tuple[str, ...] = ()
     classes: int = 300
@@ -129,7 +129,7 @@ class Cell:
     def audit(self, random: np.random.Generator) -> Audit:
         """Draw, and return the audit of the draws."""
         rows = tuple(self._row(random, r) for r in range(self.form.rows))
-        return Audit(Evidence(rows, may_be_tempered=self.form.stage != "raw"), self.asked)
+        return Audit(Evidence(rows, may_be_tempered=self.form.stage != "raw"), self.requested)
 
     def _row(self, random: np.random.Generator, r: int) -> DrawnRow:
         z = zipf_logits(random, self.classes)
@@ -152,22 +152,24 @@ class Cell:
         return DrawnRow(block, place[draws], self.form.has_chosen)
 
     @property
-    def asked(self) -> Asked:
+    def requested(self) -> Requested:
         active = [
             sampler
             for sampler in SAMPLERS.values()
-            if sampler.is_temperature or any(one.name in self.asked_cutoffs for one in sampler.parameters)
+            if sampler.is_temperature or any(one.name in self.requested_cutoffs for one in sampler.parameters)
         ]
-        return Asked(self.asked_tau, chain_of(ENGINES[self.server.engine], None, active, dict(self.asked_cutoffs)))
+        return Requested(
+            self.requested_tau, chain_of(ENGINES[self.server.engine], None, active, dict(self.requested_cutoffs))
+        )
 
     def false_contradictions(self, report: AuditReport) -> list[str]:
-        """Return the names of the findings that contradict although the server does what was requested."""
-        names = [finding.name for finding in report.findings if finding.verdict is Verdict.CONTRADICTS]
+        """Return the names of the findings that are contradicted although the server applies the requested settings."""
+        names = [finding.name for finding in report.findings if finding.verdict is Verdict.CONTRADICTED]
         return [name for name in names if name not in self._true_findings]
 
     def is_found(self, report: AuditReport) -> bool:
         """Return whether a report shows what the server does wrong."""
-        names = {finding.name for finding in report.findings if finding.verdict is Verdict.CONTRADICTS}
+        names = {finding.name for finding in report.findings if finding.verdict is Verdict.CONTRADICTED}
         return bool(names & self._true_findings)
 
     @property
@@ -211,15 +213,11 @@ def cells_of(form: Form, engine: str, tau: float) -> list[Cell]:
         cells.append(Cell(f"ignored {name}", SimulatedServer(engine, tau), tau, cutoffs, form, (*cutoffs, "order")))
     both = SimulatedServer(engine, tau, {"top_k": 20, "top_p": 0.95})
     cells.append(Cell("top_p=0.95, hidden top_k=20", both, tau, {"top_p": 0.95}, form, ("other cutoffs",)))
-    for asked in (0.8 * tau, 1.25 * tau):
-        top_p = {"top_p": 0.9}
-        cells.append(
-            Cell(f"asked tau {asked / tau:g}x", SimulatedServer(engine, tau), asked, {}, form, ("temperature",))
-        )
-        cells.append(
-            Cell(f"asked tau {asked / tau:g}x, top_p=0.9", SimulatedServer(engine, tau, top_p), asked, top_p, form,
-                 ("temperature",))
-        )  # fmt: skip
+    for requested in (0.8 * tau, 1.25 * tau):
+        case, top_p = f"requested tau {requested / tau:g}x", {"top_p": 0.9}
+        cells.append(Cell(case, SimulatedServer(engine, tau), requested, {}, form, ("temperature",)))
+        server = SimulatedServer(engine, tau, top_p)
+        cells.append(Cell(f"{case}, top_p=0.9", server, requested, top_p, form, ("temperature",)))
     return cells
 
 

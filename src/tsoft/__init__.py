@@ -28,7 +28,7 @@ Temperatures
     solve            the temperature at which a measure reaches a target
     fit_temperature  the temperature that calibrates a classifier
     estimate_temperature  at which temperature classes were drawn
-    audit_draws           whether draws have the temperature and the cutoffs that were asked
+    audit_draws           whether draws match the requested temperature and cutoffs
     Calibration      a calibration that `tsoft calibrate --save` wrote
     reliability      how well calibrated a classifier is
     confidence_measures  how well calibrated confidences are, such as those that a model states

@@ -38,7 +38,7 @@ GROUPS = {
         "generate": "Generate text from a prompt at several temperatures.",
         "score": "Score how probable texts are under a language model.",
         "choose": "Choose the sampling temperature for k answers.",
-        "audit": "Test whether a server does what it was asked to do.",
+        "audit": "Test whether a server applies the requested sampling settings.",
     },
     "Calibration and distillation": {
         "calibrate": "Fit the temperature that calibrates a classifier.",

@@ -1,4 +1,4 @@
-"""`tsoft audit`: draws from files, made with numpy, against the settings that were asked."""
+"""`tsoft audit`: draws from files, made with numpy, against the settings that were requested."""
 
 import csv
 import io
@@ -63,29 +63,29 @@ def finding(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 Audited = Callable[..., tuple[int, dict[str, Any]]]
 
-# What is asked, and what is found
+# What is requested, and what is found
 
 
-def test_a_server_that_does_what_was_asked_agrees(audited: Audited) -> None:
+def test_a_server_that_applies_the_requested_settings_is_confirmed(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 20) / 0.7, axis=1), "--tau", "0.7", "--top-k", "20")
     found = finding(report, "top_k")
-    assert (code, report["verdict"]) == (0, "agrees")
-    assert set(verdicts(report).values()) == {"agrees", "noted"}
+    assert (code, report["verdict"]) == (0, "confirmed")
+    assert set(verdicts(report).values()) == {"confirmed", "noted"}
     assert report["tau_low"] < 0.7 < report["tau_high"]
     assert found["low"] <= 20 <= found["high"] < 30
 
 
-def test_another_temperature_contradicts(audited: Audited) -> None:
+def test_another_temperature_is_contradicted(audited: Audited) -> None:
     code, report = audited(softmax(logits(), axis=1), "--tau", "0.7")
     assert code == 3
     assert finding(report, "temperature")["p_value"] < 1e-6
     assert report["tau_low"] < 1 < report["tau_high"]
-    assert verdicts(report)["other cutoffs"] == "agrees"
+    assert verdicts(report)["other cutoffs"] == "confirmed"
 
 
-def test_a_hidden_cutoff_contradicts_and_does_not_change_the_temperature(audited: Audited) -> None:
+def test_a_hidden_cutoff_is_found_and_does_not_change_the_temperature(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1), "--tau", "1.4")
-    assert (code, verdicts(report)["other cutoffs"]) == (3, "contradicts")
+    assert (code, verdicts(report)["other cutoffs"]) == (3, "contradicted")
     assert finding(report, "top_k")["low"] <= 10 <= finding(report, "top_k")["high"]
     assert report["tau_low"] < 1.4 < report["tau_high"]
 
@@ -94,21 +94,21 @@ def test_a_hidden_cutoff_contradicts_and_does_not_change_the_temperature(audited
     ("options", "name"),
     [(["--top-k", "5"], "top_k"), (["--top-p", "0.5"], "top_p"), (["--min-p", "0.3"], "min_p")],
 )
-def test_a_cutoff_that_is_not_applied_contradicts(audited: Audited, options: list[str], name: str) -> None:
+def test_a_cutoff_that_is_not_applied_is_contradicted(audited: Audited, options: list[str], name: str) -> None:
     code, report = audited(softmax(logits(), axis=1), "--tau", "1", *options)
-    assert (code, verdicts(report)[name]) == (3, "contradicts")
-    assert verdicts(report)["temperature"] != "contradicts"
+    assert (code, verdicts(report)[name]) == (3, "contradicted")
+    assert verdicts(report)["temperature"] != "contradicted"
 
 
 @pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
-def test_ranges_of_cutoffs_that_change_each_other_contain_what_was_asked(audited: Audited, engine: str) -> None:
+def test_ranges_of_cutoffs_that_change_each_other_contain_the_requested_values(audited: Audited, engine: str) -> None:
     # Among the 20 most probable classes, a top-p of 0.8 removes more than it does alone.
     kept = top_p(top_k(logits(), 20), 1, 0.8)
     options = ("--tau", "1", "--top-k", "20", "--top-p", "0.8", "--like", engine)
     _, report = audited(softmax(kept, axis=1), *options, count=400)
     for name, value in (("top_k", 20), ("top_p", 0.8)):
         found = finding(report, name)
-        assert found["verdict"] != "contradicts"
+        assert found["verdict"] != "contradicted"
         assert found["low"] <= value <= (found["high"] or math.inf), name
 
 
@@ -118,8 +118,8 @@ def test_the_order_of_an_engine_decides_which_draws_contradict(audited: Audited)
     options = ("--tau", "0.5", "--top-p", "0.9")
     _, as_transformers = audited(probs, *options, count=600)
     _, as_llama = audited(probs, *options, "--like", "llama.cpp", count=600)
-    assert verdicts(as_transformers)["top_p"] == "contradicts"
-    assert verdicts(as_llama)["top_p"] != "contradicts"
+    assert verdicts(as_transformers)["top_p"] == "contradicted"
+    assert verdicts(as_llama)["top_p"] != "contradicted"
 
 
 def test_too_few_draws_are_inconclusive_and_more_would_decide(audited: Audited) -> None:
@@ -127,10 +127,10 @@ def test_too_few_draws_are_inconclusive_and_more_would_decide(audited: Audited) 
     needed = finding(report, "temperature")["draws_needed"]
     assert (code, verdicts(report)["temperature"]) == (4, "inconclusive")
     code, report = audited(softmax(logits() / 0.7, axis=1), "--tau", "0.7", count=math.ceil(needed / ROWS))
-    assert verdicts(report)["temperature"] == "agrees"
+    assert verdicts(report)["temperature"] == "confirmed"
 
 
-def test_without_settings_nothing_contradicts(audited: Audited) -> None:
+def test_without_settings_nothing_is_contradicted(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1))
     assert code == 0
     assert "other cutoffs" not in verdicts(report)
@@ -140,17 +140,17 @@ def test_without_settings_nothing_contradicts(audited: Audited) -> None:
 def test_temperature_0_must_draw_the_most_probable_class(audited: Audited) -> None:
     greedy = (logits() == logits().max(1, keepdims=True)).astype(float)
     code, report = audited(greedy, "--tau", "0", count=30)
-    assert (code, verdicts(report)["temperature"]) == (0, "agrees")
+    assert (code, verdicts(report)["temperature"]) == (0, "confirmed")
     assert (report["tau"], report["tau_low"]) == (0, 0)
     code, report = audited(softmax(logits() / 0.5, axis=1), "--tau", "0", count=30)
-    assert (code, verdicts(report)["temperature"]) == (3, "contradicts")
+    assert (code, verdicts(report)["temperature"]) == (3, "contradicted")
 
 
 def test_one_class_that_is_always_drawn_contradicts_the_settings_together(audited: Audited) -> None:
     # A top-k of 1 and a temperature near 0 look the same, and both contradict a temperature of 1 without cutoffs.
     greedy = (logits() == logits().max(1, keepdims=True)).astype(float)
     code, report = audited(greedy, "--tau", "1", count=30)
-    assert (code, verdicts(report)["temperature"], verdicts(report)["together"]) == (3, "inconclusive", "contradicts")
+    assert (code, verdicts(report)["temperature"], verdicts(report)["together"]) == (3, "inconclusive", "contradicted")
     assert (report["tau"], report["tau_low"]) == (0, 0)
     probs = softmax(logits() / report["tau_high"], axis=1).max(1)
     assert (probs**30).prod() == pytest.approx(0.025)
@@ -159,14 +159,14 @@ def test_one_class_that_is_always_drawn_contradicts_the_settings_together(audite
 def test_probabilities_of_no_temperature_do_not_fit(audited: Audited) -> None:
     mixed = 0.5 * softmax(logits() / 0.2, axis=1) + 0.5 / CLASSES
     code, report = audited(mixed, count=400)
-    assert (code, verdicts(report)["fit"]) == (3, "contradicts")
+    assert (code, verdicts(report)["fit"]) == (3, "contradicted")
 
 
 def test_the_level_and_the_tolerance_decide(audited: Audited) -> None:
     probs = softmax(logits() / 0.7, axis=1)
     _, strict = audited(probs, "--tau", "0.75", "--tolerance", "0.01", "--level", "1e-9")
     _, loose = audited(probs, "--tau", "0.75", "--tolerance", "0.3")
-    assert (verdicts(strict)["temperature"], verdicts(loose)["temperature"]) == ("inconclusive", "agrees")
+    assert (verdicts(strict)["temperature"], verdicts(loose)["temperature"]) == ("inconclusive", "confirmed")
 
 
 # The forms of draws
@@ -261,7 +261,7 @@ def test_the_drawn_tokens_of_a_response_show_their_temperature() -> None:
         "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "-f", "json", stdin=json.dumps(response(0.6, 100))
     )
     report = json.loads(done.stdout)[0]
-    assert verdicts(report)["temperature"] == "agrees"
+    assert verdicts(report)["temperature"] == "confirmed"
     assert report["tau_low"] < 0.6 < report["tau_high"]
 
 
@@ -277,7 +277,7 @@ def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
     )[0]
     assert verdicts(unknown)["temperature"] == "inconclusive"
     assert "after the temperature" in finding(unknown, "temperature")["reason"]
-    assert verdicts(known)["temperature"] == "agrees"
+    assert verdicts(known)["temperature"] == "confirmed"
 
 
 def test_a_short_list_does_not_bias_the_estimate() -> None:
@@ -285,16 +285,16 @@ def test_a_short_list_does_not_bias_the_estimate() -> None:
     text = json.dumps(response(1.2, 200, listed=3))
     report = json.loads(here("audit", "--chosen", "--tau", "1.2", "-f", "json", stdin=text).stdout)[0]
     assert float(report["tau_low"]) < 1.2 < float(report["tau_high"])
-    assert verdicts(report)["temperature"] != "contradicts"
+    assert verdicts(report)["temperature"] != "contradicted"
 
 
 # The display
 
 
-def test_a_terminal_shows_what_was_asked_and_found(tmp_path: Path) -> None:
+def test_a_terminal_shows_what_was_requested_and_found(tmp_path: Path) -> None:
     (tmp_path / "draws").write_text("cat\n" * 2800 + "dog\n" * 1030 + "\x1b[31mred\n" * 380)
     screen = here_on_terminal("audit", "cat=2", "dog=1", "\x1b[31mred=0", "--draws", f"{tmp_path}/draws", "--tau", "1")
-    assert "asked" in screen
+    assert "requested" in screen
     assert "verdict: " in screen
     assert "\\x1b[31mred" in screen
 

@@ -130,20 +130,20 @@ def test_the_kind_is_found_in_each_format(first: Format, second: Format, tmp_pat
     raw = pair(tmp_path, (first, tempered(1.0)), (second, tempered(1.0)))
     assert (raw.finding.found, raw.verdict, raw.exit_code) == ("raw", Verdict.NOTED, 0)
     scaled = pair(tmp_path, (first, tempered(0.5)), (second, tempered(1.0)))
-    assert (scaled.finding.found, scaled.verdict, scaled.exit_code) == ("tempered", Verdict.AGREES, 0)
+    assert (scaled.finding.found, scaled.verdict, scaled.exit_code) == ("tempered", Verdict.CONFIRMED, 0)
     assert scaled.kind.fit
     assert scaled.kind.fit.slope == pytest.approx(0.5, abs=1e-3)
     cut = pair(tmp_path, (first, tempered(1.0)), (second, [top_k(row, 5) for row in tempered(1.0)]))
     assert (cut.finding.found, cut.kind.is_tempered, cut.exit_code) == ("truncated", False, 0)
     both = pair(tmp_path, (first, tempered(0.5)), (second, [top_k(row, 5) for row in tempered(1.0)]))
-    assert (both.finding.found, both.kind.is_tempered, both.verdict) == ("truncated", True, Verdict.AGREES)
+    assert (both.finding.found, both.kind.is_tempered, both.verdict) == ("truncated", True, Verdict.CONFIRMED)
 
 
-def test_a_server_with_another_temperature_contradicts(tmp_path: Path) -> None:
-    """It applies 0.9 where 0.5 was asked."""
+def test_a_server_with_another_temperature_is_contradicted(tmp_path: Path) -> None:
+    """It applies 0.9 where 0.5 was requested."""
     result = pair(tmp_path, (chat, tempered(0.9)), (chat, tempered(1.0)))
-    assert (result.verdict, result.exit_code) == (Verdict.CONTRADICTS, 3)
-    assert result.finding.asked == "τ = 0.5 in A, 1 in B"
+    assert (result.verdict, result.exit_code) == (Verdict.CONTRADICTED, 3)
+    assert result.finding.requested == "τ = 0.5 in A, 1 in B"
     assert "slope 0.9, but the temperatures give 0.5" in result.finding.reason
 
 
@@ -247,11 +247,11 @@ def cut(tmp_path: Path) -> PairResult:
 
 def test_records(cut: PairResult) -> None:
     tsv = written(cut, "tsv").split("\n")[0].split("\t")
-    assert tsv[:2] == ["truncated", "agrees"]
+    assert tsv[:2] == ["truncated", "confirmed"]
     assert [float(number) for number in tsv[2:]] == pytest.approx([0.5, 0.5], abs=1e-4)
     header, line = written(cut, "csv").splitlines()
     assert header.split(",")[:5] == ["logprobs", "verdict", "tempered", "tau_a", "tau_b"]
-    assert line.startswith("truncated,agrees,yes,0.5,1")
+    assert line.startswith("truncated,confirmed,yes,0.5,1")
     (found,) = json.loads(written(cut, "json"))
     assert json.loads(written(cut, "jsonl")) == found
     assert (found["tempered"], found["removed_a"], found["compared"]) == (True, 0, 5)

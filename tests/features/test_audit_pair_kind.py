@@ -286,7 +286,7 @@ def test_the_fit_is_that_of_least_squares_without_outliers() -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """Two responses, the temperatures asked, what the server does, and the largest shift of a cutoff."""
+    """Two responses, the temperatures requested, what the server does, and the largest shift of a cutoff."""
 
     truth: str
     taus: tuple[float, float]

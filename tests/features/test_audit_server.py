@@ -17,8 +17,8 @@ from serving import Reply, Request, Served, serving
 from tool import here
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.findings import Finding, Verdict
+from tsoft.features.audit.requested import Requested
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.live_audit import probe_server
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
@@ -26,13 +26,13 @@ from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.features.audit.server.probe_plan import probe_budget
 from tsoft.features.audit.server.probes import Purpose, ServerProbes
 from tsoft.features.audit.server.prompts import COMPLETION_PROMPTS
-from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
+from tsoft.features.audit.server.request_settings import RequestSettings, requested_settings
 from tsoft.features.audit.server.server_findings import ServerAudit, probed_evidence
 from tsoft.models import http
 
 KEY = "sk-test-3141592653589793"
 WORDS = [f" w{i}" for i in range(60)]
-AGREES, CONTRADICTS, INCONCLUSIVE, NOTED = Verdict
+CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOTED = Verdict
 PROMPTS = ["One", "Two", "Three"]
 # Few draws are fast, and enough for this relative error of the temperature.
 TOLERANCE = 0.6
@@ -156,10 +156,10 @@ def refusal(message: str) -> Reply:
     return Reply({"error": {"message": message}}, status=400)
 
 
-def wanted(**values: float) -> Asked:
+def wanted(**values: float) -> Requested:
     """Return the settings that the user asks for: a temperature, 1 by default, and cutoffs."""
     order = ("temperature", *(name for name in ("top_k", "top_p", "min_p") if name in values))
-    return asked_settings(RequestSettings({"temperature": 1.0} | values, order), "")
+    return requested_settings(RequestSettings({"temperature": 1.0} | values, order), "")
 
 
 @contextlib.contextmanager
@@ -181,22 +181,22 @@ def probed(
     *,
     chat: bool = False,
     over_http: bool = False,
-    **asked: Any,
+    **requested: Any,
 ) -> ServerProbes:
-    """Return the probes of a simulated server, with the settings that the user asked for."""
+    """Return the probes of a simulated server, with the settings that the user requested."""
     # One request at a time, so that the same seeds give the same draws.
-    options = {"requests": 120, "jobs": 1, "yes": True, "chat": chat, "prompt": PROMPTS} | asked.pop("options", {})
+    options = {"requests": 120, "jobs": 1, "yes": True, "chat": chat, "prompt": PROMPTS} | requested.pop("options", {})
     with serving(server.reply) if over_http else in_memory(server) as served:
-        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**asked), asked, 1, is_clear)
+        return probe_server(ProbeOptions(endpoint=served.url, **options), wanted(**requested), requested, 1, is_clear)
 
 
-def audited(server: Simulated, **asked: Any) -> dict[str, Finding]:
+def audited(server: Simulated, **requested: Any) -> dict[str, Finding]:
     """Return the findings on a simulated server, by name."""
-    return findings_of(probed(server, **asked))
+    return findings_of(probed(server, **requested))
 
 
 def findings_of(probes: ServerProbes, level: float = 0.01) -> dict[str, Finding]:
-    report = ServerAudit(probes, asked_settings(probes.settings, ""), level, TOLERANCE).report
+    report = ServerAudit(probes, requested_settings(probes.settings, ""), level, TOLERANCE).report
     assert len({finding.name for finding in report.findings}) == len(report.findings)
     return {finding.name: finding for finding in report.findings}
 
@@ -210,7 +210,7 @@ def contains(finding: Finding, tau: float) -> bool:
     """Return whether a temperature is in the interval of the finding, which does not contradict it."""
     assert finding.low is not None
     assert finding.high is not None
-    return finding.verdict != CONTRADICTS and finding.low < tau < finding.high
+    return finding.verdict != CONTRADICTED and finding.low < tau < finding.high
 
 
 def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
@@ -224,11 +224,11 @@ def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
     names += ["other cutoffs", "fit"]
     names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
     assert list(found) == names
-    decided = {"temperature_0": AGREES, "temperature": AGREES, "fit": AGREES}
+    decided = {"temperature_0": CONFIRMED, "temperature": CONFIRMED, "fit": CONFIRMED}
     # Some hundreds of draws more would decide.
-    assert found.pop("other cutoffs").verdict in (AGREES, INCONCLUSIVE)
+    assert found.pop("other cutoffs").verdict in (CONFIRMED, INCONCLUSIVE)
     assert verdicts(found) == dict.fromkeys(found, NOTED) | decided
-    assert (found["logprobs"].asked, found["logprobs"].found) == ("up to 1000 tokens", "60 tokens")
+    assert (found["logprobs"].requested, found["logprobs"].found) == ("up to 1000 tokens", "60 tokens")
     assert found["logprobs_kind"].found == "raw"
     assert found["seed"].found == "applied: 6 of 6 seeds"
     assert found["logit_bias"].found == found["min_p_support"].found == found["top_k_support"].found == "applied"
@@ -248,7 +248,7 @@ def test_kind_of_logprobs(after: tuple[str, ...], kind: str) -> None:
     """Whatever the kind, the draws at 0.6 come from the log-probabilities at 1."""
     found = audited(Simulated(after=after), temperature=0.6, top_p=0.9)
     assert found["logprobs_kind"].found == kind
-    assert found["temperature"].verdict == AGREES
+    assert found["temperature"].verdict == CONFIRMED
     assert tau_of(found["temperature"]) == pytest.approx(0.6, rel=0.25)
 
 
@@ -257,19 +257,19 @@ def test_noise_of_a_server() -> None:
     assert found["logprobs_kind"].found == "raw"
     # Two logits differ by at most 0.02, and so do the logarithms of the sums.
     assert 0.01 < float(found["noise"].found.removeprefix("± ")) < 0.04
-    assert found["temperature_0"].verdict == AGREES
+    assert found["temperature_0"].verdict == CONFIRMED
 
 
 def test_hidden_temperature() -> None:
     found = audited(Simulated(hidden={"temperature": 1.4}), temperature=0.7)
-    assert found["temperature_0"].verdict == found["temperature"].verdict == CONTRADICTS
+    assert found["temperature_0"].verdict == found["temperature"].verdict == CONTRADICTED
     assert tau_of(found["temperature"]) == pytest.approx(1.4, rel=0.25)
 
 
 def test_logprobs_after_a_fixed_temperature_prove_nothing() -> None:
     """The draws agree with log-probabilities at the same temperature, whatever it is."""
     found = audited(Simulated(hidden={"temperature": 1.4}, after=("temperature",)))
-    assert found["temperature_0"].verdict == CONTRADICTS
+    assert found["temperature_0"].verdict == CONTRADICTED
     assert found["temperature"].verdict == INCONCLUSIVE
     assert "do not change with the temperature" in found["temperature"].reason
 
@@ -282,7 +282,7 @@ def test_temperature_0_that_is_not_greedy() -> None:
             return super().reply(request)
 
     found = audited(Warm(), temperature=0.6)
-    assert (found["temperature_0"].verdict, found["temperature"].verdict) == (CONTRADICTS, AGREES)
+    assert (found["temperature_0"].verdict, found["temperature"].verdict) == (CONTRADICTED, CONFIRMED)
 
 
 def test_temperature_0_of_a_model_that_is_certain() -> None:
@@ -357,7 +357,7 @@ def test_dependent_choices() -> None:
 
 def test_fixed_seed() -> None:
     found = audited(Simulated(fixed_seed=5))
-    assert (found["draws"].found, found["draws"].verdict) == ("the same each time", CONTRADICTS)
+    assert (found["draws"].found, found["draws"].verdict) == ("the same each time", CONTRADICTED)
     assert found["seed"].found.startswith("unknown")
     assert "temperature" not in found
 
@@ -367,16 +367,16 @@ def test_ignored_fields() -> None:
     assert found["seed"].found.startswith("ignored")
     assert found["logit_bias"].found == "ignored"
     assert found["min_p_support"].found.startswith("ignored")
-    assert (found["min_p_support"].verdict, found["top_k_support"].verdict) == (CONTRADICTS, NOTED)
+    assert (found["min_p_support"].verdict, found["top_k_support"].verdict) == (CONTRADICTED, NOTED)
 
 
 def test_refused_fields() -> None:
-    """A refused setting contradicts if the user asked for it; the other settings are audited all the same."""
+    """A refused setting is contradicted if the user requested it; the other settings are audited all the same."""
     probes = probed(Simulated(refused=("seed", "logit_bias", "min_p", "top_k")), top_k=40, top_p=0.95)
     found = findings_of(probes)
-    assert (found["top_k_support"].verdict, found["min_p_support"].verdict) == (CONTRADICTS, NOTED)
-    # Nothing is asked of a cutoff that no draw was asked to have.
-    assert (found["top_k"].verdict, found["top_p"].asked) == (NOTED, "0.95")
+    assert (found["top_k_support"].verdict, found["min_p_support"].verdict) == (CONTRADICTED, NOTED)
+    # The draws do not test the refused cutoff.
+    assert (found["top_k"].verdict, found["top_p"].requested) == (NOTED, "0.95")
     assert {found[name].found for name in ("seed", "logit_bias", "min_p_support")} == {"refused"}
     assert "Unrecognized request argument: top_k" in found["top_k_support"].reason
     for draw in probes.answered(Purpose.DRAW):
@@ -397,8 +397,8 @@ def test_settings_that_switch_a_cutoff_off_are_sent() -> None:
 
 def test_refused_setting_without_a_probe_of_its_own() -> None:
     found = audited(Simulated(refused=("top_p",)), top_p=0.9, options={"requests": 10})
-    assert (found["top_p_support"].asked, found["top_p_support"].found) == ("0.9", "refused")
-    assert found["top_p_support"].verdict == CONTRADICTS
+    assert (found["top_p_support"].requested, found["top_p_support"].found) == ("0.9", "refused")
+    assert found["top_p_support"].verdict == CONTRADICTED
 
 
 def test_refused_temperature_0_and_2() -> None:
@@ -417,7 +417,7 @@ def test_refused_temperature_0_and_2() -> None:
 
 def test_hidden_cutoff_in_the_logprobs() -> None:
     found = audited(Simulated(hidden={"top_k": 9}, after=("cutoffs",)))
-    assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTS)
+    assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTED)
     assert "9 tokens" in found["logprobs_kind"].reason
     assert found["other cutoffs"].verdict == INCONCLUSIVE
     assert "has already cut the log-probabilities" in found["other cutoffs"].reason
@@ -537,7 +537,7 @@ def test_server_that_dies_midway() -> None:
     assert "the connection was lost" in probes.ended
     found = findings_of(probes)
     assert found["run"].reason == probes.ended
-    assert found["temperature_0"].verdict == AGREES
+    assert found["temperature_0"].verdict == CONFIRMED
     with pytest.raises(InputError, match="the connection was lost"):
         probed(Simulated(dies_after=0), over_http=True)
 

@@ -38,7 +38,7 @@ def cell(name: str) -> Cell:
 
 def audit_of(logits: Sequence[Any], draws: Sequence[Any], tau: float = 1.0, **cutoffs: float) -> Audit:
     """Return the audit of draws from rows of logits, with the cutoffs that were requested."""
-    requested = Cell("", SimulatedServer("transformers", tau), tau, cutoffs, WHOLE).asked
+    requested = Cell("", SimulatedServer("transformers", tau), tau, cutoffs, WHOLE).requested
     rows = [DrawnRow(Block(np.array([z], float), first_row=r), np.array(draws[r])) for r, z in enumerate(logits)]
     return Audit(Evidence(tuple(rows)), requested)
 
@@ -70,7 +70,7 @@ def test_a_p_value_of_what_never_came_is_at_most_a_with_a_probability_of_at_most
     probability = defaultdict[float, float](float)
     for drawn, chance in outcomes([np.exp(server.logprobs(row)) for row in z], draws):
         audit = audit_of(z, drawn, 0.8, **cutoffs)
-        probability[Tails(Supports(audit.evidence), audit.asked, [0.8]).p_value()] += chance
+        probability[Tails(Supports(audit.evidence), audit.requested, [0.8]).p_value()] += chance
     values = sorted(probability)
     assert sum(probability.values()) == pytest.approx(1)
     assert all(sum(probability[p] for p in values if p <= a) <= a + 1e-12 for a in values)
@@ -83,7 +83,7 @@ def test_a_p_value_of_the_true_cutoff_is_at_most_a_with_a_probability_of_at_most
     probability = defaultdict[float, float](float)
     for drawn, chance in outcomes([np.exp(server.logprobs(row)) for row in z], 2):
         audit = audit_of(z, drawn, 1.2)
-        tails = Tails(Supports(audit.evidence), audit.asked, [1.2])
+        tails = Tails(Supports(audit.evidence), audit.requested, [1.2])
         # Top-p keeps a class if those before it sum to less than p, and the score of min-p is negative.
         probability[tails.p_value(name, -value if name == "min_p" else value)] += chance
     values = sorted(probability)
@@ -94,9 +94,9 @@ def test_draws_that_are_always_at_the_top_contradict_the_temperature_and_no_cuto
     audit = audit_of([[0, 1, 2]], [[2] * 50])
     probs = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()
     found = finding(audit, "together")
-    assert found.verdict is Verdict.CONTRADICTS
+    assert found.verdict is Verdict.CONTRADICTED
     assert found.p_value == pytest.approx(3 * probs[2] ** 50)
-    assert [each.verdict for each in audit.report.findings].count(Verdict.CONTRADICTS) == 1
+    assert [each.verdict for each in audit.report.findings].count(Verdict.CONTRADICTED) == 1
 
 
 # Draws beyond a list
@@ -266,7 +266,7 @@ def test_a_draw_that_the_noise_moves_across_a_cutoff_is_not_outside(
     audit = audit_of([np.log([top, 1 - top])], [[0, 1, 0]], **cutoffs)
     supports = Supports(replace(audit.evidence, noise=noise))
     # An interval of temperatures would keep everything.
-    assert bool(outside_draws(supports, audit.asked.chain, [1.0])) == is_outside
+    assert bool(outside_draws(supports, audit.requested.chain, [1.0])) == is_outside
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_an_unlisted_draw_is_outside_only_beyond_the_noise(
     listed = np.log([0.5, 0.25, 0.151])
     block = Block(listed[np.newaxis], partial=PartialDistribution(listed, 0, listed[2]))
     evidence = Evidence((DrawnRow(block, np.array([0, 1, UNLISTED])),), noise)
-    chain = audit_of([listed], [[0]], **cutoffs).asked.chain
+    chain = audit_of([listed], [[0]], **cutoffs).requested.chain
     assert bool(outside_draws(Supports(evidence), chain, [1.0])) == is_outside
 
 
@@ -329,7 +329,7 @@ def test_intervals_cover_the_temperature(name: str) -> None:
     "name",
     ["whole/transformers/0.7/top_k=40+top_p=0.9", "list20/llama.cpp/1.4/min_p=0.05", "chosen5/transformers/1/plain"],
 )
-def test_servers_that_do_what_was_requested_are_rarely_contradicted(name: str) -> None:
+def test_servers_that_apply_the_requested_settings_are_rarely_contradicted(name: str) -> None:
     random, each = np.random.default_rng(8), smaller(cell(name))
     reports = [each.audit(random).report for _ in range(4)]
     assert sum(bool(each.false_contradictions(report)) for report in reports) <= binom.isf(1e-4, 4, LEVEL)
@@ -340,7 +340,7 @@ def test_servers_that_do_what_was_requested_are_rarely_contradicted(name: str) -
     [
         "whole/transformers/1/hidden top_k=20",
         "whole/transformers/0.7/ignored top_p=0.9",
-        "whole/llama.cpp/1/asked tau 1.25x",
+        "whole/llama.cpp/1/requested tau 1.25x",
         "single/vllm@pytorch/1/ignored min_p=0.05",
         "list20/transformers/1/hidden top_k=20",
     ],

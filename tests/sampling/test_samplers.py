@@ -791,8 +791,8 @@ def test_names_of_llama_cpp_are_known() -> None:
 AUDIT = {
     f"features/audit/{name}.py"
     for name in (
-        "asked",
-        "asked_range",
+        "requested",
+        "requested_range",
         "audit",
         "audited_draws",
         "chart",

@@ -3,8 +3,8 @@
     python tests/simulations/audit.py --runs 1000 --seed 1
 
 prints a line per cell: a server, what was requested of it, and the form of the evidence. Its columns are the share of
-runs in which the 95 % interval covers the true temperature, the share in which a finding contradicts although the
-server does what was requested, and the share in which what it does wrong is found. Exits with 1 if a share exceeds its
+runs in which the 95 % interval covers the true temperature, the share in which a setting is contradicted although the
+server applies it, and the share in which what it does wrong is found. Exits with 1 if a share exceeds its
 limit by more than chance explains.
 """
 
@@ -130,9 +130,9 @@ def _power_cells() -> list[Cell]:
     """Return the cells of the table of power: what is hidden or ignored."""
     form = FORMS[0]
 
-    def cell(case: str, tau: float, cutoffs: dict[str, float], asked: dict[str, float], finding: str) -> Cell:
+    def cell(case: str, tau: float, cutoffs: dict[str, float], requested: dict[str, float], finding: str) -> Cell:
         server = SimulatedServer("transformers", tau, cutoffs)
-        return Cell(case, server, 1.0, asked, form, (finding,), classes=1000)
+        return Cell(case, server, 1.0, requested, form, (finding,), classes=1000)
 
     return [
         cell("temperature 0.8 instead of 1", 0.8, {}, {}, "temperature"),

@@ -1,9 +1,9 @@
 """The audit of draws from known distributions: temperature, cutoffs, and fit.
 
 Three tests share the level of the run (Bonferroni): those of the temperature, of other cutoffs, and of fit. So a server
-that does what was asked is contradicted in at most that share of the runs. The test of other cutoffs takes its maximum
-over the interval of the first test, so both fail together. A draw that the requested samplers remove at every
-temperature of this interval contradicts without a test.
+that applies the requested settings is contradicted in at most that share of the runs. The test of other cutoffs takes
+its maximum over the interval of the first test, so both fail together. A draw that the requested samplers remove at
+every temperature of this interval contradicts them without a test.
 
 A related test is that of whether two APIs have the same distribution (Gao, Liang & Guestrin 2024, "Model Equality
 Testing: Which Model Is This API Serving?", arXiv 2410.20247). It needs no logits, and names no cause.
@@ -21,10 +21,10 @@ from tsoft.core.gap_weights import gap_weights
 from tsoft.core.kept_sets import TAUS, DrawnClasses, draws_from_all_classes, draws_from_kept_sets
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
-from tsoft.features.audit.asked import CUTOFFS, Asked
-from tsoft.features.audit.asked_range import MOST_ROWS, AskedRange
 from tsoft.features.audit.evidence import UNLISTED, Evidence
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
+from tsoft.features.audit.requested import CUTOFFS, Requested
+from tsoft.features.audit.requested_range import MOST_ROWS, RequestedRange
 from tsoft.features.audit.softmax_fit import fit_test
 from tsoft.features.audit.supports import Supports, outside_draws
 from tsoft.features.audit.tails import CutoffRange, Tails
@@ -33,7 +33,7 @@ from tsoft.sampling.step import Step
 LEVEL, TOLERANCE = 0.01, 0.1
 # The number of tests that share the level.
 _TESTS = 3
-# "No other cutoffs" agrees if a cutoff that the draws do not show would remove at most this probability.
+# "No other cutoffs" is confirmed if a cutoff that the draws do not show would remove at most this probability.
 NEGLIGIBLE = 0.05
 # The coverage of the interval that is shown.
 SHOWN_LEVEL = 0.95
@@ -50,18 +50,18 @@ _LOWEST_TAU = 1e-300
 @dataclass(frozen=True, eq=False)
 class Audit:
     """The audit of some draws. `level` is the probability of a false contradiction, and `tolerance` the relative error
-    of the temperature up to which it agrees."""
+    up to which the temperature is confirmed."""
 
     evidence: Evidence
-    asked: Asked
+    requested: Requested
     level: float = LEVEL
     tolerance: float = TOLERANCE
 
     @property
     def report(self) -> AuditReport:
         """All findings: about the temperature, each cutoff, other cutoffs, and fit."""
-        settings = (self._temperature, *self._cutoffs, *self._unasked)
-        has_cause = any(finding.verdict is Verdict.CONTRADICTS for finding in settings)
+        settings = (self._temperature, *self._cutoffs, *self._unrequested)
+        has_cause = any(finding.verdict is Verdict.CONTRADICTED for finding in settings)
         together = () if has_cause else tuple(self._together)
         findings = (*settings, *together, self._fit)
         return AuditReport(findings, self.interval, self.evidence.draws, self.draws.informative)
@@ -78,9 +78,9 @@ class Audit:
     @cached_property
     def draws(self) -> ConditionalDraws:
         """The draws from sets that no sampler removes."""
-        taus = TAUS if self.asked.tau is None else sorted({1.0, max(self.asked.tau, 1e-3)})
+        taus = TAUS if self.requested.tau is None else sorted({1.0, max(self.requested.tau, 1e-3)})
         # Kept sets carry over from one row to another only if the cutoffs compare ranks, gaps or probabilities.
-        usual = all(step.sampler.name in CUTOFFS for step in self.asked.cutoffs)
+        usual = all(step.sampler.name in CUTOFFS for step in self.requested.cutoffs)
         rows = [DrawnClasses(row.counted_logits, row.counted_draws, row.unlisted) for row in self.evidence.rows]
         return draws_from_kept_sets(rows, taus if usual else ())
 
@@ -92,8 +92,8 @@ class Audit:
     def _stated_likelihood(self) -> TauLikelihood:
         """The likelihood if the server applies only the requested cutoffs."""
         # At temperature 0, only the most probable class would be kept.
-        tau = self.asked.tau or 1.0
-        kept = self._supports.at(self.asked.chain, tau)
+        tau = self.requested.tau or 1.0
+        kept = self._supports.at(self.requested.chain, tau)
         rows = [
             DrawnClasses(
                 np.where(support.certain, row.counted_logits, -inf), _within(row.counted_draws, support.certain)
@@ -116,49 +116,57 @@ class Audit:
     @cached_property
     def _taus(self) -> list[float]:
         """The temperatures that the draws do not contradict: the ends and some in between."""
-        if self.asked.tau == 0:
+        if self.requested.tau == 0:
             return [0.0]
         wide = self._likelihood.interval(1 - self._test_level)
         best = wide.tau if 0 < wide.tau < inf else 1.0
         low, high = max(wide.low, best / _MAX_FACTOR, _LOWEST_TAU), min(wide.high, best * _MAX_FACTOR, 1 / _LOWEST_TAU)
         taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _TAU_COUNT).tolist()}
-        if self.asked.tau is not None and wide.low < self.asked.tau < wide.high:
-            taus.add(self.asked.tau)
+        if self.requested.tau is not None and wide.low < self.requested.tau < wide.high:
+            taus.add(self.requested.tau)
         return sorted(taus)
 
     # The temperature
 
     @property
     def _temperature(self) -> Finding:
-        interval, asked = self.interval, self.asked.tau
+        interval, requested = self.interval, self.requested.tau
         found = interval_text(interval)
-        if asked is None:
+        if requested is None:
             return Finding("temperature", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
-        p_value = self._likelihood.p_value(asked) if 0 < asked < inf else None
-        verdict, reason = self._temperature_verdict(asked, p_value)
-        needed = self._draws_for_tau(asked) if verdict is Verdict.INCONCLUSIVE else None
+        p_value = self._likelihood.p_value(requested) if 0 < requested < inf else None
+        verdict, reason = self._temperature_verdict(requested, p_value)
+        needed = self._draws_for_tau(requested) if verdict is Verdict.INCONCLUSIVE else None
         return Finding(
-            "temperature", f"{asked:g}", found, verdict, p_value, needed, reason, low=interval.low, high=interval.high
+            "temperature",
+            f"{requested:g}",
+            found,
+            verdict,
+            p_value,
+            needed,
+            reason,
+            low=interval.low,
+            high=interval.high,
         )
 
-    def _temperature_verdict(self, asked: float, p_value: float | None) -> tuple[Verdict, str]:
-        if asked == 0:
+    def _temperature_verdict(self, requested: float, p_value: float | None) -> tuple[Verdict, str]:
+        if requested == 0:
             return self._greedy_verdict
         low, high = self.interval.low, self.interval.high
-        if asked == inf:
+        if requested == inf:
             is_near = low >= 1 / self.tolerance
-            return (Verdict.AGREES if is_near else Verdict.INCONCLUSIVE), ""
+            return (Verdict.CONFIRMED if is_near else Verdict.INCONCLUSIVE), ""
         assert p_value is not None
         if not self._likelihood.is_informative:
             return Verdict.INCONCLUSIVE, "the same class is always drawn, which a cutoff explains as well"
-        if asked * (1 - self.tolerance) <= low and high <= asked * (1 + self.tolerance):
-            return Verdict.AGREES, ""
+        if requested * (1 - self.tolerance) <= low and high <= requested * (1 + self.tolerance):
+            return Verdict.CONFIRMED, ""
         if p_value >= self._test_level:
             return Verdict.INCONCLUSIVE, ""
         if self.evidence.may_be_tempered and self._likelihood.p_value(1.0) >= self._test_level:
             reason = "the draws agree with the log-probabilities as they are, so these may come after the temperature"
             return Verdict.INCONCLUSIVE, reason
-        return Verdict.CONTRADICTS, ""
+        return Verdict.CONTRADICTED, ""
 
     @property
     def _greedy_verdict(self) -> tuple[Verdict, str]:
@@ -166,16 +174,16 @@ class Audit:
         for row in self.evidence.rows:
             top = row.logits.max(initial=-inf)
             if any(draw < 0 or row.logits[draw] < top - self.evidence.noise for draw in row.draws.tolist()):
-                return Verdict.CONTRADICTS, "a draw is not the most probable class"
+                return Verdict.CONTRADICTED, "a draw is not the most probable class"
         if self._stated_likelihood.p_value(1.0) < self._test_level:
-            return Verdict.AGREES, ""
+            return Verdict.CONFIRMED, ""
         return Verdict.INCONCLUSIVE, "a temperature of 1 explains the draws as well"
 
-    def _draws_for_tau(self, asked: float) -> int | None:
+    def _draws_for_tau(self, requested: float) -> int | None:
         """Return about how many draws are enough for a verdict on the temperature: the width of the interval is
         inversely proportional to their square root. None if the interval is unbounded."""
         low, high = self.interval.low, self.interval.high
-        if not 0 < low < high < inf or not 0 < asked < inf:
+        if not 0 < low < high < inf or not 0 < requested < inf:
             return None
         ratio = log(high / low) / 2 / log(1 + self.tolerance)
         return ceil(self.evidence.draws * max(1.5, 2 * ratio**2))
@@ -186,20 +194,20 @@ class Audit:
     def _is_stage_unknown(self) -> bool:
         """Whether the classes that the requested cutoffs keep depend on whether the log-probabilities come before or
         after the samplers, which is unknown. Top-k alone does not depend on it."""
-        names = {step.sampler.name for step in self.asked.cutoffs}
+        names = {step.sampler.name for step in self.requested.cutoffs}
         return self.evidence.may_be_tempered and bool(names - {_RANK_CUTOFF})
 
     @property
     def _cutoffs(self) -> Iterator[Finding]:
-        findings = [self._cutoff(step) for step in self.asked.cutoffs]
+        findings = [self._cutoff(step) for step in self.requested.cutoffs]
         yield from findings
-        if self._is_stage_unknown or any(finding.verdict is Verdict.CONTRADICTS for finding in findings):
+        if self._is_stage_unknown or any(finding.verdict is Verdict.CONTRADICTED for finding in findings):
             return
-        outside = outside_draws(self._supports, self.asked.chain, self._taus) if len(findings) > 1 else None
+        outside = outside_draws(self._supports, self.requested.chain, self._taus) if len(findings) > 1 else None
         if outside:
-            names = ", ".join(map(str, self.asked.cutoffs))
+            names = ", ".join(map(str, self.requested.cutoffs))
             reason = f"{self._outside(outside.count, outside.example)}, although each sampler alone would keep them"
-            yield Finding("order", names, "another order", Verdict.CONTRADICTS, 0.0, reason=reason)
+            yield Finding("order", names, "another order", Verdict.CONTRADICTED, 0.0, reason=reason)
 
     def _cutoff(self, step: Step) -> Finding:
         name, value = step.sampler.name, " ".join(str(step).split()[1:])
@@ -208,10 +216,10 @@ class Audit:
             finding = replace(finding, found=str(values), low=values.low, high=values.high)
         if self._is_stage_unknown and name != _RANK_CUTOFF:
             return replace(finding, reason=_MAY_BE_AFTER)
-        outside = outside_draws(self._supports, self.asked.alone(step), self._taus)
+        outside = outside_draws(self._supports, self.requested.alone(step), self._taus)
         if outside:
             reason = self._outside(outside.count, outside.example)
-            return replace(finding, verdict=Verdict.CONTRADICTS, p_value=0.0, reason=reason)
+            return replace(finding, verdict=Verdict.CONTRADICTED, p_value=0.0, reason=reason)
         log_p = self._log_probability_inside(step)
         if log_p >= log(self._test_level):
             # With a probability of 1, no number of draws is enough.
@@ -219,20 +227,20 @@ class Audit:
             return replace(finding, draws_needed=needed, reason="the draws would be about the same without it")
         if self._other_p_value < self._test_level:
             return replace(finding, reason="a stricter cutoff would hide it")
-        return replace(finding, verdict=Verdict.AGREES)
+        return replace(finding, verdict=Verdict.CONFIRMED)
 
     def _agreeing_values(self, step: Step) -> CutoffRange | None:
-        """Return the values of one of the asked cutoffs that agree with the draws; None if they are not computed."""
+        """Return the values of a requested cutoff that agree with the draws; None if they are not computed."""
         name = step.sampler.name
         if name not in CUTOFFS:
             return None
-        if len(self.asked.cutoffs) > 1:
+        if len(self.requested.cutoffs) > 1:
             if len(self.evidence.rows) > MOST_ROWS:
                 return None
             taus = self._taus[:: max(1, (len(self._taus) - 1) // 2)]
-            if values := AskedRange(self._supports, self.asked, step, taus, self._test_level).values:
+            if values := RequestedRange(self._supports, self.requested, step, taus, self._test_level).values:
                 return values
-        others = Asked(self.asked.tau, self.asked.without(step))
+        others = Requested(self.requested.tau, self.requested.without(step))
         return Tails(self._supports, others, self._taus).range(name, self._test_level)
 
     def _outside(self, count: int, example: tuple[int, int]) -> str:
@@ -246,8 +254,8 @@ class Audit:
         """Return the logarithm of the highest probability that no draw is outside a cutoff if it is not applied."""
         rows, best = self.evidence.rows, -inf
         for tau in self._taus:
-            without = self._supports.at(self.asked.without(step), tau)
-            alone = self._supports.at(self.asked.alone(step), tau)
+            without = self._supports.at(self.requested.without(step), tau)
+            alone = self._supports.at(self.requested.alone(step), tau)
             total = 0.0
             for row, wide, narrow in zip(rows, without, alone, strict=True):
                 weights = gap_weights(_gaps(np.where(wide.certain, row.counted_logits, -inf)), tau)
@@ -263,23 +271,23 @@ class Audit:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self._supports, self.asked, self._taus)
+        return Tails(self._supports, self.requested, self._taus)
 
     @cached_property
     def _other_p_value(self) -> float:
         return self._tails.other_p_value
 
     @property
-    def _unasked(self) -> Iterator[Finding]:
+    def _unrequested(self) -> Iterator[Finding]:
         """Yield the values of each cutoff that agree if it is the only other one, and the finding on all others."""
-        asked = {step.sampler.name for step in self.asked.cutoffs}
+        requested = {step.sampler.name for step in self.requested.cutoffs}
         for name in CUTOFFS:
-            if name not in asked:
+            if name not in requested:
                 values = self._tails.range(name, self._test_level)
                 # Unless it follows the temperature, a cutoff compares other probabilities.
-                found = f"{values}{'' if self.asked.is_tempered(name) else ' before τ'}"
+                found = f"{values}{'' if self.requested.is_tempered(name) else ' before τ'}"
                 yield Finding(name, "", found, Verdict.NOTED, low=values.low, high=values.high)
-        if self.asked.states_cutoffs:
+        if self.requested.states_cutoffs:
             yield self._other_cutoffs
 
     @property
@@ -290,13 +298,13 @@ class Audit:
         finding = replace(finding, p_value=self._other_p_value)
         if self._other_p_value < self._test_level:
             reason = "classes that should have been drawn never were"
-            return replace(finding, found="some", verdict=Verdict.CONTRADICTS, reason=reason)
+            return replace(finding, found="some", verdict=Verdict.CONTRADICTED, reason=reason)
         removable = 1.0 - (1.0 - self._tails.removable) * (1.0 - self._unlisted_removable)
         finding = replace(finding, found=f"remove at most {100 * removable:.{2 if removable < 0.1 else 3}g} %")
         if self.evidence.may_be_tempered:
             return replace(finding, reason=_MAY_BE_AFTER)
         if removable <= NEGLIGIBLE:
-            return replace(finding, verdict=Verdict.AGREES)
+            return replace(finding, verdict=Verdict.CONFIRMED)
         if self._unlisted_removable > NEGLIGIBLE:
             return replace(finding, reason="a cutoff may remove some of the unlisted classes")
         return replace(finding, draws_needed=ceil(self.evidence.draws * removable / NEGLIGIBLE))
@@ -306,9 +314,9 @@ class Audit:
         """About the highest probability that a cutoff may remove from the classes that the rows do not list. It is the
         difference between their expected and actual share of the draws, plus two standard errors."""
         interval, rows, total = self.interval, self.evidence.rows, max(1, self.evidence.draws)
-        is_possible = self.asked.tau is not None and interval.low <= self.asked.tau <= interval.high
-        tau = self.asked.tau if is_possible and self.asked.tau else interval.tau
-        kept = self._supports.at(self.asked.chain, tau)
+        is_possible = self.requested.tau is not None and interval.low <= self.requested.tau <= interval.high
+        tau = self.requested.tau if is_possible and self.requested.tau else interval.tau
+        kept = self._supports.at(self.requested.chain, tau)
         pairs = [(row, row.unlisted_bounds(tau)[1]) for row, each in zip(rows, kept, strict=True) if not each.lists_all]
         share = sum(len(row.draws) * unlisted for row, unlisted in pairs) / total
         drawn = sum(np.count_nonzero(row.counted_draws == UNLISTED) for row, _ in pairs) / total
@@ -320,14 +328,20 @@ class Audit:
         """Yield a finding if the settings contradict the draws only together: either a lower temperature or another
         cutoff explains why some classes were never drawn. Its test is part of that of other cutoffs, so it needs no
         level of its own."""
-        asked = self.asked.tau
-        if asked is None or not self.asked.states_cutoffs or self.evidence.may_be_tempered:
+        requested = self.requested.tau
+        if requested is None or not self.requested.states_cutoffs or self.evidence.may_be_tempered:
             return
-        p_value = Tails(self._supports, self.asked, [asked]).other_p_value
+        p_value = Tails(self._supports, self.requested, [requested]).other_p_value
         if p_value < self._test_level:
             reason = "the temperature is lower than that, or another cutoff removes classes"
             yield Finding(
-                "together", f"τ {asked:g}, no other cutoffs", "not both", Verdict.CONTRADICTS, p_value, None, reason
+                "together",
+                f"τ {requested:g}, no other cutoffs",
+                "not both",
+                Verdict.CONTRADICTED,
+                p_value,
+                None,
+                reason,
             )
 
     # Fit
@@ -339,9 +353,9 @@ class Audit:
             return Finding("fit", "", "too few draws", Verdict.NOTED)
         found = f"p = {test.p_value:.2g}"
         if test.p_value >= self._test_level:
-            return Finding("fit", "softmax", found, Verdict.AGREES, test.p_value)
+            return Finding("fit", "softmax", found, Verdict.CONFIRMED, test.p_value)
         reason = "no temperature explains the counts: something else changes the probabilities"
-        return Finding("fit", "softmax", found, Verdict.CONTRADICTS, test.p_value, reason=reason)
+        return Finding("fit", "softmax", found, Verdict.CONTRADICTED, test.p_value, reason=reason)
 
 
 def _gaps(z: Array) -> Array:

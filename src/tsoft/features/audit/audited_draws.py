@@ -10,10 +10,10 @@ from tsoft.core.block import Block
 from tsoft.core.draw_temperature import validated_draws
 from tsoft.core.softmax import require_softmax, validate_logits
 from tsoft.errors import unknown
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
 from tsoft.features.audit.evidence import DrawnRow, Evidence
 from tsoft.features.audit.findings import AuditReport
+from tsoft.features.audit.requested import Requested
 from tsoft.sampling.chain import chain_of
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -31,7 +31,7 @@ def audit_draws(
     level: float = LEVEL,
     tolerance: float = TOLERANCE,
 ) -> AuditReport:
-    """Test whether draws have the temperature and the cutoffs that were asked for.
+    """Test whether draws match the requested temperature and cutoffs.
 
     Parameters
     ----------
@@ -40,19 +40,20 @@ def audit_draws(
     draws : array_like of int, shape (..., m)
         The draws of each row, as indices of classes, from 0.
     tau : float, optional
-        The temperature that was asked for. None if it is unknown; then no temperature contradicts.
+        The requested temperature. None if it is unknown; then it cannot be contradicted.
     top_k : int, optional
-        The top-k that was asked for.
+        The requested top-k.
     top_p : float, optional
-        The top-p that was asked for.
+        The requested top-p.
     min_p : float, optional
-        The min-p that was asked for.
+        The requested min-p.
     like : str, optional
         The engine whose order and rules apply, such as "vllm"; those of transformers by default.
     level : float, default 0.01
-        The probability of a false contradiction, over all tests together, if the server does what was asked.
+        The probability of a false contradiction over all tests together, if the server applies the requested
+        settings.
     tolerance : float, default 0.1
-        The relative error of the temperature up to which the draws agree with it.
+        The relative error up to which the temperature is confirmed.
 
     Returns
     -------
@@ -88,17 +89,17 @@ def audit_draws(
 
     Examples
     --------
-    A server was asked for a temperature of 1.4, and applies a top-k of 40 as well:
+    A server applies a top-k of 40, although only a temperature of 1.4 was requested:
 
     >>> import numpy as np
     >>> import tsoft
     >>> z = np.random.default_rng(1).normal(0, 2, 1000)
     >>> draws = tsoft.sample(tsoft.top_k(z, 40), tau=1.4, size=2000, rng=2)
     >>> report = tsoft.audit_draws(z, draws, 1.4)
-    >>> [finding.name for finding in report.findings if finding.verdict == "contradicts"]
+    >>> [finding.name for finding in report.findings if finding.verdict == "contradicted"]
     ['other cutoffs']
     >>> str(tsoft.audit_draws(z, draws, 1.4, top_k=40).verdict)
-    'agrees'
+    'confirmed'
     """
     for name, value in (("level", level), ("tolerance", tolerance)):
         if not 0 < value < 1:
@@ -113,10 +114,12 @@ def audit_draws(
     evidence = Evidence(
         tuple(DrawnRow(Block(row[np.newaxis], first_row=r), drawn[r]) for r, row in enumerate(rows) if drawn.shape[1])
     )
-    return Audit(evidence, _asked(tau, {"top_k": top_k, "top_p": top_p, "min_p": min_p}, like), level, tolerance).report
+    return Audit(
+        evidence, _requested(tau, {"top_k": top_k, "top_p": top_p, "min_p": min_p}, like), level, tolerance
+    ).report
 
 
-def _asked(tau: float | None, cutoffs: dict[str, float | None], like: str | None) -> Asked:
+def _requested(tau: float | None, cutoffs: dict[str, float | None], like: str | None) -> Requested:
     if like is not None and like not in ENGINES:
         raise ValueError(unknown("engine", like, ENGINES))
     values = {name: value for name, value in cutoffs.items() if value is not None}
@@ -126,4 +129,4 @@ def _asked(tau: float | None, cutoffs: dict[str, float | None], like: str | None
             raise ValueError(f"{name} must be {parameter.range}, got {value}")
     active = [SAMPLERS["temperature"], *(SAMPLERS[name] for name in values)]
     chain = chain_of(ENGINES[like] if like else None, None, active, values)
-    return Asked(tau, chain, states_cutoffs=tau is not None or bool(values))
+    return Requested(tau, chain, states_cutoffs=tau is not None or bool(values))

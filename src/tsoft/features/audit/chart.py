@@ -16,10 +16,10 @@ _DIGITS = 3
 
 def draw_findings(report: AuditReport, view: View) -> str:
     """Return the table of the findings, the reasons for them, and the overall verdict."""
-    rows = [["", "verdict", "asked", "found"]]
+    rows = [["", "verdict", "requested", "found"]]
     for finding in report.findings:
         verdict = "–" if finding.verdict is Verdict.NOTED else str(finding.verdict)
-        rows.append([name_text(finding.name), verdict, finding.asked or "–", finding.found or "–"])
+        rows.append([name_text(finding.name), verdict, finding.requested or "–", finding.found or "–"])
     table = text_tables(rows, view.screen)
     reasons = "".join(wrapped(text, view.screen.width) for text in _reasons(report))
     return f"{table}\n{reasons}" if reasons else table
@@ -51,7 +51,7 @@ def _parts(finding: Finding) -> Iterator[str]:
     if finding.reason:
         # It may have the name of a class, or a server's message.
         yield visible(finding.reason)
-    if finding.verdict is Verdict.CONTRADICTS and finding.p_value:
+    if finding.verdict is Verdict.CONTRADICTED and finding.p_value:
         yield f"p = {number_text(finding.p_value, _DIGITS)}"
     if finding.draws_needed is not None:
         yield f"about {finding.draws_needed:,} draws would be enough to decide"

@@ -1,4 +1,4 @@
-"""`tsoft audit`: whether draws have the temperature and the samplers that were asked for."""
+"""`tsoft audit`: whether draws match the requested temperature and samplers."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +22,9 @@ from tsoft.options.sampler_options import OneEngineOptions, ParameterOptions, Sa
 from tsoft.options.seeds import Seed
 
 if TYPE_CHECKING:
-    from tsoft.features.audit.asked import Asked
     from tsoft.features.audit.evidence import Evidence
     from tsoft.features.audit.pair_result import PairResult
+    from tsoft.features.audit.requested import Requested
     from tsoft.features.audit.result import AuditResult
     from tsoft.options.plan import Plan
     from tsoft.options.result import Result
@@ -60,8 +60,8 @@ class AuditedOptions(LogitsOptions):
 
 
 @bundle
-class AskedOptions:
-    """The temperature that was asked for."""
+class RequestedOptions:
+    """The requested temperature."""
 
     tau: Annotated[
         list[str] | None,
@@ -71,7 +71,7 @@ class AskedOptions:
             "--temperature",
             metavar="τ",
             show_default="unknown",
-            help="Temperature that was asked for, from 0 to inf. For two responses: those of A and B, such as 0.5,1.",
+            help="Requested temperature, from 0 to inf. For two responses: those of A and B, such as 0.5,1.",
         ),
     ] = None
 
@@ -99,19 +99,21 @@ class DrawsOptions:
 
 @bundle
 class VerdictOptions:
-    """When a finding agrees, and when it contradicts."""
+    """When a setting is confirmed, and when it is contradicted."""
 
     level: Annotated[
         float,
         typer.Option(
             metavar="P",
-            help="Probability of a false contradiction, over all tests together, if the server does what was asked.",
+            help="Probability of a false contradiction over all tests together, if the server applies the requested"
+            " settings.",
         ),
     ] = 0.01
     tolerance: Annotated[
         float,
         typer.Option(
-            metavar="R", help="The temperature agrees if its 95 % interval is within this relative error of --tau."
+            metavar="R",
+            help="The temperature is confirmed if its 95 % interval is within this relative error of --tau.",
         ),
     ] = 0.1
 
@@ -159,7 +161,7 @@ def audit(
     pair: PairOptions,
     server: ProbeOptions,
     seed: SeedOptions,
-    asked: AskedOptions,
+    requested: RequestedOptions,
     parameters: ParameterOptions,
     samplers: OneEngineOptions,
     verdicts: VerdictOptions,
@@ -167,14 +169,15 @@ def audit(
     display: AuditDisplayOptions,
     figure: FigureOptions,
 ) -> None:
-    """Test whether a server does what it was asked to do.
+    """Test whether a server applies the requested sampling settings.
 
     Reads logits and the classes that were drawn from them. Estimates the
     temperature, finds which top-k, top-p and min-p agree with the draws, and
-    gives a verdict on each setting that was asked for. With --endpoint, sends
-    requests to a server and audits its answers. From two responses, finds whether
-    their log-probabilities come before or after the temperature. The exit code is
-    0 if every setting agrees, 3 if one contradicts, and 4 if one is inconclusive.
+    gives a verdict on each requested setting. With --endpoint, sends requests to
+    a server and audits its answers. From two responses, finds whether their
+    log-probabilities come before or after the temperature. The exit code is 0 if
+    every setting is confirmed, 3 if one is contradicted, and 4 if none is
+    contradicted but one is inconclusive.
 
     Examples:
       tsoft audit --endpoint http://localhost:8080/v1 --tau 0.7 --top-p 0.9
@@ -194,20 +197,20 @@ def audit(
     try:
         if server.endpoint is not None:
             refuse("the audit of a server", input, bounds, drawn, pair)
-            audited = _audit_server(server, seed, asked, parameters, samplers, verdicts, display.rows or 3)
+            audited = _audit_server(server, seed, requested, parameters, samplers, verdicts, display.rows or 3)
             result, exit_code = audited, audited.exit_code
         elif (files := input.pair) is not None:
             refuse("two responses", bounds, drawn, server, seed, parameters, samplers, verdicts)
-            audited_pair = _audit_pair(files, input, asked, display.rows or 20)
+            audited_pair = _audit_pair(files, input, requested, display.rows or 20)
             result, exit_code = audited_pair.by_position if pair.per_position else audited_pair, audited_pair.exit_code
         elif drawn == DrawsOptions() and not input.logits:
-            refuse("the probes of a server", bounds, server, seed, asked, parameters, samplers, pair)
+            refuse("the probes of a server", bounds, server, seed, requested, parameters, samplers, pair)
             audited = _audit_probes(input.file or "-", verdicts, display.rows or 3)
             result, exit_code = audited, audited.exit_code
         else:
             refuse("draws from files", server, seed)
             refuse("draws; it is for two responses", pair)
-            audited = _audit_draws(input, bounds, drawn, asked, parameters, samplers, verdicts, display.rows or 3)
+            audited = _audit_draws(input, bounds, drawn, requested, parameters, samplers, verdicts, display.rows or 3)
             result, exit_code = audited, audited.exit_code
     except ChainError as error:
         raise UsageError(error.with_fix) from None
@@ -226,7 +229,7 @@ def _check_fraction(option: str, value: float) -> None:
 def _audit_server(
     server: ProbeOptions,
     seed: SeedOptions,
-    asked: AskedOptions,
+    requested: RequestedOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
     verdicts: VerdictOptions,
@@ -238,7 +241,7 @@ def _audit_server(
     from tsoft.options.output import typed_fields
     from tsoft.options.seeds import chosen_seed
 
-    _, settings = _planned(asked, parameters, samplers)
+    _, settings = _planned(requested, parameters, samplers)
     values = {field.name: getattr(parameters, field.name) for field in typed_fields(parameters)}
     typed = {name: value for name, value in values.items() if isinstance(value, int | float)}
     limits = verdicts.level, verdicts.tolerance
@@ -252,16 +255,16 @@ def _audit_probes(file: str, verdicts: VerdictOptions, rows: int) -> "AuditResul
     import sys
 
     from tsoft.features.audit.draws_file import NO_DRAWS
-    from tsoft.features.audit.server.request_settings import asked_settings
+    from tsoft.features.audit.server.request_settings import requested_settings
     from tsoft.features.audit.server.server_result import read_probes_file, server_result
 
     if file == "-" and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError(NO_DRAWS)
     probes = read_probes_file(file)
-    return server_result(probes, asked_settings(probes.settings, file), verdicts.level, verdicts.tolerance, rows)
+    return server_result(probes, requested_settings(probes.settings, file), verdicts.level, verdicts.tolerance, rows)
 
 
-def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptions, rows: int) -> "PairResult":
+def _audit_pair(files: tuple[str, str], input: AuditedOptions, requested: RequestedOptions, rows: int) -> "PairResult":
     from dataclasses import replace
     from os.path import abspath
 
@@ -276,14 +279,14 @@ def _audit_pair(files: tuple[str, str], input: AuditedOptions, asked: AskedOptio
         raise UsageError("--applied-tau has no effect on two responses; pass the temperatures with --tau")
     if abspath(files[0]) == abspath(files[1]) and files[0] != "-":
         raise UsageError(f"{files[1]} is repeated; pass two responses")
-    if files.count("-") + pieces(asked.tau).count("-") > 1:
+    if files.count("-") + pieces(requested.tau).count("-") > 1:
         raise UsageError(stdin_conflict(["A", "B", "--tau"]))
-    if asked.tau is None:
-        raise UsageError("--tau is missing; pass the temperatures asked for in A and B, such as --tau 0.5,1")
-    taus = parsed_temperatures(asked.tau).tolist()
+    if requested.tau is None:
+        raise UsageError("--tau is missing; pass the temperatures that were requested in A and B, such as --tau 0.5,1")
+    taus = parsed_temperatures(requested.tau).tolist()
     if len(taus) > 2:
         raise UsageError(f"--tau: {len(taus)} temperatures for two responses; pass one, or one for each")
-    first, second = (logits.read_blocks(replace(input, logits=None, inputs=[file]), asked.tau) for file in files)
+    first, second = (logits.read_blocks(replace(input, logits=None, inputs=[file]), requested.tau) for file in files)
     return audit_pair(first, second, (taus[0], taus[-1]), shown=rows)
 
 
@@ -291,7 +294,7 @@ def _audit_draws(
     input: AuditedOptions,
     bounds: BoundsOptions,
     drawn: DrawsOptions,
-    asked: AskedOptions,
+    requested: RequestedOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
     verdicts: VerdictOptions,
@@ -301,23 +304,25 @@ def _audit_draws(
     from tsoft.features.audit.drawn_counts import drawn_counts
     from tsoft.features.audit.result import AuditResult
 
-    plan, settings = _planned(asked, parameters, samplers)
+    plan, settings = _planned(requested, parameters, samplers)
     evidence = _evidence(input, bounds, drawn, plan)
     _note_chain(plan, evidence)
     audit = Audit(evidence, settings, verdicts.level, verdicts.tolerance)
     return AuditResult(audit.report, list(drawn_counts(audit)), rows)
 
 
-def _planned(asked: AskedOptions, parameters: ParameterOptions, samplers: SamplerOptions) -> "tuple[Plan, Asked]":
-    """Return the plan for the options, and the settings that were asked for. Raise UsageError for those that an audit
+def _planned(
+    requested: RequestedOptions, parameters: ParameterOptions, samplers: SamplerOptions
+) -> "tuple[Plan, Requested]":
+    """Return the plan for the options, and the requested settings. Raise UsageError for those that an audit
     cannot test."""
-    from tsoft.features.audit.asked import Asked
+    from tsoft.features.audit.requested import Requested
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
     from tsoft.sampling.chain import chain_of
     from tsoft.sampling.sampler_table import SAMPLERS
 
-    plan = make_plan(samplers, parameters, asked.tau)
+    plan = make_plan(samplers, parameters, requested.tau)
     if len(plan.chains) > 1:
         raise UsageError("--like: an audit tests one engine; pass one")
     taus = parsed_temperatures(plan.taus)
@@ -327,7 +332,7 @@ def _planned(asked: AskedOptions, parameters: ParameterOptions, samplers: Sample
     if not chain.has_temperature:
         raise UsageError("the samplers include no temperature; add temperature to --samplers")
     is_known = plan.taus is not None
-    settings = Asked(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
+    settings = Requested(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
     if settings.problem:
         raise UsageError(settings.problem)
     return plan, settings

@@ -66,12 +66,12 @@ class DrawnCounts:
 
 def drawn_counts(audit: Audit) -> Iterator[DrawnCounts]:
     """Yield the counts of each row of an audit."""
-    asked = audit.asked.tau
+    requested = audit.requested.tau
     best = audit.interval.tau
-    tau = asked if asked is not None else best if best < inf else 1.0
+    tau = requested if requested is not None else best if best < inf else 1.0
     for r, row in enumerate(audit.evidence.rows):
         yield DrawnCounts(
-            row.block, _counts(row), int((row.draws < 0).sum()), tau, audit.row_interval(r), audit.asked.chain
+            row.block, _counts(row), int((row.draws < 0).sum()), tau, audit.row_interval(r), audit.requested.chain
         )
 
 

@@ -1,4 +1,4 @@
-"""The findings of an audit: what was asked for, what was found, and the verdict, for each setting."""
+"""The findings of an audit: for each setting, what was requested, what was found, and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from tsoft.core.draw_likelihood import TauInterval
 
 
 class Verdict(StrEnum):
-    """Whether what was found agrees with what was asked for. NOTED is a finding on a setting that was not asked for."""
+    """Whether the draws show that a requested setting was applied. NOTED is a finding on a setting that was not
+    requested."""
 
-    AGREES = "agrees"
-    CONTRADICTS = "contradicts"
+    CONFIRMED = "confirmed"
+    CONTRADICTED = "contradicted"
     INCONCLUSIVE = "inconclusive"
     NOTED = "noted"
 
@@ -20,15 +21,15 @@ class Verdict(StrEnum):
 class Finding:
     """The finding about one setting.
 
-    `name` is the setting, such as `top_k`, or what was tested, such as `fit`. `asked` and `found` are short texts.
-    `p_value` is the probability, for a server that does what was asked, of evidence against it that is at least as
-    strong; None without a test. `draws_needed` is about how many draws would be enough to decide, None if unknown or
-    decided. `reason` explains the verdict in a sentence. `low` and `high` are the ends of the range of values that
-    agree, None without one.
+    `name` is the setting, such as `top_k`, or what was tested, such as `fit`. `requested` and `found` are short texts.
+    `p_value` is the probability, for a server that applies the requested settings, of evidence against it that is at
+    least as strong; None without a test. `draws_needed` is about how many draws would be enough to decide, None if
+    unknown or decided. `reason` explains the verdict in a sentence. `low` and `high` are the ends of the range of
+    values that agree, None without one.
     """
 
     name: str
-    asked: str
+    requested: str
     found: str
     verdict: Verdict
     p_value: float | None = None
@@ -55,12 +56,13 @@ class AuditReport:
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the overall verdict: CONTRADICTS if any of them is, otherwise INCONCLUSIVE if any is, otherwise AGREES.
+    """Return the overall verdict: CONTRADICTED if one of them is, otherwise INCONCLUSIVE if one is, otherwise
+    CONFIRMED.
 
-    >>> str(overall([Verdict.AGREES, Verdict.INCONCLUSIVE, Verdict.NOTED]))
+    >>> str(overall([Verdict.CONFIRMED, Verdict.INCONCLUSIVE, Verdict.NOTED]))
     'inconclusive'
     """
-    for verdict in (Verdict.CONTRADICTS, Verdict.INCONCLUSIVE):
+    for verdict in (Verdict.CONTRADICTED, Verdict.INCONCLUSIVE):
         if verdict in verdicts:
             return verdict
-    return Verdict.AGREES
+    return Verdict.CONFIRMED

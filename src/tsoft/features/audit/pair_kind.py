@@ -1,7 +1,7 @@
 """What the log-probabilities of a server are: before or after the temperature, and before or after a cutoff.
 
-Two responses to one prompt, for which different temperatures were asked, show it. Their differences within a position
-have the slope 1 if the temperature does not enter the log-probabilities, and tau_A / tau_B if it does (see
+Two responses to one prompt, requested at different temperatures, show it. Their differences within a position have
+the slope 1 if the temperature does not enter the log-probabilities, and tau_A / tau_B if it does (see
 `pair_slope`). A sampler that removes classes and renormalizes leaves the slope as it is. It shows as a class that has
 no probability in one response although the other response predicts one, or as a constant shift of the numbers of a
 position: at the slope 1, any shift; at another slope, numbers of the flatter response that are higher than they can be

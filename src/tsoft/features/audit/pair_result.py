@@ -33,8 +33,8 @@ class PairResult(Result):
     @property
     def finding(self) -> Finding:
         """The finding on the kind of the log-probabilities."""
-        asked = f"τ = {self.taus[0]:g} in A, {self.taus[1]:g} in B"
-        return Finding("logprobs", asked, str(self.kind.form), self.verdict, reason=self.kind.reason)
+        requested = f"τ = {self.taus[0]:g} in A, {self.taus[1]:g} in B"
+        return Finding("logprobs", requested, str(self.kind.form), self.verdict, reason=self.kind.reason)
 
     @property
     def verdict(self) -> Verdict:
@@ -43,8 +43,8 @@ class PairResult(Result):
         if self.kind.form == LogprobsForm.UNKNOWN:
             return Verdict.INCONCLUSIVE
         if self.kind.contradicts:
-            return Verdict.CONTRADICTS
-        return Verdict.AGREES if self.kind.is_tempered else Verdict.NOTED
+            return Verdict.CONTRADICTED
+        return Verdict.CONFIRMED if self.kind.is_tempered else Verdict.NOTED
 
     @property
     def exit_code(self) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tsoft.features.audit.drawn_counts import DrawnCounts
     from tsoft.figures.canvas import Canvas
 
-EXIT_CODES = {Verdict.AGREES: 0, Verdict.NOTED: 0, Verdict.CONTRADICTS: 3, Verdict.INCONCLUSIVE: 4}
+EXIT_CODES = {Verdict.CONFIRMED: 0, Verdict.NOTED: 0, Verdict.CONTRADICTED: 3, Verdict.INCONCLUSIVE: 4}
 # The only columns in tsv.
 _BARE = ("finding", "verdict", "low", "high")
 
@@ -28,7 +28,7 @@ class AuditResult(Result):
 
     @property
     def exit_code(self) -> int:
-        """0 if all findings agree, 3 if one contradicts, 4 if one is inconclusive and none contradicts."""
+        """0 if all settings are confirmed, 3 if one is contradicted, 4 if none is but one is inconclusive."""
         return EXIT_CODES[self.report.verdict]
 
     def records(self) -> Iterator[Records]:
@@ -74,7 +74,7 @@ class AuditResult(Result):
 def _fields(finding: Finding) -> dict[str, Any]:
     return {
         "finding": finding.name,
-        "asked": finding.asked,
+        "requested": finding.requested,
         "found": finding.found,
         "verdict": str(finding.verdict),
         "low": finding.low,

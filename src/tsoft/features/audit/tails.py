@@ -23,8 +23,8 @@ import numpy as np
 
 from tsoft.core.gap_weights import gap_weights
 from tsoft.core.softmax import Array
-from tsoft.features.audit.asked import CUTOFFS, Asked
 from tsoft.features.audit.evidence import DrawnRow
+from tsoft.features.audit.requested import CUTOFFS, Requested
 from tsoft.features.audit.supports import Support, Supports
 from tsoft.features.audit.unlisted_draws import log_probability_of_fewer
 
@@ -173,7 +173,7 @@ class Tails:
     """The classes that the requested samplers keep, at several temperatures."""
 
     supports: Supports
-    asked: Asked
+    requested: Requested
     taus: Sequence[float]
 
     @cached_property
@@ -181,9 +181,9 @@ class Tails:
         return [self._at(tau) for tau in self.taus]
 
     def _at(self, tau: float) -> _AtTau:
-        pairs = zip(self.supports.evidence.rows, self.supports.at(self.asked.chain, tau), strict=True)
+        pairs = zip(self.supports.evidence.rows, self.supports.at(self.requested.chain, tau), strict=True)
         kept = [_kept_row(row, support, tau) for row, support in pairs]
-        taus = {name: tau if self.asked.is_tempered(name) else 1.0 for name in CUTOFFS}
+        taus = {name: tau if self.requested.is_tempered(name) else 1.0 for name in CUTOFFS}
         return _AtTau(kept, {name: _Scores(kept, [_SCORES[name](row, taus[name]) for row in kept]) for name in CUTOFFS})
 
     def p_value(self, name: str | None = None, value: float = inf) -> float:
@@ -198,7 +198,7 @@ class Tails:
     def _other_p_value(self, at_tau: _AtTau, tau: float) -> float:
         evidence = self.supports.evidence
         # If a cutoff was requested, or the lists come after one, it is unknown how much unlisted probability is kept.
-        is_whole = not self.asked.cutoffs and not evidence.may_be_tempered
+        is_whole = not self.requested.cutoffs and not evidence.may_be_tempered
         fewer = log_probability_of_fewer(evidence, tau) if is_whole else None
         if fewer is None:
             return at_tau.p_value(None)

@@ -20,46 +20,46 @@ _CUTOFFS = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
 
 def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     """Return whether the draws at temperature 0 are the most probable tokens. None without such draws."""
-    asked = "top token"
+    requested = "top token"
     if (refusal := probes.refusal(Purpose.GREEDY)) is not None:
-        verdict = Verdict.CONTRADICTS if probes.settings.tau == 0 else Verdict.NOTED
-        return Finding("temperature_0", asked, "refused", verdict, reason=_message(refusal))
+        verdict = Verdict.CONTRADICTED if probes.settings.tau == 0 else Verdict.NOTED
+        return Finding("temperature_0", requested, "refused", verdict, reason=_message(refusal))
     draws = probes.answered(Purpose.GREEDY)
     if not draws:
         return None
     if not rows.lists:
-        return _greedy_without_lists(asked, draws)
+        return _greedy_without_lists(requested, draws)
     draws = [draw for draw in draws if draw.prompt in rows.lists]
     tops = [draw for draw in draws if rows.is_top(draw.token)]
     found = f"{len(tops)} of {len(draws)} draws"
     if len(tops) < len(draws):
         reason = "the server draws other tokens at temperature 0, beyond its noise"
-        return Finding("temperature_0", asked, found, Verdict.CONTRADICTS, reason=reason)
+        return Finding("temperature_0", requested, found, Verdict.CONTRADICTED, reason=reason)
     chance = 1.0
     for draw in draws:
         chance *= rows.top_probability(draw.prompt)
     if chance > CHANCE:
         reason = f"draws at temperature 1 would be the same with a probability of {chance:.2g}; pass other prompts"
-        return Finding("temperature_0", asked, found, Verdict.INCONCLUSIVE, reason=reason)
-    return Finding("temperature_0", asked, found, Verdict.AGREES)
+        return Finding("temperature_0", requested, found, Verdict.INCONCLUSIVE, reason=reason)
+    return Finding("temperature_0", requested, found, Verdict.CONFIRMED)
 
 
-def _greedy_without_lists(asked: str, draws: list[Probe]) -> Finding:
+def _greedy_without_lists(requested: str, draws: list[Probe]) -> Finding:
     by_prompt = defaultdict[int, set[str]](set)
     for draw in draws:
         by_prompt[draw.prompt].add(draw.token.label)
     if any(len(labels) > 1 for labels in by_prompt.values()):
         reason = "the server draws different tokens at temperature 0"
-        return Finding("temperature_0", asked, "different tokens", Verdict.CONTRADICTS, reason=reason)
+        return Finding("temperature_0", requested, "different tokens", Verdict.CONTRADICTED, reason=reason)
     reason = "without log-probabilities, it is unknown whether this token is the most probable one"
-    return Finding("temperature_0", asked, "always the same token", Verdict.INCONCLUSIVE, reason=reason)
+    return Finding("temperature_0", requested, "always the same token", Verdict.INCONCLUSIVE, reason=reason)
 
 
 def seed_finding(probes: ServerProbes) -> Finding | None:
     """Return whether the same seed gives the same token, and another seed another one."""
-    asked = "same seed, same token"
+    requested = "same seed, same token"
     if (refusal := probes.refusal(Purpose.SEED)) is not None:
-        return Finding("seed", asked, "refused", Verdict.NOTED, reason=_message(refusal))
+        return Finding("seed", requested, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[int, list[str]](list)
     for probe in probes.answered(Purpose.SEED):
         labels[probe.request["seed"]].append(probe.token.label)
@@ -69,36 +69,36 @@ def seed_finding(probes: ServerProbes) -> Finding | None:
     same = sum(len(set(pair)) == 1 for pair in pairs)
     found = f"{same} of {len(pairs)} seeds"
     if same < len(pairs):
-        return Finding("seed", asked, f"ignored: {found}", Verdict.NOTED)
+        return Finding("seed", requested, f"ignored: {found}", Verdict.NOTED)
     different = list(combinations([pair[0] for pair in pairs], 2))
     equal = sum(first == second for first, second in different)
     chance = ((equal + 1) / (len(different) + 2)) ** len(pairs)
     if chance > CHANCE:
         reason = "different seeds give the same tokens"
-        return Finding("seed", asked, f"unknown: {found}", Verdict.NOTED, reason=reason)
-    return Finding("seed", asked, f"applied: {found}", Verdict.NOTED)
+        return Finding("seed", requested, f"unknown: {found}", Verdict.NOTED, reason=reason)
+    return Finding("seed", requested, f"applied: {found}", Verdict.NOTED)
 
 
 def bias_finding(probes: ServerProbes) -> Finding | None:
     """Return whether a high bias makes a token certain. Which token has the id is not known."""
-    asked = f"+{BIAS}: one token"
+    requested = f"+{BIAS}: one token"
     if (refusal := probes.refusal(Purpose.LOGIT_BIAS)) is not None:
-        return Finding("logit_bias", asked, "refused", Verdict.NOTED, reason=_message(refusal))
+        return Finding("logit_bias", requested, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[str, set[str]](set)
     for probe in probes.answered(Purpose.LOGIT_BIAS):
         labels[str(probe.request["logit_bias"])].add(probe.token.label)
     if len(labels) < 2:
         return None
     if any(len(drawn) > 1 for drawn in labels.values()):
-        return Finding("logit_bias", asked, "ignored", Verdict.NOTED)
+        return Finding("logit_bias", requested, "ignored", Verdict.NOTED)
     if len(set.union(*labels.values())) < len(labels):
         reason = "biases of different tokens give the same token"
-        return Finding("logit_bias", asked, "unknown", Verdict.NOTED, reason=reason)
-    return Finding("logit_bias", asked, "applied", Verdict.NOTED)
+        return Finding("logit_bias", requested, "unknown", Verdict.NOTED, reason=reason)
+    return Finding("logit_bias", requested, "applied", Verdict.NOTED)
 
 
 def cutoff_findings(probes: ServerProbes, rows: ListedRows) -> list[Finding]:
-    """Return whether the server applies min_p and top_k. Either contradicts if the user asked for it."""
+    """Return whether the server applies min_p and top_k. If it does not, a requested one is contradicted."""
     refused = {finding.name for finding in refused_findings(probes)}
     findings = [_cutoff_finding(probes, rows, name, *test) for name, test in _CUTOFFS.items()]
     return [finding for finding in findings if finding is not None and finding.name not in refused]
@@ -107,11 +107,11 @@ def cutoff_findings(probes: ServerProbes, rows: ListedRows) -> list[Finding]:
 def _cutoff_finding(
     probes: ServerProbes, rows: ListedRows, name: str, purpose: Purpose, value: float
 ) -> Finding | None:
-    is_asked = name in probes.settings.values
-    asked = f"{value:g}: one token"
+    is_requested = name in probes.settings.values
+    requested = f"{value:g}: one token"
     if (refusal := probes.refusal(purpose)) is not None:
-        verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
-        return Finding(f"{name}_support", asked, "refused", verdict, reason=_message(refusal))
+        verdict = Verdict.CONTRADICTED if is_requested else Verdict.NOTED
+        return Finding(f"{name}_support", requested, "refused", verdict, reason=_message(refusal))
     draws = probes.answered(purpose)
     if not draws:
         return None
@@ -119,22 +119,22 @@ def _cutoff_finding(
     slack = -log(HIGH_MIN_P) * HIGH
     others = _beside_the_top(rows, [draw.token for draw in draws], slack)
     if others:
-        verdict = Verdict.CONTRADICTS if is_asked else Verdict.NOTED
-        return Finding(f"{name}_support", asked, f"ignored: {others} of {len(draws)} differ", verdict)
+        verdict = Verdict.CONTRADICTED if is_requested else Verdict.NOTED
+        return Finding(f"{name}_support", requested, f"ignored: {others} of {len(draws)} differ", verdict)
     control = _controls(probes)
     chance = (1 - _beside_the_top(rows, control, slack) / (len(control) + 2)) ** len(draws)
     if chance > CHANCE:
         reason = "draws without it are hardly different"
-        verdict = Verdict.INCONCLUSIVE if is_asked else Verdict.NOTED
-        return Finding(f"{name}_support", asked, "unknown", verdict, reason=reason)
-    return Finding(f"{name}_support", asked, "applied", Verdict.AGREES if is_asked else Verdict.NOTED)
+        verdict = Verdict.INCONCLUSIVE if is_requested else Verdict.NOTED
+        return Finding(f"{name}_support", requested, "unknown", verdict, reason=reason)
+    return Finding(f"{name}_support", requested, "applied", Verdict.CONFIRMED if is_requested else Verdict.NOTED)
 
 
 def refused_findings(probes: ServerProbes) -> list[Finding]:
     """Return a finding for each setting of the user that the server refuses, except those that `cutoff_findings`
     tests."""
     return [
-        Finding(f"{name}_support", f"{probes.settings.values[name]:g}", "refused", Verdict.CONTRADICTS, reason=reason)
+        Finding(f"{name}_support", f"{probes.settings.values[name]:g}", "refused", Verdict.CONTRADICTED, reason=reason)
         for name, error in probes.refused_settings.items()
         if name not in _CUTOFFS or probes.answered(_CUTOFFS[name][0])
         for reason in [shortened(error, _MAX_ERROR)]

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from tsoft.errors import UsageError
-from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.requested import Requested
 from tsoft.features.audit.server.probe_client import ProbeClient
 from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.features.audit.server.probe_plan import ProbeBudget, probe_budget
@@ -17,7 +17,7 @@ from tsoft.notes import note
 
 def probe_server(
     options: ProbeOptions,
-    asked: Asked,
+    requested: Requested,
     typed: Mapping[str, float],
     seed: int,
     is_clear: Callable[[ServerProbes], bool],
@@ -32,7 +32,7 @@ def probe_server(
     """
     if not options.endpoint:
         raise UsageError("--endpoint needs a URL")
-    prompts, settings = _prompts(options), request_settings(asked, typed)
+    prompts, settings = _prompts(options), request_settings(requested, typed)
     client = ProbeClient(
         options.endpoint, options.remote_model, chat=options.chat, timeout=options.timeout, jobs=options.jobs
     )

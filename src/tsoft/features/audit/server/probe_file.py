@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from tsoft.features.audit.server.probes import Probe, ProbeAnswer, Purpose, ServerProbes
-from tsoft.features.audit.server.request_settings import RequestSettings, asked_settings
+from tsoft.features.audit.server.request_settings import RequestSettings, requested_settings
 from tsoft.input.json_values import Location, Object, as_list, as_object, described, is_index
 
 # The name whose presence marks a probes file, and the version that this module writes.
@@ -84,7 +84,7 @@ def _settings(file: Object, place: Location) -> RequestSettings:
         _text(file.get("engine"), place.at("engine")),
     )
     # The names and the values are checked here, where the place is known.
-    asked_settings(settings, place.source)
+    requested_settings(settings, place.source)
     return settings
 
 

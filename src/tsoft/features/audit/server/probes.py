@@ -82,7 +82,7 @@ class ServerProbes:
     """The probes of a server, in the order of the requests.
 
     `server` is its host, and `model` the name of the model; empty if the server chose it. `settings` are those that the
-    user asked for. `looks` is the maximum number of times that the run examined its draws. `ended` explains why the
+    user requested. `looks` is the maximum number of times that the run examined its draws. `ended` explains why the
     run ended early; empty if it did not.
     """
 

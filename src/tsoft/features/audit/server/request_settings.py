@@ -6,7 +6,7 @@ from math import isfinite
 from types import MappingProxyType
 
 from tsoft.errors import InputError, UsageError, unknown
-from tsoft.features.audit.asked import Asked
+from tsoft.features.audit.requested import Requested
 from tsoft.sampling.chain import chain_of
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
@@ -23,7 +23,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """The settings that a server is asked for: the `values` of the fields of a request, and, since a request does not
+    """The settings of the requests to a server: the `values` of the fields of a request, and, since a request does not
     contain them, the order of the samplers and the name of the engine; empty for tsoft's rules."""
 
     values: Mapping[str, float]
@@ -36,24 +36,24 @@ class RequestSettings:
         return self.values.get(_TEMPERATURE)
 
 
-def request_settings(asked: Asked, typed: Mapping[str, float] = MappingProxyType({})) -> RequestSettings:
+def request_settings(requested: Requested, typed: Mapping[str, float] = MappingProxyType({})) -> RequestSettings:
     """Return the settings as fields of a request.
 
     `typed` are parameters that the user has set, also to a value that switches a sampler off: a request without them
     has the defaults of the server. Raise UsageError for settings that an audit of a server cannot test.
 
-    >>> request_settings(Asked(0.5, chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40.0}))).values
+    >>> request_settings(Requested(0.5, chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40.0}))).values
     {'temperature': 0.5, 'top_k': 40}
     """
-    if problem := asked.problem_with_lists:
+    if problem := requested.problem_with_lists:
         raise UsageError(problem)
-    values = {} if asked.tau is None else {_TEMPERATURE: _whole(asked.tau)}
-    for step in asked.chain.steps:
+    values = {} if requested.tau is None else {_TEMPERATURE: _whole(requested.tau)}
+    for step in requested.chain.steps:
         settings = {parameter.name: value for parameter, value in step.settings if value not in (None, parameter.off)}
         values |= {name: _whole(value) for name, value in settings.items() if name in _PARAMETERS}
     values |= {name: _whole(value) for name, value in typed.items() if name in _PARAMETERS and isfinite(value)}
-    order = tuple(step.sampler.name for step in asked.chain.steps)
-    return RequestSettings(values, order, asked.engine.name if asked.engine else "")
+    order = tuple(step.sampler.name for step in requested.chain.steps)
+    return RequestSettings(values, order, requested.engine.name if requested.engine else "")
 
 
 def _whole(value: float) -> float:
@@ -61,8 +61,8 @@ def _whole(value: float) -> float:
     return int(value) if value == value // 1 and abs(value) < 2**53 else value
 
 
-def asked_settings(settings: RequestSettings, source: str, refused: Sequence[str] = ()) -> Asked:
-    """Return the settings that were asked for, without the refused ones. Raise InputError, with the source, for a
+def requested_settings(settings: RequestSettings, source: str, refused: Sequence[str] = ()) -> Requested:
+    """Return the requested settings, without the refused ones. Raise InputError, with the source, for a
     setting, a sampler or an engine that does not exist."""
     for name, value in settings.values.items():
         if name not in _PARAMETERS:
@@ -78,7 +78,7 @@ def asked_settings(settings: RequestSettings, source: str, refused: Sequence[str
     tau = values.pop(_TEMPERATURE, None)
     samplers = [SAMPLERS[name] for name in settings.order]
     engine = ENGINES[settings.engine] if settings.engine else None
-    asked = Asked(tau, chain_of(engine, tuple(samplers), samplers, values))
-    if problem := asked.problem_with_lists:
+    requested = Requested(tau, chain_of(engine, tuple(samplers), samplers, values))
+    if problem := requested.problem_with_lists:
         raise InputError(f"{source}: settings: {problem}")
-    return asked
+    return requested

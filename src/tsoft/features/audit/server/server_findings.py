@@ -8,10 +8,10 @@ from math import isfinite
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
 from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
+from tsoft.features.audit.requested import Requested
 from tsoft.features.audit.server.field_findings import (
     bias_finding,
     cutoff_findings,
@@ -21,7 +21,7 @@ from tsoft.features.audit.server.field_findings import (
 )
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
-from tsoft.features.audit.server.request_settings import asked_settings
+from tsoft.features.audit.server.request_settings import requested_settings
 
 # The number of random orders in which to compare the draws of a request, and the share of them that a dependence may
 # reach by chance.
@@ -39,12 +39,12 @@ class ServerAudit:
     """The audit of a server by its probes.
 
     `level` is the probability of a false contradiction about the draws. A run may examine its draws several times, and
-    each time has an equal share of it (Bonferroni). `tolerance` is the relative error of the temperature up to which
-    the server agrees.
+    each time has an equal share of it (Bonferroni). `tolerance` is the relative error up to which the temperature is
+    confirmed.
     """
 
     probes: ServerProbes
-    asked: Asked
+    requested: Requested
     level: float = LEVEL
     tolerance: float = TOLERANCE
 
@@ -115,21 +115,21 @@ class ServerAudit:
         return findings, Audit(evidence, self._accepted, self.level / probes.looks, self.tolerance)
 
     @property
-    def _accepted(self) -> Asked:
+    def _accepted(self) -> Requested:
         """The settings that the server does not refuse."""
         if not self.probes.refused_settings:
-            return self.asked
-        accepted = asked_settings(self.probes.settings, self.probes.server, tuple(self.probes.refused_settings))
-        return replace(accepted, states_cutoffs=self.asked.states_cutoffs)
+            return self.requested
+        accepted = requested_settings(self.probes.settings, self.probes.server, tuple(self.probes.refused_settings))
+        return replace(accepted, states_cutoffs=self.requested.states_cutoffs)
 
 
 def _list_findings(rows: ListedRows) -> list[Finding]:
     """Return the findings about the log-probabilities."""
-    asked = f"up to {rows.requested} tokens"
+    requested = f"up to {rows.requested} tokens"
     if not rows.lists:
         reason = "the server returns no log-probabilities, without which the draws prove nothing"
-        return [Finding("logprobs", asked, "none", Verdict.INCONCLUSIVE, reason=reason)]
-    findings = [Finding("logprobs", asked, f"{rows.size} tokens", Verdict.NOTED)]
+        return [Finding("logprobs", requested, "none", Verdict.INCONCLUSIVE, reason=reason)]
+    findings = [Finding("logprobs", requested, f"{rows.size} tokens", Verdict.NOTED)]
     if rows.repetitions > 1:
         kind = _kind_finding(rows)
         moved = f", {rows.moved} of another distribution" * bool(rows.moved)
@@ -151,7 +151,7 @@ def _kind_finding(rows: ListedRows) -> Finding:
     if rows.cut:
         sizes = sorted(token.size for token in rows.cut.values())
         reason = f"a list of {sizes[0]} tokens has all of the probability, although no cutoff was requested"
-        return Finding("logprobs_kind", "no cutoff", "truncated", Verdict.CONTRADICTS, reason=reason)
+        return Finding("logprobs_kind", "no cutoff", "truncated", Verdict.CONTRADICTED, reason=reason)
     text = rows.kind.text
     verdict = Verdict.INCONCLUSIVE if text == "unknown" else Verdict.NOTED
     return Finding("logprobs_kind", "", text, verdict, reason=_KINDS[text])
@@ -220,7 +220,7 @@ def _repetition(draws: list[Probe], rows: ListedRows) -> Finding | None:
     reason = (
         "each prompt gives the same tokens in every request, and not the most probable ones: a fixed seed or a cache"
     )
-    return Finding("draws", "independent draws", "the same each time", Verdict.CONTRADICTS, reason=reason)
+    return Finding("draws", "independent draws", "the same each time", Verdict.CONTRADICTED, reason=reason)
 
 
 def _dependence(draws: list[Probe]) -> float | None:
@@ -268,7 +268,7 @@ def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) 
     if rows.cut:
         reason = "a sampler has already cut the log-probabilities, so the draws show only further cutoffs"
         report = replace(report, findings=tuple(_doubted_cutoff(finding, reason) for finding in report.findings))
-    is_applied = greedy is not None and greedy.verdict == Verdict.AGREES
+    is_applied = greedy is not None and greedy.verdict == Verdict.CONFIRMED
     if rows.kind.is_tempered or is_applied or (report.tau and not report.tau.low <= 1 <= report.tau.high):
         return report
     reason = (
@@ -287,6 +287,6 @@ def _doubted(finding: Finding, reason: str) -> Finding:
 
 
 def _doubted_cutoff(finding: Finding, reason: str) -> Finding:
-    """Return a finding that agrees about a cutoff as inconclusive."""
+    """Return a confirmed finding about a cutoff as inconclusive."""
     is_cutoff = finding.name not in (*_SURE, "temperature", "fit")
-    return _doubted(finding, reason) if is_cutoff and finding.verdict is Verdict.AGREES else finding
+    return _doubted(finding, reason) if is_cutoff and finding.verdict is Verdict.CONFIRMED else finding

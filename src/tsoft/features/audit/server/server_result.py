@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import InputError
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.drawn_counts import drawn_counts
 from tsoft.features.audit.draws_file import NO_DRAWS
+from tsoft.features.audit.requested import Requested
 from tsoft.features.audit.result import AuditResult
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
 from tsoft.features.audit.server.prober import INTERRUPTED
@@ -38,9 +38,11 @@ class ServerResult(AuditResult):
             yield [{**fields, **probes_json(self.probes)} for fields in batch]
 
 
-def server_result(probes: ServerProbes, asked: Asked, level: float, tolerance: float, rows: int) -> ServerResult:
+def server_result(
+    probes: ServerProbes, requested: Requested, level: float, tolerance: float, rows: int
+) -> ServerResult:
     """Return the result of the probes of a server. A table shows `rows` rows."""
-    audit = ServerAudit(probes, asked, level, tolerance)
+    audit = ServerAudit(probes, requested, level, tolerance)
     counts = [] if audit.draws is None else list(drawn_counts(audit.draws))
     return ServerResult(audit.report, counts, rows, probes=probes)
 

@@ -1,4 +1,4 @@
-"""The values of a cutoff that agree with the draws if the other cutoffs that were asked are applied, too.
+"""The values of a cutoff that agree with the draws if the other requested cutoffs are applied, too.
 
 One cutoff may change what another one keeps: after a top-k, a top-p adds up the probabilities of fewer classes. So each
 value is tested in the whole chain.
@@ -7,8 +7,8 @@ value is tested in the whole chain.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tsoft.features.audit.asked import Asked
 from tsoft.features.audit.evidence import DrawnRow
+from tsoft.features.audit.requested import Requested
 from tsoft.features.audit.supports import Support, Supports
 from tsoft.features.audit.tails import STEPS, CutoffRange, Tails, furthest
 from tsoft.sampling.step import Step
@@ -22,19 +22,19 @@ _ENDS = {"top_k": (1.0, None), "top_p": (0.0, 1.0), "min_p": (1.0, 0.0)}
 
 
 @dataclass(frozen=True, eq=False)
-class AskedRange:
-    """The range of the values of one `step` of the asked cutoffs. `level` is the p-value below which a value is
+class RequestedRange:
+    """The range of the values of one `step` of the requested cutoffs. `level` is the p-value below which a value is
     rejected."""
 
     supports: Supports
-    asked: Asked
+    requested: Requested
     step: Step
     taus: Sequence[float]
     level: float
 
     @property
     def values(self) -> CutoffRange | None:
-        """The range around the asked value; None if that does not agree."""
+        """The range around the requested value; None if that does not agree with the draws."""
         name, value = self.step.sampler.name, float(self.step.values[0])
         strictest, loosest = _ENDS[name]
         if loosest is None:
@@ -49,18 +49,18 @@ class AskedRange:
             least = furthest(self._agrees, value, loosest, whole=is_whole, steps=steps)
         return CutoffRange(name, least, most) if name == "min_p" else CutoffRange(name, most, least)
 
-    def _with_value(self, value: float) -> Asked:
+    def _with_value(self, value: float) -> Requested:
         changed = replace(self.step, values=(value, *self.step.values[1:]))
-        steps = tuple(changed if step is self.step else step for step in self.asked.chain.steps)
-        return replace(self.asked, chain=replace(self.asked.chain, steps=steps))
+        steps = tuple(changed if step is self.step else step for step in self.requested.chain.steps)
+        return replace(self.requested, chain=replace(self.requested.chain, steps=steps))
 
     def _keeps_all(self, value: float) -> bool:
         chain, rows = self._with_value(value).chain, self.supports.evidence.rows
         return any(_keep_draws(rows, self.supports.at(chain, tau)) for tau in self.taus)
 
     def _agrees(self, value: float) -> bool:
-        asked = self._with_value(value)
-        return self._keeps_all(value) and Tails(self.supports, asked, self.taus).p_value() >= self.level
+        requested = self._with_value(value)
+        return self._keeps_all(value) and Tails(self.supports, requested, self.taus).p_value() >= self.level
 
 
 def _keep_draws(rows: Sequence[DrawnRow], supports: Sequence[Support]) -> bool:

@@ -1,4 +1,4 @@
-"""The settings that a server was asked for."""
+"""The settings that were requested of a server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
-# The cutoffs that an audit looks for even if they were not asked for. Each compares one number of a class.
+# The cutoffs that an audit looks for even if they were not requested. Each compares one number of a class.
 CUTOFFS = ("top_k", "top_p", "min_p")
 # Samplers with a cutoff that may remove some of the most probable classes, or that changes from one token to the next.
 _UNTESTABLE = ("typ_p", "xtc", "mirostat")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The temperature that was asked for, None if it is unknown, and the samplers. If `states_cutoffs` is false, it is
-    unknown which cutoffs were asked for, so none can contradict."""
+class Requested:
+    """The requested temperature, None if it is unknown, and the requested samplers. If `states_cutoffs` is false, it is
+    unknown which cutoffs were requested, so none can be contradicted."""
 
     tau: float | None
     chain: Chain
