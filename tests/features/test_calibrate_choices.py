@@ -266,7 +266,12 @@ ANSWERED = response([-0.5, None, -1.5, None, None, None, None], 0, "A")
         ([ANSWERED], ("--choices", "A,(A"), 2, "'A' and '(A' have the same spellings"),
         ([ANSWERED], ("--choices", "X,Y"), 1, "no token is one of the choices X, Y; check --choices"),
         ([ANSWERED], ("--choices", "A,B", "--measures", "mce"), 2, "there are no bounds on mce; choose from nll"),
-        ([ANSWERED], ("--choices", "A,B", "-o", "a.svg"), 2, "there is no figure; add --listed-only"),
+        (
+            [ANSWERED],
+            ("--choices", "A,B", "-o", "a.svg"),
+            2,
+            "the measures are bounds, which cannot be drawn; add --listed-only",
+        ),
         ([ANSWERED], ("--choices", "A,B", "--by", "a"), 2, "--by has no effect with --choices"),
         ([ANSWERED], ("--listed-only",), 2, "--listed-only has no effect without --choices"),
         ([ANSWERED["response"]], ("--choices", "A,B"), 1, "text 0 has no field 'target' with a label or an index;"),

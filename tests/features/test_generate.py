@@ -82,10 +82,10 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("next", "x", *MODEL, "--tau", "0.5"), "next writes plain logits in json"),
-        (("next", "x", *MODEL, "--top-k", "5", "-f", "npz"), "next writes plain logits in npz"),
-        (("next", "x", *MODEL, "--like", "vllm"), "next writes plain logits"),
-        (("next", "x", *MODEL, "--bits"), "next writes plain logits in jsonl"),
+        (("next", "x", *MODEL, "--tau", "0.5"), "in jsonl, next writes the raw logits"),
+        (("next", "x", *MODEL, "--top-k", "5", "-f", "npz"), "in npz, next writes the raw logits"),
+        (("next", "x", *MODEL, "--like", "vllm"), "in jsonl, next writes the raw logits"),
+        (("next", "x", *MODEL, "--bits"), "in jsonl, next writes the raw logits"),
         (("next", "x", *MODEL, "--long"), "unknown option --long"),
         (("next", "x", *MODEL, "-f", "table", "--tau", "-1"), "--tau: '-1' is not a temperature"),
         (("generate", "x", *MODEL, "--length-penalty", "1"), "--length-penalty has no effect without --beams"),

@@ -115,8 +115,13 @@ def test_probabilities_need_a_vector_calibration_of_probabilities(tmp_path: Path
         (("compute", "2", "1", "--calibration", "missing.json"), "", 1, "missing.json: No such file"),
         (("calibrate", "--save", "-"), TABLE, 2, "--save needs a file name"),
         (("calibrate", "--save", "{}", "-o", "{}"), TABLE, 2, "--save and --output both write "),
-        (("calibrate", "--save", "{}", "--by", "x"), TABLE, 2, "--save has one temperature, and --by one for each"),
-        (("calibrate", "--save", "{}", "--choices", "A,B"), TABLE, 2, "--choices bounds on it; add --listed-only"),
+        (
+            ("calibrate", "--save", "{}", "--by", "x"),
+            TABLE,
+            2,
+            "--save stores one temperature, but --by fits one per group",
+        ),
+        (("calibrate", "--save", "{}", "--choices", "A,B"), TABLE, 2, "--choices gives only bounds; add --listed-only"),
     ],
 )
 def test_bad_usage(arguments: tuple[str, ...], stdin: str, code: int, problem: str, tmp_path: Path) -> None:

@@ -438,7 +438,7 @@ def test_fail_above_exits_with_3() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--chat",), "--chat needs a message of a user"),
+        (("--chat",), "--chat needs the user message"),
         (("--prompt", ""), "--prompt: the text is empty; remove --prompt"),
         (("--window", "100"), "--window has no effect with 3-grams of"),
         (("--stride", "1"), "--stride has no effect with 3-grams of"),

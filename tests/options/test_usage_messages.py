@@ -53,8 +53,8 @@ from tool import here
         ("2 1 --fo_o=3", "no command, and tsoft compute has no option --fo_o; tsoft lists all commands"),
         ("[2,1] --top_p 1", "no command; to compute probabilities, type: tsoft compute '[2,1]' --top_p 1"),
         ("-1 2 -t0.5 -h", "no command; to compute probabilities, type: tsoft compute -1 2 -t0.5 -h"),
-        ("next a b --prompt c", "the prompt is an argument and --prompt, too; remove one of them"),
-        ("generate a --prompt=", "the prompt is an argument and --prompt, too; remove one of them"),
+        ("next a b --prompt c", "the prompt was passed twice, as an argument and with --prompt; remove one of them"),
+        ("generate a --prompt=", "the prompt was passed twice, as an argument and with --prompt; remove one of them"),
         (
             "compute 2 1 --input-format csv",
             "--input-format has no effect on logits that are arguments; remove --input-format",

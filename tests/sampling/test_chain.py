@@ -954,7 +954,7 @@ def test_a_sweep_needs_the_temperature(capfd: Capture) -> None:
         assert (status, text) == (2, "")
         assert messages.startswith("tsoft: error: the samplers include no temperature")
     status, _, messages = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
-    assert (status, messages) == (2, "tsoft: error: --like: sweep --mean averages over one engine; pass one of them\n")
+    assert (status, messages) == (2, "tsoft: error: --like: sweep --mean takes only one engine; pass one\n")
 
 
 # Step by step

@@ -317,7 +317,7 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
         (["--history", "FILE", "--penalty-last-n", "2"], "has no effect without --repetition-penalty"),
         (
             ["--history", "FILE", "--dry-multiplier", "1", "--dry-sequence-breaker", ""],
-            "--dry-sequence-breaker: pass a text that is not empty, or none alone",
+            "--dry-sequence-breaker: pass a non-empty text, or only the word none",
         ),
         (["--dry-sequence-breaker", "x"], "--dry-sequence-breaker has no effect without --dry-multiplier"),
         (["--mirostat-mu", "2"], "--mirostat-mu has no effect without --mirostat-tau"),

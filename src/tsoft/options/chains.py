@@ -94,7 +94,7 @@ def _breakers(typed: list[str] | None, on: list[Sampler], settings: "Settings | 
     if typed == ["none"]:
         return ()
     if typed and not {"", "none"}.isdisjoint(typed):
-        raise UsageError("--dry-sequence-breaker: pass a text that is not empty, or none alone")
+        raise UsageError("--dry-sequence-breaker: pass a non-empty text, or only the word none")
     in_file = settings.breakers if settings else None
     breakers = tuple(map(unescape, typed)) if typed else SEQUENCE_BREAKERS if in_file is None else in_file
     return tuple(breaker.encode(errors="replace") for breaker in breakers)

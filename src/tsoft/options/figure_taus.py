@@ -15,7 +15,7 @@ def drawn_places(taus: Array, note: Callable[[str], None], *, log: bool) -> Arra
     is_drawn = np.isfinite(taus) & ((taus > 0) | (not log))
     hidden = taus[~is_drawn].tolist()
     if len(hidden) == len(taus):
-        raise UsageError("the figure's axis shows no τ = 0 and no τ = inf; pass another --tau, or use --format table")
+        raise UsageError("the figure's axis cannot show τ = 0 or τ = inf; pass another --tau, or use --format table")
     if hidden:
         note(f"the figure's axis does not show τ = {', '.join(f'{tau:g}' for tau in hidden)}")
     places = np.unique(taus, return_index=True)[1]

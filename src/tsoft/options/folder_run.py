@@ -133,12 +133,11 @@ class FolderRun:
         for name in (*self.file_options, "tau"):
             value = self.values.get(name)
             if "-" in (value if isinstance(value, list) else [value]):
-                raise UsageError(
-                    f"--{name.replace('_', '-')}: stdin cannot be read for each file; pass the values or a file"
-                )
+                problem = "stdin can be read only once, not for each input; pass the values or a file"
+                raise UsageError(f"--{name.replace('_', '-')}: {problem}")
         for file in self.option_files:
             if not os.path.isfile(file) and not os.path.isdir(file):
-                raise UsageError(f"{file}: a pipe cannot be read for each file; pass a file")
+                raise UsageError(f"{file}: a pipe can be read only once, not for each input; pass a regular file")
 
     def _work(self, seed: int | None) -> "_Work":
         """Return the work on one file. On a cluster, a process has another current folder, so names are absolute."""

@@ -45,7 +45,7 @@ class PromptArgument:
         if self.prompt_option is None:
             return self.prompt
         if self.prompt:
-            raise UsageError("the prompt is an argument and --prompt, too; remove one of them")
+            raise UsageError("the prompt was passed twice, as an argument and with --prompt; remove one of them")
         return [self.prompt_option]
 
 

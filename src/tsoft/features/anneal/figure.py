@@ -15,7 +15,7 @@ from tsoft.figures.step_curves import draw_steps
 def draw(page: Canvas, schedules: Sequence[TemperatureSchedule]) -> None:
     taus = np.stack([schedule.taus for schedule in schedules])
     if np.isinf(taus).all():
-        raise UsageError("the figure's axis shows no τ = inf; pass a lower --from, or use --format table")
+        raise UsageError("the figure's axis cannot show τ = inf; pass a lower --from, or use --format table")
     if infinite := int(np.isinf(taus).any(0).sum()):
         page.note(f"the figure does not show τ = inf, at {infinite} of {taus.shape[1]} steps")
     steps = evenly_spaced(taus.shape[1], MAX_STEPS)

@@ -426,9 +426,9 @@ def _check_saving(file: str | None, answers: AnswerOptions, grouping: GroupOptio
     if abspath(file) in map(abspath, outputs):
         raise UsageError(f"--save and --output both write {file}; pass two files")
     if grouping.by is not None:
-        raise UsageError("--save has one temperature, and --by one for each group; remove one of the two")
+        raise UsageError("--save stores one temperature, but --by fits one per group; remove one of the two")
     if answers.choices is not None and not answers.listed_only:
-        raise UsageError("--save has one temperature, and --choices bounds on it; add --listed-only")
+        raise UsageError("--save needs a single temperature, but --choices gives only bounds; add --listed-only")
 
 
 def _check_method(
@@ -525,7 +525,7 @@ def _calibrate_bounded(
     from tsoft.options.output import write
 
     if any(format in FIGURE_FORMATS for _, format in chosen):
-        raise UsageError("--choices has bounds, of which there is no figure; add --listed-only")
+        raise UsageError("with --choices, the measures are bounds, which cannot be drawn; add --listed-only")
     assert isinstance(rows, ChoiceInput)
     assert isinstance(test, ChoiceInput | None)
     calibrated = choice_calibration(rows, test, settings, is_strict=has_names)

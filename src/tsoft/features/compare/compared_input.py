@@ -53,7 +53,7 @@ class ComparedInput:
         def rows() -> Iterator[ComparedRows]:
             for each in chain([first], pairs):
                 if (each.match is None) != (first.match is None):
-                    raise InputError(f"row {each.first.first_row}: an input is only in part an API response; split it")
+                    raise InputError(f"row {each.first.first_row}: only part of the input is an API response; split it")
                 if plan.has_chain:
                     plan.note(each.first, plan.chains_for(each.first), settings.taus)
                 yield from compared_rows(each, settings)

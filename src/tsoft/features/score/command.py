@@ -238,7 +238,7 @@ def _checked(
     if scoring.prompt == "":
         raise UsageError("--prompt: the text is empty; remove --prompt")
     if model.chat and scoring.prompt is None:
-        raise UsageError("--chat needs a message of a user that the text answers; add --prompt TEXT")
+        raise UsageError("--chat needs the user message that the text answers; add --prompt TEXT")
     if model.chat and model.endpoint is not None:
         raise UsageError("--chat has no effect with --endpoint, because servers echo only completions; remove --chat")
     return names

@@ -179,7 +179,7 @@ def sweep(
         if sweeping.heatmap:
             raise UsageError("--heatmap has no effect on sweep --mean; remove --heatmap")
         if len(plan.chains) > 1:
-            raise UsageError("--like: sweep --mean averages over one engine; pass one of them")
+            raise UsageError("--like: sweep --mean takes only one engine; pass one")
         formats = outputs.chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
         recorded, names = None if measure is None else [measure], measure_names(ensemble)
         if files:
