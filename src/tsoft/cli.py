@@ -73,7 +73,9 @@ class CommandGroup(PlainHelp, TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if COMMANDS.keys().isdisjoint(args) and _starts_with_logits(args):
             if (option := _option_unknown_to_compute(args)) is not None:
-                raise UsageError(f"no command, and tsoft compute has no option {option}; tsoft lists all commands")
+                raise UsageError(
+                    f"no command, and tsoft compute has no option {option}; run 'tsoft' to list the commands"
+                )
             from shlex import join
 
             raise UsageError(f"no command; to compute probabilities, type: tsoft compute {join(args)}")
@@ -118,7 +120,7 @@ def _unknown_command(name: str) -> str:
         return f"unknown command {name!r}; to read this page of the manual, type: tsoft help {name.lower()}"
     suggestion = nearest(name, COMMANDS)
     return f"unknown command {name!r}; " + (
-        f"did you mean {suggestion!r}?" if suggestion else "tsoft lists all commands"
+        f"did you mean {suggestion!r}?" if suggestion else "run 'tsoft' to list the commands"
     )
 
 

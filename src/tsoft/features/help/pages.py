@@ -59,4 +59,4 @@ def page_text(name: str) -> str:
     # A word of the manual is no misspelled page, unless it is a part of the page's name.
     if suggestion and (topic in suggestion or not mentioning):
         hint = f"did you mean {suggestion!r}? "
-    raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")
+    raise UsageError(f"unknown page {name!r}; {hint}run 'tsoft help' to list the pages")
