@@ -69,6 +69,7 @@ MARKS = {
     "heat-capacity": "^ heat-capacity|^heat-capacity",
     "±": "±",
     "cut": "^ step .* cut",
+    "xtc": "^ xtc ",
     "top": "^ step .* top",
     "keeps": "^ step .* keeps",
     "H": r"- H\|",
@@ -101,6 +102,7 @@ COMMANDS: dict[str, tuple[list[str], str | None]] = {
         ["compute", "-i", OPENAI, "--tau", "0.7,1", "--rows", "9", "--top-p", "0.9", "--explain"],
         None,
     ),
+    "xtc": (["compute", *LABELED, "--xtc-probability", "0.5", "--explain"], None),
     "engines": (["compute", *LABELED, "--top-p", "0.9", "--min-p", "0.12", "--like", "vllm,llama.cpp"], None),
     "response": (["compute", "-i", RESPONSE, "--rows", "4"], None),
     "chosen": (["compute", "-i", RESPONSE, "--rows", "4", "--chosen", "--tau", "0.5,2"], None),
@@ -139,6 +141,15 @@ def test_each_measure_and_mark_has_one_line(name: str) -> None:
     expected = {label for label, mark in MARKS.items() if re.search(mark, body, re.MULTILINE)}
     assert expected
     assert sorted(labels) == sorted(expected)
+
+
+@posix
+def test_the_cut_of_a_step_at_random_is_an_average() -> None:
+    """XTC with the probability 0.25 removes 0.5, so on average 0.125."""
+    typed = ["compute", "0.5", "0.3", "0.2", "--probs", "--explain", "--xtc-threshold", "0.25", "--xtc-probability"]
+    screen = here_on_terminal(*typed, "0.25", width=160, NO_COLOR="1")
+    assert re.search(r"^ xtc 0.25 .* 3  0\.1250 ", screen, re.MULTILINE)
+    assert "xtc: applied at random, so what it cuts is an average\n" in screen
 
 
 @posix

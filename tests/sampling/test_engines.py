@@ -60,7 +60,7 @@ def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
 
 def applied(sampler: Sampler, z: Any, *values: float) -> Any:
     """Return the logits after a sampler, computed in their dtype as an engine does."""
-    chance = (1.0,) * sampler.by_chance
+    chance = (1.0,) * sampler.at_random
     return apply_step(Step(sampler, (*chance, *values)), np.asarray(z))
 
 
@@ -648,7 +648,7 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
     mixture = shares(row)
     removing_step = dict.fromkeys(range(len(row)), -1)
     for number, (stage, step) in enumerate(zip(stages, chain.at(tau), strict=True)):
-        chance = step.values[0] if step.sampler.by_chance else 1.0
+        chance = step.values[0] if step.sampler.at_random else 1.0
         after, cut = [], 0.0
         for weight, z in branches:
             logits = apply_step(step, z)

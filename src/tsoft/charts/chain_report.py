@@ -53,6 +53,7 @@ def _steps(result: Distributions, t: int, view: View) -> str:
     """Return the table of the steps at a temperature."""
     stages = result.stages(t, 0)
     view.legend.add(*_STEP_COLUMNS[1:], *["H"] * any("H" in (stage.keeps or "") for stage in stages))
+    view.legend.add(*["random step"] * any(stage.step.sampler.at_random for stage in stages))
     rows = [_step_row(stage, result.block.names, view) for stage in stages]
     return text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
 

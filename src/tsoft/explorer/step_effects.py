@@ -28,7 +28,7 @@ class StepEffect:
 
 
 def step_effects(snapshot: Snapshot) -> list[StepEffect]:
-    """Return the effect of each step, in the order of the chain. A step that is applied by chance cuts its share of
+    """Return the effect of each step, in the order of the chain. A step that is applied at random cuts its share of
     the probability, and keeps the classes.
 
     >>> import numpy as np
@@ -51,7 +51,7 @@ def step_effects(snapshot: Snapshot) -> list[StepEffect]:
 def _effect(stage: Stage) -> StepEffect:
     before, kept = stage.before.kept_count, stage.after.kept_count
     # A step that cuts nothing needs no sum over all classes.
-    cut_prob = stage.cut if kept < before or stage.step.sampler.by_chance else 0.0
+    cut_prob = stage.cut if kept < before or stage.step.sampler.at_random else 0.0
     return StepEffect(_name(stage.step), kept, before - kept, cut_prob)
 
 

@@ -445,7 +445,7 @@ _TABBYAPI = Engine(
         Variant(
             ("adaptive_p",),
             tuple(
-                replace(sampler, path="engine_samplers.xtc_averaged", by_chance=False)
+                replace(sampler, path="engine_samplers.xtc_averaged", at_random=False)
                 if sampler.name == "xtc"
                 else sampler
                 for sampler in _TABBY_ADAPTIVE

@@ -50,7 +50,7 @@ class Stage:
         """The probability of the classes that the step removes."""
         before = softmax(self.before.logits)
         columns = slice(None) if self.before.columns is None else self.before.columns
-        # A step that is applied by chance has more components after it than before it, in the same order.
+        # A step that is applied at random has more components after it than before it, in the same order.
         return sum(
             weight * float(before[i % len(before)][np.isneginf(logits[columns])].sum())
             for i, (weight, logits) in enumerate(zip(self.after.weights, self.after.full_logits, strict=True))

@@ -21,7 +21,7 @@ def is_wide(z: Array) -> bool:
 class Mixture:
     """Logits within a chain: the components of a mixture distribution, with their `weights`.
 
-    A sampler that is applied by chance splits each component into two: without the sampler and with it.
+    A sampler that is applied at random splits each component into two: without the sampler and with it.
     `logits` are (components, ..., n). For a single row they may be only those of its `columns`, which include
     every remaining class; the row has `classes` classes.
     """
@@ -72,7 +72,7 @@ class Mixture:
         before = replace(self, logits=self.full_logits, columns=None) if needs_all else self
         if not step.sampler.can_remove:
             return replace(before, logits=apply_step(step, before.logits))
-        chance = step.values[0] if step.sampler.by_chance else 1.0
+        chance = step.values[0] if step.sampler.at_random else 1.0
         if chance == 1 and step.sampler.has_cutoff:
             after = before._without(~step.sampler.function(before.logits, *step.arguments).kept)
         else:

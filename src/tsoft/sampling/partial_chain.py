@@ -100,7 +100,7 @@ class PartialMixture:
         Raise PartialDistributionError if the step needs the logits of classes that may remain without being listed,
         and AllRemovedError if it removes every listed class.
         """
-        chance = step.values[0] if step.sampler.by_chance else 1.0
+        chance = step.values[0] if step.sampler.at_random else 1.0
         # Logits may overflow at a temperature near 0, and differences of infinities stand for unknown ones.
         with np.errstate(over="ignore", invalid="ignore"):
             after = tuple(_apply(step, row) for row in self.rows)

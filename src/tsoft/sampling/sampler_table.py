@@ -58,7 +58,7 @@ class Sampler:
     """A row of the table.
 
     The first of the `parameters` turns the sampler on, or each of the first few, by the number of `switches`; the
-    others have their value `off` unless set. With `by_chance`, the first is the probability with which the sampler is
+    others have their value `off` unless set. With `at_random`, the first is the probability with which the sampler is
     applied, and is not passed to the function; nor is a flag. The `name` is llama.cpp's if llama.cpp has the sampler;
     the first parameter's name and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`:
     a function in a module of cutoffs returns a `Cutoff`, any other returns logits.
@@ -73,7 +73,7 @@ class Sampler:
     name: str
     path: str
     parameters: tuple[SamplerParameter, ...]
-    by_chance: bool = False
+    at_random: bool = False
     aliases: tuple[str, ...] = ()
     switches: int = 1
     needs_history: bool = False
@@ -472,7 +472,7 @@ SAMPLERS = {
                     0.1,
                 ),
             ),
-            by_chance=True,
+            at_random=True,
         ),
         Sampler(
             "mirostat",

@@ -915,7 +915,7 @@ def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
 
     Notes
     -----
-    Engines apply XTC by chance, with a probability for each token. This function always applies it. With
+    Engines apply XTC at random, with a probability for each token. This function always applies it. With
     XTC at a probability of c as the last sampler, the distribution is the mixture
     ``(1 - c) * softmax(z) + c * softmax(xtc(z, threshold))``. If top choices tie, the one with the
     lowest index stays.
@@ -947,8 +947,8 @@ def _truncate(name: str, z: ArrayLike, argument: str, value: float) -> Array:
     allow."""
     sampler = SAMPLERS[name]
     first, *others = sampler.parameters
-    # If a sampler is applied by chance, its first parameter is the probability of that.
-    parameter = others[0] if sampler.by_chance else first
+    # If a sampler is applied at random, its first parameter is the probability of that.
+    parameter = others[0] if sampler.at_random else first
     z = validate_logits(z)
     check_value(parameter, argument, value)
     require_softmax(z)

@@ -24,7 +24,7 @@ class Step:
     @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments of the sampler's function after the logits."""
-        first_is_argument = not (self.sampler.by_chance or any(each.is_flag for each in self.sampler.parameters[:1]))
+        first_is_argument = not (self.sampler.at_random or any(each.is_flag for each in self.sampler.parameters[:1]))
         history = (self.history,) if self.sampler.needs_history else ()
         return (*history, *(self.values if first_is_argument else self.values[1:]))
 
@@ -48,7 +48,7 @@ class Step:
                 words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
             elif parameter is self.sampler.parameters[0] and self.sampler.switches == 1:
                 words.append(f"{value:g}")
-            elif value != parameter.off or self.sampler.by_chance:
+            elif value != parameter.off or self.sampler.at_random:
                 words.append(f"{parameter.name} {value:g}")
         return " ".join(words)
 
