@@ -133,7 +133,7 @@ class MethodOptions:
             max=100,
             metavar="N",
             show_default="5",
-            help="With --method vector: number of parts of the rows, each of which is measured with fits to the rest.",
+            help="With --method vector: number of cross-validation folds; each is evaluated with a fit to the others.",
         ),
     ] = None
 
@@ -200,8 +200,8 @@ class MeasuringOptions:
             min=0,
             max=1_000_000,
             metavar="N",
-            help="Number of bootstrap samples for the interval of τ, and of simulations for the measures by chance."
-            " With 0, the interval is the sandwich estimate.",
+            help="Number of bootstrap samples for the interval of τ, and number of simulations for the by-chance"
+            " levels. With 0, the interval is the sandwich estimate.",
         ),
         # tsv contains only the temperature, which needs no simulation.
         OnlyIn("table", "csv", "json", "jsonl", *FIGURE_FORMATS),
