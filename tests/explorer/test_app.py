@@ -466,9 +466,9 @@ async def describing(page: Page) -> None:
     await page.press("m", "right", *["i"] * 6)
     assert page.text("#keys").startswith("TV: half the sum of |p - q|, from 0 to 1: p now")
     await page.press("i", "i", "i")
-    assert page.text("#keys") == "░ ▏: lower, and higher, than in the marked distribution"
+    assert page.text("#keys") == "░ ▏: now lower, higher than in the marked distribution"
     await page.press("left", "m")
-    assert page.text("#keys") == "░ ▏: lower, and higher, than at τ = 1 without samplers"
+    assert page.text("#keys") == "░ ▏: now lower, higher than at τ = 1 without samplers"
     await page.press("escape")
     assert page.text("#keys").startswith("? help")
 
@@ -685,7 +685,7 @@ async def click_selects_a_class(page: Page) -> None:
 @key(arguments=(*FOUR, "--top-k", "3"))
 async def mouse_over_a_mark_shows_its_meaning(page: Page) -> None:
     for text, meaning in [
-        ("0.6285", "░ ▏: lower, and higher, than at τ = 1 without samplers"),
+        ("0.6285", "░ ▏: now lower, higher than at τ = 1 without samplers"),
         ("●", "●: the color of the curve of the class"),
         ("top_k 3", "(0.1): p without samplers, and what removed the class"),
         ("A ", None),

@@ -60,7 +60,7 @@ class TableMarks:
             (
                 not self.bounds,
                 GHOST_MARK,
-                (f"lower, and higher, than {ghost}", f"lower, higher than {short_ghost}"),
+                (f"now lower, higher than {ghost}", f"lower, higher than {short_ghost}"),
             ),
             (self.curve, self.curve, (f"the {sign} of the curve of the class", f"{sign} of its curve")),
             (self.counts, COUNT_MARK, ("how often the class was drawn", "draws of the class")),

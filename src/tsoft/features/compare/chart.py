@@ -39,7 +39,7 @@ ACCEPTANCE_NAMES = {
 }
 _ACCEPTANCES = (
     "acceptance: Σ min(p, q), the share of B's samples that A accepts in speculative sampling",
-    "exact match: Σ p·q, the share of equal samples of A and B",
+    "exact match: Σ p·q, the probability that independent samples from A and B are equal",
     "greedy: p of B's most probable class, the share that A accepts if B always drafts it",
 )
 _TOKENS = "tokens: the expected tokens per step of A with {} drafted by B, if acceptances are independent"
