@@ -162,7 +162,8 @@ def test_a_narrow_screen_wraps_the_lines(name: str) -> None:
 
 def test_a_line_fits_a_screen_of_80_columns() -> None:
     assert max(map(cell_len, LINES.values())) <= 78
-    assert {line.partition(": ")[0] for line in LINES.values()} == MARKS.keys()
+    # The name of a step that is applied at random has a line of its own.
+    assert {line.partition(": ")[0] for line in LINES.values()} == MARKS.keys() - {"xtc"}
 
 
 def test_each_measure_of_a_chart_has_a_line() -> None:

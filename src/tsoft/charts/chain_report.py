@@ -53,7 +53,8 @@ def _steps(result: Distributions, t: int, view: View) -> str:
     """Return the table of the steps at a temperature."""
     stages = result.stages(t, 0)
     view.legend.add(*_STEP_COLUMNS[1:], *["H"] * any("H" in (stage.keeps or "") for stage in stages))
-    view.legend.add(*["random step"] * any(stage.step.sampler.at_random for stage in stages))
+    at_random = (step.sampler.name for step in (stage.step for stage in stages) if step.sampler.at_random)
+    view.legend.add_lines(*(f"{name}: applied at random, so what it cuts is an average" for name in at_random))
     rows = [_step_row(stage, result.block.names, view) for stage in stages]
     return text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
 

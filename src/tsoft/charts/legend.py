@@ -61,7 +61,6 @@ LINES = {
     },
     "deviation": "±: the standard deviation (sd) over the rows",
     "cut": "cut: the probability that the step removes",
-    "random step": "xtc: applied at random, so what it cuts is an average",
     "top": "top: the most probable class after the step",
     "keeps": "keeps: the condition for a class to stay; p: its probability before the step",
     "undecided tokens": "undecided: the number of listed tokens that the step may have removed",
