@@ -273,6 +273,42 @@ def test_an_answer_that_repeats_its_list_is_read_once() -> None:
     logprobs = {"logprobs": {"content": [entry("a")]}}
     blocks, _ = read_json({"generations": [[{"generation_info": logprobs, "message": logprobs}]] * 2})
     assert texts(blocks) == [["a"], ["a"]]
+    blocks, notes = read_json({"text": logprobs, "message": {"kwargs": logprobs}})
+    assert (texts(blocks), notes) == ([["a"]], [])
+
+
+ANSWERS: dict[str, Callable[[str], Any]] = {
+    "lists side by side": lambda text: {"tokens": [text], "token_logprobs": [-0.5], "top_logprobs": [{text: -0.5}]},
+    "object logprobs": lambda text: {"content": [entry(text)]},
+    "answer": lambda text: {"logprobs": {"content": [entry(text)]}, "answer": text},
+    "response": lambda text: {"choices": [choice(text, finish_reason="stop")]},
+    "array of responses": lambda text: [{"choices": [choice(text)]}],
+    "token": entry,
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_the_fields_of_an_object_of_answers_are_different_texts(answer: Callable[[str], Any]) -> None:
+    """Some of them are equal."""
+    answers = {"q1": answer("Yes"), "q2": answer("No"), "q3": answer("Yes")}
+    for document in (answers, {"time": "x", "runs": {"tau 0": answers}}):
+        blocks, notes = read_json(document)
+        assert (texts(blocks), notes) == ([["Yes"], ["No"], ["Yes"]], [])
+
+
+@pytest.mark.parametrize("answer", [ANSWERS["object logprobs"], ANSWERS["response"]])
+def test_fields_with_equal_tokens_are_copies_unless_their_ids_differ(answer: Callable[[str], Any]) -> None:
+    blocks, [note] = read_json({"raw": answer("Yes"), "parsed": answer("Yes")})
+    assert texts(blocks) == [["Yes"]]
+    assert "fields with equal tokens, such as 'raw' and 'parsed', as one answer" in note
+    blocks, notes = read_json({"q1": answer("Yes") | {"id": "a"}, "q2": answer("Yes") | {"id": "b"}})
+    assert (texts(blocks), notes) == ([["Yes"], ["Yes"]], [])
+
+
+def test_the_fields_of_a_choice_are_one_text() -> None:
+    parts = {"first": {"content": [entry("a")]}, "second": {"content": [entry("b")]}}
+    blocks, _ = read_json({"choices": [{"index": 0, "message": parts}]})
+    assert texts(blocks) == [["a", "b"]]
 
 
 def test_an_echoed_prompt_of_together_is_skipped() -> None:

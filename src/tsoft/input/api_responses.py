@@ -212,16 +212,15 @@ class ResponseReader:
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""
         search = Search(response, location)
-        answered = {found.answer.path for found in search.lists}
-        answers = search.answers or [search.outer] * (not answered)
+        answers = search.answers or [search.outer] * (not search.answered)
         # llama.cpp before 2025 has the list of a chat's tokens outside its choices.
-        silent = [answer for answer in answers if answered.isdisjoint(answer.outer_paths)]
+        silent = [answer for answer in answers if search.answered.isdisjoint(answer.outer_paths)]
         pieces = [answer for answer in silent if streamed or is_piece(answer) or self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
         self._problem = self._problem or _without_logprobs(location, response)
         for answer in silent:
             if answer.path not in search.empty:
-                self._check_silent(answer, location, response, is_piece=answer in pieces, is_alone=not answered)
+                self._check_silent(answer, location, response, is_piece=answer in pieces, is_alone=not search.answered)
             if is_finished(answer):
                 self._texts.finish(answer)
 
@@ -246,6 +245,10 @@ class ResponseReader:
         if generated and prompts:
             self._note("prompt", location, f"tsoft skips the tokens of the prompt ({prompts[0].name})")
         self._note_order(location, generated)
+        if search.copies:
+            first, second, *_ = search.copies
+            problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
+            self._note("copies", location, f"{problem}; write several answers as an array")
         for found in generated or prompts:
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():

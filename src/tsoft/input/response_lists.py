@@ -4,13 +4,16 @@ A document is one JSON value: a response, a piece of a stream, or any object tha
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
 from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
+
+# A place in a document: names of fields and indices of arrays, from the outside in.
+Path = tuple[str | int, ...]
 
 # Arrays whose elements are parts of one answer. The elements of any other array are different answers.
 _PARTS = ("output", "content", "parts")
@@ -33,13 +36,13 @@ class Answer:
     """An answer in a document: the path of its object, its number, and whether it is one of several. `objects` are its
     object and those that contain it, the innermost first."""
 
-    path: tuple[str | int, ...]
+    path: Path
     number: int
     is_several: bool
     objects: tuple[Object, ...]
 
     @property
-    def outer_paths(self) -> list[tuple[str | int, ...]]:
+    def outer_paths(self) -> list[Path]:
         """The answer's path, and those of the objects and arrays that contain it."""
         return [self.path[:count] for count in range(len(self.path) + 1)]
 
@@ -49,7 +52,7 @@ class FoundList:
     """A token list in a document: its path, the answer that it belongs to, whether its tokens are those of the prompt,
     and whether it is not an array, but one object with the tokens of one position or piece."""
 
-    path: tuple[str | int, ...]
+    path: Path
     answer: Answer
     list: TokenList
     is_prompt: bool = False
@@ -61,7 +64,7 @@ class FoundList:
         return _innermost(self.path)
 
 
-def _innermost(path: tuple[str | int, ...]) -> str:
+def _innermost(path: Path) -> str:
     return next((key for key in reversed(path) if isinstance(key, str)), "")
 
 
@@ -70,7 +73,7 @@ class _Place:
     """A place in a document: its path, the answer it is in, its location, and, if known, the text and the ids of the
     tokens that it contains."""
 
-    path: tuple[str | int, ...]
+    path: Path
     answer: Answer
     location: Location
     text: str | None = None
@@ -116,15 +119,18 @@ class _Place:
 class Search:
     """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
-    `empty` are the paths of answers whose list of tokens is empty."""
+    `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
+    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields."""
 
     def __init__(self, document: object, location: Location):
-        self.lists: list[FoundList] = []
         self.answers: list[Answer] = []
-        self.empty: set[tuple[str | int, ...]] = set()
-        self._by_place: dict[tuple[int | str, ...], list[FoundList]] = defaultdict(list)
+        self.empty: set[Path] = set()
         self.outer = _outer_answer(document)
+        self._found: list[FoundList] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
+        groups, self.copies = _groups_of_answers(self._found)
+        self.lists = list(_without_copies(_separated(self._found, groups), groups))
+        self.answered = {found.answer.path for found in [*self._found, *self.lists]}
 
     def _search(self, value: object, place: _Place) -> None:
         if len(place.path) > _DEEPEST:
@@ -141,7 +147,7 @@ class Search:
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
         if tokens:
-            self._add(FoundList(place.path, place.answer, tokens, place.is_prompt))
+            self._found.append(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
         for (i, value), number in zip(enumerate(values), _numbers(values), strict=True):
             self._search(value, place.element(i, number, len(values)))
@@ -156,19 +162,65 @@ class Search:
         own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
-            self._add(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
+            self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
         covered = COVERED if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):
             if name not in covered and name not in _COPIES:
                 self._search(record[name], place.field(name, record))
 
-    def _add(self, found: FoundList) -> None:
-        """Add a list, unless another field of the same elements of arrays contains an equal one."""
-        same_place = self._by_place[*(key for key in found.path if isinstance(key, int)), found.name]
+
+def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
+    """Return the paths of the objects whose fields are different answers, such as {question: response}, and the names
+    of fields that may be copies or equal answers.
+
+    The fields of such an object contain lists in the same place, and differ in their tokens or their ids. Without a
+    difference, they may be copies. The fields of one choice are one answer.
+    """
+    same_place: dict[tuple[Path, Path], dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
+    for found in lists:
+        ids = [field(record, "id", "response_id") for record in found.answer.objects]
+        for i, key in enumerate(found.path):
+            inner = tuple(key for key in found.path[i + 1 :] if isinstance(key, str))
+            if isinstance(key, str) and (inner or found.is_alone) and not found.is_prompt:
+                same_place[found.path[:i], inner][key].append((found.list.value, ids))
+            elif isinstance(key, int) and i and found.path[i - 1] in _ANSWERS:
+                break
+    groups: set[Path] = set()
+    copies: list[tuple[Path, list[str]]] = []
+    for (path, _), fields in same_place.items():
+        first, *others = fields.values()
+        if any(other != first for other in others):
+            groups.add(path)
+        elif others:
+            copies.append((path, [*fields]))
+    return groups, next((names for path, names in copies if path not in groups), [])
+
+
+def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]:
+    """Yield the lists with their answers: a field of an object of answers is an answer."""
+    numbers = defaultdict[Path, dict[str | int, int]](dict)
+    for found in lists:
+        count = max((i for i in range(len(found.path)) if found.path[:i] in groups), default=-1) + 1
+        if count > len(found.answer.path):
+            same_group = numbers[found.path[: count - 1]]
+            number = same_group.setdefault(found.path[count - 1], len(same_group))
+            answer = replace(found.answer, path=found.path[:count], number=number, is_several=True)
+            yield replace(found, answer=answer)
+        else:
+            yield found
+
+
+def _without_copies(lists: Iterable[FoundList], groups: set[Path]) -> Iterator[FoundList]:
+    """Yield the lists without those that equal another one of the same elements of arrays and answers, whose innermost
+    field has the same name."""
+    by_place = defaultdict[Path, list[FoundList]](list)
+    for found in lists:
+        keys = (key for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups)
+        same_place = by_place[*keys, found.name]
         if not any(found.list.value == other.list.value for other in same_place):
             same_place.append(found)
-            self.lists.append(found)
+            yield found
 
 
 def _is_empty(record: Object, place: _Place) -> bool:
