@@ -123,10 +123,12 @@ def test_a_file_is_read_like_stdin(tmp_path: Path) -> None:
 
 
 def test_input_format_overrides_detection() -> None:
-    """As text, a first line with two numbers is a row, which is an error here; as csv, it is a header."""
+    """As text, a first line with two numbers is a row, which is an error here; as csv, it is a header with a note."""
     text = "cat,1984,2\n2,1,0\n"
     assert here("compute", stdin=text).returncode == 1
-    [record] = records(out("compute", "--input-format", "csv", "-f", "jsonl", stdin=text))
+    done = here("compute", "--input-format", "csv", "-f", "jsonl", stdin=text)
+    assert "tsoft reads this line as a header, since 'cat' is not a number" in done.stderr
+    [record] = records(done.stdout)
     assert record["labels"] == ["cat", "1984", "2"]
 
 

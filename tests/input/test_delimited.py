@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tool import here
 from tsoft.core.block import Block
 from tsoft.errors import InputError
 from tsoft.input import delimited, table_reader
@@ -85,6 +86,67 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
 )
 def test_the_first_error_is_reported_with_its_line_and_field(text: bytes, expected: str) -> None:
     assert message(text) == expected
+
+
+HEADER = "if this line is a header, pass --columns '*'"
+EMPTY = "empty; write -inf to mask a class"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2.5,1.5,NA\n0.2,1.5,0.7\n", "f:1: field 3: 'NA' is not a number; write -inf to mask a class"),
+        ("2,NA,1\n", "f:1: field 2: 'NA' is not a number; write -inf to mask a class"),
+        ("2,,1\n3,4,5\n", f"f:1: field 2: {EMPTY}"),
+        (",1.5,2\n3,1,1\n", f"f:1: field 1: {EMPTY}"),
+        ("2,-,1\n3,4,5\n", f"f:1: field 2: '-' is not a number; {HEADER}"),
+        ("2,1.5.3,1\n3,4,5\n", f"f:1: field 2: '1.5.3' is not a number; {HEADER}"),
+        ("1.5,2.5,x\n3,4,5\n", f"f:1: field 3: 'x' is not a number; {HEADER}"),
+        ("2,2,x\n3,4,5\n", f"f:1: field 3: 'x' is not a number; {HEADER}"),
+        ("2\t\t1\n4\t\t1\n", f"f:1: field 2: {EMPTY}"),
+        ("2\t1\n4\t\t1\n", f"f:2: field 2: {EMPTY}"),
+    ],
+)
+def test_a_first_row_that_lacks_a_number_is_no_header(text: str, expected: str) -> None:
+    assert message(text, delimiter="\t" if "\t" in text else ",") == expected
+
+
+@pytest.mark.parametrize("header", ["0,1,other", "2,b,c", "5,3,é"])
+def test_a_header_of_names_and_whole_numbers_is_noted(header: str) -> None:
+    notes: list[str] = []
+    [block] = read(f"{header}\n3,4,5\n", delimiter=",", note=notes.append)
+    assert block.labels == tuple(header.split(","))
+    assert len(notes) == 1
+    assert notes[0].startswith("f:1: tsoft reads this line as a header, since ")
+    assert message(header, delimiter=",").endswith("is not a number; if this line is a header, add a row below it")
+
+
+def test_the_option_columns_makes_any_first_line_a_header() -> None:
+    done = here("compute", "--columns", "*", "-f", "csv", stdin="1.5,2.5,x\n0,0,0\n")
+    assert done.stdout.splitlines()[0] == "row,tau,1.5,2.5,x"
+    done = here("compute", "--columns", "*", stdin="1,2\n")
+    assert done.stderr == "tsoft: error: stdin:1: the header has no rows below it\n"
+
+
+def test_a_vector_whose_other_labels_are_numbers_is_noted() -> None:
+    notes: list[str] = []
+    [block] = read("NA,1\n2,3\n", delimiter=",", note=notes.append)
+    assert block.labels == ("NA", "2")
+    assert notes == [
+        "f:1: tsoft reads each line as a label and a number, since 'NA' is not a number; if the lines are rows,"
+        " correct that field"
+    ]
+
+
+@pytest.mark.parametrize(("text", "line"), [("2\t\t1\n4\t\t1\n", 1), ("2\t1\n4\t5\n" * 300 + "4\t\t1\n", 601)])
+def test_two_tabs_between_numbers_are_one_separator_with_a_note(text: str, line: int) -> None:
+    notes: list[str] = []
+    blocks = read(text, note=notes.append)
+    assert {block.logits.shape[1] for block in blocks} == {2}
+    assert notes == [
+        f"f:{line}: tsoft reads two tabs in a row as one separator; if there is an empty field between them, pass"
+        " --input-format tsv"
+    ]
 
 
 @pytest.mark.parametrize(("text", "logits"), [("2\n1\n\n\n", [[2, 1]]), ("2, 1  0.5,0.1\n", [[2, 1, 0.5, 0.1]])])

@@ -10,6 +10,7 @@ several times slower than parsing a batch of numbers at once.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
@@ -99,9 +100,11 @@ def _layout(first: str, options: ReadOptions) -> Layout:
         return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
         return _read_vector
-    if options.delimiter is not None:
-        return _read_rows if all(numeric) else _read_table
-    return _read_rows if any(numeric + pairs) else _read_table
+    if options.delimiter is None:
+        return _read_rows if any(numeric + pairs) else _read_table
+    if not any(numeric):
+        return _read_table
+    return _read_rows if all(numeric) else _read_numbered_table
 
 
 def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
@@ -120,7 +123,33 @@ def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) 
     from tsoft.input.table_columns import TAU, is_key_name, is_target_name
 
     others = others[names[0] == "" :]
-    return all(name == TAU or is_key_name(name) or is_target_name(name, options) for name in others)
+    return (bool(others) or _are_indices(names[1:])) and all(
+        name == TAU or is_key_name(name) or is_target_name(name, options) for name in others
+    )
+
+
+def _are_indices(names: list[str]) -> bool:
+    """Return whether numbers may be the names of classes: whole numbers from 0, all different."""
+    return len(set(names)) == len(names) and all(map(str.isdecimal, names))
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a text is a name, and neither a missing number nor one with a typo."""
+    return any(map(str.isalpha, text)) and text.lower() not in fields.MISSING
+
+
+def _read_numbered_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """Read a table whose first line contains numbers and other texts, with a note. Raise InputError if that line may be
+    a row in which a number is missing or wrong."""
+    names = fields.split_labels(first.text, options.delimiter)
+    others = [(i, name) for i, name in enumerate(names, 1) if not fields.looks_like_number(name)]
+    field, other = min(others, key=lambda other: _is_name(other[1]))
+    if _is_name(other) and _are_indices([name for name in names if fields.looks_like_number(name)]):
+        problem = f"tsoft reads this line as a header, since {shortened(other)!r} is not a number"
+        options.note(f"{options.source}:{first.number}: {problem}; if the line is a row, correct that field")
+        return _read_table(first, batches, options)
+    hint = "" if other.lower() in fields.MISSING else "; if this line is a header, pass --columns '*'"
+    raise options.field_error(first.number, fields.number_error(other, field, hint))
 
 
 def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
@@ -179,12 +208,41 @@ class PlainRows:
         return list(runs(values, widths, lines))
 
 
+class TabSeparatedRows(PlainRows):
+    """The same layout in the format tsv: two tabs in a row are an empty field, which is an error."""
+
+    def row(self, line: Line) -> ParsedRow:
+        if "\t\t" in line.text:
+            raise fields.FieldError("empty", line.text.split("\t").index("") + 1, is_missing=True)
+        return super().row(line)
+
+    def groups(self, batch: LineBatch) -> list[RowGroup] | None:
+        return None if b"\t\t" in batch.data else super().groups(batch)
+
+
+def _with_tabs_noted(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[LineBatch]:
+    """Yield the batches, with a note on the first two tabs in a row between numbers, which are one separator."""
+    is_noted = False
+    for batch in batches:
+        tabs = not is_noted and b"\t\t" in batch.data and re.search(rb"\S\t\t+\S", batch.data)
+        if tabs:
+            is_noted = True
+            line = batch.number + batch.data.count(b"\n", 0, tabs.start())
+            problem = "tsoft reads two tabs in a row as one separator"
+            fix = "if there is an empty field between them, pass --input-format tsv"
+            options.note(f"{options.source}:{line}: {problem}; {fix}")
+        yield batch
+
+
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     texts = fields.split_labels(first.text, options.delimiter)
     has_separators = any(separator in first.text for separator in ",;\t")
     start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
     is_noted = start is None or not has_separators
-    for block in blocks(parsed_groups(PlainRows(options), batches, options), options):
+    parser = TabSeparatedRows(options) if options.delimiter == "\t" else PlainRows(options)
+    if options.delimiter is None and fields.found_delimiter(first.text) == "\t":
+        batches = _with_tabs_noted(batches, options)
+    for block in blocks(parsed_groups(parser, batches, options), options):
         further = block.logits[block.first_row == 0 :]
         is_wider = len(further) > 0 and _width(block, int(block.first_row == 0)) == len(texts) + 1
         if start is not None and has_separators and is_wider and further[0, 0] in (0, 1):
@@ -227,6 +285,9 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]
     names = tuple(labels) if has_labels else None
+    if len(labels) > 1 and all(map(fields.looks_like_number, labels[1:])) and not fields.is_pair(first.text):
+        problem = f"tsoft reads each line as a label and a number, since {shortened(labels[0])!r} is not a number"
+        options.note(f"{options.source}:{first.number}: {problem}; if the lines are rows, correct that field")
     # With targets, a column of numbers without labels may be that of a binary classifier.
     is_column = options.targets is not None and not has_labels
     group = RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines], is_column=is_column)

@@ -227,8 +227,11 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         seen.append(batch)
         second = batch.first()
     if second is None:
-        problem = f"{fields.not_a_number(names[0])}; if this line is a header, add a row below it"
-        raise options.error(first.number, problem, 1)
+        text = next((i for i, name in enumerate(names) if not fields.is_number(name)), None)
+        if text is None:
+            raise options.error(first.number, "the header has no rows below it")
+        problem = f"{fields.not_a_number(names[text])}; if this line is a header, add a row below it"
+        raise options.error(first.number, problem, text + 1)
     batches = itertools.chain(seen, batches)
     try:
         texts = _split_row(second.text, options.delimiter, len(names))
