@@ -47,6 +47,9 @@ IDS = {
     "image_id": ["007", "003", "001", "012"],
     "ImageID": [5.0, 6.0, 7.0, 8.0],
     "row": [3, 1, 1, 7],
+    "__index_level_0__": [17, 4, 12, 6],
+    **{name: [0, 1, 2, 3] for name in ("level_0", "rownames", "row.names", "rowid")},
+    **{name: [7, 8, 9, 10] for name in ("uid", "qid", "GUID")},
 }
 
 
@@ -133,6 +136,13 @@ def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
 def test_a_squid_is_a_class() -> None:
     done = here("compute", "-f", "csv", stdin="squid,android\n1,2\n")
     assert (done.stdout.splitlines()[0], done.stderr) == ("row,tau,squid,android", "")
+
+
+def test_levels_are_classes_unless_there_are_as_many_others() -> None:
+    done = here("compute", "-f", "csv", stdin="level_0,level_1,level_2,other\n1,2,3,4\n")
+    assert done.stdout.splitlines()[0] == "row,tau,level_0,level_1,level_2,other"
+    done = here("compute", "-f", "json", stdin="level_0,level_1,cat,dog\n1,a,3,4\n")
+    assert [(record["labels"], record["id"]) for record in json.loads(done.stdout)] == [(["cat", "dog"], 1)]
 
 
 def test_options_decide() -> None:

@@ -19,7 +19,13 @@ from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
 # Columns that programs write to identify the rows, such as id, Unnamed: 0, sample_id and ImageId.
-_KEY_NAME = re.compile(r"(?i:(?:.*[\s_-])?(?:id|idx|index)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]")
+_KEY_NAME = re.compile(
+    r"(?i:(?:.*[\s_-])?(?:(?:q|u|gu|uu|row)?id|idx|index|row[\s_.-]?names?)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]"
+)
+# Columns that are keys whatever they contain: the number of a row, and an index of pandas in a Parquet file.
+_SURE_KEY_NAME = re.compile(rf"{ROW}|__index_level_\d+__")
+# The levels of an index that pandas turned into columns. Classes may have such names, too.
+_LEVEL_NAME = re.compile(r"level_\d+")
 _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
 # Columns that programs write next to logits.
 _RESULT_NAMES = {
@@ -45,7 +51,11 @@ def is_key_name(name: str) -> bool:
     >>> is_key_name("Id"), is_key_name("image_id"), is_key_name("ImageID"), is_key_name("squid")
     (True, True, True, False)
     """
-    return name.lower() == ROW or _KEY_NAME.fullmatch(name) is not None
+    return _is_sure_key_name(name) or _KEY_NAME.fullmatch(name) is not None
+
+
+def _is_sure_key_name(name: str) -> bool:
+    return _SURE_KEY_NAME.fullmatch(name.strip().lower()) is not None
 
 
 def is_target_name(name: str, options: ReadOptions) -> bool:
@@ -160,8 +170,11 @@ class _Decision:
         """Return the columns that identify the rows, with a note on those that only have the name of a key."""
         if self.is_written:
             return [1] if self.names[:3] == (ROW, ID, TAU) and 1 in others else []
-        named = [i for i in sorted(others) if is_key_name(self.names[i].strip()) or (i == 0 and not self._lower(i))]
-        return [i for i in named if self._may_be_key(i)]
+        named = {i for i in others if is_key_name(self.names[i].strip()) or (i == 0 and not self._lower(i))}
+        levels = {i for i in others if _LEVEL_NAME.fullmatch(self._lower(i))}
+        classes = [i for i in others - named - levels if not is_target_name(self._lower(i), self.options)]
+        named |= levels if len(levels) <= len(classes) else set()
+        return [i for i in sorted(named) if self._may_be_key(i)]
 
     def _lower(self, index: int) -> str:
         return self.names[index].strip().lower()
@@ -209,12 +222,12 @@ class _Decision:
         return self.first[index] if index < len(self.first) else ""
 
     def _counts(self, index: int) -> bool:
-        return self._lower(index) != ROW and whole_number(self._value(index)) is not None
+        return not _is_sure_key_name(self.names[index]) and whole_number(self._value(index)) is not None
 
     def _may_be_key(self, index: int) -> bool:
         """Return whether a column with the name of a key counts or contains text, with a note if it does not."""
         text = self._value(index)
-        if self._lower(index) == ROW or not _is_decimal(text):
+        if _is_sure_key_name(self.names[index]) or not _is_decimal(text):
             return True
         self._note_logit(index, "is not a count")
         return False
