@@ -269,6 +269,28 @@ def test_errors_in_targets(text: str, options: list[str], message: str) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: {message}")
 
 
+@pytest.mark.parametrize("form", ["{}", "logit_{}", "p{}", "class {}"])
+@pytest.mark.parametrize("order", [[1, 0], [0, 1, 10, 11, *range(2, 10)]])
+def test_the_numbers_in_the_names_of_classes_are_their_indices_in_any_order(form: str, order: list[int]) -> None:
+    random = np.random.default_rng(1)
+    z = random.normal(size=(100, len(order))).round(3)
+    y = (z + 2 * random.gumbel(size=z.shape)).argmax(1)
+    text = table(",".join([*map(form.format, order), "target"]), *z.T[order], y)
+    assert tau(text)[0] == pytest.approx(fitted(z, y), rel=1e-6)
+    positions = [f'"#{order.index(target)}"' for target in y]
+    text = table(",".join([*map(form.format, order), "target"]), *z.T[order], positions)
+    assert tau(text)[0] == pytest.approx(fitted(z, y), rel=1e-6)
+
+
+def test_other_numbers_that_are_not_in_order_are_no_indices() -> None:
+    done = here("calibrate", stdin="c1,c10,c2,target\n1,2,3,0\n")
+    problem = "ambiguous: the classes ('c1', 'c10', 'c2', …) are numbered, but neither in order nor from 0"
+    assert done.returncode == 1
+    assert f"stdin:2: field 4: {problem}; write the labels of the classes as targets" in done.stderr
+    # Labels are clear, and so is an index with #.
+    assert here("calibrate", stdin='c1,c10,c2,target\n1,2,3,c2\n9,1,2,"#0"\n1,2,0,c1\n').returncode == 0
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_headers_of_pandas_and_r(mark: str) -> None:
     for text in (

@@ -1,10 +1,11 @@
 """Which class a target names.
 
 A target is a class's label or its index from 0. If some class's label is a number, every number is a label, both in
-text and in arrays of numbers: with the labels 3 and 8, the target 3 is the first class, not the fourth. `#3` is always
-an index.
+text and in arrays of numbers: with the labels 3 and 8, the target 3 is the first class, not the fourth. In the same
+way, if the labels are logit_0 to logit_11 in any order, the target 3 is logit_3. `#3` is always an index.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,22 @@ def ambiguous_class(name: str, indices: Sequence[int]) -> str:
     return f"{len(indices)} classes have the label {shortened(name)!r}; choose one by its index: {choices}"
 
 
+def _numbers_in(labels: Sequence[str]) -> list[int] | None:
+    """Return the numbers at the end of labels that are otherwise equal; None for other labels.
+
+    >>> _numbers_in(["logit_0", "logit_10", "logit_2"]), _numbers_in(["a1", "b2"])
+    ([0, 10, 2], None)
+    """
+    numbers, prefixes = [], set()
+    for label in labels:
+        match = re.fullmatch(r"(.*?)([0-9]{1,9})", label)
+        prefixes.add(match and match[1])
+        if match is None or len(prefixes) > 1:
+            return None
+        numbers.append(int(match[2]))
+    return numbers
+
+
 class ClassLookup:
     """Finds the class that a target names, by label or index. `labels` are the classes' labels, None if they have
     none; `classes` is the number of classes. The target `ignored` marks rows to leave out; its index is IGNORED."""
@@ -65,6 +82,12 @@ class ClassLookup:
         for index, label in enumerate(labels or ()):
             self._indices.setdefault(label, []).append(index)
         self.by_index = not any(map(is_number, self._indices))
+        numbers = _numbers_in(labels or ()) if self.by_index else None
+        # The labels are numbered, and not in order.
+        self._is_shuffled = numbers is not None and numbers != sorted(numbers)
+        self._by_number = None
+        if numbers is not None and self._is_shuffled and sorted(numbers) == list(range(classes)):
+            self._by_number = np.argsort(numbers)
 
     def index(self, text: str) -> int:
         """Return the index of the class that a text names. Raise ValueError if it names no class, or several.
@@ -84,7 +107,8 @@ class ClassLookup:
             raise ValueError(ambiguous_class(text, indices))
         digits = text.removeprefix("#")
         if is_number(digits) and (self.by_index or digits != text):
-            return int(self.indices(np.array([number(digits)]))[0])
+            find = self.indices if digits == text else self._positions
+            return int(find(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; write a class's label or index")
         if text.lower() in BOOLEANS and self.classes == 2 and self.by_index:
@@ -103,11 +127,26 @@ class ClassLookup:
         return problem
 
     def indices(self, numbers: Array) -> Array:
-        """Return numbers, (rows,), as indices. Raise TargetIndexError for the first number that is not an index.
+        """Return the indices of the classes that numbers, (rows,), name. Raise TargetIndexError for the first number
+        that names no class.
 
         >>> ClassLookup(None, 3).indices(np.array([2.0, 0.0]))
         array([2, 0])
+        >>> ClassLookup(("logit_2", "logit_0", "logit_1"), 3).indices(np.array([2.0, 0.0]))
+        array([0, 1])
         """
+        positions = self._positions(numbers)
+        is_class = positions != IGNORED
+        if self._by_number is not None:
+            return np.where(is_class, self._by_number[positions], IGNORED)
+        if self._is_shuffled and is_class.any():
+            names = ", ".join(repr(shortened(label)) for label in list(self._indices)[:3])
+            problem = f"ambiguous: the classes ({names}, …) are numbered, but neither in order nor from 0"
+            raise TargetIndexError(f"{problem}; write the labels of the classes as targets", int(is_class.argmax()))
+        return positions
+
+    def _positions(self, numbers: Array) -> Array:
+        """Return numbers, (rows,), as indices. Raise TargetIndexError for the first number that is not an index."""
         invalid = ~((numbers >= 0) & (numbers < self.classes))
         if numbers.dtype.kind == "f":
             invalid |= numbers != np.floor(numbers)
