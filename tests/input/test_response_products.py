@@ -475,6 +475,41 @@ def test_events_of_the_responses_api_repeat_tokens() -> None:
         assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
 
 
+# openai-python, types/audio/transcription_text_delta_event.py and
+# types/realtime/conversation_item_input_audio_transcription_delta_event.py.
+TRANSCRIPTIONS = {
+    "stream": ("transcript.text.delta", "transcript.text.done"),
+    "realtime": (
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+    ),
+}
+
+
+def heard(kind: str, *tokens: str, **fields: Any) -> dict[str, Any]:
+    """Return an event of a transcription, whose tokens have no alternatives."""
+    return {"type": kind, "logprobs": [{"token": token, "logprob": -0.5, "bytes": [97]} for token in tokens]} | fields
+
+
+@pytest.mark.parametrize(("delta", "done"), TRANSCRIPTIONS.values(), ids=TRANSCRIPTIONS.keys())
+def test_the_last_event_of_a_transcription_repeats_its_tokens(delta: str, done: str) -> None:
+    events = [heard(delta, "a"), heard(delta, "b"), heard(done, "a", "b")]
+    for saved in (lines(*events), b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)):
+        assert texts(read(saved)[0]) == [["a", "b"]]
+    assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
+    # Only the last event has tokens.
+    assert texts(read(lines({"type": delta, "delta": "a"}, heard(done, "a", "b")))[0]) == [["a", "b"]]
+    with pytest.raises(InputError, match="the response has no log-probabilities; add"):
+        read(lines({"type": delta, "delta": "a"}, {"type": done, "text": "a"}))
+
+
+def test_items_are_transcribed_at_the_same_time() -> None:
+    delta, done = TRANSCRIPTIONS["realtime"]
+    events = [heard(delta, "a", item_id="1"), heard(delta, "x", item_id="2"), heard(delta, "b", item_id="1")]
+    ends = [heard(done, "a", "b", item_id="1"), heard(done, "x", item_id="2"), heard(done, "y", item_id="3")]
+    assert texts(read(lines(*events, *ends))[0]) == [["a", "b"], ["x"], ["y"]]
+
+
 def test_an_answer_may_have_no_tokens() -> None:
     """An empty list is not a missing one, unless it is the only one."""
     empties: list[Any] = [

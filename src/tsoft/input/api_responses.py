@@ -20,7 +20,14 @@ from tsoft.input.json_values import Location, Object, described, is_index, json_
 from tsoft.input.lines import Skipped
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import error_message, is_batched, logprobs_request, mark_in, numbers_path
+from tsoft.input.response_kinds import (
+    TRANSCRIPTIONS,
+    error_message,
+    is_batched,
+    logprobs_request,
+    mark_in,
+    numbers_path,
+)
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_texts import Texts, is_finished, is_piece
 from tsoft.input.source import with_head
@@ -130,6 +137,8 @@ class ResponseReader:
         self._noted: set[str] = set()
         # The kinds of events of the Responses API that had tokens of the current response.
         self._read_events: set[str] = set()
+        # The items that are being transcribed, and whose pieces had tokens.
+        self._transcribed: set[str] = set()
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
@@ -171,6 +180,8 @@ class ResponseReader:
                 raise location.error(f"the server returned an error: {message[:500]}")
             if str(document.get("type")).startswith("response."):
                 yield from self._event(location, document)
+            elif str(document.get("type")).startswith(tuple(TRANSCRIPTIONS)):
+                yield from self._transcription(location, document)
             else:
                 yield from self._response(location, document, streamed)
         elif isinstance(document, list):
@@ -208,6 +219,21 @@ class ResponseReader:
         if kind in _WHOLE_EVENTS:
             self._texts.finish_all()
             self._read_events = set()
+
+    def _transcription(self, location: Location, event: Object) -> Iterator[Block]:
+        """Yield the blocks of an event of a transcription. The last event of an item repeats its tokens."""
+        self._problem = self._problem or _without_logprobs(location, event)
+        item = str((event.get("item_id"), event.get("content_index")))
+        is_piece = event["type"].endswith(".delta")
+        # The texts of different items have different ids.
+        search = Search(event | {"id": item}, location)
+        if is_piece or item not in self._transcribed:
+            yield from self._lists(location, search, streamed=True)
+        if is_piece:
+            self._transcribed |= {item} if search.lists else set()
+        else:
+            self._transcribed.discard(item)
+            self._texts.finish(search.outer)
 
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""

@@ -19,6 +19,11 @@ _GEMINI = '"generationConfig": {"responseLogprobs": true, "logprobs": 20}'
 _COHERE = '"logprobs": true'
 _TGI = '"details": true, "top_n_tokens": 5'
 _SGLANG = '"return_logprob": true, "top_logprobs_num": 20'
+# The starts of the events of OpenAI's transcriptions and of its Realtime API: pieces of a text, then the text.
+TRANSCRIPTIONS = {
+    "transcript.text.": "include[]=logprobs",
+    "conversation.item.input_audio_transcription.": '"include": ["item.input_audio_transcription.logprobs"]',
+}
 
 # Fields with log-probabilities, and fields with answers.
 _NUMBER_MARKS = (
@@ -140,6 +145,9 @@ def logprobs_request(value: Object) -> str | None:
         return _RESPONSE
     if str(value.get("type")).startswith("response."):
         return _RESPONSE
+    for start, request in TRANSCRIPTIONS.items():
+        if str(value.get("type")).startswith(start):
+            return request
     if isinstance(value.get("completion_probabilities"), list) or (
         isinstance(value.get("content"), str) and "stop" in value
     ):
