@@ -37,6 +37,7 @@ NOTES = {
     "vllm-0.6-offline.json": [FIRST],
     "vllm-0.6-prompt-logprobs.json": [FIRST],
     "vllm-0.6-request-output.json": [SKIPPED_PROMPT],
+    "watsonx-1-generation.json": [SKIPPED_PROMPT],
 }
 
 
@@ -323,6 +324,19 @@ def test_tokens_with_a_text_and_a_number() -> None:
     tokens = [{"text": "a", "logprob": -0.5}, {"text": "b", "logprob": -1.5}]
     blocks, notes = read_json({"result": {"completions": [{"text": "ab", "logprob": -2.0, "tokens": tokens}]}})
     assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
+def test_tokens_of_watsonx_without_alternatives() -> None:
+    """ibm.github.io/watsonx-ai-node-sdk, TextGenResult and TextGenTokenInfo."""
+    tokens = [{"text": "a", "logprob": -0.5}, {"text": "b", "logprob": -1.5}]
+    result = {"generated_text": "ab", "stop_reason": "max_tokens", "generated_tokens": tokens}
+    prompt = [{"text": "p"}, {"text": "q", "logprob": -0.5}]
+    blocks, [note] = read_json({"results": [result | {"input_tokens": prompt}]})
+    assert texts(blocks) == [["a", "b"]]
+    assert SKIPPED_PROMPT in note
+    pieces = [result | {"generated_tokens": tokens[:1], "stop_reason": "not_finished"}]
+    pieces.append(result | {"generated_tokens": tokens[1:]})
+    assert texts(read(lines(*({"results": [piece]} for piece in pieces)))[0]) == [["a", "b"]]
 
 
 def test_maps_of_numbers_under_logprobs() -> None:

@@ -22,7 +22,11 @@ _ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
 _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
 # Lists of the prompt's tokens.
-_PROMPTS = spellings("prompt", "prompt_logprobs", "input_token_logprobs", "prefill", "prefill_token_logprobs")
+_PROMPTS = spellings(
+    *("prompt", "prompt_logprobs", "input_tokens", "input_token_logprobs", "prefill", "prefill_token_logprobs")
+)
+# Lists of objects that are tokens if some have numbers: HELM, and watsonx.
+_TOKENS = ("tokens", "generated_tokens", "input_tokens")
 # Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
 _COPIES = ("events", "attachments")
 # Deeper values are not searched.
@@ -93,7 +97,7 @@ class _Place:
         if self.path[-2:] in (("logprobs", "content"), ("logprobs", "refusal")):
             return bool(values)
         is_inside = "logprobs" in self.path[-2:] or self.name == "completion_probabilities"
-        has_numbers = self.name == "tokens" and any(isinstance(v, dict) and spelling_of(v, *NUMBERS) for v in values)
+        has_numbers = self.name in _TOKENS and any(isinstance(v, dict) and spelling_of(v, *NUMBERS) for v in values)
         return has_numbers or (is_inside and any(isinstance(value, dict) for value in values))
 
     def field(self, name: str, record: Object) -> "_Place":

@@ -18,7 +18,7 @@ from tsoft.input.token_shapes import field, spelling_of
 _DETAILS = ("details", "meta_info", "delta")
 # Fields with the reason why an answer finished; null while it is not finished.
 _REASONS = ("finish_reason", "stop_reason")
-_UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED")
+_UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED", "not_finished")
 # Fields that say whether an answer is finished: Ollama, llama.cpp.
 _FLAGS = ("done", "stop")
 

@@ -89,8 +89,12 @@ def is_token(value: object) -> bool:
         return False
     if _has_alternatives(value):
         return True
-    names_token = spelling_of(value, *_TOKEN_TEXTS, *_TOKEN_FIELDS) is not None
-    return names_token and spelling_of(value, *NUMBERS, "prob") is not None
+    if spelling_of(value, *NUMBERS, "prob") is None:
+        return False
+    if spelling_of(value, *_TOKEN_TEXTS) is not None:
+        return True
+    # Cohere's generations have an id and a mean next to their tokens.
+    return spelling_of(value, *_TOKEN_FIELDS) is not None and not any(map(are_tokens, value.values()))
 
 
 def alternatives_name(entry: Object) -> str | None:
