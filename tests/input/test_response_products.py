@@ -382,6 +382,24 @@ def test_a_failed_request_of_a_batch_is_noted() -> None:
         read(lines(bad))
 
 
+def test_a_failed_request_of_gemini_is_noted() -> None:
+    """ai.google.dev/gemini-api/docs/batch-api, and the output files of Vertex AI's batch predictions."""
+    logprobs = {"chosenCandidates": [{"token": "a", "logProbability": -0.5}]}
+    response = {"candidates": [{"logprobsResult": logprobs, "finishReason": "STOP"}]}
+    good, failed = {"key": "q-1", "response": response}, {"key": "q-2", "error": {"code": 3, "message": "bad"}}
+    blocks, notes = read(lines(failed, good, failed, good))
+    assert texts(blocks) == [["a"], ["a"]]
+    problem = "request 'q-2': the server returned an error: bad"
+    assert notes == [f"FILE:{i}: {problem}; tsoft skips it" for i in (1, 3)]
+    with pytest.raises(InputError, match=problem):
+        read(lines(failed))
+    request = {"request": {"contents": []}, "processed_time": "x"}
+    good, failed = request | {"status": "", "response": response}, request | {"status": "Bad: 400", "response": {}}
+    blocks, notes = read(lines(failed, good))
+    assert texts(blocks) == [["a"]]
+    assert notes == ["FILE:1: the server returned an error: Bad: 400; tsoft skips it"]
+
+
 # Whole answers and pieces of streams
 
 

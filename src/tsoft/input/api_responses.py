@@ -23,6 +23,7 @@ from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import (
     TRANSCRIPTIONS,
     error_message,
+    failure,
     is_batched,
     logprobs_request,
     mark_in,
@@ -169,6 +170,9 @@ class ResponseReader:
     def _document(self, location: Location, document: object, streamed: bool) -> Iterator[Block]:
         if isinstance(document, dict) and is_batched(document):
             yield from self._batched(location.at(f"request {document['custom_id']!r}"), document)
+        elif isinstance(document, dict) and (message := failure(document)) is not None:
+            name = document.get("key")
+            self._skip_failed(location.at(f"request {name!r}") if isinstance(name, str) else location, message)
         elif isinstance(document, dict) and is_eval_sample(document):
             yield sample_block(
                 document, location, self.row, self.options.targets if self.options.reads_targets else None
@@ -197,9 +201,13 @@ class ResponseReader:
         if message is None:
             yield from self._document(location, body, False)
         else:
-            problem = f"the server returned an error: {message[:500]}"
-            self._problem = location.error(problem)
-            self.options.note(location.message(f"{problem}; tsoft skips it"))
+            self._skip_failed(location, message)
+
+    def _skip_failed(self, location: Location, message: str) -> None:
+        """Print a note on a failed request of a batch."""
+        problem = f"the server returned an error: {message[:500]}"
+        self._problem = location.error(problem)
+        self.options.note(location.message(f"{problem}; tsoft skips it"))
 
     def _event(self, location: Location, event: Object) -> Iterator[Block]:
         """Yield the blocks of an event of the Responses API. Events of another kind repeat the tokens."""

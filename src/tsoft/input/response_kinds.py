@@ -55,7 +55,7 @@ def is_response(value: object) -> bool:
         return any(map(is_token_list, (value, inner))) or (bool(inner) and _is_response_object(inner[0]))
     if not isinstance(value, dict) or _is_plain(value):
         return False
-    if is_batched(value) or is_eval_sample(value):
+    if is_batched(value) or is_eval_sample(value) or failure(value) is not None:
         return True
     if logprobs_request(value) is not None or error_message(value) is not None:
         return True
@@ -72,6 +72,18 @@ def _is_plain(record: Object) -> bool:
 def is_batched(value: Object) -> bool:
     """Return whether an object is a line of a batch's output, which contains a response or an error."""
     return isinstance(value.get("custom_id"), str) and ("response" in value or "error" in value)
+
+
+def failure(value: Object) -> str | None:
+    """Return the message of a failed request in the output of a batch of Gemini; None for any other object.
+
+    The Gemini API writes the request's key and an error; Vertex AI writes the request, its status and no response.
+    """
+    if isinstance(value.get("key"), str) and isinstance(value.get("error"), dict) and not value.get("response"):
+        return error_message(value)
+    status = value.get("status")
+    is_failed = isinstance(value.get("request"), dict) and value.get("response", 0) in ({}, None)
+    return status if is_failed and isinstance(status, str) and status else None
 
 
 def _is_response_object(value: object) -> bool:
