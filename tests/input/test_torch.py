@@ -88,6 +88,20 @@ def test_a_dictionary_is_read(loaded: list[Any]) -> None:
     assert np.array_equal(rows(read(stored(), "torch", key="a.b")), array)
 
 
+def test_a_list_or_tuple_has_tensors_with_numbers_as_names(loaded: list[Any]) -> None:
+    array = numbers((2, 2))
+    loaded.append((tensor(array), tensor(np.array([1, 0]))))
+    assert complaint(stored(), "torch") == "no array is called logits or probs; pass --key NAME to choose one: 0, 1"
+    [block] = read(stored(), "torch", key="0", targets=TargetSource(key="1"))
+    assert np.array_equal(rows([block]), array)
+    assert block.targets is not None
+    assert block.targets.tolist() == [1, 0]
+    loaded[0] = {"logits": [tensor(array), tensor(array + 1)]}
+    assert np.array_equal(rows(read(stored(), "torch", key="logits.1")), array + 1)
+    loaded[0] = [tensor(array)] * 30
+    assert complaint(stored(), "torch").endswith("18, 19, …")
+
+
 def test_a_transposed_tensor_keeps_its_shape(loaded: list[Any]) -> None:
     array = numbers((3, 2)).T
     loaded.append(tensor(array))
@@ -99,6 +113,13 @@ def test_what_torch_does_not_load_is_an_error(loaded: list[Any]) -> None:
     assert complaint(stored(), "torch").startswith(
         "torch does not load this file: Weights only load failed. Unsupported class Model; save the array with"
     )
+    # What torch 2.13 reports for an array of numpy.
+    loaded[0] = RuntimeError(
+        "Weights only load failed. Two options, \x1b[1mdo those\x1b[0m. \n\tUnsupported global: GLOBAL numpy.x was"
+    )
+    assert complaint(stored(), "torch").startswith("torch does not load this file: it contains numpy.x, which is not")
+    loaded[0] = RuntimeError("Do \x1b[1mthis\x1b[0m.\nmore")
+    assert complaint(stored(), "torch").startswith("torch does not load this file: Do this.; save")
     loaded[0] = {"a": 1}
     assert complaint(stored(), "torch").startswith("the PyTorch file has no tensors; save the array with numpy.save")
 

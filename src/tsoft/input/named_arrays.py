@@ -24,6 +24,8 @@ from tsoft.input.streams import Pieces
 from tsoft.input.targets import Targets, check_dtype, read_array
 
 LABELS, TAUS, TARGETS = "labels", "taus", "targets"
+# An error lists at most this many arrays.
+MAX_LISTED = 20
 # The names of the array of the rows' keys.
 IDS = ("id", "ids")
 
@@ -112,7 +114,8 @@ def _array_key(names: list[str], targets_key: str | None, options: ReadOptions) 
     default = others[0] if len(others) == 1 else None
     key = next((key for key in (*requested, *ARRAY_QUANTITIES) if key in names), default)
     if key is None:
-        fix = f"; pass --key NAME to choose one: {', '.join(names)}" if names else f"; {_listed(names)}"
+        listed = ", ".join(names[:MAX_LISTED]) + ", …" * (len(names) > MAX_LISTED)
+        fix = f"; pass --key NAME to choose one: {listed}" if names else f"; {_listed(names)}"
         raise InputError(f"{options.source}: no array is called logits or probs{fix}")
     return key
 

@@ -1,8 +1,9 @@
-"""Reading PyTorch files, if torch is installed: a tensor, or a dictionary of tensors.
+"""Reading PyTorch files, if torch is installed: a tensor, or a dictionary, list or tuple of tensors.
 
 torch loads them with `weights_only=True`, which runs no code in the file.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def opened(stream: BinaryIO, options: ReadOptions) -> TorchFile:
     try:
         contents = dict(_contents(torch.load(file, map_location="cpu", weights_only=True), TENSOR, torch))
     except Exception as error:  # torch raises exceptions of many types, for a damaged file or a sparse tensor.
-        reason = shortened(str(error).strip().split("\n")[0], 100)
+        reason = _reason(str(error))
         raise InputError(f"{source}: torch does not load this file: {reason}; {_FIX}") from None
     if not contents:
         raise InputError(f"{source}: the PyTorch file has no tensors; {_FIX}")
@@ -65,9 +66,16 @@ def opened(stream: BinaryIO, options: ReadOptions) -> TorchFile:
     return TorchFile({name: array for name, array in contents.items() if not isinstance(array, list)}, texts)
 
 
+def _reason(message: str) -> str:
+    """Return why torch does not load a file: the class that it refuses, or the first line of its message."""
+    if refused := re.search(r"Unsupported global: GLOBAL (\S+)", message):
+        return f"it contains {shortened(refused[1], 100)}, which is not a tensor"
+    return shortened(re.sub(r"\x1b\[[\d;]*m", "", message).strip().split("\n")[0], 100)
+
+
 def _contents(content: Any, name: str, torch: Any) -> Iterator[tuple[str, Array | list[str]]]:
     """Yield the arrays and lists of strings in the content of a file. Those of nested dictionaries have names such as
-    `outputs.logits`."""
+    `outputs.logits`, and those of lists and tuples numbers from 0."""
     if isinstance(content, torch.Tensor):
         yield name, _array(content, torch)
     elif isinstance(content, dict):
@@ -75,6 +83,8 @@ def _contents(content: Any, name: str, torch: Any) -> Iterator[tuple[str, Array 
             yield from _contents(value, f"{key}" if name == TENSOR else f"{name}.{key}", torch)
     elif isinstance(content, list) and content and all(isinstance(text, str) for text in content):
         yield name, content
+    elif isinstance(content, list | tuple):
+        yield from _contents(dict(enumerate(content)), name, torch)
 
 
 def _array(tensor: Any, torch: Any) -> Array:
