@@ -123,6 +123,14 @@ KINDS = {
         "an SQLite database; save the table with sqlite3 -csv -header FILE 'SELECT * FROM NAME'",
     ),
     "a dictionary": (b"{'cat': 2.0, 'dog': 1.0}", "a dictionary that Python printed; print it with json.dumps"),
+    "an object": (
+        b"ChatCompletion(id='c', choices=[Choice(finish_reason='stop', index=0)])",
+        "an object that Python printed; print it as JSON, such as with print(response.model_dump_json())",
+    ),
+    "another object": (
+        b"[RequestOutput(request_id=0, prompt='a', outputs=[])]",
+        "an object that Python printed; print it as JSON, such as with print(response.model_dump_json())",
+    ),
     "an output": (
         b"CausalLMOutputWithPast(loss=None, logits=tensor([[[1.]]]))",
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())",
