@@ -77,6 +77,15 @@ def test_text_in_another_encoding_is_utf_8(encoding: str) -> None:
     assert problem(data[:-1]) == f"f: not {encoding[:6].upper()} text (truncated data); save it as UTF-8"
 
 
+@pytest.mark.parametrize("text", ['{"choices": []}', "[2,\n1]", "{\n}"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_json_in_utf_16_without_a_mark_is_named(encoding: str, text: str) -> None:
+    for form in ("json", "jsonl"):
+        done = here("compute", "--input-format", form, stdin=text.encode(encoding))
+        assert done.returncode == 1
+        assert "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8" in done.stderr
+
+
 def test_a_lone_surrogate_is_an_error() -> None:
     assert problem(b"\xff\xfe1\0\0\xd81\0").startswith("f: not UTF-16 text (illegal")
 

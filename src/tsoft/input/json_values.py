@@ -106,7 +106,7 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
     except RecursionError:
         raise options.error(line, TOO_DEEP) from None
     except orjson.JSONDecodeError as error:
-        if "UTF-8" in error.msg:
+        if "UTF-8" in error.msg or b"\0" in data:
             decode_text(data, options.source, line)
         problem, error_line = json_problem(error.msg), error.lineno
         if problem == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
