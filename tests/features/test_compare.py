@@ -521,6 +521,8 @@ def test_responses_are_compared_by_their_tokens_up_to_a_difference(tmp_path: Pat
     assert found[0]["kl_low"] == pytest.approx(entropy([0.53, 0.31, 0.16], [0.37, 0.51, 0.12]), abs=1e-4)
     assert found[0]["kl_high"] == "inf"
     assert len(records(one, other, "--per-row", "--all-positions")) == 3
+    shorter = response_file(tmp_path / "c.json", FIRST, FIRST, FIRST)
+    assert "tsoft leaves out the token after them" in here("compare", shorter, other).stderr
 
 
 def test_a_response_is_compared_with_a_whole_distribution(tmp_path: Path) -> None:
@@ -537,6 +539,13 @@ def test_a_response_is_compared_with_a_whole_distribution(tmp_path: Path) -> Non
     assert found["total_variation_low"] == pytest.approx(distances.min(), abs=1e-5)
     assert "B has no class 'a', which A lists" in complaint(one, whole, "--labels", "w,b,c,d")
     assert "B does not name its classes; pass --labels @FILE" in complaint(one, whole)
+    for labels, problem in (
+        ("a,b", "A lists all 2 classes, but not all of the probability; A and B have different classes"),
+        ("a,b,c", "the class that A does not list cannot have the rest of the probability"),
+    ):
+        small = saved(tmp_path / "small.npy", np.zeros((1, labels.count(",") + 1)))
+        first = response_file(tmp_path / "small.json", ("a", {"a": 0.5, "b": 0.01}))
+        assert problem in complaint(first, small, "--labels", labels)
     options = ["--labels", "a,b,c,d", "--vocab-size", "4"]
     assert "--vocab-size has no effect, because one input has every class" in complaint(one, whole, *options, code=2)
     assert "vocab-size" not in here("compare", one, whole, *options[:2]).stderr

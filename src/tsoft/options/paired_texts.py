@@ -59,7 +59,8 @@ def _note_difference(
         drawn = f"row {row}: the texts differ after {same} token{'s' * (same != 1)}: {joined(names)} drew {tokens}"
         if compared == same + 1:
             rest = max(len(first), len(second)) - compared
-            note("; ".join(filter(None, [f"{drawn}; tsoft leaves out the {rest} tokens after them", fix])))
+            tokens_after = "the token after them" if rest == 1 else f"the {rest} tokens after them"
+            note("; ".join(filter(None, [f"{drawn}; tsoft leaves out {tokens_after}", fix])))
         else:
             note(f"{drawn}; the distributions after them depend on different texts")
     elif len(first) != len(second) and compared == min(len(first), len(second)):

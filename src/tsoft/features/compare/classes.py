@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, shortened
 from tsoft.features.compare.bounds import Match, Places
@@ -181,8 +182,18 @@ def _of_classes(block: Block, classes: int | None, name: str) -> Block:
     partial = replace(block.partial, classes=classes)
     if partial.unlisted is not None and partial.unlisted >= 0 and partial.is_consistent:
         return replace(block, partial=partial)
-    problem = f"the {partial.unlisted} classes that {name} does not list cannot have the rest of the probability"
-    raise InputError(f"row {block.first_row}: {problem}; A and B have different classes")
+    raise InputError(f"row {block.first_row}: {_excess(partial, name)}; A and B have different classes")
+
+
+def _excess(partial: PartialDistribution, name: str) -> str:
+    """Return why a response that lists some of the classes cannot have only these."""
+    assert partial.unlisted is not None
+    if partial.unlisted < 0:
+        return f"{name} lists more than {partial.classes} classes"
+    if partial.unlisted == 0:
+        return f"{name} lists all {partial.classes} classes, but not all of the probability"
+    classes = "class" if partial.unlisted == 1 else f"{partial.unlisted} classes"
+    return f"the {classes} that {name} does not list cannot have the rest of the probability"
 
 
 def _neither(blocks: list[Block], listed: int) -> int | None:
