@@ -22,7 +22,7 @@ from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.json_problems import SURROGATE
 from tsoft.input.json_values import RepeatedNames, parsed_json, parsed_rows
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ColumnOptions, ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.input.source import with_head
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
@@ -56,6 +56,7 @@ SHAPES = {
     "labels that repeat, beside an infinity": ('{"cat": -Infinity, "cat": 1}', [[-np.inf, 1]], ("cat", "cat")),
     "a label with colons": ('{"a:b": 2, "::": 1}', [[2, 1]], ("a:b", "::")),
     "a record": ('{"logits": [2, 1], "labels": ["a", "a"], "tau": 3}', [[2, 1]], ("a", "a")),
+    "a record of labels": ('{"probs": {"a": 1, "b": 0}, "labels": null}', [[0, -INF]], ("a", "b")),
     "a record of rows": ('{"logits": [[2, 1], [0, 5]], "labels": ["a", "b"]}', [[2, 1], [0, 5]], ("a", "b")),
     "no labels": ('{"logits": [2, 1], "labels": null}', [[2, 1]], None),
     "a label called as a key": ('{"logits": 2, "dog": 1}', [[2, 1]], ("logits", "dog")),
@@ -71,6 +72,17 @@ SHAPES = {
     "a mark": ("\ufeff[1, 2]", [[1, 2]], None),
     "a large whole number": ("[123456789012345678901234567890, 1]", [[1.2345678901234568e29, 1]], None),
 }
+
+
+def test_numbers_by_label_under_a_name_have_targets() -> None:
+    """Each row has the true class in the same record."""
+    lines = ['{"logits": {"cat": 2, "dog": 1, "fox": 0}, "label": "fox"}'] * 2
+    blocks = read("\n".join(lines), targets=TargetSource())
+    assert [block.labels for block in blocks] == [("cat", "dog", "fox")] * len(blocks)
+    assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [2, 2]
+    record = '{"logits": {"cat": 2, "dog": 1}, %s}'
+    assert complaint(record % '"labels": ["a", "b"]') == "f:1: 'logits' already names the classes; remove 'labels'"
+    assert complaint(record.replace("1", '"x"') % '"id": 1') == 'f:1: logits: field 2: expected a number, got "x"'
 
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())

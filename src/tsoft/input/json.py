@@ -247,6 +247,10 @@ class RowReader:
 
     def _record(self, record: dict[str, Any], key: str, where: str) -> Iterator[JsonRow]:
         """Yield the row under `key`, or the rows of an array of arrays, with the record's labels."""
+        if isinstance(record[key], dict):
+            if record.get("labels") is not None:
+                raise InputError(f"{where}: {key!r} already names the classes; remove 'labels'")
+            record = record | {key: [*record[key].values()], "labels": [*record[key]]}
         options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
         if options.quantity not in (None, quantity):
             raise InputError(f"{where}: {contradiction(repr(key), quantity, options.quantity)}")
@@ -372,9 +376,15 @@ def _not_empty(row: JsonRow) -> JsonRow:
 
 
 def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
-    """Return the name of the array of numbers in a record, preferably one of this quantity; None if it has no array."""
-    keys = [key for key in ARRAY_QUANTITIES if isinstance(record.get(key), list)]
+    """Return the name of the array of numbers in a record, or of its {label: number}, preferably one of this quantity;
+    None if it has neither."""
+    keys = [key for key in ARRAY_QUANTITIES if isinstance(value := record.get(key), list) or _is_vector(value)]
     return next((key for key in keys if ARRAY_QUANTITIES[key] == quantity), keys[0] if keys else None)
+
+
+def _is_vector(value: Any) -> bool:
+    """Return whether a value is an object {label: number}, whose numbers may be wrong."""
+    return isinstance(value, dict) and not any(isinstance(number, list | dict) for number in value.values())
 
 
 def _check_labels(labels: Any, where: str) -> None:
