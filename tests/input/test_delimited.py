@@ -138,14 +138,23 @@ def test_a_vector_whose_other_labels_are_numbers_is_noted() -> None:
     ]
 
 
-@pytest.mark.parametrize(("text", "line"), [("2\t\t1\n4\t\t1\n", 1), ("2\t1\n4\t5\n" * 300 + "4\t\t1\n", 601)])
-def test_two_tabs_between_numbers_are_one_separator_with_a_note(text: str, line: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "line", "delimiter"),
+    [
+        ("2\t\t1\n4\t\t1\n", 1, None),
+        ("2\t1\n4\t5\n" * 300 + "4\t\t1\n", 601, None),
+        ("2\t1\n2\t1\t\n", 2, None),
+        ("2\t1\n2\t1\t\r\n", 2, "\t"),
+        ("2\t1\n4\t5\n" * 300 + "\t4\t1\n", 601, "\t"),
+    ],
+)
+def test_an_empty_field_between_tabs_is_ignored_with_a_note(text: str, line: int, delimiter: str | None) -> None:
     notes: list[str] = []
-    blocks = read(text, note=notes.append)
+    blocks = read(text, note=notes.append, delimiter=delimiter)
     assert {block.logits.shape[1] for block in blocks} == {2}
     assert notes == [
-        f"f:{line}: tsoft reads two tabs in a row as one separator; if there is an empty field between them, pass"
-        " --input-format tsv"
+        f"f:{line}: tsoft ignores an empty field between tabs; if a number is missing there, write it, or -inf to mask"
+        " the class"
     ]
 
 
