@@ -230,6 +230,33 @@ def test_several_files_are_those_of_single_runs(command: list[str], endings: lis
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sweep", "2", "1", "-o", "old.json", "-o", "nowhere/x.csv"],
+        ["sweep", "2", "1", "--tau", "0", "-o", "old.json", "-o", "new.svg"],
+        ["compute", "2", "1", "-o", "old.json", "-o", "/dev/full"],
+        ["calibrate", *INPUT["calibrate"], "--save", "old.json", "-o", "nowhere/x.csv"],
+    ],
+)
+def test_an_error_in_one_file_leaves_the_others_unchanged(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old.json").write_text("old")
+    assert here(*arguments).returncode in (1, 2)
+    assert Path("old.json").read_text() == "old"
+    assert os.listdir() == ["old.json"]
+
+
+def test_files_are_written_if_the_exit_code_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert here("solve", "2", "1", "--top-prob", "0.1", "-o", "a.json", "-o", "b.csv").returncode == 3
+    assert sorted(os.listdir()) == ["a.json", "b.csv"]
+    assert Path("a.json").stat().st_size
+    assert Path("b.csv").stat().st_size
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["-o", "a.json", "-o", "b.csv", "-f", "csv"], "--format has no effect with several files"),

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from tsoft.errors import UsageError
+from tsoft.errors import ReaderGoneError, UsageError
 from tsoft.options.numbers import read_strictly
 from tsoft.options.temperatures import in_kelvin, note_logits_after_tau
 
@@ -162,12 +162,17 @@ def bundled(function: Callable[..., None]) -> Callable[..., None]:
     bundles = {p.name: p.annotation for p in inspect.signature(function).parameters.values()}
 
     def command(**values: Any) -> None:
-        function(
+        call = functools.partial(
+            function,
             **{
                 name: bundle(**{field.name: values[field.name] for field in dataclasses.fields(bundle)})
                 for name, bundle in bundles.items()
-            }
+            },
         )
+        if "output" in values:
+            _with_files_together(call)
+        else:
+            call()
 
     parameters = [
         inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
@@ -179,6 +184,20 @@ def bundled(function: Callable[..., None]) -> Callable[..., None]:
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _with_files_together(call: Callable[[], None]) -> None:
+    """Call a command whose output files appear together when it ends, also with an exit code that is an answer."""
+    from tsoft.output.file import files_together
+
+    ending = None
+    with files_together():
+        try:
+            call()
+        except (typer.Exit, ReaderGoneError) as error:
+            ending = error
+    if ending is not None:
+        raise ending
 
 
 def option_name(field: "dataclasses.Field[Any]", value: Any = None) -> str:

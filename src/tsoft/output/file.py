@@ -9,6 +9,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from types import FrameType
 from typing import BinaryIO
 
@@ -19,6 +20,8 @@ from tsoft.output.encodings import encoded
 from tsoft.output.temporary_file import temporary_file
 
 _UMASK_LOCK = threading.Lock()
+# Where to keep the files that will appear together; None if each appears by itself.
+_waiting_files: ContextVar[contextlib.ExitStack | None] = ContextVar("waiting_files", default=None)
 
 
 @contextlib.contextmanager
@@ -77,8 +80,19 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
             with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
                 yield OutputStream(stream, name or "stdout", encoding)
         else:
-            with ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
+            with _replacement(str(name)) as file:
                 yield OutputStream(file, str(name), encoding, is_file=True)
+
+
+@contextlib.contextmanager
+def files_together() -> Iterator[None]:
+    """Let the files that are written in the context appear together at its end, or not at all after an error."""
+    with contextlib.ExitStack() as stack:
+        token = _waiting_files.set(stack)
+        try:
+            yield
+        finally:
+            _waiting_files.reset(token)
 
 
 def is_terminal(name: str | None) -> bool:
@@ -116,23 +130,34 @@ def _is_regular(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _replacement(path: str) -> Iterator[BinaryIO]:
-    """Open a hidden file next to `path`, which replaces `path` at the end and keeps its mode. After an error it is
-    removed."""
-    with temporary_file(path) as (descriptor, temporary):
+def _replacement(name: str) -> Iterator[BinaryIO]:
+    """Open a hidden file next to the file `name`, which it replaces at the end, or at that of `files_together`, and
+    whose mode it keeps. After an error it is removed."""
+    path = os.path.realpath(name)
+    is_complete = False
+
+    def finish(error: type[BaseException] | None, *_: object) -> None:
         try:
-            with open(descriptor, "wb") as stream:
-                yield stream
-            try:
-                mode = stat.S_IMODE(os.stat(path).st_mode)
-            except FileNotFoundError:
-                mode = 0o666 & ~_umask()
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
-        except BaseException:
+            if error is None and is_complete:
+                with _as_output_error(name):
+                    os.replace(temporary, path)
+        finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-            raise
+
+    with contextlib.ExitStack() as own:
+        stack = _waiting_files.get() or own
+        stack.enter_context(ended_by_signals())
+        descriptor, temporary = stack.enter_context(temporary_file(path))
+        stack.push(finish)
+        with open(descriptor, "wb") as stream:
+            yield stream
+        try:
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        except FileNotFoundError:
+            mode = 0o666 & ~_umask()
+        os.chmod(temporary, mode)
+        is_complete = True
 
 
 def _umask() -> int:
