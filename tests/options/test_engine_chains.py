@@ -155,7 +155,9 @@ def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
 def test_an_engine_without_biases_refuses_them(run: Run) -> None:
     status, _, [line] = run("--like", "ollama", "--logit-bias", "a=1")
     assert status == 2
-    assert line.startswith("tsoft: error: --like ollama: this engine has no --logit-bias; choose from transformers, ")
+    assert line.startswith(
+        "tsoft: error: --like ollama: this engine has no --logit-bias in tsoft; choose from transformers, "
+    )
     assert line.endswith(", or pass --like all, which omits the others")
 
 

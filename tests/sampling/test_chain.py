@@ -384,7 +384,7 @@ def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
     have = ["transformers", "llama.cpp", "exllamav2", "ollama", "koboldcpp", "text-generation-webui"]
     assert (status, [record["engine"] for record in records(text)]) == (0, have)
     others = joined([name for name in DEFAULT_ENGINES if name not in have])
-    assert messages == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
+    assert messages == f"tsoft: note: {others} are omitted, because they have no --typical-p in tsoft\n"
 
 
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "table"])

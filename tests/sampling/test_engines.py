@@ -68,6 +68,27 @@ def kept(z: Any) -> list[int]:
     return [int(i) for i in np.flatnonzero(z > -inf)]
 
 
+# Values that switch a sampler off.
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "off", "on"),
+    [
+        ("transformers", "epsilon_cutoff", 1.0, 0.999),
+        ("transformers", "eta_cutoff", 1.0, 0.999),
+        ("text-generation-webui", "epsilon_cutoff", 1.0, 0.999),
+        ("text-generation-webui", "eta_cutoff", 1.0, 0.999),
+        ("exllamav2", "min_p", 1.0, 0.999),
+        ("exllamav2", "tfs", 0.0, 0.001),
+        ("exllamav2", "top_p", 0.0, 0.001),
+    ],
+)
+def test_a_value_at_the_end_of_its_range_switches_a_sampler_off(engine: str, name: str, off: float, on: float) -> None:
+    z = np.array([[2.0, 1.0, 0.0, -1.5]])
+    assert kept(applied(rule(engine, name), z, off)[0]) == [0, 1, 2, 3]
+    assert kept(applied(rule(engine, name), z, on)[0]) == [0]
+
+
 # llama.cpp, against the answers of its server.
 
 

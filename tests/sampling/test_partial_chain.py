@@ -281,9 +281,13 @@ def test_several_unlisted_classes_may_be_top_choices() -> None:
     assert high[1] > 0.003 / (0.003 + 0.17)
 
 
-def test_mlx_keeps_all_classes_at_top_p_0() -> None:
-    sampler = next(sampler for sampler in ENGINES["mlx-lm"].samplers if sampler.name == "top_p")
-    *_, mixture = mixtures(LISTED, [Step(sampler, (0.0,))])
+@pytest.mark.parametrize(
+    ("engine", "name", "off"),
+    [("mlx-lm", "top_p", 0.0), ("transformers", "epsilon_cutoff", 1.0), ("exllamav2", "min_p", 1.0)],
+)
+def test_a_value_that_switches_a_sampler_off_keeps_all_classes(engine: str, name: str, off: float) -> None:
+    sampler = next(sampler for sampler in ENGINES[engine].samplers if sampler.name == name)
+    *_, mixture = mixtures(LISTED, [Step(sampler, (off,))])
     assert mixture.kept.all()
     assert not mixture.undecided.any()
 

@@ -1,6 +1,7 @@
 """The samplers against their definitions in plain Python, and against the warpers of transformers."""
 
 import ast
+import itertools
 import re
 from collections.abc import Callable
 from functools import partial
@@ -368,6 +369,37 @@ DECIMALS = [0.4, 0.3, 0.2, 0.1]
 @pytest.mark.parametrize("shift", [0.0, 1.0, -3.0, 1e3])
 def test_a_decimal_threshold_is_reached_despite_rounding(name: str, value: float, count: int, shift: float) -> None:
     assert kept(public_sampler(name)(np.log(DECIMALS) + shift, value)) == list(range(count))
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, -0.9, 1e6])
+def test_a_gap_between_logits_is_reached_despite_rounding(shift: float) -> None:
+    """The standard deviation is 0.45, and the second and third class are two of them below the first."""
+    row = np.array([0.9, 0.0, 0.0, -0.3]) + shift
+    assert kept(tsoft.top_n_sigma(row, 2.0)) == [0, 1, 2]
+    assert kept(tsoft.top_n_sigma(row, 1.9999)) == [0]
+
+
+def test_a_class_of_large_logits_is_removed_by_its_gap() -> None:
+    """The logits are exact, so the gap is not a matter of rounding, though it is a tiny share of them."""
+    assert kept(tsoft.top_n_sigma([1e12, 1e12 - 10, 1e12 - 20], 1.0)) == [0]
+
+
+def test_the_rounding_of_a_sum_is_no_probability() -> None:
+    probs = [0.5, 0.49999999998, 2e-11]
+    assert kept(tsoft.top_p(np.log(probs), 0.99999999999)) == [0, 1, 2]
+    assert kept(tsoft.typical(np.log(probs), 0.99999999999)) == [0, 1, 2]
+    assert kept(tsoft.top_h([0.0, -60.0, -61.0], 0.5)) == [0]
+
+
+@pytest.mark.parametrize("probs", [[0.4, 0.3, 0.2, 0.1], [0.4375, 0.3125, 0.1875, 0.0625]])
+def test_tail_free_keeps_all_classes_on_a_line(probs: list[float]) -> None:
+    assert kept(tsoft.tail_free(np.log(probs), 0.5)) == [0, 1, 2, 3]
+
+
+def test_equal_distances_from_the_entropy_tie() -> None:
+    """The surprises are 1, 2 and 2 bits, and the entropy is 1.5."""
+    for order in itertools.permutations([0.5, 0.25, 0.25]):
+        assert kept(tsoft.typical(np.log(order), 0.2)) == [0]
 
 
 @pytest.mark.parametrize("n", [5, 6, 10, 20, 1000, 100000])

@@ -76,9 +76,9 @@ class ChainNotes:
 
     def _note_low_tau(self, engine: Engine, tau: float) -> None:
         message = engine.low_tau_message(tau)
-        if message and message not in self._noted:
+        if message and (message := f"{engine.name} {message}") not in self._noted:
             self._noted.add(message)
-            note(f"{engine.name} {message}")
+            note(message)
 
     def _note_fragile(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
         if engine in self._noted:
@@ -105,4 +105,4 @@ def _fragile_message(decision: FragileDecision, block: "Block", engine: str, tau
     place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
     if decision.is_tie:
         return f"{place} removes {name} but keeps a class that ties with it; which one depends on the engine's sort"
-    return f"{place} decides differently about {name} in float32, only {decision.slack:.2g} from the threshold"
+    return f"{place} decides differently about {name} in float32, {decision.slack:.2g} from the threshold"

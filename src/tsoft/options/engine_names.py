@@ -59,4 +59,5 @@ def _obstacle(
     on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
     on += [BIAS] * has_biases
     missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
-    return f"no {' and no '.join(missing)}" if missing else None
+    # The engine may have a sampler whose rule tsoft does not have.
+    return f"no {' and no '.join(missing)} in tsoft" if missing else None

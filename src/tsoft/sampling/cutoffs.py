@@ -22,30 +22,48 @@ from tsoft.core.measures import entropy
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.states import initial_mu
 
-# Numbers that differ by less than this share of one of them may be equal but for rounding, such as sums of 200000
-# probabilities. In float32, no two numbers are as close, so that the float32 arithmetic of an engine decides by its
-# rounding.
-ROUNDING = 2.0**-36
-# 1 - p is rounded, and so is a decimal p: by at most this.
-COMPLEMENT_ROUNDING = 2.0**-52
+# The share of a number by which rounding may change it: a logit or a probability, and a sum for each of its terms. In
+# float32, no two numbers are as close, so that the float32 arithmetic of an engine decides by its rounding.
+LOGIT_ROUNDING, PROB_ROUNDING, TERM_ROUNDING = 2.0**-49, 2.0**-42, 2.0**-52
 
 
 def exceeds(values: Array, bound: Any) -> Array:
-    """Return whether values are above a bound, and not just by rounding.
-
-    >>> exceeds(np.array([0.7 + 0.1, 0.9]), 0.8)
-    array([False,  True])
-    """
-    return np.asarray(values > bound + ROUNDING * abs(bound))
+    """Return whether probabilities are above a bound, and not just by rounding."""
+    return np.asarray(values > bound + PROB_ROUNDING * abs(bound))
 
 
 def reaches(values: Array, bound: Any) -> Array:
-    """Return whether values are at least a bound, or below it just by rounding.
+    """Return whether probabilities are at least a bound, or below it just by rounding."""
+    return np.asarray(values >= bound - PROB_ROUNDING * abs(bound))
 
-    >>> reaches(np.array([0.7 + 0.1, 0.7]), 0.8)
-    array([ True, False])
+
+def sums_exceed(sums: Array, bound: Any) -> Array:
+    """Return whether cumulative sums are above a bound, and not just by rounding.
+
+    >>> sums_exceed(np.array([0.7, 0.1]).cumsum(), 0.8)
+    array([False, False])
     """
-    return np.asarray(values >= bound - ROUNDING * abs(bound))
+    return np.asarray(sums - _rounding_of_sums(sums) > bound)
+
+
+def sums_reach(sums: Array, bound: Any) -> Array:
+    """Return whether cumulative sums are at least a bound, or below it just by rounding.
+
+    >>> sums_reach(np.array([0.7, 0.1]).cumsum(), 0.8)
+    array([False,  True])
+    """
+    return np.asarray(sums + _rounding_of_sums(sums) >= bound)
+
+
+def _rounding_of_sums(sums: Array) -> Array:
+    """Return how much rounding may change cumulative sums: (..., n)."""
+    terms = np.arange(1, sums.shape[-1] + 1, dtype=sums.dtype)
+    return np.asarray(sums * (PROB_ROUNDING + TERM_ROUNDING * terms))
+
+
+def complement(p: float) -> float:
+    """Return 1 - p, or above it by as much as rounding may lower it."""
+    return 1.0 - p + TERM_ROUNDING
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +118,22 @@ class Cutoff:
         return np.asarray(gaps.min(-1, initial=inf))
 
 
-def threshold_cutoff(score: Array, threshold: Array, score_name: str) -> Cutoff:
-    """Keep the classes whose score is at least a threshold, (..., 1), or below it just by rounding."""
-    is_just_below = reaches(score, threshold) & (score < threshold)
+def probability_cutoff(probs: Array, threshold: Array) -> Cutoff:
+    """Keep the classes whose probability is at least a threshold, (..., 1), or below it just by rounding."""
+    return _threshold_cutoff(probs, threshold, PROB_ROUNDING * threshold, "probability")
+
+
+def logit_cutoff(z: Array, gap: Array | float) -> Cutoff:
+    """Keep the classes whose logit is at most a gap, (..., 1), below the highest, or lower just by rounding."""
+    maximum = z.max(-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        return _threshold_cutoff(z, maximum - gap, LOGIT_ROUNDING * (abs(maximum) + gap), "logit")
+
+
+def _threshold_cutoff(score: Array, threshold: Array, rounding: Array, score_name: str) -> Cutoff:
+    is_just_below = (score >= threshold - rounding) & (score < threshold)
     if is_just_below.any():
+        # The classes are kept by one comparison, with the lowest of these scores.
         threshold = np.minimum(threshold, np.where(is_just_below, score, inf).min(-1, keepdims=True))
     return Cutoff(score, threshold, score_name=score_name)
 
@@ -115,13 +145,15 @@ def top_n_sigma(z: Array, n: float) -> Cutoff:
     array([ True,  True, False, False])
     """
     unmasked = z > -inf
-    maximum = z.max(-1, keepdims=True)
     # Scaled by the largest, so that squares do not overflow.
     scale = np.maximum(abs(np.where(unmasked, z, 0)).max(-1, keepdims=True), np.finfo(z.dtype).tiny)
     scaled = np.where(unmasked, z, 0) / scale
     sigma = np.std(scaled, axis=-1, keepdims=True, where=unmasked)
+    # Neither the gap nor the threshold overflows in units of the scale.
+    cutoff = logit_cutoff(np.where(unmasked, scaled, -inf), n * sigma)
+    lowest = np.where(cutoff.kept, z, inf).min(-1, keepdims=True)
     with np.errstate(over="ignore"):
-        return threshold_cutoff(z, scale * (maximum / scale - n * sigma), "logit")
+        return Cutoff(z, np.minimum(scale * cutoff.threshold, lowest))
 
 
 def top_h(z: Array, alpha: float) -> Cutoff:
@@ -135,7 +167,7 @@ def top_h(z: Array, alpha: float) -> Cutoff:
     terms = -np.exp(log_probs) * np.maximum(log_probs, np.finfo(z.dtype).min)
     sums, bound = terms.cumsum(-1), alpha * entropy(descending)[..., np.newaxis]
     # A class whose probability is 0 adds nothing.
-    count = np.maximum((~exceeds(sums, bound) & (terms > 0)).sum(-1, keepdims=True), 1)
+    count = np.maximum((~sums_exceed(sums, bound) & (terms > 0)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=bound)
 
 
@@ -173,7 +205,7 @@ def top_p(z: Array, p: float) -> Cutoff:
     """
     ascending = np.sort(z, axis=-1)
     sums = softmax(ascending).cumsum(-1)
-    removed = (~exceeds(sums, 1 - p + COMPLEMENT_ROUNDING)).sum(-1, keepdims=True)
+    removed = (~sums_exceed(sums, complement(p))).sum(-1, keepdims=True)
     count = np.maximum(z.shape[-1] - removed, 1)
     return Cutoff(z, value_at_rank(ascending[..., ::-1], count), count, compared=sums, bound=1 - p)
 
@@ -190,7 +222,7 @@ def min_p(z: Array, p: float) -> Cutoff:
     array([ True,  True, False])
     """
     probs = softmax(z)
-    return threshold_cutoff(probs, p * probs.max(-1, keepdims=True), "probability")
+    return probability_cutoff(probs, p * probs.max(-1, keepdims=True))
 
 
 def p_less(z: Array) -> Cutoff:
@@ -202,7 +234,7 @@ def p_less(z: Array) -> Cutoff:
     probs = softmax(z)
     # Rounding may take the sum above the highest probability, if all classes are equally probable.
     threshold = np.minimum((probs**2).sum(-1, keepdims=True), probs.max(-1, keepdims=True))
-    return threshold_cutoff(probs, threshold, "probability")
+    return probability_cutoff(probs, threshold)
 
 
 def typical(z: Array, p: float) -> Cutoff:
@@ -211,7 +243,7 @@ def typical(z: Array, p: float) -> Cutoff:
     >>> typical(np.log([0.5, 0.2, 0.15, 0.15]), 0.2).kept
     array([False,  True, False, False])
     """
-    return entropy_distance_cutoff(z, p, lambda sums: (~reaches(sums, p)).sum(-1, keepdims=True) + 1)
+    return entropy_distance_cutoff(z, p, lambda sums: (~sums_reach(sums, p)).sum(-1, keepdims=True) + 1)
 
 
 def entropy_distance_cutoff(z: Array, p: float, count_from_sums: Callable[[Array], Array]) -> Cutoff:
@@ -219,8 +251,22 @@ def entropy_distance_cutoff(z: Array, p: float, count_from_sums: Callable[[Array
     number from the cumulative sums of the probabilities, the nearest class first."""
     log_probs = log_softmax(z)
     # The distance of a masked class is infinite.
-    score = -abs(-log_probs - entropy(z)[..., np.newaxis])
+    score = _with_equal(-abs(-log_probs - entropy(z)[..., np.newaxis]))
     return nearest_entropy_cutoff(p, score, np.exp(log_probs), count_from_sums)
+
+
+def _with_equal(score: Array) -> Array:
+    """Return scores of which those are equal that only rounding may separate: (..., n)."""
+    order = score.argsort(-1)
+    ascending = np.take_along_axis(score, order, axis=-1)
+    with np.errstate(invalid="ignore"):
+        starts = np.diff(ascending) > PROB_ROUNDING * (1 - ascending[..., 1:])
+    positions = np.zeros(score.shape, np.intp)
+    positions[..., 1:] = np.where(starts, np.arange(1, score.shape[-1]), 0)
+    firsts = np.maximum.accumulate(positions, axis=-1)
+    equal = np.empty_like(score)
+    np.put_along_axis(equal, order, np.take_along_axis(ascending, firsts, axis=-1), axis=-1)
+    return equal
 
 
 def nearest_entropy_cutoff(p: float, score: Array, probs: Array, count_from_sums: Callable[[Array], Array]) -> Cutoff:
@@ -241,7 +287,7 @@ def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:
     array([ True,  True, False])
     """
     probs = softmax(z)
-    return threshold_cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), "probability")
+    return probability_cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)))
 
 
 def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
@@ -252,7 +298,7 @@ def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
     """
     probs = softmax(z)
     eta = np.minimum(epsilon, epsilon**0.5 * np.exp(-entropy(z)))[..., np.newaxis]
-    return threshold_cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)), "probability")
+    return probability_cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)))
 
 
 def tail_free(z: Array, share: float) -> Cutoff:
@@ -270,13 +316,20 @@ def curvature_cutoff(z: Array, share: float, always_removed: int = 0) -> Cutoff:
     the last `always_removed` ones."""
     descending = -np.sort(-z, axis=-1)
     unmasked_curve = descending[..., 2:] > -inf
-    curvature = np.where(unmasked_curve, abs(np.diff(softmax(descending), 2, axis=-1)), 0)
+    curvature = np.where(unmasked_curve, absolute_curvature(softmax(descending)), 0)
     total = curvature.sum(-1, keepdims=True)
     sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
-    within = (~exceeds(sums, share) & unmasked_curve).sum(-1, keepdims=True)
+    within = (~sums_exceed(sums, share) & unmasked_curve).sum(-1, keepdims=True)
     unmasked = (z > -inf).sum(-1, keepdims=True)
     count = np.maximum(np.where(total > 0, 1 + within, unmasked - always_removed), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
+
+
+def absolute_curvature(probs: Array) -> Array:
+    """Return the absolute second differences of sorted probabilities, (..., n - 2): 0 where only rounding separates
+    them from it."""
+    curvature = abs(np.diff(probs, 2, axis=-1))
+    return np.where(curvature > PROB_ROUNDING * probs[..., : curvature.shape[-1]], curvature, 0)
 
 
 def top_a(z: Array, a: float) -> Cutoff:
@@ -287,7 +340,7 @@ def top_a(z: Array, a: float) -> Cutoff:
     """
     probs = softmax(z)
     highest = probs.max(-1, keepdims=True)
-    return threshold_cutoff(probs, np.minimum(a * highest**2, highest), "probability")
+    return probability_cutoff(probs, np.minimum(a * highest**2, highest))
 
 
 def xtc(z: Array, threshold: float) -> Cutoff:

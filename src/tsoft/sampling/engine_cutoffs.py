@@ -11,14 +11,19 @@ import numpy as np
 
 from tsoft.core.softmax import Array, softmax
 from tsoft.sampling.cutoffs import (
-    COMPLEMENT_ROUNDING,
     Cutoff,
+    absolute_curvature,
+    complement,
     curvature_cutoff,
     entropy_distance_cutoff,
+    epsilon_cutoff,
+    eta_cutoff,
     exceeds,
+    logit_cutoff,
+    min_p,
     nearest_entropy_cutoff,
-    reaches,
-    threshold_cutoff,
+    sums_exceed,
+    sums_reach,
     top_k,
     top_p,
     typical,
@@ -53,7 +58,7 @@ def top_p_from_above(z: Array, p: float) -> Cutoff:
     descending = -np.sort(-z, axis=-1)
     terms = np.exp(descending - descending[..., :1])
     sums = (terms / terms.cumsum(-1)[..., -1:]).cumsum(-1)
-    count = np.minimum((~reaches(sums, p)).sum(-1, keepdims=True) + 1, z.shape[-1])
+    count = np.minimum((~sums_reach(sums, p)).sum(-1, keepdims=True) + 1, z.shape[-1])
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=p)
 
 
@@ -62,7 +67,7 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
     class."""
     descending = -np.sort(-z, axis=-1)
     above = _sum_above(descending)
-    count = np.maximum((~exceeds(above, p)).sum(-1, keepdims=True), 1)
+    count = np.maximum((~sums_exceed(above, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=above, bound=p)
 
 
@@ -70,7 +75,7 @@ def top_p_and_ties(z: Array, p: float) -> Cutoff:
     """Keep a class if the more probable ones sum to less than p, as FlashInfer and mlx-lm 0.32.2 do."""
     descending = -np.sort(-z, axis=-1)
     above = _sum_above(descending)
-    count = np.maximum((~reaches(above, p)).sum(-1, keepdims=True), 1)
+    count = np.maximum((~sums_reach(above, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), compared=above, bound=p)
 
 
@@ -90,6 +95,21 @@ def top_p_or_all(z: Array, p: float) -> Cutoff:
     return top_p(z, p) if p else _everything(z)
 
 
+def epsilon_cutoff_below_1(z: Array, epsilon: float) -> Cutoff:
+    """Keep all classes if epsilon is 1, as transformers does."""
+    return epsilon_cutoff(z, epsilon) if epsilon < 1 else _everything(z)
+
+
+def eta_cutoff_below_1(z: Array, epsilon: float) -> Cutoff:
+    """Keep all classes if epsilon is 1, as transformers does."""
+    return eta_cutoff(z, epsilon) if epsilon < 1 else _everything(z)
+
+
+def min_p_below_1(z: Array, p: float) -> Cutoff:
+    """Keep all classes if p is 1, as ExLlamaV2 does."""
+    return min_p(z, p) if p < 1 else _everything(z)
+
+
 def _everything(z: Array) -> Cutoff:
     return Cutoff(z, z.min(-1, keepdims=True))
 
@@ -98,7 +118,7 @@ def top_p_within(z: Array, p: float) -> Cutoff:
     """Remove the class at which the sum exceeds p, as the single step of ExLlamaV3 1.4.1 does."""
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
-    count = np.maximum((~exceeds(sums, p)).sum(-1, keepdims=True), 1)
+    count = np.maximum((~sums_exceed(sums, p)).sum(-1, keepdims=True), 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=p)
 
 
@@ -108,7 +128,7 @@ def top_p_below(z: Array, p: float) -> Cutoff:
     descending = -np.sort(-z, axis=-1)
     sums = softmax(descending).cumsum(-1)
     ends_tie = np.append(descending[..., 1:] < descending[..., :-1], np.ones_like(z[..., :1], bool), axis=-1)
-    within = np.where(~exceeds(sums, p) & ends_tie, np.arange(1, z.shape[-1] + 1), 1)
+    within = np.where(~sums_exceed(sums, p) & ends_tie, np.arange(1, z.shape[-1] + 1), 1)
     return Cutoff(z, value_at_rank(descending, within.max(-1, keepdims=True)), compared=sums, bound=p)
 
 
@@ -119,14 +139,14 @@ def top_p_unguarded(z: Array, p: float) -> Cutoff:
         return _everything(z)
     ascending = np.sort(z, axis=-1)
     sums = softmax(ascending).cumsum(-1)
-    count = exceeds(sums, 1 - p + COMPLEMENT_ROUNDING).sum(-1, keepdims=True)
+    count = sums_exceed(sums, complement(p)).sum(-1, keepdims=True)
     threshold = np.where(count > 0, value_at_rank(ascending[..., ::-1], np.maximum(count, 1)), inf)
     return Cutoff(z, threshold, count, compared=sums, bound=1 - p)
 
 
 def min_p_of_logits(z: Array, p: float) -> Cutoff:
     """Compare logits with max z + ln p, as llama.cpp and mlx-lm do."""
-    return threshold_cutoff(z, z.max(-1, keepdims=True) + log(p), "logit")
+    return logit_cutoff(z, -log(p))
 
 
 def typical_and_ties(z: Array, p: float) -> Cutoff:
@@ -136,12 +156,14 @@ def typical_and_ties(z: Array, p: float) -> Cutoff:
 
 def typical_exceeding(z: Array, p: float) -> Cutoff:
     """Keep classes until their sum exceeds p, as llama.cpp does. At equality, it keeps one more class."""
-    return entropy_distance_cutoff(z, p, lambda sums: (~exceeds(sums, p)).sum(-1, keepdims=True) + 1)
+    return entropy_distance_cutoff(z, p, lambda sums: (~sums_exceed(sums, p)).sum(-1, keepdims=True) + 1)
 
 
 def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
     """Ignore classes with a probability below 1e-8, and remove the last of three or more classes in any case, as
-    ExLlamaV2 does."""
+    ExLlamaV2 does. With a share of 0, keep all."""
+    if share == 0:
+        return _everything(z)
     cutoff = curvature_cutoff(np.where(softmax(z) >= 1e-8, z, -inf), share, always_removed=1)
     assert cutoff.count is not None
     is_short = (z > -inf).sum(-1, keepdims=True) < 3
@@ -156,10 +178,10 @@ def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
 def tail_free_always(z: Array, share: float) -> Cutoff:
     """Remove the last class in any case, as text-generation-webui does. Masked classes count."""
     descending = -np.sort(-z, axis=-1)
-    curvature = abs(np.diff(softmax(descending), 2, axis=-1))
+    curvature = absolute_curvature(softmax(descending))
     total = curvature.sum(-1, keepdims=True)
     sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
-    count = np.where(total > 0, 1 + (~exceeds(sums, share)).sum(-1, keepdims=True), z.shape[-1] - 1)
+    count = np.where(total > 0, 1 + (~sums_exceed(sums, share)).sum(-1, keepdims=True), z.shape[-1] - 1)
     count = np.maximum(count, 1)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
 
@@ -171,12 +193,12 @@ def tail_free_koboldcpp(z: Array, share: float) -> Cutoff:
     descending = -np.sort(-z, axis=-1)
     unmasked = (z > -inf).sum(-1, keepdims=True)
     is_curve = descending[..., 2:] > -inf
-    curvature = np.where(is_curve, abs(np.diff(softmax(descending), 2, axis=-1)), 0)
+    curvature = np.where(is_curve, absolute_curvature(softmax(descending)), 0)
     total = curvature.sum(-1, keepdims=True)
     is_flat = total <= 1e-6
     shares = np.where(is_flat, is_curve / np.maximum(unmasked - 2, 1), curvature / np.where(is_flat, 1, total))
     sums = shares.cumsum(-1)
-    is_beyond = exceeds(sums, share) & is_curve & (np.arange(sums.shape[-1]) >= 1)
+    is_beyond = sums_exceed(sums, share) & is_curve & (np.arange(sums.shape[-1]) >= 1)
     first = is_beyond.argmax(-1, keepdims=True) if sums.shape[-1] else np.zeros_like(unmasked)
     count = np.where(is_beyond.any(-1, keepdims=True), first, unmasked)
     return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
@@ -186,7 +208,7 @@ def top_n_sigma_of_sample(z: Array, n: float) -> Cutoff:
     """Take the standard deviation of a sample, in which a masked class counts as 0, as text-generation-webui does."""
     with np.errstate(over="ignore"):
         sigma = np.std(np.where(z > -inf, z, 0), axis=-1, keepdims=True, ddof=min(1, z.shape[-1] - 1))
-        return threshold_cutoff(z, z.max(-1, keepdims=True) - n * sigma, "logit")
+        return logit_cutoff(z, n * sigma)
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:
@@ -197,7 +219,7 @@ def typical_exllamav2(z: Array, p: float) -> Cutoff:
     terms = probs + np.log(probs + 1e-10)
     expected = np.where(considered, probs * terms, 0).sum(-1, keepdims=True)
     score = np.where(considered, -abs(terms - expected), -inf)
-    return nearest_entropy_cutoff(p, score, probs, lambda sums: (~reaches(sums, p)).sum(-1, keepdims=True))
+    return nearest_entropy_cutoff(p, score, probs, lambda sums: (~sums_reach(sums, p)).sum(-1, keepdims=True))
 
 
 def xtc_above(z: Array, threshold: float) -> Cutoff:

@@ -142,6 +142,11 @@ def min_p(classes: KnownRanks, p: float) -> Decision:
     return classes.gap >= _log(p)
 
 
+def min_p_below_1(classes: KnownRanks, p: float) -> Decision:
+    """As in ExLlamaV2, all classes stay at p = 1."""
+    return min_p(classes, p if p < 1 else 0.0)
+
+
 def p_less(classes: KnownRanks) -> Decision:
     """The highest probability is at least the sum of the squares."""
     return (classes.log_excess >= 0.0) | (classes.gap >= -EQUAL_GAP)
@@ -149,6 +154,11 @@ def p_less(classes: KnownRanks) -> Decision:
 
 def epsilon_cutoff(classes: KnownRanks, epsilon: float) -> Decision:
     return (classes.log_prob >= _log(epsilon)) | (classes.gap >= -EQUAL_GAP)
+
+
+def epsilon_cutoff_below_1(classes: KnownRanks, epsilon: float) -> Decision:
+    """As in transformers, all classes stay at epsilon = 1."""
+    return epsilon_cutoff(classes, epsilon if epsilon < 1 else 0.0)
 
 
 def mirostat(classes: KnownRanks, target: float, eta: float, mu: float | None) -> Decision:
