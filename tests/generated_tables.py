@@ -165,7 +165,7 @@ def _variants(engine: Engine) -> dict[str, str]:
 def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
     """Return what the manual says about an engine, by topic."""
     source, api = engine.source, engine.api
-    defaults = ", ".join(f"{'temperature' if name == TAU.name else name} {value:g}" for name, value in api.defaults)
+    defaults = ", ".join(f"{_name(name)} {value:g}" for name, value in api.defaults)
     return {
         "source": f"{source.version} ({source.date}), {source.files}; {source.check}",
         "path": source.path,
@@ -173,10 +173,15 @@ def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
         "rules": _rules(engine.samplers, usual),
         **_variants(engine),
         "near τ = 0": _near_zero(engine),
+        "accepts": ", ".join(f"{_name(limit.parameter)} {limit}" for limit in api.limits),
         "`--defaults`": f"{defaults}{',' * bool(api.defaults_note)} {api.defaults_note}".strip(),
         "API logprobs": api.logprobs,
         "not computed": ". ".join(f"With {' and '.join(names)}, {text}" for names, text in engine.caveats),
     }
+
+
+def _name(parameter: str) -> str:
+    return "temperature" if parameter == TAU.name else parameter
 
 
 def _engine_table(engine: Engine) -> tuple[str, str]:

@@ -152,6 +152,28 @@ def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
     assert not [line for line in run("--like", "exllamav2", "--top-k", "2")[2] if "with" in line]
 
 
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--tau", "2"], None),
+        (["--tau", "2.5"], "temperature 2.5 (its range: 0 to 2)"),
+        (["--tau", "inf"], "temperature inf (its range: 0 to 2)"),
+        (["--top-p", "0"], "top_p 0 (its range: above 0 and at most 1)"),
+        (["--top-p", "0.1"], None),
+    ],
+)
+def test_a_note_names_a_value_that_the_engine_refuses(options: list[str], refused: str | None, run: Run) -> None:
+    _, _, lines = run("--like", "vllm@pytorch", *options)
+    expected = [f"tsoft: note: vllm@pytorch refuses {refused}; tsoft applies it"] if refused else []
+    assert [line for line in lines if "refuses" in line] == expected
+
+
+def test_the_notes_on_temperature_0_name_each_engine(run: Run) -> None:
+    _, _, lines = run("--like", "vllm,mlx-lm", "--tau", "0")
+    greedy = "decodes greedily at temperature 0, without samplers"
+    assert lines == [f"tsoft: note: {engine} {greedy}" for engine in ("vllm", "mlx-lm")]
+
+
 def test_an_engine_without_biases_refuses_them(run: Run) -> None:
     status, _, [line] = run("--like", "ollama", "--logit-bias", "a=1")
     assert status == 2

@@ -39,6 +39,7 @@ class ChainNotes:
                 continue
             for tau in taus.tolist():
                 self._note_low_tau(chain.engine, tau)
+                self._note_refusals(chain, chain.engine, tau)
                 # On a partial distribution, a decision by a tie is undecided.
                 if block.partial is None:
                     self._note_fragile(chain, chain.engine.name, block, tau)
@@ -79,6 +80,14 @@ class ChainNotes:
         if message and (message := f"{engine.name} {message}") not in self._noted:
             self._noted.add(message)
             note(message)
+
+    def _note_refusals(self, chain: "Chain", engine: Engine, tau: float) -> None:
+        for step in chain.at(tau):
+            for parameter, value in step.settings:
+                message = engine.refusal(parameter.name, value)
+                if message and (message := f"{engine.name} {message}") not in self._noted:
+                    self._noted.add(message)
+                    note(message)
 
     def _note_fragile(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
         if engine in self._noted:

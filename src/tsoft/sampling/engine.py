@@ -48,13 +48,33 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The values of a parameter that an engine accepts: up to `high`, and from `low` or, if exclusive, above it."""
+
+    parameter: str
+    low: float
+    high: float
+    exclusive_low: bool = False
+
+    def accepts(self, value: float) -> bool:
+        return value <= self.high and (value > self.low if self.exclusive_low else value >= self.low)
+
+    def __str__(self) -> str:
+        return (
+            f"above {self.low:g} and at most {self.high:g}" if self.exclusive_low else f"{self.low:g} to {self.high:g}"
+        )
+
+
+@dataclass(frozen=True)
 class EngineApi:
     """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
-    its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply."""
+    its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply. The API refuses
+    values beyond the `limits`."""
 
     logprobs: str
     defaults: tuple[tuple[str, float], ...]
     defaults_note: str = ""
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,19 @@ class Engine:
         if self.is_greedy(tau):
             return self.low_tau.message
         return f"raises a temperature below {self.min_tau:g} to {self.min_tau:g}" if tau < self.min_tau else None
+
+    def refusal(self, parameter: str, value: float) -> str | None:
+        """Return a sentence without its subject if the engine refuses a value of a parameter; None if not.
+
+        >>> from tsoft.sampling.engines import ENGINES
+        >>> ENGINES["vllm"].refusal("tau", 3.0)
+        'refuses temperature 3 (its range: 0 to 2); tsoft applies it'
+        """
+        for limit in self.api.limits:
+            if limit.parameter == parameter and not limit.accepts(value):
+                name = "temperature" if parameter == "tau" else parameter
+                return f"refuses {name} {value:g} (its range: {limit}); tsoft applies it"
+        return None
 
     def greedy_steps(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         """Return the steps of a chain when decoding is greedy: the biases and penalties, then the most probable

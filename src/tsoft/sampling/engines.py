@@ -8,7 +8,7 @@ parameter. The module imports no numpy, because completion reads it.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tsoft.sampling.engine import Engine, EngineApi, EngineSource, LowTemperature, Variant
+from tsoft.sampling.engine import Engine, EngineApi, EngineSource, Limit, LowTemperature, Variant
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
 
 __all__ = ["DEFAULT_ENGINES", "ENGINES", "Engine", "paths_of"]
@@ -165,6 +165,13 @@ def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine
             "from before the samplers, unless --logprobs-mode says otherwise",
             (("tau", 1.0),),
             "unless the model's generation_config.json sets others",
+            # sampling_params.py: _verify_args.
+            (
+                Limit("tau", 0.0, 2.0),
+                Limit("top_p", 0.0, 1.0, exclusive_low=True),
+                Limit("presence_penalty", -2.0, 2.0),
+                Limit("frequency_penalty", -2.0, 2.0),
+            ),
         ),
     )
 
