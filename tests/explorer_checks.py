@@ -130,7 +130,8 @@ def _check_likelihood(app: LiveExplorer) -> None:
     for number, token in enumerate(app.live.written):
         row, _ = app._row_in(replace(app.state.picture, number=number))
         try:
-            snapshot = Snapshot(row, app.samplers.tau, app.samplers.chain(row.biases))
+            chain = app.chain(row.number, row.block, row.biases, app.samplers)
+            snapshot = Snapshot(row, app.samplers.tau, chain)
         except ValueError:
             return
         if not snapshot.is_exact:
