@@ -187,7 +187,7 @@ def match_of(first: Array, second: Array, classes: int | None) -> Match:
 def shown(z: Array, count: int, tau: float, classes: int | None, applied_tau: float = 1.0) -> tuple[Side, Array]:
     """Return a side that shows the most probable classes after a server's temperature, or all of them."""
     if count == len(z):
-        return Side(tsoft.log_softmax(z, tau), top=int(z.argmax())), np.arange(len(z))
+        return Side(tsoft.log_softmax(z, tau), tied=np.flatnonzero(z == z.max())), np.arange(len(z))
     partial, order = listed(tsoft.log_softmax(z, applied_tau), count, classes)
     return partial_side(replace(partial, tau=applied_tau), tau), order
 
@@ -255,7 +255,7 @@ def test_bounds_are_reached() -> None:
     partial = PartialDistribution(np.log([0.5, 0.2]), 0, math.log(0.2), classes=4)
     q = np.array([0.4, 0.3, 0.2, 0.1])
     match = Match(np.array([0, 1]), np.array([0, 1]), np.array([], int), np.array([2, 3]), 0)
-    found = bounds(partial_side(partial, 1.0), Side(np.log(q), top=0), match, (0, 0))
+    found = bounds(partial_side(partial, 1.0), Side(np.log(q), tied=np.array([0])), match, (0, 0))
     possible = [np.array([0.5, 0.2, 0.1 + x, 0.2 - x]) for x in np.linspace(0, 0.1, 101)]
     for name, values in {
         "total_variation": [abs(p - q).sum() / 2 for p in possible],
@@ -562,6 +562,31 @@ def test_samplers_make_responses_exact(tmp_path: Path) -> None:
     assert "the distribution depends on tokens that the response does not list" in complaint(
         one, other, "--top-k", "3", code=2
     )
+
+
+TIED = {"a": 0.4, "b": 0.4, "c": 0.1}
+TIED_BACKWARD = {name: TIED[name] for name in "cba"}
+
+
+@pytest.mark.parametrize("options", [[], ["--listed-only"], ["--top-k", "3"], ["--listed-only", "--tau", "inf"]])
+def test_the_first_of_tied_classes_counts_in_the_order_of_the_first_response(
+    options: list[str], tmp_path: Path
+) -> None:
+    one = response_file(tmp_path / "a.json", ("a", TIED))
+    other = response_file(tmp_path / "b.json", ("a", TIED_BACKWARD))
+    for pair, top in (((one, other), "a"), ((other, one), "b")):
+        found = records(*pair, "--per-row", *options)[0]
+        assert (found["top"], found["draft_top"]) == (top, top)
+        assert found.get("same_top", found.get("same_top_low")) == 1
+
+
+def test_an_unlisted_class_that_may_tie_at_the_top_leaves_the_same_top_open(tmp_path: Path) -> None:
+    """B lists b alone, with 0.4. Its rest of 0.6 may contain a with 0.4, which is the first one in A."""
+    one = response_file(tmp_path / "a.json", ("a", TIED))
+    for probs, expected in (({"b": 0.4}, (None, 0, 1)), ({"b": 0.6}, ("b", 0, 0))):
+        other = response_file(tmp_path / "b.json", ("b", probs))
+        found = records(one, other, "--per-row")[0]
+        assert (found["draft_top"], found["same_top_low"], found["same_top_high"]) == expected
 
 
 def test_tokens_that_share_their_text_count_as_unlisted(tmp_path: Path) -> None:

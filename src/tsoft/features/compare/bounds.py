@@ -8,7 +8,7 @@ only is unlisted on the other.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ ROUNDING = 1e-13
 Bounds = tuple[float, float]
 # The index of a class on each side, None where it is not listed.
 Places = tuple[int | None, int | None]
+_NONE = np.array([], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +33,15 @@ class Side:
 
     `log_among` are the logarithms of the probabilities among the listed classes alone, (k,). `mass` are the lowest and
     the highest probability of the unlisted classes together, and `cap` is the highest probability of one of them
-    relative to that of all listed classes. `top` is the index of the most probable class, None if an unlisted class may
-    be as probable.
+    relative to that of all listed classes. `tied` are the indices of the most probable classes, (m,), none if an
+    unlisted class may be more probable. With `may_tie`, an unlisted class may be as probable.
     """
 
     log_among: Array
     mass: Bounds = (0.0, 0.0)
     cap: float = 0.0
-    top: int | None = None
+    tied: Array = field(default_factory=lambda: _NONE)
+    may_tie: bool = False
 
     @cached_property
     def pieces(self) -> Array:
@@ -64,8 +66,8 @@ def partial_side(partial: PartialDistribution, tau: float) -> Side:
     """Return what a response shows of a distribution at a temperature. All its listed probabilities are known.
 
     >>> side = partial_side(PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3)), 1.0)
-    >>> np.exp(side.log_among).round(3), np.round(side.mass, 3), round(side.cap, 3), side.top
-    (array([0.625, 0.375]), array([0.2, 0.2]), 0.25, 0)
+    >>> np.exp(side.log_among).round(3), np.round(side.mass, 3), round(side.cap, 3), side.tied
+    (array([0.625, 0.375]), array([0.2, 0.2]), 0.25, array([0]))
     """
     if not len(partial.logprobs):
         return Side(partial.logprobs, (1.0, 1.0), np.inf)
@@ -81,7 +83,8 @@ def partial_side(partial: PartialDistribution, tau: float) -> Side:
     with np.errstate(over="ignore"):
         cap = float(np.exp(_divided(np.asarray(partial.ceiling - reference), scale) - log_total))
     log_among = log_softmax(partial.logprobs, float(scale))
-    return Side(log_among, (low, high), cap, best if partial.rank_of(best) == 1 else None)
+    tied = np.flatnonzero(partial.logprobs == reference) if partial.rank_of(best) == 1 else _NONE
+    return Side(log_among, (low, high), cap, tied, partial.ceiling >= reference)
 
 
 def _divided(gaps: Array, tau: Array) -> Array:
@@ -131,15 +134,16 @@ def bounds(first: Side, second: Side, match: Match, chosen: Places | None) -> di
     p, q = _pieces(first, second, match)
     acceptance = float(_acceptance_low(p, q, match).min()), float(_acceptance_high(p, q).max())
     match_low, match_high = _exact_match(p, q, match)
+    tops = top_places(first, second, match)
     pairs = {
         "kl": _divergence_bounds(p, q, match),
         "kl_reverse": _divergence_bounds(q, p, match.swapped),
         "total_variation": (1.0 - acceptance[1], 1.0 - acceptance[0]),
-        "same_top": _same_top(first, second, match),
-        "top_change": _change(first, second, None if first.top is None else match.places(first.top)),
+        "same_top": _same_top(tops, match),
+        "top_change": _change(first, second, None if tops[0] is None else match.places(tops[0])),
         "acceptance": acceptance,
         "exact_match_acceptance": (float(match_low.min()), float(match_high.max())),
-        "greedy_acceptance": _greedy(first, second, match),
+        "greedy_acceptance": _greedy(first, second, tops[1], match),
         "chosen_change": _change(first, second, chosen),
     }
     # Rounding may reverse the order of equal bounds.
@@ -291,17 +295,33 @@ def _concentrated_terms(p: _Pieces, known: Array) -> Array:
     return result
 
 
-def _same_top(first: Side, second: Side, match: Match) -> Bounds:
-    if first.top is None or second.top is None:
+def top_places(first: Side, second: Side, match: Match) -> Places:
+    """Return the index of the most probable class on each side, None if it is unknown.
+
+    Of tied classes, the first one counts on both sides: in the order of the first side, followed by the classes that it
+    does not list.
+    """
+    top = int(first.tied[0]) if len(first.tied) else None
+    if not len(second.tied):
+        return top, None
+    order = np.full(len(second.log_among), len(first.log_among))
+    order[match.second] = match.first
+    second_top = int(second.tied[order[second.tied].argmin()])
+    is_first = not (second.may_tie and (match.only_first < order[second_top]).any())
+    return top, second_top if is_first else None
+
+
+def _same_top(tops: Places, match: Match) -> Bounds:
+    if tops[0] is None or tops[1] is None:
         return 0.0, 1.0
-    is_same = float(match.places(first.top)[1] == second.top)
+    is_same = float(match.places(tops[0])[1] == tops[1])
     return is_same, is_same
 
 
-def _greedy(first: Side, second: Side, match: Match) -> Bounds:
+def _greedy(first: Side, second: Side, second_top: int | None, match: Match) -> Bounds:
     """Return bounds on p of the class that is most probable under q."""
-    if second.top is not None:
-        return first.interval(match.swapped.places(second.top)[1])
+    if second_top is not None:
+        return first.interval(match.swapped.places(second_top)[1])
     highest = np.exp(first.log_among).max(initial=0.0) * (1.0 - first.mass[0])
     return 0.0, max(float(highest), first.interval(None)[1])
 

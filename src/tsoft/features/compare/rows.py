@@ -9,7 +9,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.divergence import difference
 from tsoft.core.softmax import Array
-from tsoft.features.compare.bounds import Side, bounds, partial_side
+from tsoft.features.compare.bounds import Side, bounds, partial_side, top_places
 from tsoft.features.compare.classes import Pair
 from tsoft.features.compare.model_comparison import CHOSEN, MEASURES, difference_at, measures
 from tsoft.options.plan import Plan
@@ -99,7 +99,7 @@ def _partial_row(pair: Pair, settings: ComparisonSettings) -> ComparedRows:
     for tau, draft_tau in settings.pairs:
         first, second = _side(pair.first, tau, settings.plan), _side(pair.second, draft_tau, settings.plan)
         results.append(bounds(first, second, pair.match, pair.chosen))
-        tops.append([-1 if side.top is None else side.top for side in (first, second)])
+        tops.append([-1 if top is None else top for top in top_places(first, second, pair.match)])
     names = (*MEASURES, CHOSEN) if pair.drawn is not None else MEASURES
     ends = {name: np.array([result[name] for result in results]).T[:, :, np.newaxis] for name in names}
     chosen = None if pair.drawn is None else [pair.drawn]
@@ -123,7 +123,8 @@ def _side(block: Block, tau: float, plan: Plan) -> Side:
         return partial_side(block.partial, tau)
     result = _distributions(block, tau, plan)
     require_exact(result)
-    return Side(result.log_probs[0, 0], top=int(result.top[0, 0]))
+    log_probs, logits, top = result.log_probs[0, 0], result.block.logits[0], result.top[0, 0]
+    return Side(log_probs, tied=np.flatnonzero((log_probs == log_probs[top]) & (logits == logits[top])))
 
 
 def _name(block: Block, index: int) -> str | int | None:
