@@ -225,6 +225,14 @@ def test_interval_is_that_of_refits_to_blocks_of_tokens() -> None:
     assert [best.low, best.high] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
+@pytest.mark.parametrize(("text", "has_interval"), [(" cat", False), (" cat sat", False), (" cat sat on", True)])
+def test_a_text_of_a_single_block_has_no_interval(text: str, has_interval: bool) -> None:
+    """The cube root of 2, rounded up, is 2: all resamples would be the text itself."""
+    record = scored("--prompt", "the", text=text)
+    assert record["tokens"] == len(text.split())
+    assert [name in record for name in ("best_tau_low", "block_length", "resamples")] == [has_interval] * 3
+
+
 def test_seed_and_resamples_of_the_interval() -> None:
     first, again, other, without = (
         scored(*options) for options in ((), ("--seed", "0"), ("--seed", "1"), ("--resamples", "0"))

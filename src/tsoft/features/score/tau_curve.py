@@ -35,7 +35,8 @@ class BestTau:
 
     It is 0 or inf if the perplexity falls all the way to that limit, and NaN if it still falls at an end of the curve;
     `reason` is then the cause. `low` and `high` are the ends of its 95 % interval, from `resamples` resamples of blocks
-    of `block_length` tokens. They are 0 and inf where a resample falls to an end of the curve; NaN for a single token.
+    of `block_length` tokens. They are 0 and inf where a resample falls to an end of the curve; NaN for a text of a
+    single block.
     """
 
     tau: float
@@ -93,9 +94,10 @@ def best_tau(curve: TauCurve, resamples: int, generator: np.random.Generator) ->
     """
     count = len(curve.slopes)
     tau, reason = _minimum(curve)
-    if count < 2 or not resamples:
-        return BestTau(tau, reason=reason)
     length = ceil(count ** (1 / 3) - 1e-9)
+    # All resamples of a single block would be equal.
+    if count == length or not resamples:
+        return BestTau(tau, reason=reason)
     sums = np.concatenate([np.zeros((1, len(_BETAS))), curve.slopes.cumsum(0)])
     blocks = sums[length:] - sums[:-length]
     blocks_per_text = ceil(count / length)
