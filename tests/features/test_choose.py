@@ -425,6 +425,12 @@ def test_a_file_with_two_names_is_repeated(tmp_path: Path) -> None:
     assert complaint(str(path), other, code=2) == f"{other} is repeated; pass each file once"
 
 
+def test_a_note_on_few_problems_needs_intervals() -> None:
+    for resamples, notes in (("40", QUIET), ("0", [])):
+        done = here("choose", "--k", "1", "--resamples", resamples, stdin=FEW)
+        assert [line for line in done.stderr.splitlines() if "too narrow" in line] == notes
+
+
 def test_a_single_resample_is_not_mistaken_for_equal_estimates() -> None:
     text = "problem,tau,n,correct\n" + "".join(f"p{i},1,8,{i % 9}\n" for i in range(30))
     assert "has no width" not in here("choose", "--k", "1", "--resamples", "1", stdin=text).stderr

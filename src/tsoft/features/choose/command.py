@@ -144,7 +144,7 @@ def choose(
                 note(turning_text(turning.point))
             raise typer.Exit(OPEN if turning.point.is_open else NO_TURNING_POINT)
         return
-    trials = _trials(read)
+    trials = _trials(read, resampling)
     measures = _measures(trials, choice.measure, {format for _, format in chosen})
     measured = [_measured(trials, each, ks, resampling) for each in measures]
     for file, format in chosen:
@@ -263,7 +263,7 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
     return TurningResult(point, len(problems), resampling, chart)
 
 
-def _trials(reader: "TrialReader") -> "Trials":
+def _trials(reader: "TrialReader", resampling: "Resampling") -> "Trials":
     """Return the answers, with notes on what limits the choice."""
     from tsoft.features.choose.trials import trials
     from tsoft.notes import note
@@ -271,7 +271,7 @@ def _trials(reader: "TrialReader") -> "Trials":
     result = trials(reader.answers, note)
     if len(result.taus) == 1:
         note(f"all answers have τ = {result.taus[0]:g}, so there is nothing to choose from; add other temperatures")
-    if 1 < len(result.problems) < FEW_PROBLEMS:
+    if resampling.resamples and 1 < len(result.problems) < FEW_PROBLEMS:
         note(f"the 95 % intervals are too narrow, because there are only {len(result.problems)} problems")
     return result
 
