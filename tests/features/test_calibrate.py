@@ -134,6 +134,14 @@ def test_the_numbers_of_bins_and_resamples() -> None:
     assert [len(report[kind]) for report in record["reports"] for kind in ("bins", "bins_mass")] == [4] * 4
 
 
+def test_few_resamples_are_named_in_a_note() -> None:
+    for resamples, is_noted in ((1, True), (39, True), (40, False), (0, False)):
+        stdout, stderr = calibrated("-i", VAL, "-f", "table", "--no-chart", "--resamples", str(resamples))
+        note = f"tsoft: note: --resamples {resamples} is too few for a 95 % interval; pass at least 40\n"
+        assert (note in stderr) == is_noted
+        assert ("(bootstrap, 1 resample)" in stdout) == (resamples == 1)
+
+
 def test_without_resamples_nothing_is_simulated() -> None:
     [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "0"))
     assert (record["interval"], record["resamples"]) == ("sandwich", 0)
@@ -763,7 +771,7 @@ def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
 def test_a_long_seed(seed: int) -> None:
-    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "10", "--seed", str(seed)))
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "40", "--seed", str(seed)))
     assert record["seed"] == seed
 
 

@@ -310,8 +310,8 @@ def test_the_requested_measures_are_the_columns() -> None:
     names = "mce,mce_chance_mean,mce_chance_95,auroc,auroc_chance_mean,auroc_chance_low,auroc_chance_high"
     assert header == f"data,tau,rows,{names}"
     assert len(lines) == 2
-    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--measures", "all", "--resamples", "20"))
-    library = measured(digits("val"), measures="all", resamples=20)
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--measures", "all", "--resamples", "40"))
+    library = measured(digits("val"), measures="all", resamples=40)
     for report in record["reports"]:
         assert set(library) <= set(report)
     for name in ALL:

@@ -431,6 +431,22 @@ def test_a_note_on_few_problems_needs_intervals() -> None:
         assert [line for line in done.stderr.splitlines() if "too narrow" in line] == notes
 
 
+@pytest.mark.parametrize(
+    "text", [FEW, "problem,tau,entropy\n" + "".join(f"{p},{t},1\n" for p in "ab" for t in (1, 2, 3))]
+)
+def test_few_resamples_are_named_in_a_note_if_there_are_intervals(text: str) -> None:
+    few = "tsoft: note: --resamples {} is too few for a 95 % interval; pass at least 40"
+    single = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("p1", "p2", "b")))
+    for stdin, resamples, is_noted in ((text, 1, True), (text, 39, True), (text, 40, False), (single, 1, False)):
+        done = here("choose", "--resamples", str(resamples), stdin=stdin)
+        assert (few.format(resamples) in done.stderr.splitlines()) == is_noted
+
+
+def test_one_resample_is_singular() -> None:
+    shown = here("choose", "-f", "table", "--no-chart", "--resamples", "1", stdin=FEW).stdout
+    assert "3 problems, 2 temperatures, 4 answers to each; 1 resample, seed 0" in shown
+
+
 def test_a_single_resample_is_not_mistaken_for_equal_estimates() -> None:
     text = "problem,tau,n,correct\n" + "".join(f"p{i},1,8,{i % 9}\n" for i in range(30))
     assert "has no width" not in here("choose", "--k", "1", "--resamples", "1", stdin=text).stderr

@@ -233,6 +233,15 @@ def test_a_text_of_a_single_block_has_no_interval(text: str, has_interval: bool)
     assert [name in record for name in ("best_tau_low", "block_length", "resamples")] == [has_interval] * 3
 
 
+@pytest.mark.parametrize(
+    ("count", "text", "is_noted"), [(39, " cat sat on", True), (40, " cat sat on", False), (1, " cat", False)]
+)
+def test_few_resamples_are_named_in_a_note_if_there_is_an_interval(count: int, text: str, is_noted: bool) -> None:
+    done = here("score", *MODEL, "--prompt", "the", "-f", "csv", "--resamples", str(count), stdin=text)
+    note = f"tsoft: note: --resamples {count} is too few for a 95 % interval; pass at least 40\n"
+    assert (note in done.stderr) == is_noted
+
+
 def test_seed_and_resamples_of_the_interval() -> None:
     first, again, other, without = (
         scored(*options) for options in ((), ("--seed", "0"), ("--seed", "1"), ("--resamples", "0"))

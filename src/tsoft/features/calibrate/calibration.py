@@ -173,7 +173,7 @@ def _interval(
     if interval and interval.reason:
         note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
     if interval and interval.limits:
-        resampled = f"{interval.limits} of {resamples} bootstrap resamples"
+        resampled = f"{interval.limits} of {resamples} bootstrap resample{'s' * (resamples != 1)}"
         note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
     return interval
 

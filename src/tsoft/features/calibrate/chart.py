@@ -53,7 +53,8 @@ def headline(calibration: FittedCalibration) -> str:
     if interval is None:
         return f"{tau_text(fit.tau)}; a single row does not determine an interval."
     low, high = (tau_text(end).removeprefix("τ = ") for end in (interval.low, interval.high))
-    method = f"bootstrap, {interval.resamples} resamples" if interval.resamples else interval.method
+    count = interval.resamples
+    method = f"bootstrap, {count} resample{'s' * (count != 1)}" if count else interval.method
     verdict = "it contains 1, so these rows do not show whether the model is overconfident or underconfident"
     if interval.low > 1 or interval.high < 1:
         verdict = f"the model is {'over' if interval.low > 1 else 'under'}confident"

@@ -251,6 +251,7 @@ def calibrate(
     from tsoft.features.calibrate.group_result import GroupedResult
     from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
+    from tsoft.options.few_resamples import note_few_resamples
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
 
@@ -269,6 +270,7 @@ def calibrate(
     resamples = 0 if formats == {"tsv"} else measuring.resamples
     measures = _chosen_measures(measuring.measures)
     settings = Measuring(measuring.bins, resamples, seed, measures)
+    note_few_resamples(resamples)
     if answers.choices is not None and not answers.listed_only:
         _calibrate_bounded(
             rows, test, settings, chosen, figure, lambda: view(output), has_names=bool(measuring.measures)

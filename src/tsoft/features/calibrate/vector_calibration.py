@@ -63,7 +63,7 @@ class NllDifference:
     @property
     def text(self) -> str:
         """The mean and its interval."""
-        method = self.method + f", {self.resamples} resamples" * bool(self.resamples)
+        method = self.method + f", {self.resamples} resample{'s' * (self.resamples != 1)}" * bool(self.resamples)
         return f"{self.mean:.4f}, 95 % interval {self.low:.4f} to {self.high:.4f} ({method})"
 
 

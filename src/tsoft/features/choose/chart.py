@@ -139,7 +139,8 @@ def _size(trials: Trials, resampling: Resampling) -> str:
     low, high = int(trials.n.min()), int(trials.n.max())
     answers = str(low) if low == high else f"{low} to {high}"
     text = f"{_counted(len(trials.problems), 'problem')}, {_counted(len(trials.taus), 'temperature')}"
-    return f"{text}, {answers} answers to each; {resampling.resamples} resamples, seed {resampling.seed}"
+    answered = f"{answers} answer{'s' * (high != 1)} to each"
+    return f"{text}, {answered}; {_counted(resampling.resamples, 'resample')}, seed {resampling.seed}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -241,6 +241,7 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
     from tsoft.features.choose.trials import paired
     from tsoft.features.choose.turning_point import FEWEST_TAUS, turning_point_within
     from tsoft.notes import note
+    from tsoft.options.few_resamples import note_few_resamples
 
     inside = {key: texts for key, texts in reader.entropies.items() if 0 < key[0] < np.inf}
     if limits := sorted({key[0] for key in reader.entropies.keys() - inside.keys()}):
@@ -260,6 +261,8 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
         point = turning_point_within(np.array(taus), entropies, resampling.resamples, generator)
     except ValueError as error:
         raise InputError(f"{error}; leave out some of them") from None
+    if len(problems) > 1:
+        note_few_resamples(resampling.resamples)
     return TurningResult(point, len(problems), resampling, chart)
 
 
@@ -267,12 +270,15 @@ def _trials(reader: "TrialReader", resampling: "Resampling") -> "Trials":
     """Return the answers, with notes on what limits the choice."""
     from tsoft.features.choose.trials import trials
     from tsoft.notes import note
+    from tsoft.options.few_resamples import note_few_resamples
 
     result = trials(reader.answers, note)
     if len(result.taus) == 1:
         note(f"all answers have τ = {result.taus[0]:g}, so there is nothing to choose from; add other temperatures")
     if resampling.resamples and 1 < len(result.problems) < FEW_PROBLEMS:
         note(f"the 95 % intervals are too narrow, because there are only {len(result.problems)} problems")
+    if len(result.problems) > 1:
+        note_few_resamples(resampling.resamples)
     return result
 
 

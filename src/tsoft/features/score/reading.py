@@ -16,6 +16,7 @@ from tsoft.models.endpoint import Endpoint
 from tsoft.models.model import Model, ReadingModel
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
+from tsoft.options.few_resamples import note_few_resamples
 
 # The largest text in bytes.
 MAX_BYTES = 1 << 26
@@ -145,6 +146,7 @@ class Scorer:
         best = None
         if measurements.curve is not None:
             best = best_tau(measurements.curve, settings.resamples, generator(settings.seed, 0, _STREAM))
+            note_few_resamples(best.resamples, self._note)
         elif isinstance(model, Endpoint) and settings.has_curve:
             self._note("the server lists only some tokens, so the entropies and the curve over τ are unknown")
         numbers = [token.token for token in meter.tokens]
