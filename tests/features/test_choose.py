@@ -399,6 +399,20 @@ def test_answers_are_compared_as_texts_without_blanks() -> None:
     assert records("--k", "1", stdin=text)[0]["estimate"] == 0.6
 
 
+@pytest.mark.parametrize(
+    ("target", "other", "are_equal"),
+    [("x", ["x"], True), (["x", "y"], [" y", "x", "x"], True), (7, ["7.0", 7.0], False), (["x", "y"], ["x"], False)],
+)
+def test_targets_of_a_problem_are_compared_as_sets(target: Any, other: Any, are_equal: bool) -> None:
+    text = jsonl(
+        *({"problem": "a", "tau": t, "answers": ["x"], "target": each} for t, each in ((0.2, target), (1, other)))
+    )
+    if are_equal:
+        assert [record["k"] for record in records("--measure", "pass", stdin=text)] == [1]
+    else:
+        assert "problem 'a' has another target or document" in complaint(stdin=text)
+
+
 def test_a_line_per_answer_may_say_whether_it_is_correct() -> None:
     text = "task_id,tau,passed\n1,0,True\n1,0,false\n1,1,1\n1,1,1\n"
     [one, two] = records("--k", "1,2", stdin=text)

@@ -53,8 +53,8 @@ class Outcome:
 class ProblemRecord:
     """What a record says about a problem at a temperature.
 
-    `identity` is what must not differ between the records of a problem, such as its target. `entropy` is a lower and an
-    upper bound on the mean entropy of the tokens of a text.
+    `identity` is what must not differ between the records of a problem, such as its right answers. `entropy` is a lower
+    and an upper bound on the mean entropy of the tokens of a text.
     """
 
     problem: str
@@ -62,7 +62,7 @@ class ProblemRecord:
     location: Location
     outcome: Outcome | None = None
     entropy: tuple[float, float] | None = None
-    identity: str | None = None
+    identity: str | frozenset[str] | None = None
 
 
 def problem_record(
@@ -98,7 +98,7 @@ def problem_record(
         raise location.at("problem").error(
             "missing; name the problem, so that temperatures are compared on the same ones"
         )
-    identity = text_of(values.get(TARGET)) if TARGET in names else None
+    identity = _right_answers(values[TARGET]) if TARGET in names else None
     return ProblemRecord(problem or ONE_PROBLEM, tau, location, outcome, entropy, identity)
 
 
@@ -149,11 +149,17 @@ def judged(answers: Sequence[Any], target: Any, location: Location, *, is_whole:
     Texts are compared without the blanks around them; 72, "72" and 72.0 are equal. Raise InputError for a target
     without a text, which no answer equals.
     """
-    targets = {text_of(each) for each in (target if isinstance(target, list) else [target])} - {None}
+    targets = _right_answers(target)
     if not targets:
         raise location.error(_NO_TARGET)
     votes = tuple(Vote(text, text in targets) for text in map(text_of, answers))
     return Outcome(len(votes), sum(vote.is_correct for vote in votes), votes, is_whole)
+
+
+def _right_answers(target: Any) -> frozenset[str]:
+    """Return the texts of a target, which is a right answer or a list of several."""
+    texts = map(text_of, target if isinstance(target, list) else [target])
+    return frozenset(text for text in texts if text is not None)
 
 
 def text_of(value: Any) -> str | None:

@@ -57,7 +57,7 @@ class TrialReader:
 
     def __init__(self, filter_name: str | None, note: Callable[[str], None]) -> None:
         self._typed_filter, self._first_filter, self._note = filter_name, filter_name, note
-        self._identities: dict[str, tuple[str, Location]] = {}
+        self._identities: dict[str, tuple[str | frozenset[str], Location]] = {}
         self._ignored: set[str] = set()
         self.has_samples = False
         self.answers: dict[tuple[float, str], ProblemAnswers] = {}
