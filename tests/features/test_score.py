@@ -161,6 +161,16 @@ def test_a_text_of_unknown_tokens_alone_has_no_totals() -> None:
     assert here("score", *MODEL, "-f", "table", stdin="xyz zyx").returncode == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--per-token"]])
+def test_an_infinite_temperature_has_the_same_symbol_in_every_table(options: list[str], tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(STORY)
+    files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
+    shown = here("score", *files, *MODEL, "--tau", "1,inf", "-f", "table", "--no-chart", *options).stdout
+    assert re.search(r" ∞ ", shown)
+    assert not re.search(r"\binf\b", shown)
+
+
 # The curve over τ
 
 

@@ -69,7 +69,7 @@ def _totals(texts: Sequence[ScoredText], tau_count: int, view: View) -> str:
     if len(texts) > 1:
         lines = [["", *(["τ"] if tau_count > 1 else []), *names]]
         for column, (text, k) in zip(columns, _places(texts, tau_count), strict=True):
-            tau = [f"{text.taus[k]:g}"] if tau_count > 1 else []
+            tau = [_bare_tau(text, k)] if tau_count > 1 else []
             lines.append([visible(text.name), *tau, *(column.get(name, "") for name in names)])
         return text_tables(lines, view.screen)
     lines = [["", *(tau_text(float(texts[0].taus[k])) for k in range(tau_count))]]
@@ -80,6 +80,10 @@ def _totals(texts: Sequence[ScoredText], tau_count: int, view: View) -> str:
 def _places(texts: Sequence[ScoredText], tau_count: int) -> list[tuple[ScoredText, int]]:
     """Return each text with the index of each temperature."""
     return [(text, k) for text in texts for k in range(tau_count)]
+
+
+def _bare_tau(text: ScoredText, k: int) -> str:
+    return tau_text(float(text.taus[k])).removeprefix("τ = ")
 
 
 def _measures(text: ScoredText, k: int, view: View) -> dict[str, str]:
@@ -189,7 +193,7 @@ def _token_line(text: ScoredText, i: int, k: int, tau_count: int, view: View) ->
     logprob = float(text.measurements.logprobs[i, k])
     return [
         shortened(visible(repr(text.labels[i])), 24),
-        *([f"{text.taus[k]:g}"] if tau_count > 1 else []),
+        *([_bare_tau(text, k)] if tau_count > 1 else []),
         prob_text(exp(logprob), view.digits),
         number_text(logprob, view.digits),
         str(text.tokens[i].rank),
