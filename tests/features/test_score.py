@@ -143,7 +143,8 @@ def test_a_token_of_probability_0_is_not_in_the_totals() -> None:
     with_unknown = STORY.replace("old", "ancient")
     done = here("score", *MODEL, "-f", "json", stdin=with_unknown)
     [record] = json.loads(done.stdout)
-    assert "stdin: 1 of 16 tokens have probability 0 under the model, such as ' ancient'" in done.stderr
+    left_out = "1 of 16 tokens has probability 0 under the model, such as ' ancient'; the totals leave it out"
+    assert f"stdin: {left_out}\n" in done.stderr
     unknown = [token for token in record["logprobs"] if token["logprob"] == "-inf"]
     assert [token["token"] for token in unknown] == [" ancient"]
     known = [token["logprob"] for token in record["logprobs"] if token["logprob"] != "-inf"]
@@ -154,11 +155,20 @@ def test_a_token_of_probability_0_is_not_in_the_totals() -> None:
     assert here("score", *MODEL, "--fail-above", "1e9", stdin=with_unknown).returncode == 3
 
 
-def test_a_text_of_unknown_tokens_alone_has_no_totals() -> None:
-    done = here("score", *MODEL, "-f", "csv", stdin="xyz zyx")
+@pytest.mark.parametrize(
+    ("text", "count", "tokens"), [(" zebra", 1, "the only token has"), (" zebra xen", 2, "all 2 tokens have")]
+)
+def test_a_text_of_unknown_tokens_alone_has_no_totals(text: str, count: int, tokens: str) -> None:
+    typed = ("score", *MODEL, "--prompt", "the")
+    done = here(*typed, "-f", "csv", stdin=text)
+    assert f"stdin: {tokens} probability 0 under the model, so the totals are unknown\n" in done.stderr
     [record] = csv.DictReader(io.StringIO(done.stdout))
-    assert (record["tokens"], record["impossible"], record["sequence_perplexity"]) == ("0", "1", "nan")
-    assert here("score", *MODEL, "-f", "table", stdin="xyz zyx").returncode == 0
+    assert (record["tokens"], record["impossible"]) == ("0", str(count))
+    totals = ("logprob", "mean_logprob", "sequence_perplexity", "bits_per_byte")
+    assert [record[name] for name in totals] == ["nan"] * 4
+    [record] = json.loads(here(*typed, "-f", "json", stdin=text).stdout)
+    assert [record[name] for name in totals] == [None] * 4
+    assert re.search(r"log-probability +–\n", here(*typed, "-f", "table", stdin=text).stdout)
 
 
 @pytest.mark.parametrize("options", [[], ["--per-token"]])

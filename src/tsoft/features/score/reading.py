@@ -163,15 +163,24 @@ class Scorer:
             reading.windows,
         )
         if count := int(text.impossible.sum()):
-            example = repr(text.labels[int(text.impossible.argmax())])[:40]
-            problem = f"{count} of {len(numbers)} tokens have probability 0 under the model, such as {example}"
-            note(f"{source.name}: {problem}; the totals leave them out")
+            note(f"{source.name}: {_impossible_text(text, count)}")
         return text
 
     def _note(self, sentence: str) -> None:
         if sentence not in self._noted:
             self._noted.add(sentence)
             note(sentence)
+
+
+def _impossible_text(text: ScoredText, count: int) -> str:
+    """Return what the totals leave out: `count` tokens of probability 0."""
+    cause, total = "probability 0 under the model", len(text.tokens)
+    if count == total:
+        tokens = "the only token has" if total == 1 else f"all {total} tokens have"
+        return f"{tokens} {cause}, so the totals are unknown"
+    verb, pronoun = ("has", "it") if count == 1 else ("have", "them")
+    example = repr(text.labels[int(text.impossible.argmax())])[:40]
+    return f"{count} of {total} tokens {verb} {cause}, such as {example}; the totals leave {pronoun} out"
 
 
 def _steps(model: ReadingModel, given: Tokens, text: Tokens, windows: Sequence[Window]) -> Iterator[Step]:

@@ -42,7 +42,8 @@ def _summary(text: ScoredText, view: View) -> Iterator[str]:
         interval = interval_text(text.best, view)
         yield f"best τ {best_text(text.best, view)}" + (f", 95 % interval {interval}" if interval else "")
     if impossible := int(text.impossible.sum()):
-        yield f"{impossible} tokens of probability 0 under the model, which the other numbers leave out"
+        tokens = f"{impossible} token{'s' * (impossible != 1)}"
+        yield f"{tokens} of probability 0 under the model, which the other numbers leave out"
 
 
 def _spans(text: ScoredText, view: View) -> Iterator[str]:

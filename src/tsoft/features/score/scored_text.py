@@ -129,10 +129,11 @@ class ScoredText:
         return np.array([token.logprob == -np.inf for token in self.tokens])
 
     def totals(self, k: int) -> Totals:
-        """Return the totals at a temperature, without the tokens of probability 0 at τ = 1."""
+        """Return the totals at a temperature, without the tokens of probability 0 at τ = 1. They are NaN if there is no
+        other token."""
         known = ~self.impossible
         size = self.size - sum(len(self.pieces[i]) for i in np.flatnonzero(self.impossible).tolist())
-        logprob = float(self.measurements.logprobs[known, k].sum())
+        logprob = float(self.measurements.logprobs[known, k].sum()) if known.any() else np.nan
         return Totals(float(self.taus[k]), int(known.sum()), size, logprob)
 
     @cached_property
