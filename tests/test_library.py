@@ -12,6 +12,7 @@ import pydoc
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from math import exp, inf, log, nan
 from operator import attrgetter
 from pathlib import Path
@@ -177,6 +178,23 @@ def test_a_parameter_that_is_no_number_is_an_error(value: Any) -> None:
     for name, argument in [("top_p", "p"), ("xtc", "threshold"), ("soft_cap", "cap")]:
         with pytest.raises(TypeError, match=f"^{argument} must be a number, got "):
             getattr(tsoft, name)([2, 1], value)
+
+
+@pytest.mark.parametrize("value", [[0, 1], "x", 1j, np.array([1])])
+def test_an_argument_that_is_no_number_is_named(value: Any) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "draft_tau": lambda: tsoft.compare([2, 1], [2, 1], tau=1, draft_tau=value),
+        "draft_tokens": lambda: tsoft.tokens_per_step([0.2, 0.5], value),
+        "target": lambda: tsoft.majority_at_k([9, 7, 4], value, 5),
+        "k": lambda: tsoft.majority_at_k([9, 7, 4], 0, value),
+        "blank": lambda: tsoft.majority_at_k([9, 7, 4], 0, 5, blank=value),
+        "top_prob": lambda: tsoft.solve([2, 1], top_prob=value),
+        "entropy": lambda: tsoft.solve([2, 1], entropy=value),
+        "prob": lambda: tsoft.solve([2, 1], prob=value, index=0),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name} must be a number, got {re.escape(repr(value))}$"):
+            call()
 
 
 @pytest.mark.parametrize("tau", [1.0, [0.0, 2.0, inf]])

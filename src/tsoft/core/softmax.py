@@ -24,6 +24,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -555,6 +556,12 @@ def validate_taus(tau: Taus) -> Array:
     if invalid.size:
         raise ValueError(f"tau must be from 0 to inf, got {invalid[0]}")
     return taus
+
+
+def require_number(name: str, value: object) -> None:
+    """Raise TypeError, which names the argument, if it is not a number."""
+    if not isinstance(np.asarray(value)[()], Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:

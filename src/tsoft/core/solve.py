@@ -41,6 +41,7 @@ from tsoft.core.softmax import (
     highest,
     normalizer,
     per_row,
+    require_number,
     require_softmax,
     subtract_maximum,
     validate_logits,
@@ -143,6 +144,8 @@ def solve(
         If a row contains NaN or +inf, or only masked classes.
     ValueError
         If there is not exactly one target, or if the target is negative or NaN.
+    TypeError
+        If the target is not a number.
     IndexError
         If there is no class `index`.
 
@@ -187,6 +190,7 @@ def solve(
         raise ValueError("prob needs index, and index needs prob; pass both")
     z = validate_logits(z)
     [(name, value)] = passed.items()
+    require_number(name, value)
     if name not in UNBOUNDED and value > 1:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value:g}")
     if index is not None:

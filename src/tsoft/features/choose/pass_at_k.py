@@ -14,7 +14,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array
+from tsoft.core.softmax import Array, require_number
 
 # With more answers, their number of subsets may exceed the largest float.
 MAX_EXACT_ANSWERS = 1000
@@ -120,6 +120,8 @@ def majority_at_k(counts: ArrayLike, target: int | None, k: int, *, blank: int =
     ValueError
         If a number is out of range, or if there are too many answers for the exact computation: more than 1000, or
         n k**2 above 10**7.
+    TypeError
+        If `target`, `k` or `blank` is not a number.
 
     See Also
     --------
@@ -135,6 +137,8 @@ def majority_at_k(counts: ArrayLike, target: int | None, k: int, *, blank: int =
     >>> round(tsoft.majority_at_k([5, 3, 2], target=0, k=3), 4)
     0.5833
     """
+    for name, value in (("target", 0 if target is None else target), ("k", k), ("blank", blank)):
+        require_number(name, value)
     votes, number = _whole_numbers(counts, "counts").ravel().tolist(), operator.index(k)
     if min([*votes, operator.index(blank)]) < 0:
         raise ValueError("counts and blank must be at least 0")

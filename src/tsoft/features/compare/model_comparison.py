@@ -27,6 +27,7 @@ from tsoft.core.softmax import (
     Array,
     Taus,
     log_softmax,
+    require_number,
     require_softmax,
     validate_logits,
     validate_taus,
@@ -98,6 +99,8 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
         If a row contains NaN or +inf, or only masked classes.
     ValueError
         If the shapes differ, or if a temperature is negative or NaN.
+    TypeError
+        If `draft_tau` is not a number.
 
     See Also
     --------
@@ -123,6 +126,8 @@ def compare(target: ArrayLike, draft: ArrayLike, tau: Taus = 1.0, *, draft_tau: 
     require_softmax(z)
     require_softmax(v)
     taus = validate_taus(tau)
+    if draft_tau is not None:
+        require_number("draft_tau", draft_tau)
     draft_taus = taus if draft_tau is None else np.broadcast_to(validate_taus(draft_tau), taus.shape)
     rows = [logits.reshape(-1, z.shape[-1]).astype(np.float64) for logits in (z, v)]
     results = []
@@ -197,6 +202,8 @@ def tokens_per_step(acceptance: ArrayLike, draft_tokens: int) -> Array:
     ------
     ValueError
         If `acceptance` is not from 0 to 1, or `draft_tokens` is negative.
+    TypeError
+        If `draft_tokens` is not a number.
 
     Notes
     -----
@@ -215,6 +222,7 @@ def tokens_per_step(acceptance: ArrayLike, draft_tokens: int) -> Array:
     array([1.    , 1.9375, 5.    ])
     """
     alpha = np.asarray(acceptance, np.float64)
+    require_number("draft_tokens", draft_tokens)
     if not draft_tokens >= 0:
         raise ValueError(f"draft_tokens must be at least 0, got {draft_tokens}")
     if not ((alpha >= 0) & (alpha <= 1)).all():
