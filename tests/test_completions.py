@@ -252,6 +252,11 @@ COMPLETED = {
         "--theme",
         "--title",
     },
+    # These commands follow the rules of a single engine.
+    "audit --like a": set(),
+    "compare --like a": set(),
+    "compare --like k": {"koboldcpp"},
+    "compute --like a": {"all"},
     "bandit 1 -0.5 --rewards ": {"gaussian", "bernoulli"},
 }
 DESCRIBED_LINES = ["", "compute --", "calibrate --", "help "]

@@ -1,5 +1,6 @@
 """The options for samplers: their parameters, their order, and the engine whose rules they follow."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Annotated, Any
 
@@ -47,18 +48,22 @@ class ParameterOptions(_Parameters):  # type: ignore[misc]
 def _engines(incomplete: str) -> list[str]:
     from tsoft.sampling.engines import ENGINES
 
-    return [name for name in (*ENGINES, "all") if name.startswith(incomplete)]
+    return [name for name in ENGINES if name.startswith(incomplete)]
 
 
-def like_option(metavar: str, more: str = "") -> Any:
-    """Return the option --like, with `more` at the end of its help."""
+def _engines_or_all(incomplete: str) -> list[str]:
+    return [*_engines(incomplete), *["all"] * "all".startswith(incomplete)]
+
+
+def like_option(metavar: str, more: str = "", completion: Callable[[str], list[str]] = _engines_or_all) -> Any:
+    """Return the option --like, with `more` at the end of its help. `completion` returns what TAB offers."""
     return _option(
         "--like",
         metavar=metavar,
         help="Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm, exllamav2,"
         " exllamav3, tabbyapi, ollama, koboldcpp or text-generation-webui; vllm@pytorch names a code path."
         f"{more}",
-        autocompletion=_engines,
+        autocompletion=completion,
     )
 
 
@@ -108,4 +113,4 @@ class SamplerOptions:
 class OneEngineOptions(SamplerOptions):
     """The options of a command that follows the rules of a single engine."""
 
-    like: Annotated[list[str] | None, like_option("ENGINE")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE", completion=_engines)] = None
