@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from math import inf
-from numbers import Real
 from operator import index as as_index
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from tsoft.core.softmax import (
     Taus,
     divide_by_tau,
     divide_by_taus,
+    require_number,
     require_softmax,
     subtract_maximum,
     validate_logits,
@@ -936,8 +936,7 @@ def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
 
 def check_value(parameter: SamplerParameter, argument: str, value: float) -> None:
     """Raise TypeError for a value that is not a number, and ValueError if the table does not allow it."""
-    if not isinstance(np.asarray(value)[()], Real):
-        raise TypeError(f"{argument} must be a number, got {value!r}")
+    require_number(argument, value)
     if not parameter.allows(value):
         raise ValueError(f"{argument} must be {parameter.range}, got {value}")
 
