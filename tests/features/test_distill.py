@@ -629,3 +629,46 @@ def test_logits_near_the_largest_float() -> None:
     assert result.kl_tau2 == np.inf
     np.testing.assert_allclose(result.gradient_tau2, 9e307 / 3 * (2 * np.sqrt(2.0)), rtol=1e-14)
     assert result.gradient == 0
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "problem"),
+    [
+        (
+            "id,a,b\nx,3,0\ny,0,3\n",
+            "id,a,b\ny,0,3\nx,3,0\n",
+            "the key is 'x' in the teacher and 'y' in the student; put",
+        ),
+        (
+            "a,b,target\n3,0,a\n0,3,b\n",
+            "a,b,target\n0,3,b\n3,0,a\n",
+            "is 'a' in the teacher and 'b' in the student; both",
+        ),
+    ],
+)
+def test_keys_and_true_classes_show_that_the_rows_differ(
+    tmp_path: Path, teacher: str, student: str, problem: str
+) -> None:
+    (tmp_path / "t.csv").write_text(teacher)
+    (tmp_path / "s.csv").write_text(student)
+    typed = ["distill", "-i", str(tmp_path / "t.csv"), "--tau", "1", "-f", "json", "--student"]
+    done = here(*typed, str(tmp_path / "s.csv"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert problem in done.stderr
+    assert [record["kl"] for record in json.loads(here(*typed, str(tmp_path / "t.csv")).stdout)] == [0, 0]
+
+
+def test_ids_in_arrays_show_that_the_rows_differ(tmp_path: Path) -> None:
+    for name, ids in (("t", ["7", "8"]), ("s", ["8", "7"])):
+        np.savez(tmp_path / f"{name}.npz", logits=np.eye(2), id=np.array(ids))
+    done = here("distill", "-i", str(tmp_path / "t.npz"), "--student", str(tmp_path / "s.npz"))
+    assert done.returncode == 1
+    assert "row 0: the key is '7' in the teacher and '8' in the student; put the rows of both" in done.stderr
+
+
+def test_true_classes_may_be_in_the_file_of_the_student(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n3,0\n")
+    (tmp_path / "s.csv").write_text("a,b,target\n1,0,b\n")
+    typed = ["--student", str(tmp_path / "s.csv"), "--tau", "1", "-f", "json"]
+    [record] = json.loads(here("distill", "-i", str(tmp_path / "t.csv"), *typed).stdout)
+    assert record["cross_entropy"] == pytest.approx(math.log(1 + math.e))

@@ -1,12 +1,13 @@
 """The rows of two inputs, in pairs, and those to leave out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input.class_lookup import IGNORED
 
 _SAME_ROWS = "both need the same rows"
@@ -38,6 +39,63 @@ def paired_rows(
 
 def _difference(source: str, shorter: str, rows: int, longer: str) -> str:
     return f"{source}: {shorter} has {rows} row{'s' * (rows != 1)}, but {longer} has more; {_SAME_ROWS}"
+
+
+def checked_rows(first: Block, second: Block, names: tuple[str, str]) -> Block:
+    """Return the first of two blocks of the same rows, with the true classes of the second if only that one has them.
+
+    names: those of both inputs, for messages. Raise InputError if the keys or the true classes show that the rows
+    differ.
+    """
+    _check_keys(first, second, names)
+    _check_targets(first, second, names)
+    return _with_targets(first, second)
+
+
+def _check_keys(first: Block, second: Block, names: tuple[str, str]) -> None:
+    """Raise InputError if the rows have different keys."""
+    if first.keys is None or second.keys is None or list(first.keys) == list(second.keys):
+        return
+    # One format has the key 7 as a number, and another one as text.
+    rows = zip(first.rows, map(str, first.keys), map(str, second.keys), strict=True)
+    different = next(((row, a, b) for row, a, b in rows if a != b), None)
+    if different is None:
+        return
+    row, key, other = different
+    keys = f"{shortened(key)!r} in {names[0]} and {shortened(other)!r} in {names[1]}"
+    raise InputError(f"row {row}: the key is {keys}; put the rows of both in the same order")
+
+
+def _check_targets(first: Block, second: Block, names: tuple[str, str]) -> None:
+    """Raise InputError if the rows have different true classes, because they are then different rows.
+
+    If only one block names its classes, these are in the order of the other one's.
+    """
+    if first.targets is None or second.targets is None:
+        return
+    are_named = first.labels is not None and second.labels is not None
+    targets = [
+        [block.labels[index] if are_named and block.labels and index >= 0 else index for index in indices.tolist()]
+        for block, indices in ((first, first.targets), (second, second.targets))
+    ]
+    differing = next((i for i, (a, b) in enumerate(zip(*targets, strict=True)) if a != b), None)
+    if differing is not None:
+        a, b = (repr(some[differing]) for some in targets)
+        problem = f"the true class, or the next token, is {a} in {names[0]} and {b} in {names[1]}"
+        raise InputError(f"row {first.rows[differing]}: {problem}; both need the same rows")
+
+
+def _with_targets(block: Block, other: Block) -> Block:
+    """Return a block with the true classes of another one with the same rows, if only that one has them."""
+    if block.targets is not None or other.targets is None or block.partial is not None:
+        return block
+    targets = other.targets
+    if block.labels is not None and other.labels is not None:
+        # Different classes are an error later.
+        places = {label: index for index, label in enumerate(block.labels)}
+        labels = other.labels
+        targets = np.array([places.get(labels[i], i) if i >= 0 else i for i in targets.tolist()], np.int64)
+    return replace(block, targets=targets)
 
 
 def kept_runs(targets: Array | None, rows: int) -> list[tuple[int, int]]:

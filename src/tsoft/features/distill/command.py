@@ -184,9 +184,10 @@ def _distillations(
         teacher = _fitting(teacher, targets, "the teacher", note)
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
-        # The same input options apply to the teacher and the student. Only the teacher's targets are used.
+        # The same input options apply to the teacher and the student. Named targets may be in the teacher's file only.
         student_input = replace(input, logits=None, inputs=[distillation.student])
-        student_options = replace(options, column=None, key=None, separate=True)
+        is_named = options.column is not None or options.key is not None
+        student_options = replace(options, column=None, key=None, separate=options.separate or is_named)
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
         student = whole_blocks(logits.noting_probabilities(read))
         if targets:
@@ -254,13 +255,15 @@ def with_student(
 ) -> "Iterator[tuple[Block, Block]]":
     """Yield the teacher's rows in blocks, each with the student's block of the same rows.
 
-    Raise InputError if the two differ in their number of rows or in their classes.
+    Raise InputError if the two differ in their number of rows, in their classes, or in the keys or true classes of
+    their rows.
     """
-    from tsoft.options.paired_rows import paired_rows
+    from tsoft.options.paired_rows import checked_rows, paired_rows
 
-    for pair in paired_rows(teacher, student, source, ("the teacher", "the student")):
-        _check_classes(*pair)
-        yield pair
+    names = ("the teacher", "the student")
+    for block, other in paired_rows(teacher, student, source, names):
+        _check_classes(block, other)
+        yield checked_rows(block, other, names), other
 
 
 def _check_classes(teacher: "Block", student: "Block") -> None:
