@@ -269,7 +269,9 @@ def test_errors_in_targets(text: str, options: list[str], message: str) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: {message}")
 
 
-@pytest.mark.parametrize("form", ["{}", "logit_{}", "p{}", "class {}"])
+@pytest.mark.parametrize(
+    "form", ["{}", "logit_{}", "p{}", "class {}", "v2_{}_logit", "logit[{}]", "{}_logit", "p(y={})"]
+)
 @pytest.mark.parametrize("order", [[1, 0], [0, 1, 10, 11, *range(2, 10)]])
 def test_the_numbers_in_the_names_of_classes_are_their_indices_in_any_order(form: str, order: list[int]) -> None:
     random = np.random.default_rng(1)
@@ -282,12 +284,28 @@ def test_the_numbers_in_the_names_of_classes_are_their_indices_in_any_order(form
     assert tau(text)[0] == pytest.approx(fitted(z, y), rel=1e-6)
 
 
-def test_other_numbers_that_are_not_in_order_are_no_indices() -> None:
-    done = here("calibrate", stdin="c1,c10,c2,target\n1,2,3,0\n")
-    problem = "ambiguous: the classes ('c1', 'c10', 'c2', …) are numbered, but neither in order nor from 0"
+@pytest.mark.parametrize(
+    ("names", "target"),
+    [("c1,c10,c2", 0), ("c0,c2,c5", 2), ("c0 (x),c2 (x),c5 (x)", 2), ("1_c,2_c,4_c", 1), ("p(y=5),p(y=1),p(y=2)", 0)],
+)
+def test_other_numbers_in_the_names_of_classes_are_ambiguous(names: str, target: int) -> None:
+    done = here("calibrate", stdin=f"{names},target\n1,2,3,{target}\n")
+    listed = ", ".join(map(repr, names.split(",")))
+    problem = f"ambiguous: the classes ({listed}, …) are numbered, but not in the order 0, 1, 2, …"
     assert done.returncode == 1
     assert f"stdin:2: field 4: {problem}; write the labels of the classes as targets" in done.stderr
-    # Labels are clear, and so is an index with #.
+
+
+@pytest.mark.parametrize("names", ["class_1,class_2,class_3", "y2019,y2020,y2021", "1 day,2 days,3 days", "c0,c2,c9"])
+def test_numbers_that_can_only_be_indices(names: str) -> None:
+    """Numbers in names from 1 in order, and those that no target can mean, do not matter."""
+    targets = [0, 1, 1, 0] if names == "c0,c2,c9" else [0, 2, 1, 0]
+    z = np.array([[2.0, 0, 1], [1, 0, 2], [0, 1, 0.5], [0, 1, 0]])
+    text = table(f"{names},target", *z.T, targets)
+    assert tau(text)[0] == pytest.approx(fitted(z, np.array(targets)), rel=1e-6)
+
+
+def test_labels_and_marked_indices_are_clear_whatever_the_numbers_in_the_names() -> None:
     assert here("calibrate", stdin='c1,c10,c2,target\n1,2,3,c2\n9,1,2,"#0"\n1,2,0,c1\n').returncode == 0
 
 

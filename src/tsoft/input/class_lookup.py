@@ -2,7 +2,8 @@
 
 A target is a class's label or its index from 0. If some class's label is a number, every number is a label, both in
 text and in arrays of numbers: with the labels 3 and 8, the target 3 is the first class, not the fourth. In the same
-way, if the labels are logit_0 to logit_11 in any order, the target 3 is logit_3. `#3` is always an index.
+way, if the labels are logit_0 to logit_11 in any order, the target 3 is logit_3. If their numbers have gaps, a target
+that may be an index or the number of another class is an error. `#3` is always an index.
 """
 
 import re
@@ -21,6 +22,8 @@ IGNORED = -1
 BOOLEANS = ("false", "true")
 # An error lists the names of at most this many classes, and suggests one of at most this many.
 MAX_LISTED, MAX_COMPARED = 10, 1000
+# A longer number in a label is not that of a class.
+_MAX_DIGITS = 9
 
 
 def unknown_class(name: str, labels: tuple[str, ...] | None, classes: int, prefix: str = "#") -> str:
@@ -55,19 +58,41 @@ def ambiguous_class(name: str, indices: Sequence[int]) -> str:
 
 
 def _numbers_in(labels: Sequence[str]) -> list[int] | None:
-    """Return the numbers at the end of labels that are otherwise equal; None for other labels.
+    """Return the numbers in labels that are otherwise equal; None for other labels.
 
-    >>> _numbers_in(["logit_0", "logit_10", "logit_2"]), _numbers_in(["a1", "b2"])
-    ([0, 10, 2], None)
+    >>> _numbers_in(["logit_0", "logit_10", "logit_2"]), _numbers_in(["p(y=7)", "p(y=3)"]), _numbers_in(["a1", "b2"])
+    ([0, 10, 2], [7, 3], None)
     """
-    numbers, prefixes = [], set()
+    first, varying = re.split(r"([0-9]+)", labels[0] if labels else ""), set[int]()
+    rows = []
     for label in labels:
-        match = re.fullmatch(r"(.*?)([0-9]{1,9})", label)
-        prefixes.add(match and match[1])
-        if match is None or len(prefixes) > 1:
+        parts = re.split(r"([0-9]+)", label)
+        rows.append(parts)
+        if len(parts) != len(first):
             return None
-        numbers.append(int(match[2]))
-    return numbers
+        varying |= {i for i, (part, other) in enumerate(zip(parts, first, strict=True)) if part != other}
+        if len(varying) > 1:
+            return None
+    # The parts at odd places are numbers.
+    place = next(iter(varying), 0)
+    is_number = place % 2 == 1 and all(len(parts[place]) <= _MAX_DIGITS for parts in rows)
+    return [int(parts[place]) for parts in rows] if is_number else None
+
+
+def _unclear_indices(numbers: Sequence[int]) -> Array:
+    """Return whether each index, (classes,), may also mean another class, which has this number in its label.
+
+    Numbers from 1 in order are those of the indices from 0. No index is clear if the numbers are not in order.
+
+    >>> _unclear_indices([0, 2, 5]), _unclear_indices([1, 2, 3])
+    (array([False, False,  True]), array([False, False, False]))
+    """
+    if [*numbers] != sorted(numbers):
+        return np.ones(len(numbers), bool)
+    if [*numbers] == [*range(1, len(numbers) + 1)]:
+        return np.zeros(len(numbers), bool)
+    indices = np.arange(len(numbers))
+    return np.asarray(np.isin(indices, numbers) & (indices != np.array(numbers)))
 
 
 class ClassLookup:
@@ -83,11 +108,11 @@ class ClassLookup:
             self._indices.setdefault(label, []).append(index)
         self.by_index = not any(map(is_number, self._indices))
         numbers = _numbers_in(labels or ()) if self.by_index else None
-        # The labels are numbered, and not in order.
-        self._is_shuffled = numbers is not None and numbers != sorted(numbers)
-        self._by_number = None
-        if numbers is not None and self._is_shuffled and sorted(numbers) == list(range(classes)):
+        self._by_number = self._unclear = None
+        if numbers is not None and sorted(numbers) == list(range(classes)):
             self._by_number = np.argsort(numbers)
+        elif numbers is not None:
+            self._unclear = _unclear_indices(numbers)
 
     def index(self, text: str) -> int:
         """Return the index of the class that a text names. Raise ValueError if it names no class, or several.
@@ -139,10 +164,10 @@ class ClassLookup:
         is_class = positions != IGNORED
         if self._by_number is not None:
             return np.where(is_class, self._by_number[positions], IGNORED)
-        if self._is_shuffled and is_class.any():
+        if self._unclear is not None and (is_unclear := is_class & self._unclear[positions]).any():
             names = ", ".join(repr(shortened(label)) for label in list(self._indices)[:3])
-            problem = f"ambiguous: the classes ({names}, …) are numbered, but neither in order nor from 0"
-            raise TargetIndexError(f"{problem}; write the labels of the classes as targets", int(is_class.argmax()))
+            problem = f"ambiguous: the classes ({names}, …) are numbered, but not in the order 0, 1, 2, …"
+            raise TargetIndexError(f"{problem}; write the labels of the classes as targets", int(is_unclear.argmax()))
         return positions
 
     def _positions(self, numbers: Array) -> Array:
