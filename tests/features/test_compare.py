@@ -385,6 +385,13 @@ def test_repeated_labels_are_matched_only_in_the_same_order(tmp_path: Path) -> N
     assert "2 classes have the label 'a', and the orders differ, so tsoft cannot" in complaint(str(one), str(other))
 
 
+def test_numbered_classes_out_of_order_are_not_matched_with_classes_without_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("p2,p0,p1\n1,3,0\n")
+    problem = "A has numbered classes that are not in order ('p2', 'p0', 'p1', …), and B has classes without names"
+    message = complaint(str(tmp_path / "a.csv"), saved(tmp_path / "b.npy", [[3.0, 0, 1]]))
+    assert message.endswith(f"{problem}; name the classes of both")
+
+
 def test_keys_of_the_rows(tmp_path: Path) -> None:
     for name, keys in (("a", "xy"), ("b", "xy"), ("c", "yx")):
         (tmp_path / f"{name}.csv").write_text("id,cat,dog\n" + "".join(f"{key},1,{i}\n" for i, key in enumerate(keys)))

@@ -672,3 +672,17 @@ def test_true_classes_may_be_in_the_file_of_the_student(tmp_path: Path) -> None:
     typed = ["--student", str(tmp_path / "s.csv"), "--tau", "1", "-f", "json"]
     [record] = json.loads(here("distill", "-i", str(tmp_path / "t.csv"), *typed).stdout)
     assert record["cross_entropy"] == pytest.approx(math.log(1 + math.e))
+
+
+def test_classes_of_which_only_one_file_has_names(tmp_path: Path) -> None:
+    np.save(tmp_path / "unnamed.npy", [[3.0, 0, 1]])
+    pair = [str(tmp_path / "named.csv"), str(tmp_path / "unnamed.npy")]
+    for teacher, student, name in ((*pair, "the teacher"), (*reversed(pair), "the student")):
+        (tmp_path / "named.csv").write_text("logit_0,logit_1,logit_5\n3,0,1\n")
+        done = here("distill", "-i", teacher, "--student", student, "--tau", "1", "-f", "json")
+        note = f"tsoft: note: only {name} names its classes, so tsoft takes those of both in their order\n"
+        assert (done.stderr, json.loads(done.stdout)[0]["kl"]) == (note, 0)
+        (tmp_path / "named.csv").write_text("logit_2,logit_0,logit_1\n1,3,0\n")
+        done = here("distill", "-i", teacher, "--student", student, "--tau", "1", "-f", "json")
+        assert done.returncode == 1
+        assert f"{name} has numbered classes that are not in order ('logit_2', 'logit_0', 'logit_1', …)" in done.stderr

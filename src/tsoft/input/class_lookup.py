@@ -57,10 +57,10 @@ def ambiguous_class(name: str, indices: Sequence[int]) -> str:
     return f"{len(indices)} classes have the label {shortened(name)!r}; choose one by its index: {choices}"
 
 
-def _numbers_in(labels: Sequence[str]) -> list[int] | None:
+def numbers_in(labels: Sequence[str]) -> list[int] | None:
     """Return the numbers in labels that are otherwise equal; None for other labels.
 
-    >>> _numbers_in(["logit_0", "logit_10", "logit_2"]), _numbers_in(["p(y=7)", "p(y=3)"]), _numbers_in(["a1", "b2"])
+    >>> numbers_in(["logit_0", "logit_10", "logit_2"]), numbers_in(["p(y=7)", "p(y=3)"]), numbers_in(["a1", "b2"])
     ([0, 10, 2], [7, 3], None)
     """
     first, varying = re.split(r"([0-9]+)", labels[0] if labels else ""), set[int]()
@@ -107,7 +107,7 @@ class ClassLookup:
         for index, label in enumerate(labels or ()):
             self._indices.setdefault(label, []).append(index)
         self.by_index = not any(map(is_number, self._indices))
-        numbers = _numbers_in(labels or ()) if self.by_index else None
+        numbers = numbers_in(labels or ()) if self.by_index else None
         self._by_number = self._unclear = None
         if numbers is not None and sorted(numbers) == list(range(classes)):
             self._by_number = np.argsort(numbers)

@@ -8,7 +8,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
-from tsoft.input.class_lookup import IGNORED
+from tsoft.input.class_lookup import IGNORED, numbers_in
 
 _SAME_ROWS = "both need the same rows"
 
@@ -96,6 +96,26 @@ def _with_targets(block: Block, other: Block) -> Block:
         labels = other.labels
         targets = np.array([places.get(labels[i], i) if i >= 0 else i for i in targets.tolist()], np.int64)
     return replace(block, targets=targets)
+
+
+def order_note(first: Block, second: Block, names: tuple[str, str]) -> str | None:
+    """Return the note that only one of two blocks names its classes, which are then those of both in their order; None
+    if both do, or neither.
+
+    names: those of both inputs. Raise InputError if the classes are named by numbers that are not in order.
+    """
+    if bool(first.labels) == bool(second.labels):
+        return None
+    block, (named, other) = (first, names) if first.labels else (second, names[::-1])
+    assert block.labels
+    numbers = numbers_in(block.labels)
+    if numbers is not None and numbers != sorted(numbers):
+        listed = ", ".join(repr(shortened(label)) for label in block.labels[:3])
+        problem = (
+            f"{named} has numbered classes that are not in order ({listed}, …), and {other} has classes without names"
+        )
+        raise InputError(f"{block.location}: {problem}; name the classes of both")
+    return f"only {named} names its classes, so tsoft takes those of both in their order"
 
 
 def kept_runs(targets: Array | None, rows: int) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, shortened
 from tsoft.features.compare.bounds import Match, Places
 from tsoft.notes import note
+from tsoft.options.paired_rows import order_note
 
 # The names of the inputs in messages.
 NAMES = ("A", "B")
@@ -86,9 +87,8 @@ class ClassMatcher:
                 classes = f"{count} class{'es' * (count != 1)}, but {NAMES[0]} has {expected}"
                 place = f"{second.location}: {NAMES[1]}"
                 raise InputError(f"{place} has {classes} in row {second.first_row}; both need the same classes")
-            if first.labels or second.labels:
-                named = NAMES[0 if first.labels else 1]
-                self._note("order", f"only {named} names its classes, so tsoft takes those of both in their order")
+            if order := order_note(first, second, NAMES):
+                self._note("order", order)
             return second
         labels, others = self._labels(first, 0), self._labels(second, 1)
         if self._order is None or self._order[0] is not labels or self._order[1] is not others:

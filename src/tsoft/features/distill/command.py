@@ -258,11 +258,15 @@ def with_student(
     Raise InputError if the two differ in their number of rows, in their classes, or in the keys or true classes of
     their rows.
     """
-    from tsoft.options.paired_rows import checked_rows, paired_rows
+    from tsoft.notes import note
+    from tsoft.options.paired_rows import checked_rows, order_note, paired_rows
 
-    names = ("the teacher", "the student")
+    names, is_noted = ("the teacher", "the student"), False
     for block, other in paired_rows(teacher, student, source, names):
         _check_classes(block, other)
+        if not is_noted and (order := order_note(block, other, names)):
+            is_noted = True
+            note(order)
         yield checked_rows(block, other, names), other
 
 
