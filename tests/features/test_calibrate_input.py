@@ -222,6 +222,12 @@ def test_objects_with_keys_and_targets() -> None:
     assert "stdin:3: 'id': expected 6, as this field counts the rows, got 9" in done.stderr
 
 
+def test_keys_of_objects_may_be_strings_of_digits() -> None:
+    for text in ('[{"id":"1","a":2,"b":1},{"id":"2","a":0,"b":3}]', '{"id":"1","a":2,"b":1}\n{"id":"7","a":0,"b":3}'):
+        done = here("compute", "-f", "json", stdin=text)
+        assert [record["id"] for record in json.loads(done.stdout)] == ["1", "2" if text[0] == "[" else "7"]
+
+
 def test_a_number_of_the_wrong_kind_is_named() -> None:
     """calibrate has no numbers as arguments."""
     message = calibrated("2", "1", code=2)[1]

@@ -196,6 +196,10 @@ def test_keys() -> None:
     assert message in complaint(stored(id=[3, 7], **CAT_DOG), "parquet")
     data = stored(id=pa.array(["b", "a"]).dictionary_encode(), **CAT_DOG)
     assert block(data).keys == ["b", "a"]
+    # Strings of digits are texts.
+    for ids in (["1", "2"], ["3", "7"]):
+        assert block(stored(id=ids, **CAT_DOG)).keys == ids
+        assert block(stored(id=pa.array(ids).dictionary_encode(), **CAT_DOG)).keys == ids
 
 
 TARGETS = {

@@ -202,7 +202,10 @@ class _Table:
     def _decide(self, leaves: Sequence[Leaf], options: ReadOptions) -> TableColumns:
         names = [leaf.name for leaf in leaves]
         texts = [text_of(leaf.values(self.first)[0].as_py()) for leaf in leaves]
-        return decide(names, texts, options, sorted(written_columns(names, texts, options)))
+        columns = decide(names, texts, options, sorted(written_columns(names, texts, options)))
+        # Strings of digits are texts, which do not count.
+        counts = columns.counts and columns.key is not None and is_number_type(leaves[columns.key].type)
+        return replace(columns, counts=counts)
 
     def _first_key(self, columns: TableColumns, leaves: Sequence[Leaf]) -> int:
         if columns.key is None or not columns.counts:

@@ -200,9 +200,12 @@ class RowReader:
         if names not in self._columns:
             try:
                 texts = [_text(value) for value in content]
-                self._columns[names] = decide(names, texts, self.options, [])
+                decided = decide(names, texts, self.options, [])
             except ColumnError as error:
                 raise InputError(f"{where}: {error}") from None
+            # Strings of digits are texts, which do not count.
+            has_texts = decided.key is not None and isinstance(content[decided.key], str)
+            self._columns[names] = replace(decided, counts=False) if has_texts else decided
         columns = self._columns[names]
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
