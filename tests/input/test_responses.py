@@ -17,10 +17,11 @@ from tool import TESTS, here, out, run, started
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
-from tsoft.input.formats import by_content
+from tsoft.input.formats import by_content, detect
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
+from tsoft.input.streams import Pieces
 
 DATA = TESTS / "data"
 REAL = ("openai-chat", "openai-completions", "llama-server", "llama-server-post-sampling")
@@ -349,7 +350,19 @@ def test_content_determines_the_format() -> None:
         for head in heads:
             assert (format := by_content(head))
             assert format.name == name
-    assert by_content(b"[PAD] 2") is None
+    for text in (b"[PAD] 2", b": 2\n, 1\n", b"id: 2\n"):
+        assert by_content(text) is None
+
+
+@pytest.mark.parametrize("start", [": OPENROUTER PROCESSING\n\n", ":\r\n: ping\r\n", "id: 7\nretry: 3000\n"])
+def test_a_stream_may_start_with_comments(start: str) -> None:
+    """They may arrive long before the first event."""
+    events = stream(chat(*ENTRIES))
+    done, expected = (here("compute", stdin=data) for data in (start.encode() + events, events))
+    assert (done.returncode, done.stdout) == (0, expected.stdout)
+    pieces = [*[start.encode()] * 20, events]
+    format, _ = detect(io.BufferedReader(Pieces(pieces)), "-")
+    assert format.name == "response"
 
 
 # The names of tokens

@@ -49,6 +49,8 @@ _PRINTED = (
     rb"\[[\[\s]*[-+]?\d[\d.e+-]*(?:(?<=\.)(?![\d.e])|\s*\]\s*\[|\s+[-+]?(?:\d|inf|nan|\.{3}))(?=[^=]*$)",
     rb"\[[][\s\d.,e+-]*(?<=[][\s,+-])(?:inf|nan)\b(?!=)",
 )
+# A stream of server-sent events, which may start with comments.
+_EVENTS = rb"(?:(?::|id:|retry:)[^\n]*\n\s*)*(?:data|event):"
 _ZIP = rb"PK\x03\x04"
 
 FORMATS = {
@@ -58,7 +60,7 @@ FORMATS = {
         Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t", columns=True, lines=True),
         Format("csv", "delimited.read", (".csv",), delimiter=",", columns=True, lines=True),
         Format("printed", "printed.read", starts=_PRINTED),
-        Format("response", "api_responses.read", (".eval",), starts=(b"data:", b"event:"), lines=True),
+        Format("response", "api_responses.read", (".eval",), starts=(_EVENTS,), lines=True),
         Format("json", "json.read", (".json",), starts=(_JSON,), columns=True, lines=True),
         Format("jsonl", "json.read_lines", (".jsonl", ".ndjson"), columns=True, lines=True),
         Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),

@@ -14,6 +14,10 @@ STDIN = "stdin"
 
 # The first characters of a number, and how many bytes are enough to recognize any format.
 _NUMBER, _NEEDED = b"+-.0123456789", 256
+# The start of a stream of server-sent events may be many comments, with which a server keeps a connection open. The
+# first event identifies it.
+_COMMENTS, _NEEDED_COMMENTS = (b":", b"id:", b"retry:"), 4096
+_EVENTS = (b"\ndata:", b"\nevent:")
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -26,8 +30,10 @@ def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
 
 def _suffices(head: bytes) -> bool:
     """Return whether these bytes are enough to recognize the format."""
-    text = head.lstrip()
-    is_line = bool(text) and (text[:1] in _NUMBER or b"\n" in text) and b"\0" not in head
+    text, is_binary = head.lstrip(), b"\0" in head
+    if text.startswith(_COMMENTS) and not is_binary and not any(start in text for start in _EVENTS):
+        return len(text) >= _NEEDED_COMMENTS
+    is_line = bool(text) and (text[:1] in _NUMBER or b"\n" in text) and not is_binary
     return is_line or len(text) >= _NEEDED
 
 
