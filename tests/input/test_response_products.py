@@ -400,6 +400,46 @@ def test_a_failed_request_of_gemini_is_noted() -> None:
     assert notes == ["FILE:1: the server returned an error: Bad: 400; tsoft skips it"]
 
 
+@pytest.mark.parametrize(
+    ("failed", "problem"),
+    [
+        (None, "no log-probabilities (null)"),
+        ("timeout", 'no log-probabilities ("timeout")'),
+        ({"error": {"message": "boom"}}, "the server returned an error: boom"),
+    ],
+)
+def test_a_failed_request_next_to_answers_is_noted(failed: object, problem: str) -> None:
+    one, two = ({"choices": [choice(token)]} for token in ("a", "b"))
+    for document, count in (
+        ({"q1": one, "q2": failed}, 1),
+        ({"answers": {"q2": failed, "q1": one}}, 1),
+        ({"q1": one, "q3": two, "q2": failed}, 2),
+        ({"river": one, "sea": two, "q2": failed}, 2),
+    ):
+        blocks, notes = read(lines(document))
+        assert texts(blocks) == [["a"], ["b"]][:count]
+        assert notes == [f"FILE:1: 'q2': {problem}; tsoft skips it"]
+    # Other fields next to one answer say nothing about it.
+    assert read(lines({"error": None, "user": "x", "answer": one, "usage": None}))[1] == []
+
+
+def test_a_question_without_an_answer_is_noted() -> None:
+    answer = {"choices": [choice("a")]}
+    for failed, problem in (
+        (None, "the request has no response (null)"),
+        ({"error": {"message": "boom"}}, "the server returned an error: boom"),
+    ):
+        records = [{"q": "x", "response": failed}, {"q": "y", "response": answer}, {"q": "z", "response": failed}]
+        for data, places in (
+            (json.dumps(records), ["stdin:1: record 0", "stdin:1: record 2"]),
+            ("".join(json.dumps(record) + "\n" for record in records), ["stdin:1", "stdin:3"]),
+        ):
+            done = here("compute", "-f", "csv", "--listed-only", stdin=data)
+            assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+            noted = [line for line in done.stderr.splitlines() if "skips" in line]
+            assert noted == [f"tsoft: note: {place}: {problem}; tsoft skips it" for place in places]
+
+
 # Whole answers and pieces of streams
 
 

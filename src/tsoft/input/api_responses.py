@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from tsoft.core.block import Block
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.eval_samples import is_eval_sample, sample_block
 from tsoft.input.inspect_logs import ZIP, samples
@@ -24,6 +24,7 @@ from tsoft.input.response_kinds import (
     TRANSCRIPTIONS,
     error_message,
     failure,
+    has_null_response,
     is_batched,
     logprobs_request,
     mark_in,
@@ -173,6 +174,8 @@ class ResponseReader:
         elif isinstance(document, dict) and (message := failure(document)) is not None:
             name = document.get("key")
             self._skip_failed(location.at(f"request {name!r}") if isinstance(name, str) else location, message)
+        elif isinstance(document, dict) and has_null_response(document):
+            self._skip(location, "the request has no response (null)")
         elif isinstance(document, dict) and is_eval_sample(document):
             yield sample_block(
                 document, location, self.row, self.options.targets if self.options.reads_targets else None
@@ -204,8 +207,11 @@ class ResponseReader:
             self._skip_failed(location, message)
 
     def _skip_failed(self, location: Location, message: str) -> None:
-        """Print a note on a failed request of a batch."""
-        problem = f"the server returned an error: {message[:500]}"
+        """Print a note on a request that failed with this message."""
+        self._skip(location, f"the server returned an error: {message[:500]}")
+
+    def _skip(self, location: Location, problem: str) -> None:
+        """Print a note on a request without tokens."""
         self._problem = location.error(problem)
         self.options.note(location.message(f"{problem}; tsoft skips it"))
 
@@ -251,12 +257,24 @@ class ResponseReader:
         silent = [answer for answer in answers if search.answered.isdisjoint(answer.outer_paths)]
         pieces = [answer for answer in silent if streamed or is_piece(answer) or self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
+        if not streamed:
+            self._skip_unanswered(location, search)
         self._problem = self._problem or _without_logprobs(location, response)
         for answer in silent:
             if answer.path not in search.empty:
                 self._check_silent(answer, location, response, is_piece=answer in pieces, is_alone=not search.answered)
             if is_finished(answer):
                 self._texts.finish(answer)
+
+    def _skip_unanswered(self, location: Location, search: Search) -> None:
+        """Print a note on each field that is a failed request next to answers."""
+        targets = self.options.targets
+        for name, value in search.unanswered.items():
+            message = error_message(value) if isinstance(value, dict) else None
+            if message is not None:
+                self._skip_failed(location.at(repr(shortened(name))), message)
+            elif targets is None or name != targets.answer_field:
+                self._skip(location.at(repr(shortened(name))), f"no log-probabilities ({described(value)})")
 
     def _check_silent(
         self, answer: Answer, location: Location, response: Object, *, is_piece: bool, is_alone: bool

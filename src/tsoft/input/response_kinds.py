@@ -55,7 +55,7 @@ def is_response(value: object) -> bool:
         return any(map(is_token_list, (value, inner))) or (bool(inner) and _is_response_object(inner[0]))
     if not isinstance(value, dict) or _is_plain(value):
         return False
-    if is_batched(value) or is_eval_sample(value) or failure(value) is not None:
+    if is_batched(value) or is_eval_sample(value) or failure(value) is not None or has_null_response(value):
         return True
     if logprobs_request(value) is not None or error_message(value) is not None:
         return True
@@ -75,15 +75,32 @@ def is_batched(value: Object) -> bool:
 
 
 def failure(value: Object) -> str | None:
-    """Return the message of a failed request in the output of a batch of Gemini; None for any other object.
+    """Return the message of a failed request in the output of a batch; None for any other object.
 
-    The Gemini API writes the request's key and an error; Vertex AI writes the request, its status and no response.
+    The Gemini API writes the request's key and an error; Vertex AI writes the request, its status and no response. A
+    script may write an error as the response to a text.
     """
     if isinstance(value.get("key"), str) and isinstance(value.get("error"), dict) and not value.get("response"):
         return error_message(value)
+    response = value.get("response")
+    # An event of a stream has a type.
+    if isinstance(response, dict) and "type" not in value and _has_text(value):
+        message = error_message(response)
+        if message is not None:
+            return message
     status = value.get("status")
     is_failed = isinstance(value.get("request"), dict) and value.get("response", 0) in ({}, None)
     return status if is_failed and isinstance(status, str) and status else None
+
+
+def has_null_response(value: Object) -> bool:
+    """Return whether an object is a request, with a text that identifies it, whose response is null."""
+    is_null = "response" in value and value["response"] is None
+    return is_null and _has_text(value) and mark_in(value) is None
+
+
+def _has_text(record: Object) -> bool:
+    return any(isinstance(value, str) for value in record.values())
 
 
 def _is_response_object(value: object) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
+from tsoft.input.response_kinds import error_message
 from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
 from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
 
@@ -124,7 +126,8 @@ class Search:
     """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
     `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
-    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields."""
+    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields.
+    `unanswered` are the fields next to answers that have no list and may be failed requests: their names and values."""
 
     def __init__(self, document: object, location: Location):
         self.answers: list[Answer] = []
@@ -135,6 +138,7 @@ class Search:
         groups, self.copies = _groups_of_answers(self._found)
         self.lists = list(_without_copies(_separated(self._found, groups), groups))
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}
+        self.unanswered = dict(_unanswered(document, self.lists, groups))
 
     def _search(self, value: object, place: _Place) -> None:
         if len(place.path) > _DEEPEST:
@@ -199,6 +203,26 @@ def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
         elif others:
             copies.append((path, [*fields]))
     return groups, next((names for path, names in copies if path not in groups), [])
+
+
+def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> Iterator[tuple[str, object]]:
+    """Yield the name and the value of each field that may be a failed request: its name differs from that of an answer
+    next to it only in a number, it contains an error, or it is null or a text in an object of answers."""
+    answers = defaultdict[Path, set[str]](set)
+    for found in lists:
+        for i, key in enumerate(found.path):
+            if isinstance(key, str):
+                answers[found.path[:i]].add(key)
+    for path, names in answers.items():
+        record: Any = document
+        for key in path:
+            record = record[key]
+        for name, value in record.items():
+            is_numbered = numbers_in([*names, name]) is not None
+            is_empty = path in groups and name != "error" and (value is None or isinstance(value, str))
+            is_error = isinstance(value, dict) and error_message(value) is not None
+            if name not in names and (is_numbered or is_empty or is_error):
+                yield name, value
 
 
 def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]:
