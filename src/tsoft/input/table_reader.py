@@ -72,6 +72,9 @@ class Table:
         # A key or target may have blanks.
         has_labels = len(columns.logits) < len(names) or '"' in line.text
         texts = _split_row(line.text, self.options.delimiter, len(names)) if has_labels else fields.split(line.text)
+        if len(texts) < len(names) and self.options.delimiter == "\t":
+            # A field between two tabs may be empty.
+            texts = _split_row(line.text, self.options.delimiter, len(names))
         if len(texts) != len(names):
             raise fields.FieldError(fields.wrong_field_count(len(texts), len(names)))
         try:
