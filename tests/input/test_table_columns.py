@@ -411,3 +411,32 @@ def test_a_header_that_counts_the_columns_beside_keys_is_an_error() -> None:
         assert "and the next one has one more number; write id before the first number" in done.stderr
     for rows in ("1\t2\n3\t1\t2\n", "1 2\n0 1 2\n"):
         assert here("compute", stdin=rows).returncode == 0
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"], ids=["a table", "an array of objects", "lines of objects"])
+def test_a_column_that_counts_the_rows_is_noted(form: str, start: int) -> None:
+    rows = [{"sample": start + i, "cat": z, "dog": 0.5} for i, z in enumerate([2, 1, 3])]
+    if form == "csv":
+        texts = ["sample,cat,dog", *(",".join(map(str, row.values())) for row in rows)]
+    else:
+        texts = [json.dumps(row) for row in rows]
+    text = json.dumps(rows) if form == "json" else "\n".join(texts)
+    done = here("compute", stdin=text)
+    note = "stdin: 'sample' is read as a logit, but counts the rows; pass --columns if that is wrong"
+    assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sample,cat\n1,2\n2,0\n",
+        "sample,cat\n1,2\n2,0\n4,0\n",
+        "sample,cat\n2,2\n3,0\n4,1\n",
+        "cat,dog\n0,1\n1,2\n2,3\n",
+        "0 3\n1 2\n2 1\n",
+    ],
+)
+def test_other_columns_do_not_count_the_rows(text: str) -> None:
+    assert here("compute", stdin=text).stderr == ""
+    assert here("compute", "--columns", "b,a", stdin="a,b\n0,2\n1,2\n2,5\n").stderr == ""

@@ -181,6 +181,7 @@ def _column_error(options: "ReadOptions", place: str, format: str) -> UsageError
 
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
+    from tsoft.input.counting_columns import noting_counts
     from tsoft.input.formats import FORMATS, detect
     from tsoft.input.read_options import MAX_LINE
     from tsoft.input.source import STDIN, open_input
@@ -196,7 +197,9 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             raise UsageError(f"--max-line has no effect on {place}, which is {format.name}; remove --max-line")
         source = STDIN if file == "-" else file
         is_noted = False
-        for block in format.reader()(stream, replace(options, source=source, delimiter=format.delimiter)):
+        reading = replace(options, source=source, delimiter=format.delimiter)
+        read = format.reader()(stream, reading)
+        for block in noting_counts(read, reading) if format.columns else read:
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
