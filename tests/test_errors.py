@@ -74,6 +74,12 @@ READ = {
     "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit; write -inf to mask a class"),
     "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: blank line between two rows; remove it"),
     "a short row": ("a,b\n1,2\n3\n", "stdin:3: expected 2 fields, as in the header, got 1"),
+    "only missing numbers in the first row": (
+        "NA,NA\n2,3\n", "stdin:1: field 1: 'NA' is not a number; write -inf to mask a class",
+    ),
+    "a missing number in the first line": (
+        "None\n2\n3\n", "stdin:1: field 1: 'None' is not a number; write -inf to mask a class",
+    ),
     "an empty field in a table": ("a\tb\tc\n1\t\t3\n", "stdin:2: field 2: empty; write -inf to mask a class"),
     "a long row": ("a b\n1 2 3\n", "stdin:2: expected 2 fields, as in the header, got 3"),
     "a word under a header": ("a,b\n1,x\n", f"stdin:2: field 2: 'x' is not a number; {COLUMNS}"),

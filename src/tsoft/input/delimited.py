@@ -100,6 +100,8 @@ def _layout(first: str, options: ReadOptions) -> Layout:
         return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
         return _read_vector
+    if all(name.lower() in fields.MISSING for name in names):
+        return _read_numbered_table
     if options.delimiter is None:
         return _read_rows if any(numeric + pairs) else _read_table
     if not any(numeric):
@@ -140,7 +142,7 @@ def _is_name(text: str) -> bool:
 
 def _read_numbered_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read a table whose first line contains numbers and other texts, with a note. Raise InputError if that line may be
-    a row in which a number is missing or wrong."""
+    a row in which a number, or every number, is missing or wrong."""
     names = fields.split_labels(first.text, options.delimiter)
     others = [(i, name) for i, name in enumerate(names, 1) if not fields.looks_like_number(name)]
     field, other = min(others, key=lambda other: _is_name(other[1]))
