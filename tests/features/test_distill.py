@@ -25,6 +25,7 @@ from tsoft.features.distill.soft_targets import Distillation
 from tsoft.input import targets_file
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.npy import PICKLED
+from tsoft.input.read_options import TargetSource
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
@@ -338,6 +339,18 @@ def test_targets_of_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [("[2, 0, -100]", [2, 0, -1]), ('[\n"b",\n"a",\n"7"]\n', [1, 0, 2]), ("[7, 7.0, 7]", [2, 2, 2])],
+)
+def test_targets_of_a_json_array(tmp_path: Path, text: str, expected: list[int]) -> None:
+    path = tmp_path / "y.json"
+    path.write_text(text)
+    labels = ("a", "b", "c" if "-100" in text else "7")
+    targets = targets_file.read(str(path), TargetSource(ignored=-100))
+    assert targets.block_indices(Block(np.zeros((3, 3)), labels)).tolist() == expected
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "no targets: the input is empty"),
@@ -351,6 +364,11 @@ def test_targets_of_text(tmp_path: Path) -> None:
         (b"0\n\xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"0\n", ": 1 target, but the logits have more rows; expected one target per row"),
         (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows; expected one target per row"),
+        (b"[0, 3]", ": row 1: unknown class '3'; use a label, or an index from 0 to 2"),
+        (b"[0]", ": 1 target, but the logits have more rows; expected one target per row"),
+        (b"[]", ": no targets: the array is empty"),
+        (b"[[0], [1]]", ": row 0: expected a label or an index, got an array"),
+        (b'{"target": 0}', ": expected an array of targets, got an object"),
         (b"\x93NUMPY\x01", "version"),
     ],
 )

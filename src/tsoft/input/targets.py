@@ -1,4 +1,4 @@
-"""The true classes of rows, from a file of targets: an array, or a text with one target per line."""
+"""The true classes of rows, from a file of targets: an array, a JSON array, or a text with one target per line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +12,11 @@ from tsoft.errors import InputError, shortened
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.fields import is_number
+from tsoft.input.json_values import described, parsed_json
 from tsoft.input.limits import check_size, read_at_most, read_limited
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
 from tsoft.input.quantity import QUANTITIES
-from tsoft.input.read_options import binary_note
+from tsoft.input.read_options import ReadOptions, binary_note
 from tsoft.input.utf8 import decode_text
 
 # A list of 100 million targets of 10 bytes.
@@ -202,6 +203,25 @@ def read_text(stream: BinaryIO, source: str, ignored: int | None = None) -> Targ
     if not any(lines[has_header:]):
         raise InputError(f"{source}: no targets: the input is empty")
     return Targets(lines[has_header:], source, 1 + has_header, ignored=ignored)
+
+
+def read_json(stream: BinaryIO, source: str, ignored: int | None = None) -> Targets:
+    """Return the targets in a JSON array of labels or indices. Raise InputError."""
+    values = parsed_json(read_limited(stream, MAX_BYTES, source, "list of targets"), ReadOptions(source), 1)
+    if not isinstance(values, list):
+        raise InputError(f"{source}: expected an array of targets, got {described(values)}")
+    if not values:
+        raise InputError(f"{source}: no targets: the array is empty")
+    for i, value in enumerate(values):
+        if not isinstance(value, str | int | float):
+            raise InputError(f"{source}: row {i}: expected a label or an index, got {described(value)}")
+    return Targets(
+        [value if isinstance(value, str) else _json_text(value) for value in values], source, ignored=ignored
+    )
+
+
+def _json_text(value: float) -> str:
+    return BOOLEANS[value] if isinstance(value, bool) else _number_text(value)
 
 
 def _unquoted(line: str) -> str:

@@ -7,14 +7,14 @@ from tsoft.input import npy
 from tsoft.input.formats import FORMATS, by_content, by_name
 from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.source import STDIN, open_input, with_head
-from tsoft.input.targets import Targets, check_dtype, read_array, read_text
+from tsoft.input.targets import Targets, check_dtype, read_array, read_json, read_text
 
 
 def read(name: str, options: TargetSource | None = None) -> Targets:
     """Read the targets in a file, one per row.
 
-    The file is an array, a file of several arrays, a table, or a text with one target per line, with or without the
-    header `target`. Raise InputError.
+    The file is an array, a file of several arrays, a table, a JSON array, or a text with one target per line, with or
+    without the header `target`. Raise InputError.
     """
     options = options or TargetSource()
     source = STDIN if name == "-" else name
@@ -28,6 +28,8 @@ def read(name: str, options: TargetSource | None = None) -> Targets:
         if format.name == "npy":
             header = npy.read_header(stream, source, check_dtype)
             return read_array(header, stream, source, options.ignored)
+        if by_content(head) is FORMATS["json"]:
+            return read_json(stream, source, options.ignored)
         return read_text(stream, source, options.ignored)
 
 
