@@ -324,6 +324,7 @@ def complaint(*arguments: str, stdin: str = "", code: int = 1) -> str:
         ("cat\nmouse\n", [], "stdin:2: unknown class 'mouse'"),
         ("cat\t3\n", [], "stdin:1: a line has two fields"),
         ("cat\n", ["--counts"], "stdin:1: expected a class, a tab and a count, got 'cat'; remove --counts"),
+        ("cat,270\n", ["--counts"], "a tab and a count, got 'cat,270'; write a tab in place of the comma"),
         ("cat\tx\n", ["--counts"], "stdin:1: expected a whole number, got 'x'"),
         ("cat\t0\n", ["--counts"], "stdin: all counts are 0"),
         ("", [], "stdin: no draws"),

@@ -93,7 +93,9 @@ def _from_lines(lines: Sequence[str], source: str, *, counts: bool) -> Iterator[
         if not counts and tab:
             raise InputError(f"{place}: a line has two fields, but a draw has one; {_COUNTS_FIX}")
         if counts and not tab:
-            raise InputError(f"{place}: expected a class, a tab and a count, got {shortened(line)!r}; remove --counts")
+            has_comma = line.rpartition(",")[2].strip().isdigit()
+            fix = "write a tab in place of the comma" if has_comma else "remove --counts"
+            raise InputError(f"{place}: expected a class, a tab and a count, got {shortened(line)!r}; {fix}")
         yield NamedDraws(place, None, unescape(name if counts else line), _count(count, place) if counts else 1)
 
 
