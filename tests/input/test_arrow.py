@@ -189,6 +189,14 @@ def test_the_index_of_a_pandas_table_is_the_key() -> None:
     assert block(parquet(table)).keys is None
 
 
+def test_true_classes_are_no_lists(tmp_path: Path) -> None:
+    path = tmp_path / "z.parquet"
+    for targets, kind in (([[0], [1]], "int64"), ([["cat"], ["dog"]], "string")):
+        path.write_bytes(stored(logits=LOGITS, target=targets))
+        problem = f"the column 'target' contains values of the type list<element: {kind}>; expected one class per row"
+        assert here("calibrate", str(path)).stderr.endswith(f"tsoft: error: {path}: {problem}\n")
+
+
 def test_keys() -> None:
     assert block(stored(id=[3, 4], **CAT_DOG)).keys == [3, 4]
     assert block(stored(name=["é", None], **CAT_DOG), columns=ColumnOptions(key="name")).keys == ["é", ""]

@@ -100,9 +100,15 @@ def plain_numbers(leaves: Sequence[Leaf], batch: pa.RecordBatch) -> Array | None
         return None
 
 
-def distinct_texts(array: pa.Array) -> tuple[Array, list[str]]:
-    """Return the values of an array as indices into a list of their distinct texts. A null is an empty text."""
-    encoded = array.dictionary_encode("encode")
+def classes_of(leaf: Leaf, batch: pa.RecordBatch, source: str) -> tuple[Array, list[str]]:
+    """Return the true classes in a column as indices into a list of their distinct texts. A null is an empty text.
+
+    Raise InputError for a column of lists or the like.
+    """
+    if pa.types.is_nested(leaf.type):
+        problem = f"the column {shortened(leaf.name)!r} contains values of the type {shortened(str(leaf.type))}"
+        raise InputError(f"{source}: {problem}; expected one class per row")
+    encoded = leaf.values(batch).dictionary_encode("encode")
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     return codes, [text_of(value) for value in encoded.dictionary.to_pylist()]
 

@@ -15,7 +15,7 @@ from tsoft.input.arrow_columns import (
     NULL,
     ColumnPlace,
     Leaf,
-    distinct_texts,
+    classes_of,
     is_number_type,
     numbers_of_column,
     plain,
@@ -111,7 +111,7 @@ class TableRows:
             return None
         lookup = ClassLookup(labels, classes, self._ignored)
         leaf = self.leaves[self.columns.target]
-        codes, texts = distinct_texts(leaf.values(batch))
+        codes, texts = classes_of(leaf, batch, self.options.source)
         indices = np.empty(len(texts), np.int64)
         for code, text in enumerate(texts):
             try:
@@ -132,7 +132,7 @@ class TableRows:
         names: dict[str, None] = {}
         for batch in batches:
             seen.append(batch)
-            texts = distinct_texts(leaf.values(batch))[1]
+            texts = classes_of(leaf, batch, self.options.source)[1]
             names |= dict.fromkeys(text for text in texts if text and text != str(self._ignored))
             if len(names) > 1 or any(map(fields.is_number, names)):
                 break

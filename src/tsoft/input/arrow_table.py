@@ -15,7 +15,7 @@ import pyarrow as pa
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError, joined, shortened, unknown
-from tsoft.input.arrow_columns import Leaf, distinct_texts, is_list_of_numbers, is_number_type, leaf_columns, text_of
+from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_number_type, leaf_columns, text_of
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.delimited import LONG_FORM_COLUMNS
@@ -69,7 +69,7 @@ def read_targets(source: ArrowSource, options: ReadOptions) -> Targets:
         raise InputError(f"{options.source}: no column is called {TARGETS!r}; {fix}")
     values: list[str] = []
     for batch in source.batches:
-        codes, texts = distinct_texts(chosen.values(batch))
+        codes, texts = classes_of(chosen, batch, options.source)
         values += [texts[code] for code in codes.tolist()]
     if not values:
         raise InputError(f"{options.source}: no targets: the table has no rows")
