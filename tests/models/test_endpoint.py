@@ -344,6 +344,19 @@ def test_ids_without_texts_are_not_continued(answer: dict[str, Any], labels: lis
         assert "--return-tokens-as-token-ids" in done.stderr
 
 
+def test_files_have_the_texts_before_an_error_of_the_server(tmp_path: Path) -> None:
+    files = [tmp_path / "a.json", tmp_path / "b.csv"]
+    with serving(*[Reply(legacy())] * 4, Reply({"error": {"message": "boom"}}, status=400)) as served:
+        outputs = (word for file in files for word in ("-o", str(file)))
+        done = here("generate", "x", "--endpoint", served.url, "--max-tokens", "99", "--seed", "1", *outputs)
+    assert done.returncode == 1
+    assert "boom" in done.stderr.splitlines()[-1]
+    assert [f"{file} contains the texts generated so far" in done.stderr for file in files] == [True, True]
+    [text] = json.loads(files[0].read_text())
+    assert text["tokens"] > 0
+    assert f",error,{text['tokens']}," in files[1].read_text()
+
+
 def test_text_of_a_token_that_looks_like_an_id() -> None:
     with serving(Reply(legacy("#5", (("#5", -0.5), ("#6", -1.0))))) as served:
         model = endpoint_at(served)

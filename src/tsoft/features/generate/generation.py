@@ -15,7 +15,7 @@ from tsoft.models.generated_text import FAILED, INTERRUPTED
 from tsoft.notes import note
 from tsoft.options import output as outputs
 from tsoft.options.output import FigureOptions, OutputOptions
-from tsoft.output.file import ended_by_signals
+from tsoft.output.file import ended_by_signals, files_together
 from tsoft.output.watching import watched
 from tsoft.sampling.step import ChainError
 
@@ -47,7 +47,8 @@ class Generation:
 
     def write(self) -> None:
         """Write the texts to each file, then raise the error that ended them early."""
-        with self._interrupts.installed():
+        # The files stay although the error is raised after them.
+        with self._interrupts.installed(), files_together():
             for file, format in self._chosen:
                 result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
                 outputs.write(result, format, file, lambda: outputs.view(self._output), self._figure)
