@@ -104,6 +104,16 @@ def test_a_class_with_a_very_low_logit_counts_as_masked(mask: float, taus: tuple
     assert (result.kl, result.kl_reverse) == pytest.approx((entropy(p, q), entropy(q, p)), rel=1e-14)
 
 
+def test_float32_logits_at_two_temperatures_keep_their_digits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    target = (rng.normal(size=(3, 50)) * 3).astype(np.float32)
+    draft = (target + rng.normal(size=target.shape) * 1e-3).astype(np.float32)
+    files = saved(tmp_path / "a.npy", target), saved(tmp_path / "b.npy", draft)
+    found = records(*files, "--tau", "1", "--draft-tau", "0.999", "--per-row")
+    p, q = softmax(target.astype(float), axis=-1), softmax(draft.astype(float) / 0.999, axis=-1)
+    assert [record["kl"] for record in found] == pytest.approx(rel_entr(p, q).sum(-1), rel=1e-9)
+
+
 def test_shapes_follow_those_of_the_logits() -> None:
     rng = np.random.default_rng(1)
     target, draft = rng.normal(size=(2, 2, 3, 5))

@@ -156,7 +156,7 @@ def _logits_at(common: float, z: Array, tau: float, log_p: Array) -> Array:
     if tau == common or LOWEST_TAU <= common < tau <= HIGHEST_TAU:
         # For similar distributions, the difference of the logits has more digits than that of the rounded logarithms,
         # and a logarithm may overflow to that of a masked class.
-        return z * (common / tau)
+        return np.asarray(z, np.float64) * (common / tau)
     return log_p * common
 
 
