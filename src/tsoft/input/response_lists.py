@@ -217,11 +217,16 @@ def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> 
         record: Any = document
         for key in path:
             record = record[key]
+        # If the answers differ only in a number, two of them show which one.
+        are_alike = len(names) == 1 or numbers_in([*names]) is not None
+        alike = [*names][:2] if are_alike else None
         for name, value in record.items():
-            is_numbered = numbers_in([*names, name]) is not None
+            if name in names:
+                continue
+            is_numbered = alike is not None and numbers_in([*alike, name]) is not None
             is_empty = path in groups and name != "error" and (value is None or isinstance(value, str))
             is_error = isinstance(value, dict) and error_message(value) is not None
-            if name not in names and (is_numbered or is_empty or is_error):
+            if is_numbered or is_empty or is_error:
                 yield name, value
 
 
