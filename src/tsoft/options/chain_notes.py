@@ -38,8 +38,7 @@ class ChainNotes:
             if chain is None or chain.engine is None:
                 continue
             for tau in taus.tolist():
-                self._note_low_tau(chain.engine, tau)
-                self._note_refusals(chain, chain.engine, tau)
+                self._note_engine(chain, chain.engine, tau)
                 # On a partial distribution, a decision by a tie is undecided.
                 if block.partial is None:
                     self._note_fragile(chain, chain.engine.name, block, tau)
@@ -75,19 +74,14 @@ class ChainNotes:
             effect = f"if they are log-probabilities, the result is wrong, because {joined(list(names))}"
             note(f"{block.part(0, 1).location}: {reason}; {effect} needs the raw logits")
 
-    def _note_low_tau(self, engine: Engine, tau: float) -> None:
-        message = engine.low_tau_message(tau)
-        if message and (message := f"{engine.name} {message}") not in self._noted:
-            self._noted.add(message)
-            note(message)
-
-    def _note_refusals(self, chain: "Chain", engine: Engine, tau: float) -> None:
-        for step in chain.at(tau):
-            for parameter, value in step.settings:
-                message = engine.refusal(parameter.name, value)
-                if message and (message := f"{engine.name} {message}") not in self._noted:
-                    self._noted.add(message)
-                    note(message)
+    def _note_engine(self, chain: "Chain", engine: Engine, tau: float) -> None:
+        """Print a note on each value that the engine refuses, or treats in a way of its own."""
+        settings = [setting for step in chain.at(tau) for setting in step.settings]
+        refusals = [engine.refusal(parameter.name, value) for parameter, value in settings]
+        for message in filter(None, [engine.low_tau_message(tau), *refusals]):
+            if (sentence := f"{engine.name} {message}") not in self._noted:
+                self._noted.add(sentence)
+                note(sentence)
 
     def _note_fragile(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
         if engine in self._noted:
