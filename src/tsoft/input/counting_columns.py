@@ -23,7 +23,7 @@ def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Blo
             counting = np.flatnonzero((first == 0) | (first == 1))
         # Another block may have other classes.
         is_column = block.origin.quantity == "logit" and not block.origin.is_binary
-        is_open &= labels is not None and block.labels == labels and is_column
+        is_open = is_open and is_column and labels is not None and block.labels == labels
         if is_open:
             counting = counting[_count(block.logits[:, counting], first[counting], rows)]
             is_open = 0 < len(counting) < block.logits.shape[1]
