@@ -6,7 +6,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -258,7 +258,7 @@ class ResponseReader:
         pieces = [answer for answer in silent if streamed or is_piece(answer) or self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
         if not streamed:
-            self._skip_unanswered(location, search)
+            self._skip_unanswered(location, search.unanswered(response))
         self._problem = self._problem or _without_logprobs(location, response)
         for answer in silent:
             if answer.path not in search.empty:
@@ -266,10 +266,10 @@ class ResponseReader:
             if is_finished(answer):
                 self._texts.finish(answer)
 
-    def _skip_unanswered(self, location: Location, search: Search) -> None:
+    def _skip_unanswered(self, location: Location, unanswered: Mapping[str, object]) -> None:
         """Print a note on each field that is a failed request next to answers."""
         targets = self.options.targets
-        for name, value in search.unanswered.items():
+        for name, value in unanswered.items():
             message = error_message(value) if isinstance(value, dict) else None
             if message is not None:
                 self._skip_failed(location.at(repr(shortened(name))), message)

@@ -126,8 +126,7 @@ class Search:
     """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
     `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
-    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields.
-    `unanswered` are the fields next to answers that have no list and may be failed requests: their names and values."""
+    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields."""
 
     def __init__(self, document: object, location: Location):
         self.answers: list[Answer] = []
@@ -135,10 +134,14 @@ class Search:
         self.outer = _outer_answer(document)
         self._found: list[FoundList] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
-        groups, self.copies = _groups_of_answers(self._found)
-        self.lists = list(_without_copies(_separated(self._found, groups), groups))
+        self._groups, self.copies = _groups_of_answers(self._found)
+        self.lists = list(_without_copies(_separated(self._found, self._groups), self._groups))
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}
-        self.unanswered = dict(_unanswered(document, self.lists, groups))
+
+    def unanswered(self, document: object) -> dict[str, object]:
+        """Return the fields of the document next to answers that have no list and may be failed requests: their names
+        and values."""
+        return dict(_unanswered(document, self.lists, self._groups))
 
     def _search(self, value: object, place: _Place) -> None:
         if len(place.path) > _DEEPEST:
