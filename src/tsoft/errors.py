@@ -84,6 +84,15 @@ def joined(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, which has an s unless the number is 1.
+
+    >>> counted(1, "draw"), counted(2, "draw")
+    ('1 draw', '2 draws')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the most similar of the names; None if no name is similar."""
     import difflib  # imported here because only errors need it

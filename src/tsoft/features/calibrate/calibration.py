@@ -11,7 +11,7 @@ from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, counted, shortened
 from tsoft.features.calibrate.class_bins import TooManyBinsError, class_draws
 from tsoft.features.calibrate.explanations import HIGHER_ECE, LIMITS
 from tsoft.features.calibrate.labeled_input import LabeledInput
@@ -173,7 +173,7 @@ def _interval(
     if interval and interval.reason:
         note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
     if interval and interval.limits:
-        resampled = f"{interval.limits} of {resamples} bootstrap resample{'s' * (resamples != 1)}"
+        resampled = f"{interval.limits} of {counted(resamples, 'bootstrap resample')}"
         note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
     return interval
 

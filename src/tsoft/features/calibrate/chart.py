@@ -12,6 +12,7 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
+from tsoft.errors import counted
 from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
 from tsoft.features.calibrate.confidence_bins import Bins
@@ -53,8 +54,8 @@ def headline(calibration: FittedCalibration) -> str:
     if interval is None:
         return f"{tau_text(fit.tau)}; a single row does not determine an interval."
     low, high = (tau_text(end).removeprefix("τ = ") for end in (interval.low, interval.high))
-    count = interval.resamples
-    method = f"bootstrap, {count} resample{'s' * (count != 1)}" if count else interval.method
+    resamples = interval.resamples
+    method = f"bootstrap, {counted(resamples, 'resample')}" if resamples else interval.method
     verdict = "it contains 1, so these rows do not show whether the model is overconfident or underconfident"
     if interval.low > 1 or interval.high < 1:
         verdict = f"the model is {'over' if interval.low > 1 else 'under'}confident"

@@ -12,7 +12,7 @@ from tsoft.core.interval import MAX_DRAWN, NORMAL_QUANTILE
 from tsoft.core.labeled_rows import CalibrationError, LabeledRows, RowPasses, StoredRows
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.core.vector_scaling import VectorScaling, fit_vector
-from tsoft.errors import InputError
+from tsoft.errors import InputError, counted
 from tsoft.features.calibrate.calibration import Measuring, checked_summary, input_errors
 from tsoft.features.calibrate.class_bins import class_draws
 from tsoft.features.calibrate.explanations import LIMITS
@@ -63,7 +63,7 @@ class NllDifference:
     @property
     def text(self) -> str:
         """The mean and its interval."""
-        method = self.method + f", {self.resamples} resample{'s' * (self.resamples != 1)}" * bool(self.resamples)
+        method = self.method + f", {counted(self.resamples, 'resample')}" * bool(self.resamples)
         return f"{self.mean:.4f}, 95 % interval {self.low:.4f} to {self.high:.4f} ({method})"
 
 

@@ -9,6 +9,7 @@ from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text, 
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
+from tsoft.errors import counted
 from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
 from tsoft.features.choose.temperature_choice import TemperatureChoice
 from tsoft.features.choose.trials import Trials
@@ -138,13 +139,9 @@ def _size(trials: Trials, resampling: Resampling) -> str:
     """Return the numbers of problems, temperatures and answers, and how the intervals were computed."""
     low, high = int(trials.n.min()), int(trials.n.max())
     answers = str(low) if low == high else f"{low} to {high}"
-    text = f"{_counted(len(trials.problems), 'problem')}, {_counted(len(trials.taus), 'temperature')}"
+    text = f"{counted(len(trials.problems), 'problem')}, {counted(len(trials.taus), 'temperature')}"
     answered = f"{answers} answer{'s' * (high != 1)} to each"
-    return f"{text}, {answered}; {_counted(resampling.resamples, 'resample')}, seed {resampling.seed}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"{text}, {answered}; {counted(resampling.resamples, 'resample')}, seed {resampling.seed}"
 
 
 def draw_turning_point(point: TurningPoint, problems: int, view: View, *, chart: bool) -> Iterator[str]:
@@ -162,7 +159,7 @@ def draw_turning_point(point: TurningPoint, problems: int, view: View, *, chart:
             names, point.taus, logs[: len(names)].T, view.screen, height=_HEIGHT, title="ln(entropy in nats)"
         )
         yield "\n" + chart_text(curves, view)
-    yield f"\n{_counted(problems, 'problem')}\n"
+    yield f"\n{counted(problems, 'problem')}\n"
     view.legend.add_lines(_CURVATURE, *[_BOUNDS] * _has_bounds(point))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.core.thermodynamics import thermodynamics
+from tsoft.errors import counted
 from tsoft.explorer.engine_comparison import EngineComparison
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import CURVE_TAUS, Snapshot
@@ -49,10 +50,6 @@ def other_than_engine(view: LessonView) -> str:
 
 def _without_order(samplers: SamplerState) -> SamplerState:
     return replace(samplers, settings=tuple(sorted(samplers.settings, key=lambda setting: setting.sampler.name)))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _percent(share: float, decimals: int = 0) -> str:
@@ -114,7 +111,7 @@ def _largest_difference(view: LessonView) -> float:
 
 def _draws(view: LessonView) -> str:
     total = view.counts.total
-    return f"{_counted(total, 'draw')}, largest error {_percent(_largest_difference(view), 2)}" if total else "no draw"
+    return f"{counted(total, 'draw')}, largest error {_percent(_largest_difference(view), 2)}" if total else "no draw"
 
 
 def _draws_agree(view: LessonView) -> bool:
@@ -168,7 +165,7 @@ def _text(view: LessonView) -> str:
     if not count:
         return "no token"
     perplexity = f"{_sequence_perplexity(view):.2f}" if view.likelihood else "…"
-    return f"{_counted(count, 'token')}, sequence perplexity {perplexity}"
+    return f"{counted(count, 'token')}, sequence perplexity {perplexity}"
 
 
 def _is_sure_text(view: LessonView) -> bool:
@@ -238,7 +235,7 @@ TASKS = {
     ),
     7: Task(_draws, "1000 or more, within 1.00 %", _draws_agree, other_than_draws),
     8: Task(
-        lambda view: _counted(_kept(view), "token"),
+        lambda view: counted(_kept(view), "token"),
         "9 or fewer",
         lambda view: _kept(view) <= MAX_KEPT,
         other_than_order,
