@@ -14,15 +14,13 @@ import numpy as np
 from tsoft.core.softmax import (
     Array,
     Taus,
-    add_up,
-    exact_sum,
     normalizer,
     over_rows,
     per_row,
-    put,
     require_softmax,
     validate_logits,
 )
+from tsoft.core.sums import add_up, exact_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -306,7 +304,7 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 
 def _entropy(x: Array, tops: Any, out: Array) -> None:
-    put(x, tops, -np.inf)
+    x.ravel()[tops] = -np.inf
     rest = exact_sum(_times_exp, x)
     # Now, x contains x * exp(x).
     out[...] = np.log1p(rest) - add_up(x) / (1.0 + rest)
@@ -343,9 +341,10 @@ def _margin(x: Array, tops: Any, out: Array) -> None:
         out[...] = np.nan
         return
     # The second highest x is 0 if classes tie at the maximum. np.partition of a long row would take far longer.
-    put(x, tops, -np.inf)
+    flat = x.ravel()
+    flat[tops] = -np.inf
     second = np.asarray(x.max(-1))
-    put(x, tops, 0.0)
+    flat[tops] = 0.0
     # At tau = inf the difference would be -0.
     out[...] = abs(np.expm1(second)) / normalizer(np.exp(x, x), tops)
 

@@ -21,8 +21,7 @@ of a block changes a digit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -30,29 +29,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core import threads
+from tsoft.core.sums import MAX_DOT, exact_sum, summation
+from tsoft.core.sums import Array as Array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 # numpy.typing would take a millisecond to import.
-Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 Taus = float | Sequence[float] | Array
 
 # A block of this many numbers about fits in a core's cache. Smaller ones would take longer, most of all in threads:
 # after each operation, a thread waits for the interpreter, which another one may hold.
 BLOCK_SIZE = 1 << 18
-# numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
-# many roundings of a term, the sum keeps the error bound of `softmax`.
-MAX_ROUNDINGS = 10
-# Otherwise, large and small parts of the terms are separated, so that the sum is exact. Rows longer than this are
-# folded into an eighth of their length first, because the separation takes longer.
-MAX_SEPARATED = 600
-# The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
-SCRATCH_SIZE = 1 << 16
-# Longer rows are separated in pieces. For dot products of more than 10000 terms, BLAS may start threads of its own,
-# which take time to wake up.
-MAX_DOT = 1 << 13
-
 # After an array of 16 MB was freed, glibc keeps smaller freed arrays for reuse. Otherwise it would return those of a
 # large block or a wide row to the system after each step, and mapping their pages again takes longer than the
 # arithmetic.
@@ -101,19 +89,13 @@ class LogitsError(ValueError):
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _LARGEST = float(np.finfo(_FLOAT64).max)
-# The lengths of rows for which numpy's sum has few enough roundings.
-_PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
-_ONES = np.ones(MAX_DOT)
 _NUMBERS = np.arange(MAX_DOT)
-# The numbers that separate the parts, as arrays without axes, with which an operation takes less time.
-_SHIFTS = [np.array(3.0 * 2**k) for k in range(64)]
 # In operations with numbers, a number takes the least time, and in those with arrays, an array without axes.
 _ONE = {1: 1.0, 2: np.array(1.0)}
-_EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 
 # A kernel computes a function of a block at a temperature. Its arguments are x = (z - max z) / tau, (rows, n) or (n,),
-# which it may overwrite, the index of one maximum of each row in the flattened block, and the array for the result,
-# which has the shape of x or, if the kernel reduces the classes, one number per row.
+# which is contiguous and which it may overwrite, the index of one maximum of each row in the flattened block, and the
+# array for the result, which has the shape of x or, if the kernel reduces the classes, one number per row.
 Kernel = Callable[[Array, Any, Array], None]
 
 
@@ -289,156 +271,24 @@ def per_row(values: Array) -> Array:
 
 def normalizer(exp: Array, tops: Any) -> Array:
     """Return the sum S of `exp` = exp(x) over the classes. `tops` is the index of one maximum of each row."""
-    sum_up, is_exact = _summation(exp.shape[-1], exp.ndim, exp.dtype)
+    sum_up, is_exact = summation(exp.shape[-1], exp.ndim, exp.dtype)
     if is_exact:
         return sum_up(exp)
     # The 1 of the maximum is added last, so that it has only one rounding.
-    put(exp, tops, 0.0)
+    flat = exp.ravel()
+    flat[tops] = 0.0
     total: Array = _ONE[exp.ndim] + sum_up(exp)
-    put(exp, tops, 1.0)
+    flat[tops] = 1.0
     return total
-
-
-def put(values: Array, indices: Any, value: float) -> None:
-    """Set the elements of a block at one index per row in the flattened block."""
-    if values.ndim == 1:
-        # For a single row, this is faster than the method `put`.
-        values[indices] = value
-    else:
-        values.put(indices, value)
 
 
 def log_of_sum(x: Array, tops: Any) -> Array:
     """Return log S, with an error of a few roundings even if S is nearly 1."""
-    put(x, tops, -np.inf)
+    flat = x.ravel()
+    flat[tops] = -np.inf
     rest = exact_sum(np.exp, x)
-    put(x, tops, 0.0)
+    flat[tops] = 0.0
     return np.asarray(np.log1p(rest))
-
-
-def add_up(terms: Array) -> Array:
-    """Sum terms of one sign along the last axis, with at most ten roundings of each term if the highest terms are
-    from about 0.1 to 16. The sum of float32 terms is a float64. The order does not depend on the other rows."""
-    return _summation(terms.shape[-1], terms.ndim, terms.dtype)[0](terms)
-
-
-@functools.cache
-def _summation(n: int, ndim: int, dtype: np.dtype[Any]) -> tuple[Callable[[Array], Array], bool]:
-    """Return the function with which `add_up` sums rows of n terms in a block of `ndim` axes, and whether it is exact.
-    To make this choice for each block would take longer than the sum of a short row."""
-    if n > MAX_SEPARATED:
-        return _sum_folded, False
-    if n not in _PLAIN_LENGTHS or dtype == _FLOAT32:
-        return _sum_exactly, True
-    # In any order, no term is rounded more often than there are additions.
-    return _row_sum(n, ndim) if n <= MAX_ROUNDINGS + 1 else functools.partial(np.add.reduce, axis=-1), False
-
-
-def _sum_folded(terms: Array) -> Array:
-    return _sum_exactly(_folded(terms))
-
-
-@functools.cache
-def _row_sum(n: int, ndim: int) -> Callable[[Array], Array]:
-    """Return a function that sums rows of n float64 terms, in any order, in a block of `ndim` axes."""
-    # For short rows, dot products take half the time of numpy's sum. For a single row, the method `dot` gives the same
-    # bits as vecdot.
-    return _ONES[:n].dot if ndim == 1 else functools.partial(np.vecdot, _ONES[:n])
-
-
-def _halved(terms: Array) -> Array:
-    """Add the second half of each row, (..., n), to the first one, which has one term more if n is odd."""
-    half = terms.shape[-1] // 2
-    length = terms.shape[-1] - half
-    halved = terms[..., :length].copy()
-    halved[..., :half] += terms[..., length:]
-    return halved
-
-
-def _folded(terms: Array) -> Array:
-    """Add the eighths of each row, (..., n), element by element."""
-    n = terms.shape[-1]
-    length = n // 8
-    whole = 8 * length
-    eighths = (terms[..., :whole] if whole < n else terms).reshape(*terms.shape[:-1], 8, length)
-    ones = _EIGHT_ONES[terms.dtype]
-    folded: Array
-    if n > MAX_DOT:
-        folded = np.add.reduce(eighths, -2)
-    else:
-        # A product with a matrix takes half the time. For a single row, the method `dot` gives the same bits as matmul.
-        folded = ones.dot(eighths) if terms.ndim == 1 else np.matmul(ones, eighths)
-    if whole < n:
-        head = folded[..., : n - whole]
-        head += terms[..., whole:]
-    return folded
-
-
-def exact_sum(terms: Callable[[Array], Array], x: Array) -> Array:
-    """Sum the terms of each row of x, (rows, n) or (n,), which are at most 16. `terms` is called with pieces of the
-    classes. The error is little more than one rounding, or two for long rows, whose terms are added in pairs first."""
-    n = x.shape[-1]
-    if n <= MAX_DOT:
-        return _sum_exactly(terms(x))
-    return _sum_of_pieces((_halved(terms(piece)) for piece in _pieces(x, 2 * MAX_DOT)), n)
-
-
-def _sum_exactly(terms: Array) -> Array:
-    """Do the same with terms in memory, and one rounding."""
-    n = terms.shape[-1]
-    if n > MAX_DOT:
-        return _sum_of_pieces(_pieces(terms, MAX_DOT), n)
-    if terms.dtype == _FLOAT32 and terms.size <= SCRATCH_SIZE:
-        # The low part is 0, see `_split_sum`.
-        return _row_sum(n, terms.ndim)(terms.astype(_FLOAT64))
-    high, low = _split_sums(terms, n)
-    total: Array = high + low
-    return total
-
-
-def _pieces(values: Array, length: int) -> Iterable[Array]:
-    """Yield rows in pieces of the classes. Scratch arrays of their size stay in the cache, and their memory is not
-    returned to the system and requested again."""
-    return (values[..., i : i + length] for i in range(0, values.shape[-1], length))
-
-
-def _sum_of_pieces(pieces: Iterable[Array], n: int) -> Array:
-    """Sum rows that come in pieces of at most MAX_DOT of their n terms."""
-    high: Any = 0.0
-    low: Any = 0.0
-    for piece in pieces:
-        sums = _split_sums(piece, n)
-        high, low = high + sums[0], low + sums[1]
-    total: Array = high + low
-    return total
-
-
-def _split_sums(terms: Array, n: int) -> tuple[Any, Any]:
-    """Return two numbers per row, whose sum is that of a piece of the row, which has n terms. The first one is exact,
-    and the second one small."""
-    if terms.ndim == 1 or terms.size <= SCRATCH_SIZE:
-        return _split_sum(terms, n)
-    step = max(1, SCRATCH_SIZE // terms.shape[-1])
-    sums = np.empty((2, len(terms)))
-    for i in range(0, len(terms), step):
-        sums[0, i : i + step], sums[1, i : i + step] = _split_sum(terms[i : i + step], n)
-    return sums[0], sums[1]
-
-
-def _split_sum(terms: Array, n: int) -> tuple[Any, Any]:
-    """Return the same for few rows.
-
-    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples is exact,
-    and a small rest. For float32 terms, a sum of float64 is precise enough.
-    """
-    sum_up = _row_sum(terms.shape[-1], terms.ndim)
-    if terms.dtype == _FLOAT32:
-        return sum_up(terms.astype(_FLOAT64)), 0.0
-    shift = _SHIFTS[(n * 16).bit_length()]
-    part = np.add(terms, shift)
-    np.subtract(part, shift, part)
-    high = sum_up(part)
-    return high, sum_up(np.subtract(terms, part, part))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
@@ -451,7 +301,8 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     taus: Any = tau if is_one else validate_taus(tau)
     if z.size <= BLOCK_SIZE and (is_one or not taus.ndim):
         result = np.empty(shape, z.dtype)
-        _apply_to_all(kernel, z, float(taus), result)
+        rows, out = _with_few_axes(z, result) if z.ndim > 2 or len(z) == 1 else (z, result)
+        _context(rows).run(_apply, kernel, rows, 0, float(taus), out, working_dtype(z.dtype, taus))
         return result if keep_classes else result[()]
     taus = np.asarray(taus, np.float64)
     result = np.empty(taus.shape + shape, z.dtype)
@@ -465,15 +316,12 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     return result[()]
 
 
-def _apply_to_all(kernel: Kernel, z: Array, tau: float, result: Array) -> None:
-    """Apply a kernel to all rows of z, (..., n), in one block."""
-    if z.ndim > 2 or (z.ndim == 2 and len(z) == 1):
-        # Numpy takes less time for a single row if it has one axis.
-        n = z.shape[-1]
-        axes = () if z.size == n else (-1,)
-        result = result.reshape(axes + result.shape[z.ndim - 1 :])
-        z = z.reshape((*axes, n))
-    _context(z).run(_apply, kernel, z, 0, tau, result, working_dtype(z.dtype, tau))
+def _with_few_axes(z: Array, result: Array) -> tuple[Array, Array]:
+    """Return z, (..., n), and the array for its result with one axis of rows, or none for a single row, for which numpy
+    takes less time."""
+    n = z.shape[-1]
+    axes = () if z.size == n else (-1,)
+    return z.reshape((*axes, n)), result.reshape(axes + result.shape[z.ndim - 1 :])
 
 
 def _context(rows: Array) -> Context:
@@ -580,7 +428,7 @@ def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[
     step = max(1, BLOCK_SIZE // rows.shape[1])
     for first in range(row_range.start, row_range.stop, step):
         stop = min(first + step, row_range.stop)
-        # As in `_apply_to_all`.
+        # As in `_with_few_axes`.
         block = first if stop - first == 1 else slice(first, stop)
         targets = [(tau, out[block, ...]) for tau, out in outputs]
         if len(targets) == 1:

@@ -36,7 +36,6 @@ from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
     Array,
     Kernel,
-    add_up,
     divide_by_taus,
     highest,
     normalizer,
@@ -46,6 +45,7 @@ from tsoft.core.softmax import (
     subtract_maximum,
     validate_logits,
 )
+from tsoft.core.sums import add_up
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

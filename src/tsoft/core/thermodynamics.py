@@ -23,13 +23,13 @@ from numpy.typing import ArrayLike
 from tsoft.core.softmax import (
     Array,
     Taus,
-    add_up,
     divide_by_tau,
     row_error,
     subtract_maximum,
     validate_logits,
     validate_taus,
 )
+from tsoft.core.sums import add_up
 
 if TYPE_CHECKING:
     from tsoft.core.units import Unit

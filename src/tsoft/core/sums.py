@@ -1,0 +1,176 @@
+"""Sums of rows with few roundings, in one order for each length of rows.
+
+The order does not depend on the other rows, so that neither the number of threads nor the size of a block changes a
+digit. To choose how rows of a length are summed takes longer than to sum a short row, so the choice is cached.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
+# A function that sums the terms of each row, (rows, n) or (n,). The sum of float32 terms is a float64.
+Sum = Callable[[Array], Array]
+
+# numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
+# many roundings of a term, the sum keeps the error bound of `softmax`.
+MAX_ROUNDINGS = 10
+# Otherwise, large and small parts of the terms are separated, so that the sum is exact. Rows longer than this are
+# folded into an eighth of their length first, because the separation takes longer.
+MAX_SEPARATED = 600
+# The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
+SCRATCH_SIZE = 1 << 16
+# Longer rows are separated in pieces. For dot products of more than 10000 terms, BLAS may start threads of its own,
+# which take time to wake up.
+MAX_DOT = 1 << 13
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+# The lengths of rows for which numpy's sum has few enough roundings.
+_PLAIN_LENGTHS = frozenset(n for n in range(128) if n <= MAX_ROUNDINGS + 1 or n // 8 + 2 + n % 8 <= MAX_ROUNDINGS)
+_ONES = np.ones(MAX_DOT)
+_EIGHT_ONES = {dtype: np.ones(8, dtype) for dtype in (_FLOAT32, _FLOAT64)}
+
+
+def add_up(terms: Array) -> Array:
+    """Sum terms of one sign along the last axis, with at most ten roundings of each term if the highest terms are
+    from about 0.1 to 16. The sum of float32 terms is a float64. The order does not depend on the other rows."""
+    return summation(terms.shape[-1], terms.ndim, terms.dtype)[0](terms)
+
+
+@functools.cache
+def summation(n: int, ndim: int, dtype: np.dtype[Any]) -> tuple[Sum, bool]:
+    """Return the function with which `add_up` sums rows of n terms in a block of `ndim` axes, and whether it is
+    exact."""
+    if n > MAX_SEPARATED:
+        return _sum_folded, False
+    if n not in _PLAIN_LENGTHS or dtype == _FLOAT32:
+        return _exact_summation(n, ndim, dtype), True
+    # In any order, no term is rounded more often than there are additions.
+    return _plain_summation(n, ndim) if n <= MAX_ROUNDINGS + 1 else functools.partial(np.add.reduce, axis=-1), False
+
+
+@functools.cache
+def _plain_summation(n: int, ndim: int) -> Sum:
+    """Return a function that sums rows of n float64 terms, in any order."""
+    # For short rows, dot products take half the time of numpy's sum. For a single row, the method `dot` gives the same
+    # bits as vecdot.
+    return _ONES[:n].dot if ndim == 1 else functools.partial(np.vecdot, _ONES[:n])
+
+
+@functools.cache
+def _exact_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
+    """Return a function that sums rows of n <= MAX_DOT terms, which are at most 16, with one rounding."""
+    plain_sum, split_sums = _plain_summation(n, ndim), _split_summation(n, n, ndim, dtype)
+
+    def exact_sum(terms: Array) -> Array:
+        high, low = split_sums(terms)
+        total: Array = high + low
+        return total
+
+    def sum_in_float64(terms: Array) -> Array:
+        return plain_sum(terms.astype(_FLOAT64))
+
+    # The low part of a sum of float32 terms is 0.
+    sum_up = exact_sum if dtype == _FLOAT64 else sum_in_float64
+    return sum_up if ndim == 1 else _by_blocks(sum_up, n)
+
+
+def _by_blocks(sum_up: Sum, n: int) -> Sum:
+    """Return a function that sums rows block by block, so that scratch arrays for n classes stay in the cache."""
+    step = max(1, SCRATCH_SIZE // n)
+
+    def sum_blocks(rows: Array) -> Array:
+        if len(rows) <= step:
+            return sum_up(rows)
+        return np.concatenate([sum_up(rows[i : i + step]) for i in range(0, len(rows), step)])
+
+    return sum_blocks
+
+
+@functools.cache
+def _split_summation(n: int, length: int, ndim: int, dtype: np.dtype[Any]) -> Callable[[Array], tuple[Any, Any]]:
+    """Return a function of `length` terms of rows of n terms. It returns two numbers per row, whose sum is that of the
+    terms: the first one is exact, and the second one small.
+
+    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples of a row is
+    exact, and a small rest. For float32 terms, a sum of float64 is precise enough.
+    """
+    sum_up = _plain_summation(length, ndim)
+    # An operation with an array without axes takes less time than with a number.
+    shift = np.array(3.0 * 2 ** (n * 16).bit_length())
+
+    def split_sums(terms: Array) -> tuple[Any, Any]:
+        part = np.add(terms, shift)
+        np.subtract(part, shift, part)
+        high = sum_up(part)
+        return high, sum_up(np.subtract(terms, part, part))
+
+    return split_sums if dtype == _FLOAT64 else lambda terms: (sum_up(terms.astype(_FLOAT64)), 0.0)
+
+
+def exact_sum(terms: Callable[[Array], Array], x: Array) -> Array:
+    """Sum the terms of each row of x, (rows, n) or (n,), which are at most 16. `terms` is called with parts of x. The
+    error is little more than one rounding, or two for long rows, whose terms are added in pairs first."""
+    if x.shape[-1] <= MAX_DOT:
+        return _sum_exactly(terms(x))
+    return _sum_of_pieces(lambda piece: _halved(terms(piece)), x, 2 * MAX_DOT)
+
+
+def _sum_exactly(terms: Array) -> Array:
+    """Do the same with terms in memory, and one rounding."""
+    n = terms.shape[-1]
+    if n <= MAX_DOT:
+        return _exact_summation(n, terms.ndim, terms.dtype)(terms)
+    return _sum_of_pieces(lambda piece: piece, terms, MAX_DOT)
+
+
+def _sum_of_pieces(terms: Callable[[Array], Array], x: Array, length: int) -> Array:
+    """Do the same in pieces of `length` classes, which have at most MAX_DOT terms. The memory of their scratch arrays
+    is not returned to the system and requested again."""
+    n = x.shape[-1]
+
+    def sum_up(rows: Array) -> Array:
+        high: Any = 0.0
+        low: Any = 0.0
+        for i in range(0, n, length):
+            piece = terms(rows[..., i : i + length])
+            sums = _split_summation(n, piece.shape[-1], piece.ndim, piece.dtype)(piece)
+            high, low = high + sums[0], low + sums[1]
+        total: Array = high + low
+        return total
+
+    return sum_up(x) if x.ndim == 1 else _by_blocks(sum_up, length)(x)
+
+
+def _sum_folded(terms: Array) -> Array:
+    return _sum_exactly(_folded(terms))
+
+
+def _folded(terms: Array) -> Array:
+    """Add the eighths of each row, (..., n), element by element."""
+    n = terms.shape[-1]
+    length = n // 8
+    whole = 8 * length
+    eighths = (terms[..., :whole] if whole < n else terms).reshape(*terms.shape[:-1], 8, length)
+    ones = _EIGHT_ONES[terms.dtype]
+    folded: Array
+    if n > MAX_DOT:
+        folded = np.add.reduce(eighths, -2)
+    else:
+        # A product with a matrix takes half the time. For a single row, the method `dot` gives the same bits as matmul.
+        folded = ones.dot(eighths) if terms.ndim == 1 else np.matmul(ones, eighths)
+    if whole < n:
+        head = folded[..., : n - whole]
+        head += terms[..., whole:]
+    return folded
+
+
+def _halved(terms: Array) -> Array:
+    """Add the second half of each row, (..., n), to the first one, which has one term more if n is odd."""
+    half = terms.shape[-1] // 2
+    length = terms.shape[-1] - half
+    halved = terms[..., :length].copy()
+    halved[..., :half] += terms[..., length:]
+    return halved
