@@ -312,7 +312,7 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
 
 # On both sides of the lengths at which the order of the sum changes. The last piece of 32769 terms has one term.
 @pytest.mark.parametrize(
-    "n", [8, 11, 12, 33, 64, 111, 113, 127, 128, 191, 193, 600, 601, 1031, 2048, 8193, 32_769, 40_000]
+    "n", [8, 11, 12, 33, 64, 111, 113, 127, 128, 191, 193, 1031, 2048, 2049, 4096, 4097, 8193, 32_769, 40_000]
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:

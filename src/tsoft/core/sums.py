@@ -17,9 +17,10 @@ Sum = Callable[[Array], Array]
 # numpy adds the terms of a row in eight running sums, then these, then the remaining terms, one by one. With up to this
 # many roundings of a term, the sum keeps the error bound of `softmax`.
 MAX_ROUNDINGS = 10
-# Otherwise, large and small parts of the terms are separated, so that the sum is exact. Rows longer than this are
-# folded into an eighth of their length first, because the separation takes longer.
-MAX_SEPARATED = 600
+# Otherwise, the sum is exact: of float64 terms, large and small parts are separated, and float32 terms become float64.
+# Longer rows than this are folded into an eighth of their length first, which takes less time for many rows, but more
+# for few.
+MAX_EXACT = {np.dtype(np.float32): 4096, np.dtype(np.float64): 2048}
 # The separation takes less time if its scratch arrays, of this many numbers, stay in the cache.
 SCRATCH_SIZE = 1 << 16
 # Longer rows are separated in pieces. For dot products of more than 10000 terms, BLAS may start threads of its own,
@@ -43,7 +44,7 @@ def add_up(terms: Array) -> Array:
 def summation(n: int, ndim: int, dtype: np.dtype[Any]) -> tuple[Sum, bool]:
     """Return the function with which `add_up` sums rows of n terms in a block of `ndim` axes, and whether it is
     exact."""
-    if n > MAX_SEPARATED:
+    if n > MAX_EXACT[dtype]:
         return _sum_folded, False
     if n not in _PLAIN_LENGTHS or dtype == _FLOAT32:
         return _exact_summation(n, ndim, dtype), True
