@@ -525,16 +525,33 @@ def test_a_list_that_is_not_of_the_most_probable_tokens_has_no_cap() -> None:
     assert block.partial
     assert block.partial.cap == math.inf
     assert "-0.25 exceeds -3 of an alternative, so the alternatives cannot be the most probable tokens" in message
-    block, [message] = noted(completion("a", -1.0, {"a": -1.0, "b": -2.0, "c": -math.inf}))
+
+
+@pytest.mark.parametrize(("low", "prob"), [(-math.inf, "0"), (-1000, "0"), (-800, "0"), (-60, "8.8e-27")])
+def test_a_list_that_ends_in_a_negligible_probability_has_the_cap_of_the_others(low: float, prob: str) -> None:
+    """Even 10^12 tokens of e^-60 = 8.756e-27 have less than the rest, 1 - e^-1 - e^-2 = 0.4968. TabbyAPI writes -1000
+    for -inf."""
+    response = completion("a", -1.0, {"a": -1.0, "b": -2.0, "c": low})
+    block, [message] = noted(response)
     assert block.partial
     assert block.partial.cap == -2.0
-    assert "an alternative has probability 0, but the listed tokens have only 0.5032" in message
+    assert f"an alternative has probability {prob}, but the listed tokens have only 0.5032" in message
+    done = here("compute", "--tau", "2", stdin=json.dumps(response))
+    assert (done.returncode, "inf" in done.stderr) == (0, False)
 
 
 def test_an_alternative_of_probability_0_completes_a_list() -> None:
-    block, notes = noted(completion("a", 0.0, {"a": 0.0, "b": -math.inf}))
-    assert block.partial
-    assert (block.partial.cap, notes) == (-math.inf, [])
+    for low, cap in ((-math.inf, -math.inf), (-1000, -math.inf), (-800, -800)):
+        block, notes = noted(completion("a", 0.0, {"a": 0.0, "b": low}))
+        assert block.partial
+        assert (block.partial.cap, notes) == (cap, [])
+
+
+def test_a_sum_rounded_to_less_than_1_needs_no_other_tokens() -> None:
+    """0.5 + 0.499995, with an error of 5e-6 in each number, may be 1."""
+    tops = {"a": round(math.log(0.5), 5), "b": round(math.log(0.499995), 5), "c": -800}
+    done = here("compute", stdin=json.dumps(completion("a", tops["a"], tops)))
+    assert (done.returncode, "other tokens must be" in done.stderr) == (0, False)
 
 
 def test_a_list_that_needs_thousands_of_tied_tokens_is_noted() -> None:

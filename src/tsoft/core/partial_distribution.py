@@ -27,6 +27,8 @@ from tsoft.core.softmax import Array
 
 # The error that rounding to float32 may cause in each probability of a sum, and relative to a log-probability.
 ROUNDING = 2.0**-24
+# No vocabulary has more tokens.
+LARGEST_VOCABULARY = 10**12
 # Log-probabilities that all have at most this number of decimals were rounded to it. A float32 needs more. Numbers
 # with a single decimal are typed by hand, and exact.
 MIN_DECIMALS, MAX_DECIMALS = 2, 6

@@ -13,6 +13,8 @@ from tsoft.input.quantity import QUANTITIES, SLACK
 # OpenAI, vLLM and DeepSeek write this for a token whose log-probability they do not return, and llama.cpp writes the
 # lowest float32. A finite number this low stands for "unknown" or for 0.
 UNKNOWN = -9999.0
+# TabbyAPI writes this for the logarithm of 0: backends/exllamav3/model.py, handle_logprobs.
+_ZERO = -1000.0
 # Numbers of the same token may be rounded differently. The difference that rounding explains, absolute and relative.
 _ROUNDING = 1e-3
 # A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
@@ -35,12 +37,12 @@ class ApiToken:
     def logprob(self) -> float:
         """The log-probability; NaN if unknown.
 
-        >>> ApiToken("a", -0.5).logprob, ApiToken("a", -9999).logprob, ApiToken("a", -math.inf).logprob
-        (-0.5, nan, -inf)
+        >>> [ApiToken("a", number).logprob for number in (-0.5, -9999, -1000, -math.inf)]
+        [-0.5, nan, -inf, -inf]
         """
         if self.number is None or -math.inf < self.number <= UNKNOWN:
             return math.nan
-        return self.number
+        return -math.inf if self.number == _ZERO else self.number
 
     def is_same(self, other: "ApiToken") -> bool | None:
         """Return whether two tokens are the same; None if the response does not show it, because they share only their

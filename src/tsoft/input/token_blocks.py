@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tsoft.core.block import Block, Origin
-from tsoft.core.partial_distribution import ROUNDING, PartialDistribution
+from tsoft.core.partial_distribution import LARGEST_VOCABULARY, PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.input.api_tokens import REPLACEMENT, ApiToken, DrawnToken, number_text
 
@@ -79,9 +79,9 @@ def _unlisted_cap(
 ) -> tuple[float, str | None]:
     """Return the log-probability that no unlisted token exceeds, and a contradiction that rules out a cap.
 
-    If all alternatives are the most probable tokens, it is the lowest of them. The drawn token does not count, since
-    the server may have added it. `explained` is true if the drawn token is not an alternative because an object has
-    room for only one token of this text.
+    If all alternatives are the most probable tokens, it is the lowest of them that allows the rest of the probability.
+    The drawn token does not count, since the server may have added it. `explained` is true if the drawn token is not an
+    alternative because an object has room for only one token of this text.
     """
     if drawn.keyed_by_text and any(REPLACEMENT in token.label for token in drawn.alternatives):
         # Several of the most probable tokens may have this text, and an object has room for only one of them.
@@ -94,11 +94,12 @@ def _unlisted_cap(
     if index == len(drawn.alternatives) and not explained and drawn_logprob > cap and not _is_close(drawn_logprob, cap):
         problem = f"the drawn token is not an alternative, but its log-probability {number_text(drawn_logprob)} exceeds"
         return math.inf, f"{problem} {number_text(cap)} of an alternative"
-    missing = 1.0 - float(np.nansum(np.exp(_logprobs(tokens))))
-    if cap == -math.inf and missing > len(tokens) * ROUNDING:
-        problem = f"an alternative has probability 0, but the listed tokens have only {1 - missing:.4g}"
-        return float(min(others[others > -np.inf], default=np.inf)), problem if missing > _MISSING else None
-    return cap, None
+    listed = PartialDistribution(_logprobs(tokens), index, cap, classes=LARGEST_VOCABULARY)
+    if cap > -math.log(LARGEST_VOCABULARY) or listed.is_consistent:
+        return cap, None
+    problem = f"an alternative has probability {math.exp(cap):.2g}, but the listed tokens have only {listed.mass:.4g}"
+    possible = [logprob for logprob in others if replace(listed, cap=logprob).is_consistent]
+    return float(min(possible, default=np.inf)), problem if listed.min_unlisted_mass > _MISSING else None
 
 
 def _logprobs(tokens: list[ApiToken]) -> Array:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # A list is suspicious if more unlisted tokens than this, and this many times the listed ones, must be as probable as
 # the least probable listed token, while the most probable one is this many times as probable.
 _MANY_TIED, _MANY_TIMES = 1000, 100
-_MAX_VOCABULARY = 10**12
 
 
 def apply_options(
@@ -43,8 +42,8 @@ def apply_options(
     listed_only = bounds is not None and bounds.listed_only
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--applied-tau: expected a finite number above 0, got {tau:.15g}")
-    if classes is not None and classes > _MAX_VOCABULARY:
-        raise UsageError(f"--vocab-size: expected a whole number from 1 to {_MAX_VOCABULARY:.0e}, got {classes}")
+    if classes is not None:
+        _check_vocabulary(classes)
     if listed_only and classes is not None:
         raise UsageError("--listed-only and --vocab-size are mutually exclusive; pass only one")
     if tau is not None or classes is not None:
@@ -55,6 +54,14 @@ def apply_options(
     if listed_only:
         blocks = map(_of_listed, blocks)
     return blocks if unknown_rows else _without_unknown_rows(blocks, note)
+
+
+def _check_vocabulary(classes: int) -> None:
+    """Raise UsageError if no vocabulary has this many tokens."""
+    from tsoft.core.partial_distribution import LARGEST_VOCABULARY
+
+    if classes > LARGEST_VOCABULARY:
+        raise UsageError(f"--vocab-size: expected a whole number from 1 to {LARGEST_VOCABULARY:.0e}, got {classes}")
 
 
 def _without_unknown_rows(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
@@ -176,9 +183,9 @@ def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
 
 
 def _tied_tokens(partial: "PartialDistribution") -> float:
-    """Return the number of unlisted tokens at the cap that would have the remaining probability."""
-    missing = max(0.0, 1.0 - partial.mass)
-    return float(np.floor(missing * np.exp(-partial.cap))) if missing and partial.cap > -np.inf else 0.0
+    """Return how many unlisted tokens at the cap would have the probability that is certainly missing."""
+    missing = partial.min_unlisted_mass
+    return float(np.floor(np.exp(np.log(missing) - partial.cap))) if missing and partial.cap > -np.inf else 0.0
 
 
 def _is_steep(partial: "PartialDistribution") -> bool:
