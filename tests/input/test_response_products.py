@@ -206,6 +206,26 @@ def test_ids_of_a_vllm_output_mark_the_drawn_tokens() -> None:
     assert FIRST in note
 
 
+def test_ids_mark_the_drawn_tokens_in_maps_of_numbers() -> None:
+    """The Response of lmdeploy/messages.py, and the RequestOutput of early vLLM."""
+    maps = [{"5": -0.25, "6": -1.5}, {"7": -0.5, "8": None}]
+    for answer in ({"text": "No.", "token_ids": [6, 9], "logprobs": maps}, {"token_ids": [6, 9], "logprobs": maps}):
+        blocks, notes = read_json(answer)
+        assert [block.labels for block in blocks] == [("#5", "#6"), ("#7", "#8", "#9")]
+        assert (texts(blocks), notes) == ([["#6", "#9"]], [])
+        assert blocks[0].logits.tolist() == [[-0.25, -1.5]]
+    prompt = {"prompt_token_ids": [1, 2], "prompt_logprobs": [None, {"2": -3.0, "9": -0.5}]}
+    blocks, notes = read_json(prompt | {"outputs": [{"text": "No.", "token_ids": [6, 7], "logprobs": None}]})
+    assert (texts(blocks), notes) == ([["#2"]], [])
+    blocks, [note] = read_json(prompt | {"outputs": [{"text": "No.", "token_ids": [6, 7], "logprobs": maps}]})
+    assert texts(blocks) == [["#6", "#7"]]
+    assert SKIPPED_PROMPT in note
+    # Without an id among the names, these may be the texts of digits.
+    blocks, [note] = read_json({"text": "No.", "token_ids": [20, 22], "logprobs": maps})
+    assert texts(blocks) == [["5", "7"]]
+    assert "takes the most probable one" in note
+
+
 def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:
     tops = [{" blue": -1.5, " b": -0.5}, {"lue": -2.0, ".": -0.25}]
     blocks, notes = read_json({"choices": [{"text": " blue.", "logprobs": {"top_logprobs": tops}}]})

@@ -7,7 +7,8 @@ A token list describes the tokens at successive positions. Its shape is one of:
 - lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
   like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
   SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);
-- maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs;
+- maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs; with the ids of the drawn tokens next to
+  them, also maps {id: logprob}: LMDeploy, early vLLM;
 - pieces of text with several numbers each: Cohere.
 
 Names are accepted in snake case and in camel case. The formats are documented in:
@@ -37,6 +38,7 @@ from tsoft.input.token_shapes import (
     TEXTS,
     alternatives_name,
     are_alternatives,
+    are_number_maps,
     are_tokens,
     field,
     has_tokens_of_one_position,
@@ -97,7 +99,7 @@ def array_tokens(
         return _only_alternatives(values, location)
     if all(map(is_text_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
-    if all(map(is_id_map, entries)):
+    if all(map(is_id_map, entries)) or are_number_maps(values, ids):
         return _id_maps(values, ids, location)
     if name in NUMBER_LISTS and all(isinstance(entry, dict) and is_text_map(entry) for entry in entries):
         return _without_drawn(values, values, text, location)
@@ -349,7 +351,8 @@ def _spelling(labels: list[list[str]], text: str) -> list[int] | None:
 
 
 def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
-    """Return the tokens of a list of vLLM's maps {id: {logprob, rank, decoded_token}}. A prompt's first one is null.
+    """Return the tokens of a list of vLLM's maps {id: {logprob, rank, decoded_token}}, or of maps {id: logprob}. A
+    prompt's first one is null.
 
     ids: the ids of the drawn tokens, if known.
     """
@@ -375,7 +378,7 @@ def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
 def _mapped_token(key: str, value: object, location: Location) -> ApiToken:
     """Return a token of a map: its id is the key."""
     inner = location.at(key)
-    entry = as_object(value, inner)
+    entry = value if isinstance(value, dict) else {"logprob": value}
     text = field(entry, "decoded_token")
     label = f"#{key}" if text is None else label_of(text, None, inner.at("decoded_token"))
     return ApiToken(label, logprob_of(entry.get("logprob"), inner.at("logprob")), int(key))

@@ -121,6 +121,23 @@ def is_id_map(value: object) -> bool:
     )
 
 
+def are_number_maps(values: list[Any], ids: object) -> bool:
+    """Return whether values are maps {id: number}, some of which contain the drawn token with its id.
+
+    Without its id, a name such as "7" may be the text of a token.
+
+    >>> are_number_maps([{"6": -1.5, "7": -0.5}], [6]), are_number_maps([{"6": -1.5, "7": -0.5}], [22])
+    (True, False)
+    """
+    if not isinstance(ids, list) or len(ids) != len(values):
+        return False
+    maps = [(token_id, value) for token_id, value in zip(ids, values, strict=True) if value]
+    are_maps = all(
+        isinstance(value, dict) and is_text_map(value) and all(map(str.isdecimal, value)) for _, value in maps
+    )
+    return are_maps and any(str(token_id) in value for token_id, value in maps)
+
+
 def is_text_piece(value: object) -> bool:
     """Return whether a value is a piece of text with several numbers."""
     return (
