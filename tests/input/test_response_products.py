@@ -289,6 +289,21 @@ def test_alternatives_of_gemini_without_the_drawn_tokens() -> None:
     assert "takes the most probable one" in note
 
 
+@pytest.mark.parametrize("token_id", [0, 7])
+def test_one_alternative_without_a_text_is_not_a_map_of_numbers(token_id: int) -> None:
+    """Gemini leaves out an empty text, and vLLM without a tokenizer has only ids."""
+    token = {"tokenId": token_id, "logProbability": -0.25}
+    lists = {"topCandidates": [{"candidates": [token]}], "chosenCandidates": [token]}
+    ids = {"token_id": token_id, "logprob": -0.25, "rank": 1}
+    for logprobs in ({"logprobsResult": lists}, {"logprobs": {"content": [ids | {"top_logprobs": [ids]}]}}):
+        [block], notes = read_json({"choices": [logprobs]})
+        assert (block.labels, block.logits.tolist(), notes) == ((f"#{token_id}",), [[-0.25]], [])
+    # The program llm saves the alternatives as one map, in which these are the texts of tokens.
+    llm = {"token": "id", "logprob": -0.25, "top_logprobs": [{"id": -0.25, "logprob": -2.0}]}
+    [block], _ = read_json({"choices": [{"logprobs": {"content": [llm]}}]})
+    assert block.labels == ("id", "logprob")
+
+
 def test_an_answer_that_repeats_its_list_is_read_once() -> None:
     """Two answers may be equal."""
     logprobs = {"logprobs": {"content": [entry("a")]}}

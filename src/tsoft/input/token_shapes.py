@@ -188,5 +188,12 @@ def has_tokens_of_one_position(value: object) -> bool:
 
 
 def is_text_map(entry: Object) -> bool:
-    """Return whether an object is {text: number}."""
-    return all(value is None or isinstance(value, int | float) for value in entry.values())
+    """Return whether an object is {text: number}, and not a token that has an id but no text.
+
+    >>> is_text_map({"id": -0.5, "logprob": -1.5}), is_text_map({"id": 7, "logprob": -1.5})
+    (True, False)
+    """
+    is_token_without_text = spelling_of(entry, *NUMBERS) is not None and is_index(field(entry, "id", "token_id"))
+    return not is_token_without_text and all(
+        value is None or isinstance(value, int | float) for value in entry.values()
+    )
