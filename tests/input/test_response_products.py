@@ -347,6 +347,27 @@ def test_the_fields_of_a_choice_are_one_text() -> None:
     assert texts(blocks) == [["a", "b"]]
 
 
+def test_the_raw_output_of_fireworks_repeats_the_tokens() -> None:
+    """The package fireworks-ai 1.2, types/shared/raw_output.py. The copy may have other fields or more tokens."""
+    raw = {"raw_output": {"completion_logprobs": {"content": [entry("a") | {"token_id": 1}, entry("b")]}}}
+    legacy = {"text": "ab", "logprobs": {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.5]}}
+    for answer in (choice("a", "b", **raw), {"index": 0} | legacy | raw):
+        blocks, [note] = read_json({"choices": [answer | {"finish_reason": "stop"}]})
+        assert texts(blocks) == [["a", "b"]]
+        assert "tsoft skips the tokens in raw_output" in note
+    pieces = [{"id": "1", "choices": [choice("a", finish_reason=None)]}]
+    pieces.append({"id": "1", "choices": [choice("b", finish_reason="stop", **raw)]})
+    silent = {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"} | raw]}
+    for end_of_stream in (pieces[1:], [{"id": "1", "choices": [choice("b", finish_reason=None)]}, silent]):
+        blocks, [note] = read(
+            b"".join(b"data: " + line + b"\n" for line in lines(*pieces[:1], *end_of_stream).splitlines())
+        )
+        assert texts(blocks) == [["a", "b"]]
+    # Without another list, it has the tokens.
+    blocks, notes = read_json({"choices": [{"index": 0, "logprobs": None} | raw]})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
 def test_an_echoed_prompt_of_together_is_skipped() -> None:
     prompt = [{"text": "p", "logprobs": {"tokens": ["p"], "token_logprobs": [-1.0]}}]
     blocks, [note] = read_json({"prompt": prompt, "choices": [choice("a")]})

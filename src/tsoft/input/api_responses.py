@@ -296,6 +296,7 @@ class ResponseReader:
         generated = [found for found in search.lists if not found.is_prompt]
         if generated and prompts:
             self._note("prompt", location, f"tsoft skips the tokens of the prompt ({prompts[0].name})")
+        generated = self._without_raw(generated, location)
         self._note_order(location, generated)
         if search.copies:
             first, second, *_ = search.copies
@@ -316,6 +317,18 @@ class ResponseReader:
             is_part = streamed or found.is_alone or is_piece(found.answer)
             if is_finished(found.answer) or not is_part:
                 self._texts.finish(found.answer)
+
+    def _without_raw(self, generated: list[FoundList], location: Location) -> list[FoundList]:
+        """Return the lists without the raw ones of answers that have other tokens."""
+        answered = {found.answer.path for found in generated if not found.is_raw}
+        others = [
+            found
+            for found in generated
+            if not (found.is_raw and (found.answer.path in answered or self._texts.has_begun(found.answer)))
+        ]
+        if len(others) < len(generated):
+            self._note("raw", location, "tsoft skips the tokens in raw_output, since the answer has a list of tokens")
+        return others
 
     def _note_order(self, location: Location, generated: list[FoundList]) -> None:
         """Print a note if an answer has several lists of tokens, such as those of its reasoning."""

@@ -31,6 +31,8 @@ _PROMPTS = spellings(
 _TOKENS = ("tokens", "generated_tokens", "input_tokens")
 # Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
 _COPIES = ("events", "attachments")
+# Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
+_RAW = spellings("raw_output")
 # Deeper values are not searched.
 _DEEPEST = 40
 # Lists of tokens within the object `logprobs`. Those that were generated first come first.
@@ -68,6 +70,11 @@ class FoundList:
     def name(self) -> str:
         """The name of the innermost field; empty for the document itself."""
         return _innermost(self.path)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the tokens are those of an answer before the server parsed it, which another list may have, too."""
+        return not _RAW.isdisjoint(self.path)
 
 
 def _innermost(path: Path) -> str:

@@ -67,7 +67,11 @@ class Texts:
         """Return whether an answer without tokens continues an earlier one: it has the same ids, or it is in the same
         place as an unfinished text."""
         ids = _ids(answer)
-        return ids in self._ids if ids else (_place(answer), False) in self._unfinished
+        return ids in self._ids if ids else self.has_begun(answer)
+
+    def has_begun(self, answer: Answer) -> bool:
+        """Return whether an earlier piece has begun the text of an answer's generated tokens, which is unfinished."""
+        return (_place(answer), False) in self._unfinished
 
     def finish(self, answer: Answer) -> None:
         """Finish the texts of an answer."""
