@@ -563,6 +563,18 @@ def sglang(count: int, **fields: Any) -> dict[str, Any]:
     return {"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * count} | fields}
 
 
+def test_the_log_probabilities_of_requested_tokens_are_skipped() -> None:
+    """SGLang writes them to meta_info if the request has token_ids_logprob."""
+    requested = {"output_token_ids_logprobs": [[[-1.5, 5, None], [-2.5, 6, None]]], "input_token_ids_logprobs": []}
+    [block], [note] = read_json(sglang(1, **requested))
+    assert block.labels == ("x",)
+    assert note == "FILE:1: tsoft skips the log-probabilities of requested tokens (output_token_ids_logprobs)"
+    assert read_json(sglang(1, output_token_ids_logprobs=[None], input_token_ids_logprobs=None))[1] == []
+    problem = "meta_info.output_token_ids_logprobs: log-probabilities in an unknown format"
+    with pytest.raises(InputError, match=problem):
+        read_json({"text": "x", "meta_info": requested})
+
+
 @pytest.mark.parametrize(
     ("pieces", "count"),
     [

@@ -297,6 +297,9 @@ class ResponseReader:
         if generated and prompts:
             self._note("prompt", location, f"tsoft skips the tokens of the prompt ({prompts[0].name})")
         generated = self._without_raw(generated, location)
+        if search.lists and search.requested:
+            names = " and ".join(search.requested)
+            self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
         self._note_order(location, generated)
         if search.copies:
             first, second, *_ = search.copies

@@ -30,6 +30,7 @@ _NUMBER_MARKS = (
     *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods"),
+    *("output_token_ids_logprobs", "input_token_ids_logprobs"),
 )
 _ANSWER_MARKS = ("choices", "candidates", "meta_info")
 # Names in responses whose values are all numbers or texts.

@@ -33,6 +33,8 @@ _TOKENS = ("tokens", "generated_tokens", "input_tokens")
 _COPIES = ("events", "attachments")
 # Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
 _RAW = spellings("raw_output")
+# Log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
+_REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
 # Deeper values are not searched.
 _DEEPEST = 40
 # Lists of tokens within the object `logprobs`. Those that were generated first come first.
@@ -133,11 +135,13 @@ class Search:
     """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
     `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
-    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields."""
+    `copies` are the names of fields with equal lists, which may be different answers; empty without such fields.
+    `requested` are the names of fields with the log-probabilities of tokens that the request names."""
 
     def __init__(self, document: object, location: Location):
         self.answers: list[Answer] = []
         self.empty: set[Path] = set()
+        self.requested: list[str] = []
         self.outer = _outer_answer(document)
         self._found: list[FoundList] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
@@ -184,7 +188,9 @@ class Search:
         covered = COVERED if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):
-            if name not in covered and name not in _COPIES:
+            if name in _REQUESTED:
+                self.requested += [name] * any(record[name])
+            elif name not in covered and name not in _COPIES:
                 self._search(record[name], place.field(name, record))
 
 
