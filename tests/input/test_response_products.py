@@ -401,6 +401,19 @@ def test_maps_of_numbers_under_logprobs() -> None:
     assert (texts(blocks), notes) == ([["a", "b"]], [])
 
 
+def test_alternatives_with_an_id_as_the_token() -> None:
+    """What mistral.rs writes: mistralrs-core/src/response.rs, ResponseLogprob, and sampler.rs, TopLogprob."""
+    tops = [{"token": 9, "logprob": -0.5, "bytes": "a"}, {"token": 0, "logprob": -1.5, "bytes": "b"}]
+    drawn = {"token": "b", "logprob": -1.5, "bytes": [98], "top_logprobs": tops}
+    for logprobs in ({"content": [drawn]}, drawn):
+        [block], notes = read_json({"choices": [{"index": 0, "logprobs": logprobs}]})
+        assert (block.labels, texts([block]), notes) == (("a", "b"), [["b"]], [])
+        assert block.logits.tolist() == [[-0.5, -1.5]]
+    without_text = drawn | {"top_logprobs": [{"token": 9, "logprob": -0.5, "bytes": None}]}
+    [block], _ = read_json({"choices": [{"index": 0, "logprobs": {"content": [without_text]}}]})
+    assert block.labels == ("#9", "b")
+
+
 def test_names_in_camel_case() -> None:
     token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
     blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})

@@ -3,7 +3,7 @@
 A token list describes the tokens at successive positions. Its shape is one of:
 
 - objects, each with a token, its number and perhaps its alternatives: OpenAI's chat completions and their like,
-  llama.cpp, Ollama, MLX LM, Text Generation Inference, AI21, watsonx;
+  llama.cpp, Ollama, MLX LM, mistral.rs, Text Generation Inference, AI21, watsonx;
 - lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
   like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
   SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);
@@ -173,10 +173,13 @@ def api_token(value: object, location: Location) -> ApiToken:
     logprob = convert(number, location.at(name or "logprob"))
     token_id = field(entry, "id", "token_id")
     text_name = spelling_of(entry, *TEXTS) or "token"
-    text = entry.get(text_name)
+    text, data = entry.get(text_name), entry.get("bytes")
+    if is_index(text) and isinstance(data, str | None):
+        # mistral.rs writes an alternative's id as the token, and its text as the bytes.
+        token_id, text, data = text, data, None
     if text is None and is_index(token_id):
         text = f"#{token_id}"
-    data = bytes_of(entry.get("bytes"), location.at(text_name, "bytes"))
+    data = bytes_of(data, location.at(text_name, "bytes"))
     return ApiToken(label_of(text, data, location.at(text_name)), logprob, token_id, data)
 
 

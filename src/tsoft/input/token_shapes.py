@@ -16,6 +16,8 @@ TEXTS = ("token", "tok_str", "decoded_token", "text", "content", "str")
 _TOKEN_TEXTS, _TOKEN_FIELDS = TEXTS[:3], ("id", "token_id", "special", "bytes")
 NUMBERS = ("logprob", "log_probability", "log_prob", "likelihood", "raw_logprob")
 ALTERNATIVES = ("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs")
+# The names of a token's id. mistral.rs uses that of the text.
+_IDS = ("id", "token_id", "token")
 # Objects that contain the drawn token next to its alternatives.
 INNER_TOKENS = ("token", "generated_token")
 # The names of a list of drawn tokens, and of the list of their alternatives, in one object.
@@ -193,7 +195,7 @@ def is_text_map(entry: Object) -> bool:
     >>> is_text_map({"id": -0.5, "logprob": -1.5}), is_text_map({"id": 7, "logprob": -1.5})
     (True, False)
     """
-    is_token_without_text = spelling_of(entry, *NUMBERS) is not None and is_index(field(entry, "id", "token_id"))
+    is_token_without_text = spelling_of(entry, *NUMBERS) is not None and is_index(field(entry, *_IDS))
     return not is_token_without_text and all(
         value is None or isinstance(value, int | float) for value in entry.values()
     )
