@@ -426,6 +426,78 @@ def test_numbers_may_be_strings() -> None:
     assert block.logits.tolist() == [[-math.inf, -0.5]]
 
 
+# The text of an answer
+
+
+def legacy(text: str, *tokens: str, **fields: Any) -> dict[str, Any]:
+    logprobs = {"tokens": [*tokens], "token_logprobs": [-0.5] * len(tokens)}
+    return {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": "stop"} | fields
+
+
+def chat(text: str | None, *tokens: str, **message: Any) -> dict[str, Any]:
+    return choice(*tokens, message={"role": "assistant", "content": text} | message, finish_reason="stop")
+
+
+@pytest.mark.parametrize(
+    ("answer", "spelled", "text"),
+    [
+        (legacy("Hello", "Hi"), "'Hi'", "'Hello'"),
+        (chat("Yes.", "Yes", "Yes", "."), "'YesYes.'", "'Yes.'"),
+        (chat("Yes.", "<|channel|>", "so", "<|end|>", "Yes", "Yes", "."), "'<|channel|>so<|end|>YesYes.'", "'Yes.'"),
+        (legacy("x" * 30 + "a b", *"x" * 30, "a", "a", " b"), f"'…{'x' * 19}aa b'", f"'…{'x' * 19}a b'"),
+    ],
+)
+def test_tokens_that_contradict_the_text_of_an_answer_are_noted(answer: Any, spelled: str, text: str) -> None:
+    _, notes = read_json({"choices": [answer]})
+    problem = f"the tokens make up {spelled}, but the answer has the text {text}; a token may be wrong or repeated"
+    assert notes == [f"FILE:1: {problem}"]
+    assert read_json({"choices": [legacy("a", "a"), answer | {"index": 1}]})[1] == [f"FILE:1: choice 1: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        legacy("Yes.", " Yes", ".", "\n"),
+        legacy("Yes", "Yes", " STOP"),
+        legacy("Is it? Yes.", "Yes", "."),
+        legacy("", "Yes"),
+        legacy("Yes, it is", "ĠYes", ",", "▁it", "Ġis"),
+        legacy("caf\u00e9 \U0001f600", "cafÃ©", " <0xF0><0x9F>", "\\x98\\x80"),
+        legacy("\\x1b[0m", "\\", "x", "1", "b", "[", "0m"),
+        legacy("a <b>c</b>", "a", " ", "<b>", "c", "</b>", "</s>"),
+        legacy("Yes", "#5", "#6"),
+        chat("Yes.", "Yes", ".", "<|im_end|>"),
+        chat("Yes.", "<think>", "hm", "</think>", "\n\n", "Yes", "."),
+        chat("Yes.", "hm", "Yes", ".", reasoning_content="hm"),
+        chat("A b", "A", "x", "b", tool_calls=[{"id": "x"}]),
+        chat(None, "No", refusal="No"),
+        choice("Hi", message={"content": [{"type": "text", "text": "Hello"}]}),
+        choice("Hi"),
+    ],
+)
+def test_tokens_that_an_answer_writes_in_another_way_are_not_noted(answer: Any) -> None:
+    assert read_json({"text": "another", "choices": [answer]})[1] == []
+
+
+def test_the_pieces_of_a_stream_are_compared_with_its_tokens() -> None:
+    """Servers delay parts of the text, and may write some of it in pieces without tokens."""
+
+    def noted(*pieces: tuple[str, tuple[str, ...]]) -> list[str]:
+        events = [choice(*tokens, delta={"content": text}, finish_reason=None) for text, tokens in pieces]
+        silent = {"logprobs": None} | {"finish_reason": "stop", "delta": {}}
+        choices = [event if event["logprobs"]["content"] else event | {"logprobs": None} for event in events]
+        documents = [{"id": "1", "choices": [piece]} for piece in [*choices, {"index": 0} | silent]]
+        return read(b"".join(b"data: " + line + b"\n" for line in lines(*documents).splitlines()))[1]
+
+    assert noted(("Y", ("Yes",)), ("es.", (".",))) == []
+    assert noted(("lo", ("Hel", "lo"))) == []
+    assert noted(("a", ("a",)), ("b", ()), ("c", ("b", "c")), ("d", ()), ("e", ("d", "e"))) == []
+    [note] = noted(("Yes", ("Yes",)), (".", ("No",)))
+    assert note == (
+        "FILE: the tokens make up 'YesNo', but the answer has the text 'Yes.'; a token may be wrong or repeated"
+    )
+
+
 # Batches
 
 

@@ -31,7 +31,7 @@ from tsoft.input.response_kinds import (
     numbers_path,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
-from tsoft.input.response_texts import Texts, is_finished, is_piece
+from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import is_token_list
@@ -135,7 +135,7 @@ class ResponseReader:
         self.first_row = self.row = first_row
         self._has_choices = False
         self._problem: InputError | None = None
-        self._texts = Texts()
+        self._texts = Texts(self._note_spelling)
         self._noted: set[str] = set()
         # The kinds of events of the Responses API that had tokens of the current response.
         self._read_events: set[str] = set()
@@ -164,7 +164,8 @@ class ResponseReader:
         self._texts.finish_all()
 
     def finish(self, location: Location) -> None:
-        """Raise InputError if there was no token."""
+        """Finish all texts. Raise InputError if there was no token."""
+        self._texts.finish_all()
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
 
@@ -263,6 +264,7 @@ class ResponseReader:
         for answer in silent:
             if answer.path not in search.empty:
                 self._check_silent(answer, location, response, is_piece=answer in pieces, is_alone=not search.answered)
+            self._texts.skip(answer)
             if is_finished(answer):
                 self._texts.finish(answer)
 
@@ -309,12 +311,18 @@ class ResponseReader:
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
                 self._note("guess", location, guess)
-            text = self._texts.text_of(found.answer, is_prompt=found.is_prompt)
+            place = location.at(f"choice {found.answer.number}") if found.answer.is_several else location
+            text = self._texts.text_of(found.answer, place, is_prompt=found.is_prompt)
+            text.spelling.is_part |= streamed or is_piece(found.answer)
+            text.spelling.is_comparable &= not guess and not found.is_prompt
+            labels: list[str] = []
             tokens: Iterable[DrawnToken] = _without_first(found) if found.is_prompt else found.list.tokens()
             if found.name in _CUMULATIVE:
                 tokens = text.without_repeated(list(tokens), is_last=is_finished(found.answer) is True)
             for drawn in tokens:
+                labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)
+            text.spelling.add(found.answer, labels)
         for found in generated or prompts:
             # An object with one token is a piece of a list.
             is_part = streamed or found.is_alone or is_piece(found.answer)
@@ -342,6 +350,11 @@ class ResponseReader:
         if several:
             problem = f"tsoft reads the tokens of {' and '.join(several)} as one text, in this order"
             self._note("order", location, problem)
+
+    def _note_spelling(self, text: Text) -> None:
+        """Print a note if the tokens of a text contradict it."""
+        if problem := text.spelling.problem():
+            self._note("spelling", text.spelling.location, problem)
 
     def _note(self, kind: str, location: Location, text: str) -> None:
         """Print a note, unless one of this kind was printed."""

@@ -5,13 +5,14 @@ document is a whole response.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tsoft.input.api_tokens import DrawnToken
-from tsoft.input.json_values import Object
+from tsoft.input.json_values import Location, Object
 from tsoft.input.response_lists import Answer
+from tsoft.input.spelling import Spelling, written_text
 from tsoft.input.token_shapes import field, spelling_of
 
 # Objects in an answer that contain why it finished.
@@ -25,9 +26,10 @@ _FLAGS = ("done", "stop")
 
 @dataclass
 class Text:
-    """A text that has begun: its number, and its tokens if later pieces may repeat them."""
+    """A text that has begun: its number, its spelling, and its tokens if later pieces may repeat them."""
 
     number: int
+    spelling: Spelling
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
 
     def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
@@ -47,18 +49,21 @@ def _same(tokens: list[DrawnToken], others: list[DrawnToken]) -> bool:
 
 
 class Texts:
-    """The texts of a source, numbered in the order in which they begin, of which some are not finished yet."""
+    """The texts of a source, numbered in the order in which they begin, of which some are not finished yet. `ended` is
+    called with each text that is finished."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Text], None]) -> None:
+        self._ended = ended
         self._unfinished: dict[tuple[Any, ...], Text] = {}
         self._count = 0
         self._ids: set[tuple[str, ...]] = set()
 
-    def text_of(self, answer: Answer, *, is_prompt: bool) -> Text:
-        """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one."""
+    def text_of(self, answer: Answer, location: Location, *, is_prompt: bool) -> Text:
+        """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one, which begins in
+        this location."""
         key = (_place(answer), is_prompt)
         if key not in self._unfinished:
-            self._unfinished[key] = Text(self._count)
+            self._unfinished[key] = Text(self._count, Spelling(location))
             self._count += 1
         self._ids.add(_ids(answer))
         return self._unfinished[key]
@@ -73,13 +78,23 @@ class Texts:
         """Return whether an earlier piece has begun the text of an answer's generated tokens, which is unfinished."""
         return (_place(answer), False) in self._unfinished
 
+    def skip(self, answer: Answer) -> None:
+        """Note that a piece of an answer has no tokens, but perhaps a text."""
+        text = self._unfinished.get((_place(answer), False))
+        if text and written_text(answer.objects[0]):
+            text.spelling.is_comparable = False
+
     def finish(self, answer: Answer) -> None:
         """Finish the texts of an answer."""
         for is_prompt in (False, True):
-            self._unfinished.pop((_place(answer), is_prompt), None)
+            text = self._unfinished.pop((_place(answer), is_prompt), None)
+            if text:
+                self._ended(text)
 
     def finish_all(self) -> None:
         """Finish all texts."""
+        for text in self._unfinished.values():
+            self._ended(text)
         self._unfinished.clear()
 
 
