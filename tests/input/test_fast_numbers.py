@@ -1,12 +1,11 @@
 """Numbers parsed and written in bulk, compared with numbers one by one."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tool import started
 from tsoft.core.block import Block
@@ -23,89 +22,89 @@ from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 NEVER = 1 << 60
-FLOATS = st.floats(allow_nan=False) | st.integers(-(10**20), 10**20)
-ODD = (
-    "1. .5 +1 -0 -0.0 00.1 01 1e400 -1e400 -inf inf Infinity -infinity nan 1_0 1e5 1E+05 1e -e 1-2 - 0x1 5e-324 1e-0",
-    "−1 123456789012345678901234567890 2.2250738585072011e-308 9007199254740993 1.7976931348623159e308 -inf1 1-inf",
-)
-NUMBERS = FLOATS.map(repr) | st.sampled_from(" ".join(ODD).split())
-SEPARATORS = st.sampled_from([" ", " ", "  ", "\t", ",", ", ", " ,", ";", " \t", ",,"])
-ENDS = st.sampled_from(["\n", "\n", "\n", "\n", "\r\n", " \n", "\n ", "\n\n", " # said\n", "\r", "\n#\n", "\n\ufeff"])
-
-
+ODD = """
+    1. .5 +1 -0 -0.0 00.1 01 1e400 -1e400 -inf inf Infinity -infinity nan 1_0 1e5 1E+05 1e -e 1-2 - 0x1 5e-324 1e-0
+    −1 123456789012345678901234567890 2.2250738585072011e-308 9007199254740993 1.7976931348623159e308 -inf1 1-inf
+"""
+SEPARATORS = [" ", " ", "  ", "\t", ",", ", ", " ,", ";", " \t", ",,"]
+ENDS = ["\n", "\n", "\n", "\n", "\r\n", " \n", "\n ", "\n\n", " # said\n", "\r", "\n#\n", "\n\ufeff"]
 HEADS = ["# head\n", "a b\n", "a,b,c\n", "row,a,b\n", "\ufeff", "row\ttau\tx\n"]
 
 
-@st.composite
-def texts_of_odd_numbers(draw: st.DrawFn) -> bytes:
-    """Lines of numbers in every notation, valid or not."""
-    width = draw(st.sampled_from([None, 1, 2, 3]))
-    text = draw(st.sampled_from(["", *HEADS]))
-    for _ in range(draw(st.integers(1, 12))):
-        count = width or draw(st.integers(1, 3))
-        parts = [*(draw(SEPARATORS) for _ in range(count - 1)), draw(ENDS)]
-        text += "".join(draw(NUMBERS) + part for part in parts)
-    return text.encode()
+def plain_number(random: Random) -> str:
+    """Return a number of any size, a decimal one or a whole one."""
+    sizes = [random.gauss(0, 1) * 10.0 ** random.randint(-300, 300), round(random.gauss(0, 9), 3), 5e-324]
+    return repr(random.choice([*sizes, random.randint(-(10**20), 10**20)]))
 
 
-@st.composite
-def texts_of_numbers(draw: st.DrawFn) -> bytes:
-    """Lines of numbers, at most one of them wrong."""
-    separator = draw(st.sampled_from([" ", "  ", "\t", ",", ", ", " ; ", ";"]))
-    width = draw(st.sampled_from([None, 1, 2, 3]))
-    head = draw(st.sampled_from(["", "", "# head\n", separator.join("abc"[:width]) + "\n", "\ufeff"]))
-    count = draw(st.integers(1, 30))
-    number = st.floats(0, 1).map(repr) | st.sampled_from(["1", "0", "1.", "+.5", "01", "-0", "1e-300", "2e-7"])
-    lines = [separator.join(draw(number) for _ in range(width or draw(st.integers(1, 3)))) for _ in range(count)]
-    lines = [line + draw(st.sampled_from(["\n", "\n", "\r\n", " \n"])) for line in lines]
-    wrong = draw(st.integers(0, 3 * count))
+def odd_number(random: Random) -> str:
+    return random.choice([plain_number(random), random.choice(ODD.split())])
+
+
+def text_of_odd_numbers(random: Random) -> str:
+    """Return lines of numbers in every notation, valid or not."""
+    width = random.choice([None, 1, 2, 3])
+    text = random.choice(["", *HEADS])
+    for _ in range(random.randint(1, 12)):
+        count = width or random.randint(1, 3)
+        parts = [*random.choices(SEPARATORS, k=count - 1), random.choice(ENDS)]
+        text += "".join(odd_number(random) + part for part in parts)
+    return text
+
+
+def text_of_numbers(random: Random) -> str:
+    """Return lines of numbers, at most one of them wrong."""
+    separator = random.choice([" ", "  ", "\t", ",", ", ", " ; ", ";"])
+    width = random.choice([None, 1, 2, 3])
+    head = random.choice(["", "", "# head\n", separator.join("abc"[:width]) + "\n", "\ufeff"])
+    count = random.randint(1, 30)
+    numbers = ["1", "0", "1.", "+.5", "01", "-0", "1e-300", "2e-7", *(repr(random.random()) for _ in range(8))]
+    lines = [separator.join(random.choices(numbers, k=width or random.randint(1, 3))) for _ in range(count)]
+    lines = [line + random.choice(["\n", "\n", "\r\n", " \n"]) for line in lines]
+    wrong = random.randint(0, 3 * count)
     if wrong < count:
-        lines[wrong] = draw(NUMBERS) + draw(SEPARATORS) + draw(NUMBERS) + draw(ENDS)
-    return (head + "".join(lines)).encode()
+        lines[wrong] = odd_number(random) + random.choice(SEPARATORS) + odd_number(random) + random.choice(ENDS)
+    return head + "".join(lines)
 
 
-@st.composite
-def long_form_texts(draw: st.DrawFn) -> bytes:
-    """Lines of the long form."""
-    names = draw(st.sampled_from(["row label logit", "row tau index label prob", "label energy", "index label logit"]))
-    delimiter = draw(st.sampled_from([",", ",", "\t", ";", " "]))
-    is_valid = draw(st.booleans())
-    odd = () if is_valid else ('"x,y"', '""', "\\t", "#1")
+def long_form_text(random: Random) -> str:
+    """Return lines of the long form."""
+    names = random.choice(["row label logit", "row tau index label prob", "label energy", "index label logit"]).split()
+    delimiter = random.choice([",", ",", "\t", ";", " "])
+    is_valid = random.random() < 0.5
+    odd = [] if is_valid else ['"x,y"', '""', "\\t", "#1"]
+    numbers = ["0.5"] if is_valid else ["0.25", "1", "0", "-1", "-inf", "nan", "x", "1e400"]
     cells = {
-        "label": st.sampled_from(["a", "b", "b", "c d", " e ", "", "é", *odd]),
-        "index": st.sampled_from(["0", "1", "2", "3", "01", "x", ""]),
-        "row": st.sampled_from(["0", "0", "0", "1"]),
-        "tau": st.sampled_from(["1", "1", "2"]),
+        "label": ["a", "b", "b", "c d", " e ", "", "é", *odd],
+        "index": ["0", "1", "2", "3", "01", "x", ""],
+        "row": ["0", "0", "0", "1"],
+        "tau": ["1", "1", "2"],
     }
-    number = st.just("0.5") if is_valid else st.sampled_from(["0.25", "1", "0", "-1", "-inf", "nan", "x", "1e400"])
-    lines = [delimiter.join(names.split())]
-    for i in range(draw(st.integers(1, 12))):
-        fields = [draw(cells.get(name, number)) for name in names.split()]
-        if is_valid and "index" in names:
-            fields[names.split().index("index")] = str(i)
-        lines.append(
-            delimiter.join(fields)
-            + draw(st.sampled_from([""] * (15 if is_valid else 5) + [" ", "\t", "\r", "\n", delimiter]))
-        )
-    return ("\n".join(lines) + "\n").encode()
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> bytes:
-    """Tables with keys and targets, most of them valid."""
-    names = draw(st.lists(st.sampled_from(["id", "label", "y", "cat", "dog", "0", "row", ""]), min_size=2, unique=True))
-    delimiter = draw(st.sampled_from([",", ",", "\t", ";", " "]))
-    texts, start = draw(st.booleans()), draw(st.integers(0, 3))
-    wrong = draw(st.sampled_from([None, None, None, "x", "0.5", "7", "", "#1", '"a b"', "-100", "1,5"]))
     lines = [delimiter.join(names)]
-    for i in range(draw(st.integers(1, 12))):
-        target = draw(st.sampled_from(["cat", "dog"] if texts else ["0", "1", "1.0"]))
+    for i in range(random.randint(1, 12)):
+        fields = [random.choice(cells.get(name, numbers)) for name in names]
+        if is_valid and "index" in names:
+            fields[names.index("index")] = str(i)
+        ending = random.choice([""] * (15 if is_valid else 5) + [" ", "\t", "\r", "\n", delimiter])
+        lines.append(delimiter.join(fields) + ending)
+    return "\n".join(lines) + "\n"
+
+
+def table(random: Random) -> str:
+    """Return a table with keys and targets, which is valid in most cases."""
+    names = random.sample(["id", "label", "y", "cat", "dog", "0", "row", ""], random.randint(2, 8))
+    delimiter = random.choice([",", ",", "\t", ";", " "])
+    texts, start = random.random() < 0.5, random.randint(0, 3)
+    wrong = random.choice([None, None, None, "x", "0.5", "7", "", "#1", '"a b"', "-100", "1,5"])
+    lines = [delimiter.join(names)]
+    for i in range(random.randint(1, 12)):
+        target = random.choice(["cat", "dog"] if texts else ["0", "1", "1.0"])
         cells = {"id": f"img_{i}" if texts else str(start + i), "label": target, "y": target, "row": f"{i}", "": f"{i}"}
-        fields = [cells.get(name) or draw(st.sampled_from(["2", "-1.5", "-inf", "0"])) for name in names]
-        if wrong is not None and draw(st.integers(0, 9)) == 0:
-            fields[draw(st.integers(0, len(names) - 1))] = wrong
+        fields = [cells.get(name) or random.choice(["2", "-1.5", "-inf", "0"]) for name in names]
+        if wrong is not None and random.random() < 0.1:
+            fields[random.randrange(len(names))] = wrong
         lines.append(delimiter.join(fields))
-    return ("\n".join(lines) + "\n").encode()
+    return "\n".join(lines) + "\n"
 
 
 class SlowStream(io.BytesIO):
@@ -141,48 +140,49 @@ def unpadded(blocks: Iterator[Block]) -> Iterator[Block]:
     return (part for block in blocks for part in block.split_by_width())
 
 
-OPTIONS = st.builds(
-    ReadOptions,
-    st.just("f"),
-    st.sampled_from([None, None, "prob", "energy", "logprob"]),
-    st.sampled_from([None, None, None, Labels(("x", "y"))]),
-    st.sampled_from([None, None, ",", "\t"]),
-    st.none(),
-    st.sampled_from(
-        [None, None, TargetSource(), TargetSource(ignored=-100), TargetSource(separate=True), TargetSource("label")]
-    ),
-    columns=st.sampled_from([ColumnOptions(), ColumnOptions(), ColumnOptions(key="id"), ColumnOptions(("cat", "dog"))]),
-)
+TARGETS = [None, TargetSource(), TargetSource(ignored=-100), TargetSource(separate=True), TargetSource("label")]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(
-    texts_of_odd_numbers() | texts_of_numbers() | long_form_texts() | tables(),
-    OPTIONS,
-    st.sampled_from([7, 40, 1 << 18]),
-)
-def test_the_fast_and_the_slow_parser_agree(data: bytes, options: ReadOptions, step: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "MIN_BYTES", NEVER)
+def random_options(random: Random) -> ReadOptions:
+    return ReadOptions(
+        "f",
+        random.choice([None, None, "prob", "energy", "logprob"]),
+        random.choice([None, None, None, Labels(("x", "y"))]),
+        random.choice([None, None, ",", "\t"]),
+        None,
+        random.choice([None, *TARGETS]),
+        columns=random.choice(
+            [ColumnOptions(), ColumnOptions(), ColumnOptions(key="id"), ColumnOptions(("cat", "dog"))]
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", [text_of_odd_numbers, text_of_numbers, long_form_text, table])
+def test_the_fast_and_the_slow_parser_agree(text: Callable[[Random], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(1)
+    for _ in range(50):
+        data, options, step = text(random).encode(), random_options(random), random.choice([7, 40, 1 << 18])
+        monkeypatch.setattr(fast_numbers, "MIN_BYTES", NEVER)
         expected = read(data, options, step)
-        patch.setattr(fast_numbers, "MIN_BYTES", 1)
-        assert read(data, options, step) == expected
+        monkeypatch.setattr(fast_numbers, "MIN_BYTES", 1)
+        assert read(data, options, step) == expected, (data, options, step)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.lists(FLOATS.map(repr) | st.just("-inf"), min_size=1, max_size=40), st.sampled_from([" ", ",", "\t", "\n"]))
-def test_plain_numbers_are_read_exactly(texts: list[str], separator: str) -> None:
-    parsed = fast_numbers.parse(separator.join(texts).encode())
-    assert parsed is not None
-    assert [*map(float.hex, parsed[0].tolist())] == [float(each).hex() for each in texts]
-    assert parsed[1].tolist() == ([1] * len(texts) if separator == "\n" else [len(texts)])
+def test_plain_numbers_are_read_exactly() -> None:
+    random = Random(2)
+    for separator in (" ", ",", "\t", "\n"):
+        texts = [plain_number(random) for _ in range(500)] + ["-inf"]
+        parsed = fast_numbers.parse(separator.join(texts).encode())
+        assert parsed is not None
+        assert [*map(float.hex, parsed[0].tolist())] == [float(each).hex() for each in texts]
+        assert parsed[1].tolist() == ([1] * len(texts) if separator == "\n" else [len(texts)])
 
 
 def bits(kind: type, seed: int) -> Array:
     """Return numbers of all sizes: random bit patterns except NaN, and common numbers."""
     rng, size = np.random.default_rng(seed), np.dtype(kind).itemsize
-    patterns: Array = np.frombuffer(rng.bytes(20_000 * size), kind)
-    sizes: Array = (10 ** rng.uniform(-12, 18, 20_000)).astype(kind)
+    patterns: Array = np.frombuffer(rng.bytes(2000 * size), kind)
+    sizes: Array = (10 ** rng.uniform(-12, 18, 2000)).astype(kind)
     others: Array = np.array([*10.0 ** np.arange(-30, 30), 0, -0.0, -np.inf]).astype(kind)
     values = np.concatenate([patterns, sizes, -sizes.round(6), others])
     return np.asarray(values[~np.isnan(values)])
@@ -201,24 +201,22 @@ def test_printed_numbers_read_back(kind: type, small: bool) -> None:
     assert NumberFormat().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(
-    st.lists(st.lists(st.floats(-50, 0) | st.just(-np.inf), min_size=1, max_size=5), min_size=1, max_size=20),
-    st.sampled_from([None, 1, 6, 17]),
-)
-def test_lines_written_in_bulk_are_the_same(rows: list[list[float]], digits: int | None) -> None:
+@pytest.mark.parametrize("digits", [None, 1, 6, 17])
+def test_lines_written_in_bulk_are_the_same(digits: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(3)
+    numbers = [*(random.uniform(-50, 0) for _ in range(40)), -np.inf, 0.0, -0.0, -1e-5, -1e-300]
+    rows = [random.choices(numbers, k=random.randint(1, 5)) for _ in range(60)]
     widths = np.array([len(row) for row in rows])
     full = np.full((len(rows), widths.max()), -np.inf)
     for values, row in zip(full, rows, strict=True):
         values[: len(row)] = row
     writing = NumberFormat(digits=digits)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "MIN_NUMBERS", NEVER)
-        expected = ["\t".join(writing.texts(np.array(row))) for row in rows]
-        patch.setattr(fast_numbers, "MIN_NUMBERS", 1)
-        assert writing.lines(full, widths).decode().splitlines() == expected
-        same = full[widths == widths.max()]
-        assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
+    monkeypatch.setattr(fast_numbers, "MIN_NUMBERS", NEVER)
+    expected = ["\t".join(writing.texts(np.array(row))) for row in rows]
+    monkeypatch.setattr(fast_numbers, "MIN_NUMBERS", 1)
+    assert writing.lines(full, widths).decode().splitlines() == expected
+    same = full[widths == widths.max()]
+    assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
 
 
 def written(results: Iterable[Distributions], writing: NumberFormat, log: bool = False) -> bytes:
