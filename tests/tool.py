@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import forking
@@ -85,6 +87,49 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
             file.seek(0)
         outputs = [file.read() for file in (stdout, stderr)]
     return subprocess.CompletedProcess(["tsoft", *arguments], status, *outputs)
+
+
+def in_turns(
+    *arguments: str, turns: Iterable[tuple[bytes, bytes]], notes: bool = True, blocking: bool = True
+) -> tuple[int, bytes]:
+    """Run `tsoft` in this process, and send each input only after the output that the input before it causes.
+
+    turns: each input, and the start of the output that must arrive before the next input. Returns the exit code, and
+    the output after the end of the input. stdout and stderr are one pipe; with `notes=False`, stderr is discarded. With
+    `blocking=False`, stdin does not block.
+    """
+    from tsoft import cli
+
+    (stdin, sent), (received, stdout) = os.pipe(), os.pipe()
+    os.set_blocking(stdin, blocking)
+
+    def talk() -> bytes:
+        with open(received, "rb", 0) as output, open(sent, "wb", 0) as inputs:
+            for text, expected in turns:
+                inputs.write(text)
+                shown = b""
+                while len(shown) < len(expected):
+                    assert select.select([output], [], [], 30)[0], f"no output after {text!r}"
+                    part = output.read(len(expected) - len(shown))
+                    assert part, f"{shown!r} after {text!r}"
+                    shown += part
+                assert shown == expected
+            inputs.close()
+            return output.read()
+
+    with ThreadPoolExecutor(1) as pool:
+        talked = pool.submit(talk)
+        with (
+            open(os.devnull, "wb") as nowhere,
+            redirected(0, stdin),
+            redirected(1, stdout),
+            redirected(2, stdout if notes else nowhere.fileno()),
+        ):
+            os.close(stdin)
+            os.close(stdout)
+            status = cli.run(list(arguments))
+            sys.stdout.flush()
+        return status, talked.result()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from tool import started
+from tool import in_turns, out
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
@@ -247,17 +247,8 @@ def test_a_long_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_of_several_lengths_are_written_at_once() -> None:
     """The rows of one chunk do not wait for the next chunk."""
-    with started("compute") as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(b"1 2\n1 2 3\n" * 1000)
-        process.stdin.flush()
-        for _ in range(1000):
-            assert len(process.stdout.readline().split()) == 2
-            assert len(process.stdout.readline().split()) == 3
-        process.stdin.close()
-        assert process.stdout.read() == b""
-    assert process.returncode == 0
+    rows = [out("compute", stdin=row).encode() for row in ("1 2\n", "1 2 3\n")]
+    assert in_turns("compute", turns=[(b"1 2\n1 2 3\n" * 1000, b"".join(rows) * 1000)]) == (0, b"")
 
 
 def test_a_batch_returns_its_lines_by_number() -> None:

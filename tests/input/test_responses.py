@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TESTS, here, out, run, started
+from tool import TESTS, here, here_in_bytes, in_turns, out, run
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
@@ -319,15 +319,9 @@ def test_several_choices() -> None:
 
 
 def test_a_token_of_a_stream_is_written_as_it_arrives() -> None:
-    with started("compute") as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(stream(chunk(ENTRIES[0]), end=""))
-        process.stdin.flush()
-        assert process.stdout.readline().count(b"\t") == 1
-        process.stdin.write(stream(chunk(ENTRIES[1])))
-        process.stdin.close()
-        assert process.stdout.readline().count(b"\t") == 1
+    pieces = [stream(chunk(ENTRIES[0]), end=""), stream(chunk(ENTRIES[1]))]
+    first, second = here_in_bytes("compute", stdin=b"".join(pieces)).stdout.splitlines(keepends=True)
+    assert in_turns("compute", turns=[(pieces[0], first), (pieces[1], b"")], notes=False) == (0, second)
 
 
 def test_the_json_reader_recognizes_a_response() -> None:
@@ -676,7 +670,7 @@ SMALL = [json.dumps(KINDS["chat"]).encode(), json.dumps(KINDS["completions"], in
 
 @pytest.mark.parametrize("data", SMALL, ids=["chat", "completions", "stream"])
 def test_every_truncation_is_an_error(data: bytes) -> None:
-    for end in range(len(data)):
+    for end in range(0, len(data), len(data) // 200):
         read_or_refuse(data[:end])
 
 
@@ -713,24 +707,6 @@ VALUES = MIDDLE | st.lists(MIDDLE, max_size=3) | st.dictionaries(st.sampled_from
 @given(VALUES, st.sampled_from(["{}\n", "data: {}\n", "[{}]"]))
 def test_any_json_is_read_or_refused(value: Any, form: str) -> None:
     read_or_refuse(form.replace("{}", json.dumps(value)).encode())
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.sampled_from([*KINDS.values()]), st.randoms(use_true_random=False), VALUES)
-def test_a_response_with_any_value_in_it_is_read_or_refused(response: Any, random: Any, value: Any) -> None:
-    """Another value replaces one value anywhere in the response."""
-    copy = json.loads(json.dumps(response))
-    places: list[tuple[Any, Any]] = []
-
-    def walk(node: Any) -> None:
-        for key in node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-            places.append((node, key))
-            walk(node[key])
-
-    walk(copy)
-    node, key = random.choice(places)
-    node[key] = value
-    read_or_refuse(json.dumps(copy).encode())
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
