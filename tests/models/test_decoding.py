@@ -77,7 +77,7 @@ def text_of(search: SequenceDecoder | BeamSearch) -> Tokens:
     return search.texts[0].all_tokens
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(6))
 def test_wide_beam_finds_the_best_of_all_sequences(seed: int) -> None:
     model, most = markov(seed, 2.0), 4
     best = max(ended(most), key=model.logprob)
@@ -202,18 +202,19 @@ def test_generated_token_has_its_probability_and_alternatives(seed: int, tau: fl
 
 
 def test_sampled_frequencies_match_the_model() -> None:
-    """The chi-square test of 4000 first tokens fails once in a million runs."""
-    from scipy.stats import chisquare
+    """The chi-square test of 1000 first tokens fails once in a million runs."""
+    from scipy.special import chdtrc
 
     model, most = markov(5), limits(1)
     [first] = model.next([()])
     counts = np.zeros(len(WORDS))
-    for n in range(4000):
+    for n in range(1000):
         decoder = SequenceDecoder(GeneratedText(()), token_sampler(0.7, lambda *_: None, generator(9, n, 2)), most)
         decoder.advance([first])
         counts[decoder.text.generated[0].token] += 1
     weights = np.exp(model.logits[-1] / 0.7)
-    assert chisquare(counts, 4000 * weights / weights.sum()).pvalue > 1e-6
+    expected = 1000 * weights / weights.sum()
+    assert chdtrc(len(WORDS) - 1, ((counts - expected) ** 2 / expected).sum()) > 1e-6
 
 
 def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = ()) -> GeneratedText:
