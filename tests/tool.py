@@ -146,13 +146,13 @@ def look(**changes: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def redirected(number: int, descriptor: int) -> Iterator[None]:
+def redirected(number: int, descriptor: int, encoding: str = "utf-8") -> Iterator[None]:
     """Redirect standard stream `number` to the file of `descriptor`."""
     name = ("stdin", "stdout", "stderr")[number]
     original, stream = os.dup(number), getattr(sys, name)
     os.dup2(descriptor, number)
     try:
-        with open(number, "w" if number else "r", encoding="utf-8", closefd=False) as replacement:
+        with open(number, "w" if number else "r", encoding=encoding, closefd=False) as replacement:
             setattr(sys, name, replacement)
             yield
     finally:
@@ -180,21 +180,32 @@ def _pipe(data: bytes) -> Iterator[int]:
 
 
 def here_on_terminal(
-    *arguments: str, stdin: str | bytes | None = None, width: int = 80, notes: bool = True, **changes: str
+    *arguments: str,
+    stdin: str | bytes | None = None,
+    width: int = 80,
+    notes: bool = True,
+    encoding: str = "utf-8",
+    **changes: str,
 ) -> str:
     """Run `tsoft` in this process on a pseudo-terminal, check its exit code and return its output, as
     `status_on_terminal` does."""
-    status, text = status_on_terminal(*arguments, stdin=stdin, width=width, notes=notes, **changes)
+    status, text = status_on_terminal(*arguments, stdin=stdin, width=width, notes=notes, encoding=encoding, **changes)
     assert status == 0, text
     return text
 
 
 def status_on_terminal(
-    *arguments: str, stdin: str | bytes | None = None, width: int = 80, notes: bool = True, **changes: str
+    *arguments: str,
+    stdin: str | bytes | None = None,
+    width: int = 80,
+    notes: bool = True,
+    encoding: str = "utf-8",
+    **changes: str,
 ) -> tuple[int, str]:
     """Run `tsoft` in this process on a pseudo-terminal of `width` columns, and return its exit code and its output.
 
-    Without `stdin`, stdin is the terminal, too. With `notes=False`, stderr is discarded.
+    Without `stdin`, stdin is the terminal, too. With `notes=False`, stderr is discarded. `encoding` is that of the
+    terminal.
     """
     import fcntl
     import pty
@@ -219,9 +230,9 @@ def status_on_terminal(
         with contextlib.ExitStack() as stack:
             stack.enter_context(look(**changes))
             data = stdin.encode() if isinstance(stdin, str) else stdin
-            stack.enter_context(redirected(1, terminal))
+            stack.enter_context(redirected(1, terminal, encoding))
             stderr = terminal if notes else stack.enter_context(open(os.devnull, "wb")).fileno()
-            stack.enter_context(redirected(2, stderr))
+            stack.enter_context(redirected(2, stderr, encoding))
             stack.enter_context(redirected(0, terminal if data is None else stack.enter_context(_pipe(data))))
             status = cli.run(list(arguments))
             sys.stdout.flush()
@@ -230,7 +241,7 @@ def status_on_terminal(
         os.close(terminal)
         thread.join()
         os.close(reader)
-    return status, b"".join(printed).decode().replace("\r\n", "\n")
+    return status, b"".join(printed).decode(encoding).replace("\r\n", "\n")
 
 
 def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> str:

@@ -880,7 +880,7 @@ def test_key_is_redacted_in_linear_time(filler: str) -> None:
     text = filler * (300_000 // len(filler))
     start = time.process_time()
     assert server.redacted(f"{text} sk-\\&abc".encode()) == f"{text} ***"
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 1
 
 
 def test_a_key_in_html_inside_json_and_behind_backslashes_is_redacted() -> None:

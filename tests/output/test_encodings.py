@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tsoft
-from tool import TSOFT, environment, on_terminal
+from tool import TSOFT, environment, here_on_terminal, on_terminal, status_on_terminal
 from tsoft.output.encodings import encodable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -46,36 +46,33 @@ def test_curves_keep_their_heights() -> None:
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
-def on_ascii(command: str, encoding: str = "ascii", **changes: str) -> str:
-    """Return the output of a shell command with real processes on a terminal in ASCII, or in another encoding."""
-    return on_terminal(command, 80, environment(NO_COLOR="1", PYTHONIOENCODING=encoding, **changes))
-
-
 @posix
-@pytest.mark.parametrize("program", [[TSOFT], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]])
-def test_text_and_file_names_in_the_c_locale(program: list[str], tmp_path: Path) -> None:
+def test_text_and_file_names_in_the_c_locale(tmp_path: Path) -> None:
     """The same bytes arrive and leave as in a UTF-8 locale, even if Python's UTF-8 mode was turned off."""
-    environ = environment(**C_LOCALE)
-
-    def run(*arguments: str, stdin: str = "") -> bytes:
-        done = subprocess.run(
-            [*program, *arguments], input=stdin.encode(), capture_output=True, env=environ, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
     (tmp_path / "ü.txt").write_text("é=1 中=1\n", "utf-8")
-    run("compute", "-i", f"{tmp_path}/ü.txt", "-o", f"{tmp_path}/ö.csv")
-    assert (tmp_path / "ö.csv").read_text("utf-8") == "row,tau,é,中\n0,1.0,0.5,0.5\n"
-    shown = run("compute", "é=1", "--history", "-", "--presence-penalty", "1", "-f", "table", stdin="é\n").decode()
-    assert {"τ", "é"} <= set(shown)
-    done = subprocess.run([*program, "compute", "-i", "ß"], capture_output=True, env=environ, timeout=60)
-    assert (done.returncode, done.stderr.decode()) == (1, "tsoft: error: ß: No such file or directory\n")
+    (tmp_path / "ß.txt").touch()
+    command = ["compute", "-i", "ü.txt", "--history", "-", "--presence-penalty", "1", "-f", "table"]
+    for program in ([TSOFT], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]):
+        done = subprocess.run(
+            [*program, *command],
+            input="é\n".encode(),
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment(**C_LOCALE),
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert {"τ", "é", "中"} <= set(done.stdout.decode())
+    command = [TSOFT, "compute", "-i", "ü.txt", "-i", "ß.txt", "-o", "ö/", "--keep-going"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment(**C_LOCALE), timeout=60)
+    assert (done.returncode, done.stderr.decode().splitlines()[0]) == (1, "tsoft: error: ß.txt: no logits: the input is empty")
+    assert (tmp_path / "ö/ü.tsv").read_text("utf-8") == "0.5\t0.5\n"
 
 
 @posix
 def test_tables_and_bars_in_ascii() -> None:
-    text = on_ascii("tsoft compute cat=2 中=1 --tau 0.5,1 --digits 3", **C_LOCALE)
+    environ = environment(NO_COLOR="1", PYTHONIOENCODING="ascii", **C_LOCALE)
+    text = on_terminal("tsoft compute cat=2 中=1 --tau 0.5,1 --digits 3", 80, environ)
     assert text.isascii()
     assert "?" not in text
     assert max(map(len, text.splitlines())) <= 80
@@ -90,28 +87,28 @@ def test_tables_and_bars_in_ascii() -> None:
 
 @posix
 def test_curves_and_pages_in_ascii() -> None:
-    text = on_ascii("tsoft solve 2 1 0 --top-prob 70% && tsoft help temperature && tsoft", "ascii")
-    assert text.isascii()
-    assert "?" not in text
-    assert text.startswith("top-prob 0.7: tau = ")
-    assert re.search(r"^  1\+a+ +!$", text, re.MULTILINE)
-    assert "softmax(z / tau)_i = exp(z_i / tau) / Sum_j exp(z_j / tau)" in text
-    assert "softmax(z / tau): tau -> 0 is argmax" in text
+    curve, page, welcome = (
+        here_on_terminal(*command.split(), encoding="ascii", NO_COLOR="1")
+        for command in ("solve 2 1 0 --top-prob 70%", "help temperature", "")
+    )
+    assert "?" not in curve + page + welcome
+    assert curve.startswith("top-prob 0.7: tau = ")
+    assert re.search(r"^  1\+a+ +!$", curve, re.MULTILINE)
+    assert "softmax(z / tau)_i = exp(z_i / tau) / Sum_j exp(z_j / tau)" in page
+    assert "softmax(z / tau): tau -> 0 is argmax" in welcome
 
 
 @posix
 def test_notes_and_errors_in_ascii() -> None:
-    command = "tsoft compute 2 1 --tau 中 || tsoft compute 2 1 --samplers 'top_k;…' || tsoft compute 0 1 --tau 0,5"
-    text = on_ascii(command, "ascii")
-    assert text.isascii()
-    assert "tsoft: error: --tau: '\\u4e2d' is not a temperature" in text
-    assert "unknown sampler '...'" in text
-    assert "tsoft: note: --tau 0,5 is a list of 0 and 5" in text
+    for arguments, message in {
+        ("2", "1", "--tau", "中"): "tsoft: error: --tau: '\\u4e2d' is not a temperature",
+        ("2", "1", "--samplers", "top_k;…"): "unknown sampler '...'",
+        ("0", "1", "--tau", "0,5"): "tsoft: note: --tau 0,5 is a list of 0 and 5",
+    }.items():
+        assert message in status_on_terminal("compute", *arguments, encoding="ascii")[1]
 
 
 @posix
 def test_help_in_the_windows_encoding() -> None:
-    """The test reads UTF-8, so it replaces what cp1252 has beyond ASCII."""
-    text = on_ascii("tsoft compute --help | iconv -f cp1252 -t utf-8", "cp1252")
-    assert "τ" not in text
+    text = here_on_terminal("compute", "--help", encoding="cp1252", NO_COLOR="1")
     assert "-t, --tau, --temperature tau,…" in text
