@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tool import TESTS
 from tsoft.errors import InputError, UsageError
 from tsoft.models import ngram
 from tsoft.models.kneser_ney import discounts, ngrams
@@ -98,6 +99,17 @@ def test_probabilities_equal_the_equations(text: str, by: By, order: int, data: 
     assert sorted(actual) == oracle.vocabulary
     for token, logprob in actual.items():
         assert logprob == pytest.approx(math.log(oracle.prob(history, token)), rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize(("by", "order"), [("word", 2), ("char", 1), ("char", 3)])
+def test_probabilities_after_a_text_with_all_discounts_equal_the_equations(by: By, order: int) -> None:
+    text = (TESTS / "data/barn.txt").read_text()[:1000]
+    model, parts = Ngram(text, by, order, "text"), pieces(text, by)
+    oracle = Oracle([(word(piece, by), piece) for piece in parts], order)
+    for stop in (0, 7, 50):
+        history = [word(piece, by) for piece in parts[:stop]]
+        for token, logprob in logprobs(model, "".join(parts[:stop])).items():
+            assert logprob == pytest.approx(math.log(oracle.prob(history, token)), rel=1e-12)
 
 
 @FEW

@@ -65,7 +65,10 @@ def test_text_and_file_names_in_the_c_locale(tmp_path: Path) -> None:
         assert {"τ", "é", "中"} <= set(done.stdout.decode())
     command = [TSOFT, "compute", "-i", "ü.txt", "-i", "ß.txt", "-o", "ö/", "--keep-going"]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment(**C_LOCALE), timeout=60)
-    assert (done.returncode, done.stderr.decode().splitlines()[0]) == (1, "tsoft: error: ß.txt: no logits: the input is empty")
+    assert (done.returncode, done.stderr.decode().splitlines()[0]) == (
+        1,
+        "tsoft: error: ß.txt: no logits: the input is empty",
+    )
     assert (tmp_path / "ö/ü.tsv").read_text("utf-8") == "0.5\t0.5\n"
 
 
