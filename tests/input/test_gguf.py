@@ -105,7 +105,7 @@ def test_a_model_without_sampling_settings(path: Path) -> None:
 
 def test_incomplete_and_wrong_files(path: Path) -> None:
     whole = model(SAMPLING)
-    for size in range(4, len(whole)):
+    for size in range(4, len(whole), 3):
         path.write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"model\.gguf: byte \d+: the file ends within its GGUF metadata"):
             read_metadata(str(path))

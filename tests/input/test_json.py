@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 import tsoft
+from random_json import random_value
 from tool import here, in_turns, out
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
@@ -289,27 +288,25 @@ def test_every_truncation_is_an_error(text: str) -> None:
         complaint(whole[:cut])
 
 
-LEAVES = st.none() | st.booleans() | st.floats() | st.integers() | st.sampled_from(["inf", "-inf", "x", ""])
-NAMES = st.sampled_from(["a", "b", "logits", "probs", "labels", "row"])
+LEAVES = [None, True, False, 0, 1, -1, 0.5, -1.5e300, 2**70, math.inf, -math.inf, math.nan, "inf", "-inf", "x", ""]
+NAMES = ["a", "b", "logits", "probs", "labels", "row"]
 
 
-def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return inner | st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4)
+@pytest.mark.parametrize("quantity", [None, "prob", "energy"])
+def test_any_value_is_read_or_refused(quantity: str | None) -> None:
+    random = Random(1)
+    for _ in range(100):
+        indent = random.choice([None, 1])
+        values = [random_value(random, LEAVES, NAMES) for _ in range(random.randint(1, 3))]
+        check_read_or_refused("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
 
 
-VALUES = nested(nested(nested(LEAVES)))
-
-
-@given(st.lists(VALUES, min_size=1, max_size=3), st.sampled_from([None, 1]), st.sampled_from([None, "prob", "energy"]))
-@settings(max_examples=80, deadline=None, derandomize=True)
-def test_any_value_is_read_or_refused(values: list[Any], indent: int | None, quantity: str | None) -> None:
-    check_read_or_refused("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
-
-
-@given(st.binary(max_size=40) | st.text('[]{}",:01-.einfNa\\ \n', max_size=40).map(str.encode))
-@settings(max_examples=80, deadline=None, derandomize=True)
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    check_read_or_refused(data, None)
+def test_any_bytes_are_read_or_refused() -> None:
+    random = Random(1)
+    for _ in range(150):
+        size = random.randint(0, 40)
+        text = "".join(random.choices('[]{}",:01-.einfNa\\ \n', k=size))
+        check_read_or_refused(random.choice([text.encode(), random.randbytes(size)]), None)
 
 
 def check_read_or_refused(data: bytes, quantity: str | None) -> None:
@@ -422,33 +419,36 @@ def test_an_invalid_first_line_is_an_error_at_once() -> None:
     assert status == 1
 
 
-NAMES = st.sampled_from(["a", "b", ":", '"', "\\u003a", "logits", "labels", "id", "token"])
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(
-    st.lists(st.tuples(NAMES, st.one_of(st.integers(-9, 9), st.text('":é\\', max_size=3))), max_size=4), st.booleans()
-)
-@example([("a", 1), ("a", ":")], True)
-def test_both_parsers_keep_or_refuse_repeated_names(pairs: list[tuple[str, Any]], escaped: bool) -> None:
+@pytest.mark.parametrize("escaped", [False, True])
+def test_both_parsers_keep_or_refuse_repeated_names(escaped: bool) -> None:
     """NaN elsewhere in the text selects the second parser. A row keeps all pairs; another object is an error."""
 
     def written(value: object) -> str:
         text = json.dumps(value, ensure_ascii=escaped)
         return text.replace(":", random.choice(["\\u003a", "\\u003A"])) if escaped else text
 
-    options, random = ReadOptions("f"), Random(len(pairs))
-    text = "{" + ", ".join(f"{written(n)}: {written(v)}" for n, v in pairs) + "}"
-    expected = dict(pairs) if len(dict(pairs)) == len(pairs) else RepeatedNames(pairs)
-    assert parsed_rows(text.encode(), options, 1) == expected
-    assert parsed_rows(f"[{text}, NaN]".encode(), options, 1)[0] == expected
-    for document in (f'{{"x": [{text}, 0]}}', f'{{"x": [{text}, NaN]}}'):
-        for parse in (parsed_json, parsed_rows):
-            if isinstance(expected, dict):
-                assert parse(document.encode(), options, 1)["x"][0] == expected
-            else:
-                with pytest.raises(InputError, match=r"^f:1: an object has the name .* twice; write each name once$"):
-                    parse(document.encode(), options, 1)
+    options, random = ReadOptions("f"), Random(1)
+    names, numbers = (
+        ["a", "b", ":", '"', "\\u003a", "logits", "labels", "id", "token"],
+        [-9, 0, 1, "", ":", 'é"', "\\:"],
+    )
+    cases = [
+        [("a", 1), ("a", ":")],
+        *(list(zip(random.choices(names, k=n % 5), random.choices(numbers, k=n % 5), strict=True)) for n in range(40)),
+    ]
+    for pairs in cases:
+        text = "{" + ", ".join(f"{written(n)}: {written(v)}" for n, v in pairs) + "}"
+        expected = dict(pairs) if len(dict(pairs)) == len(pairs) else RepeatedNames(pairs)
+        assert parsed_rows(text.encode(), options, 1) == expected
+        assert parsed_rows(f"[{text}, NaN]".encode(), options, 1)[0] == expected
+        for document in (f'{{"x": [{text}, 0]}}', f'{{"x": [{text}, NaN]}}'):
+            for parse in (parsed_json, parsed_rows):
+                if isinstance(expected, dict):
+                    assert parse(document.encode(), options, 1)["x"][0] == expected
+                else:
+                    problem = r"^f:1: an object has the name .* twice; write each name once$"
+                    with pytest.raises(InputError, match=problem):
+                        parse(document.encode(), options, 1)
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,11 @@ def test_wrong_tensors(path: Path) -> None:
 
 def test_damaged_headers_are_errors_of_the_input(path: Path) -> None:
     rng, data, messages = random.Random(1), tiny_model(), []
-    for _ in range(300):
+    for _ in range(150):
         path.write_bytes(mutated_header(rng, data))
         try:
             check_model(str(path))
         except InputError as error:
             messages.append(str(error))
-    assert len(messages) > 100
+    assert len(messages) > 50
     assert all(message.startswith(f"{path}: ") for message in messages)
