@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -19,6 +20,7 @@ def without_prefix(field: str) -> str:
     return field[match.end() :] if match else field
 
 
+@lru_cache(maxsize=1000)
 def canonical(field: str) -> str:
     """Return the name of a field without a prefix, in lower case and with underscores between its words.
 
