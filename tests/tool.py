@@ -171,12 +171,14 @@ def _pipe(data: bytes) -> Iterator[int]:
             stream.write(data)
 
     writer = threading.Thread(target=write)
-    writer.start()
+    # Each pipe has room for a few bytes. To write those, no thread is needed.
+    (write if len(data) <= select.PIPE_BUF else writer.start)()
     try:
         yield read_end
     finally:
         os.close(read_end)
-        writer.join()
+        if writer.ident:
+            writer.join()
 
 
 def here_on_terminal(
