@@ -127,7 +127,7 @@ def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -
             server.socket = context.wrap_socket(server.socket, server_side=True)
         scheme = "http" if context is None else "https"
         served = Served(f"{scheme}://127.0.0.1:{server.server_address[1]}/v1")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         thread.start()
         try:
             yield served

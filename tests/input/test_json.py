@@ -352,7 +352,7 @@ def test_records_before_an_error_are_written() -> None:
 
 
 def test_memory_does_not_grow_with_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsoft.input.lines.CHUNK", 1 << 14)
+    monkeypatch.setattr("tsoft.input.lines.CHUNK", 1 << 13)
 
     def peak_of(rows: int) -> int:
         text = b"[0.123456789, -1.5, 2.25, 1e-3, 7, 8, 9, 10, 11, 12]\n" * rows
@@ -364,7 +364,7 @@ def test_memory_does_not_grow_with_the_lines(monkeypatch: pytest.MonkeyPatch) ->
         finally:
             tracemalloc.stop()
 
-    assert peak_of(3000) < 1.2 * peak_of(1000)
+    assert peak_of(1500) < 1.2 * peak_of(500)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tsoft.models.kneser_ney import discounts, ngrams
 from tsoft.models.model import Model
 from tsoft.models.ngram import ORDERS, By, Ngram, pieces
 
-FEW = settings(deadline=None, derandomize=True, max_examples=50)
+FEW = settings(deadline=None, derandomize=True, max_examples=30)
 # Few characters, so that histories repeat, and longer histories distinguish them.
 TEXTS = st.text("ab .\nAé", min_size=1, max_size=60).filter(lambda text: bool(text.strip()))
 BEGIN = ("begin",)

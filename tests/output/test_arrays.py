@@ -249,7 +249,7 @@ def test_threads_read_and_write_what_one_thread_does(
 
 
 def test_memory_does_not_grow_with_the_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npy, "BLOCK", 1 << 19)
+    monkeypatch.setattr(npy, "BLOCK", 1 << 17)
 
     def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.npy"
@@ -263,7 +263,7 @@ def test_memory_does_not_grow_with_the_array(tmp_path: Path, monkeypatch: pytest
             tracemalloc.stop()
 
     # Each array has many blocks. The first run imports modules.
-    peaks = [peak_of(rows) for rows in (1, 200, 800)]
+    peaks = [peak_of(rows) for rows in (1, 50, 300)]
     assert peaks[2] < 1.2 * peaks[1]
 
 

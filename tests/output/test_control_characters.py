@@ -34,22 +34,22 @@ FILES: dict[str, Any] = {
     "targets.json": rows((2, 1), (2, 1), (0, 1), target=HOSTILE) + rows((2, 1), (0, 1), target="x"),
     "text.txt": "a \x1b]0;t\x07 \x9b31m \u202eb \x7f \u2066c\u2028 " * 9,
 }
-ALL = ("table", "tsv", "csv", "json", "jsonl")
+ALL = ("table", "tsv", "csv", "json")
 # The formats of each command in which a label can appear.
 COMMANDS = {
     "compute -i rows.json": ALL,
     "compute -i rows.json --long": ("tsv", "csv"),
     "compute -i keyed.json": ALL,
     "compute -i response.json --long": ("tsv", "csv"),
-    "compute -i rows.json --top-k 1 --explain": ("table", "json", "jsonl"),
+    "compute -i rows.json --top-k 1 --explain": ("table", "jsonl"),
     "sweep -i rows.json --tau 0.5,1": ALL,
     "sweep -i keyed.json --tau 0.5,1 --long": ("tsv", "csv"),
     "solve -i keyed.json --entropy 0.5": ALL,
     "sample -i rows.json -n 9 --seed 1": ALL,
     "sample -i rows.json -n 9 --seed 1 --counts": ("tsv", "csv"),
     "distill -i teacher.json --student student.json": ALL,
-    "calibrate -i targets.json --seed 1 --resamples 2": ("table", "csv", "json", "jsonl"),
-    "next --ngram text.txt a": ("table", "json", "jsonl"),
+    "calibrate -i targets.json --seed 1 --resamples 2": ("table", "csv", "json"),
+    "next --ngram text.txt a": ("table", "jsonl"),
     "generate --ngram text.txt --max-tokens 9 --seed 1 a": ALL,
     "bandit HOSTILE=1 x=0 --steps 2 --runs 2 --seed 1": ALL,
 }

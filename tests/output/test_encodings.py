@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import tsoft
-from tool import TSOFT, environment, here_on_terminal, on_terminal, status_on_terminal
+from tool import TSOFT, environment, here_on_terminal, status_on_terminal
 from tsoft.output.encodings import encodable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -43,28 +44,20 @@ def test_curves_keep_their_heights() -> None:
     assert encodable("⠉⠒⠤⣀⡇⠀", "ascii") == "'--_| "
 
 
-C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-
-
 @posix
 def test_text_and_file_names_in_the_c_locale(tmp_path: Path) -> None:
     """The same bytes arrive and leave as in a UTF-8 locale, even if Python's UTF-8 mode was turned off."""
     (tmp_path / "ü.txt").write_text("é=1 中=1\n", "utf-8")
     (tmp_path / "ß.txt").touch()
     command = ["compute", "-i", "ü.txt", "--history", "-", "--presence-penalty", "1", "-f", "table"]
-    for program in ([TSOFT], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]):
-        done = subprocess.run(
-            [*program, *command],
-            input="é\n".encode(),
-            capture_output=True,
-            cwd=tmp_path,
-            env=environment(**C_LOCALE),
-            timeout=60,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert {"τ", "é", "中"} <= set(done.stdout.decode())
+    program = [sys.executable, "-X", "utf8=0", "-m", "tsoft"]
+    environ = environment(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    run = partial(subprocess.run, capture_output=True, cwd=tmp_path, env=environ, timeout=60)
+    done = run([*program, *command], input="é\n".encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {"τ", "é", "中"} <= set(done.stdout.decode())
     command = [TSOFT, "compute", "-i", "ü.txt", "-i", "ß.txt", "-o", "ö/", "--keep-going"]
-    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment(**C_LOCALE), timeout=60)
+    done = run(command)
     assert (done.returncode, done.stderr.decode().splitlines()[0]) == (
         1,
         "tsoft: error: ß.txt: no logits: the input is empty",
@@ -74,8 +67,8 @@ def test_text_and_file_names_in_the_c_locale(tmp_path: Path) -> None:
 
 @posix
 def test_tables_and_bars_in_ascii() -> None:
-    environ = environment(NO_COLOR="1", PYTHONIOENCODING="ascii", **C_LOCALE)
-    text = on_terminal("tsoft compute cat=2 中=1 --tau 0.5,1 --digits 3", 80, environ)
+    command = "compute cat=2 中=1 --tau 0.5,1 --digits 3"
+    text = here_on_terminal(*command.split(), encoding="ascii", NO_COLOR="1")
     assert text.isascii()
     assert "?" not in text
     assert max(map(len, text.splitlines())) <= 80
