@@ -92,7 +92,7 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
 def in_turns(
     *arguments: str, turns: Iterable[tuple[bytes, bytes]], notes: bool = True, blocking: bool = True
 ) -> tuple[int, bytes]:
-    """Run `tsoft` in this process, and send each input only after the output that the input before it causes.
+    """Run `tsoft` in this process, and send each input only after the output of the previous one has arrived.
 
     turns: each input, and the start of the output that must arrive before the next input. Returns the exit code, and
     the output after the end of the input. stdout and stderr are one pipe; with `notes=False`, stderr is discarded. With
