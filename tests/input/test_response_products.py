@@ -119,7 +119,7 @@ def test_a_response_with_other_values_is_read_or_refused() -> None:
     """Some values anywhere in a product's response are removed or replaced."""
     random = Random(1)
     documents = [document for path in FILES for document in documents_of(path)]
-    for _ in range(200):
+    for _ in range(600):
         document = json.loads(json.dumps(random.choice(documents)))
         for _ in range(random.randint(1, 3)):
             places = list(walk(document))
@@ -130,11 +130,10 @@ def test_a_response_with_other_values_is_read_or_refused() -> None:
                 del node[key]
             else:
                 node[key] = json.loads(json.dumps(random.choice(VALUES)))
-        for form in ("{}", "data: {}"):
-            with contextlib.suppress(InputError):
-                for block in read(form.replace("{}", json.dumps(document), 1).encode())[0]:
-                    assert not np.isnan(block.logits).any()
-                    assert np.isfinite(block.logits.max())
+        with contextlib.suppress(InputError):
+            for block in read((random.choice(["", "data: "]) + json.dumps(document)).encode())[0]:
+                assert not np.isnan(block.logits).any()
+                assert np.isfinite(block.logits.max())
 
 
 def walk(node: Any) -> Iterator[tuple[Any, Any]]:

@@ -650,7 +650,8 @@ def test_unequal_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\n", b"data: [DONE]\n", b"[]", b"2", b'"x"', b"{}", b'{"a": 1}', b"[" * 100_000]
+    "data",
+    [b"", b"\n", b"data: [DONE]\n", b"[]", b"2", b'"x"', b"{}", b'{"a": 1}', b'{"choices": [1]}', b"[" * 100_000],
 )
 def test_input_that_is_not_a_response(data: bytes) -> None:
     with pytest.raises(InputError, match=r"^FILE"):
