@@ -160,7 +160,7 @@ def random_options(random: Random) -> ReadOptions:
 @pytest.mark.parametrize("text", [text_of_odd_numbers, text_of_numbers, long_form_text, table])
 def test_the_fast_and_the_slow_parser_agree(text: Callable[[Random], str], monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(1)
-    for _ in range(50):
+    for _ in range(100):
         data, options, step = text(random).encode(), random_options(random), random.choice([7, 40, 1 << 18])
         monkeypatch.setattr(fast_numbers, "MIN_BYTES", NEVER)
         expected = read(data, options, step)
