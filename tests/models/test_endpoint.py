@@ -16,7 +16,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -876,12 +875,10 @@ def test_key_is_redacted_in_every_spelling(spelling: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("filler", ["\\", "&#0", "&#x0", "\\u", "%", "sk-", "0"])
 def test_key_is_redacted_in_linear_time(filler: str) -> None:
-    """In a long text, every character may begin a spelling of the key."""
+    """In a long text, every character may begin a spelling of the key. In quadratic time, the test would not end."""
     server = http.Server("http://localhost/v1", "sk-\\&abc", 20)
-    text = filler * (300_000 // len(filler))
-    start = time.process_time()
+    text = filler * (1_000_000 // len(filler))
     assert server.redacted(f"{text} sk-\\&abc".encode()) == f"{text} ***"
-    assert time.process_time() - start < 1
 
 
 def test_a_key_in_html_inside_json_and_behind_backslashes_is_redacted() -> None:
