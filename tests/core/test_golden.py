@@ -18,7 +18,6 @@ one unit per class for a sum over classes, and for H one unit per class times |x
 
 import itertools
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from functools import lru_cache
@@ -52,7 +51,9 @@ def log1p(t: Decimal) -> Decimal:
 
 @dataclass(frozen=True)
 class Exact:
-    """The softmax of a row and its measures, with at least 50 digits."""
+    """The softmax of a row and its measures, with at least 50 digits. x, p and log_p are those of the distinct logits,
+    in ascending order.
+    """
 
     x: list[Decimal]
     p: list[Decimal]
@@ -66,12 +67,13 @@ class Exact:
     margin: Decimal | None
 
 
-def exact(z: Iterable[Any], tau: float) -> Exact:
-    """Compute from the exact values of the floats: Decimal(float) does not round. Equal classes are computed once."""
-    values, places, counts = np.unique(np.asarray(z, np.float64), return_inverse=True, return_counts=True)
-    times = counts.tolist()
+@lru_cache
+def exact(logits: tuple[float, ...], times: tuple[int, ...], tau: float) -> Exact:
+    """Compute from the exact values of the floats: Decimal(float) does not round. `times` says how many classes have
+    each of the distinct logits.
+    """
     with localcontext(WIDE):
-        row = [Decimal(v) for v in values.tolist()]
+        row = [Decimal(v) for v in logits]
         top = max(row)
         if tau == 0:
             x = [Decimal(0) if v == top else Decimal("-inf") for v in row]
@@ -93,9 +95,9 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
         second = Decimal(0) if times[-1] > 1 else x[-2] if len(x) > 1 else None
         margin = None if second is None else -expm1(second) / s
         return Exact(
-            x=[x[i] for i in places],
-            p=[p[i] for i in places],
-            log_p=[log_p[i] for i in places],
+            x=x,
+            p=p,
+            log_p=log_p,
             highest=highest,
             log_s=log_s,
             entropy=log_s + sum((q * v for q, v in nonzero), Decimal(0)),
@@ -105,6 +107,16 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
             varentropy_scale=sum((q * d * (v + mean + d * (1 + v)) for q, v, d in deviations), Decimal(0)),
             margin=margin,
         )
+
+
+def exact_row(row: Any, tau: float) -> tuple[Exact, Any, Any]:
+    """Return the exact results, the index of a class with each of the distinct logits, and the place of each class's
+    logit among these.
+    """
+    values, first, places, counts = np.unique(
+        np.asarray(row, np.float64), return_index=True, return_inverse=True, return_counts=True
+    )
+    return exact(tuple(values.tolist()), tuple(counts.tolist()), tau), first, places
 
 
 def expm1(x: Decimal) -> Decimal:
@@ -142,25 +154,28 @@ def check(z: Any, tau: float) -> None:
 
 def check_row(row: Any, tau: float, results: dict[str, Any]) -> None:
     dtype = results["softmax"].dtype
-    expected = exact(row, tau)
+    expected, first, places = exact_row(row, tau)
     n = len(row)
     with localcontext(WIDE):
         u = Decimal(2) ** (-24 if dtype == np.float32 else -53)
         least = Decimal(float(np.finfo(dtype).smallest_subnormal))
         h = expected.entropy
-        # Classes may repeat, too.
-        entries = np.stack([row, results["softmax"], results["log_softmax"]], axis=1)
-        for i in np.unique(entries, axis=0, return_index=True)[1]:
-            x, p, log_p = expected.x[i], expected.p[i], expected.log_p[i]
+        # A class with the logit and the results of another one needs no check.
+        p, log_p = results["softmax"], results["log_softmax"]
+        others = np.flatnonzero((p != p[first][places]) | (log_p != log_p[first][places]))
+        for i in (*first, *others):
+            place = places[i]
+            x, exact_p, exact_log_p = expected.x[place], expected.p[place], expected.log_p[place]
             size = -x if x.is_finite() else Decimal(0)
-            within(results["softmax"][i], p, 4 * (1 + size + h) * u * p + least, dtype, f"p[{i}]")
-            within(results["log_softmax"][i], log_p, 4 * (size + h) * u + n * least, dtype, f"log p[{i}]")
+            within(p[i], exact_p, 4 * (1 + size + h) * u * exact_p + least, dtype, f"p[{i}]")
+            within(log_p[i], exact_log_p, 4 * (size + h) * u + n * least, dtype, f"log p[{i}]")
         scaled_max = abs(expected.highest) if expected.highest.is_finite() else Decimal(0)
         lse = expected.highest + expected.log_s
         within(results["log_sum_exp"], lse, 4 * (scaled_max + h) * u + n * least, dtype, "log-sum-exp")
         h_error = 4 * (h + expected.curvature) * u + 1000 * n * least
         within(results["entropy"], h, h_error, dtype, "entropy")
-        within(results["perplexity"], h.exp(), h.exp() * (h_error + 4 * u), dtype, "perplexity")
+        perplexity = exp(h)
+        within(results["perplexity"], perplexity, perplexity * (h_error + 4 * u), dtype, "perplexity")
         top = max(expected.p)
         within(results["top_prob"], top, 4 * (1 + h) * u * top, dtype, "top probability")
         # A term may have underflowed before it is multiplied by x², at most about 745².
@@ -174,7 +189,7 @@ def check_row(row: Any, tau: float, results: dict[str, Any]) -> None:
 
 
 def sums_to_one(p: Any) -> None:
-    assert abs(fsum([*p, -1.0])) <= (4 + log2(len(p))) * np.finfo(p.dtype).eps
+    assert abs(fsum([*p.tolist(), -1.0])) <= (4 + log2(len(p))) * np.finfo(p.dtype).eps
 
 
 def case_name(case: dict[str, Any]) -> str:
@@ -195,11 +210,11 @@ def test_golden_numbers(case: dict[str, Any], of_reference: bool) -> None:
     So the reference needs the bound of p, too. If top_prob is 1.0, the 60 digits of the golden numbers lost the tail.
     """
     z, tau = [float(v) for v in case["logits"]], float(case["tau"])
-    reference = exact(z, tau)
+    reference, _, places = exact_row(z, tau)
     h = float(case["entropy_nats"])
-    p = [float(v) for v in reference.p] if of_reference else tsoft.softmax(z, tau)
-    for actual, x, text in zip(p, reference.x, case["probs"], strict=True):
-        golden_p = float(text)
+    p = [float(reference.p[i]) for i in places] if of_reference else tsoft.softmax(z, tau)
+    for actual, place, text in zip(p, places, case["probs"], strict=True):
+        x, golden_p = reference.x[place], float(text)
         assert abs(actual - golden_p) <= (4 * (1 - float(x) + h) * 2**-53 * golden_p if golden_p else 0) + 5e-324
     values: dict[str, Any] = {
         "top_prob": max(reference.p) if of_reference else tsoft.top_prob(z, tau),
@@ -209,7 +224,7 @@ def test_golden_numbers(case: dict[str, Any], of_reference: bool) -> None:
     }
     if case["top_prob"] != "1.0":
         values["entropy_nats"] = reference.entropy if of_reference else tsoft.entropy(z, tau)
-        logs = reference.log_p if of_reference else tsoft.log_softmax(z, tau)
+        logs = [reference.log_p[i] for i in places] if of_reference else tsoft.log_softmax(z, tau)
         golden = [float(v) for v in case["log_probs"]]
         assert [float(v) for v in logs] == pytest.approx(golden, rel=1e-14)
     for name, value in values.items():
@@ -279,8 +294,8 @@ def test_bounds_float32(case: tuple[Any, float]) -> None:
     check(*case)
 
 
-@settings(MANY_EXAMPLES, max_examples=25)
-@given(rows_and_tau(np.float64, rows=6))
+@settings(MANY_EXAMPLES, max_examples=15)
+@given(rows_and_tau(np.float64, rows=4))
 def test_bounds_of_rows_of_different_magnitudes(case: tuple[Any, float]) -> None:
     check(*case)
 
@@ -322,20 +337,22 @@ def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     u = np.finfo(dtype).epsneg
     # Sums of 1, 2, 4 or 8 of them are about half of the last digit of 1.
     terms = (0.12375, 0.12625, 0.2475, 0.2525, 0.495, 0.505, 0.99, 1.01)
-    for term, ties, near in itertools.product(terms, (1, 2, 3), (0.0, -1e-15, -1e-4)):
+    rows = []
+    for term, (ties, near) in itertools.product(terms, ((1, 0.0), (1, -1e-15), (1, -1e-4), (2, 0.0), (3, 0.0))):
         # Exact sums of long rows take long. One tie is the hardest case.
         if n > 2000 and (ties > 1 or near or term in (0.2475, 0.495)):
             continue
         z = np.full(n, np.log(term * u), dtype)
         z[: ties + 1] = near
         z[0] = 0
-        check([z, z[::-1]], 1.0)
+        rows += [z, z[::-1]]
+    check(rows, 1.0)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("n", [2, 10, 32, 33, 300])
 def test_bounds_of_normal_rows(dtype: Any, n: int) -> None:
     rng = np.random.default_rng(n)
-    z = rng.normal(0, 5, (200 // n + 2, n)).astype(dtype)
+    z = rng.normal(0, 5, (100 // n + 1, n)).astype(dtype)
     for tau in [0.05, 0.7, 1.0, 30.0]:
         check(z, tau)
