@@ -31,8 +31,7 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
-MANY = settings(FEW, max_examples=40)
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=20)
 LAST = float(np.finfo(float).max)
 SOURCES = Path(tsoft.__file__).parent
 # If the file exists, it has the logits of a real model for four prompts.
@@ -69,6 +68,21 @@ TIED = st.lists(st.one_of(st.integers(-4, 4).map(float), MASK), min_size=1, max_
 PLAIN = st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=20).filter(unmasked)
 ANY = st.lists(st.floats(allow_nan=False, max_value=LAST), min_size=1, max_size=20).filter(unmasked)
 TAUS = st.one_of(st.floats(0, inf), st.floats(-3, 3).map(lambda d: 10.0**d), st.sampled_from([0.0, 5e-324, 1.0, inf]))
+
+
+def tables(draw: Callable[[tuple[int, int]], Any]) -> list[Any]:
+    """Return arrays of rows of 1 to 20 classes, of which a fifth are masked."""
+    drawn = [draw((12, n)) for n in (1, 2, 3, 7, 20)]
+    masked = [np.where(RNG.random(z.shape) < 0.2, -inf, z) for z in drawn]
+    return [np.where(np.isneginf(m).all(-1, keepdims=True), z, m) for z, m in zip(drawn, masked, strict=True)]
+
+
+RNG = np.random.default_rng(7)
+# Many rows of the same three kinds, and values of the samplers.
+TIED_ROWS = tables(lambda shape: RNG.integers(-4, 5, shape).astype(float))
+PLAIN_ROWS = tables(lambda shape: RNG.uniform(-9, 9, shape))
+ANY_ROWS = tables(lambda shape: RNG.uniform(-1, 1, shape) * 10.0 ** RNG.integers(-323, 309, shape))
+VALUES = [0.001, 0.2, 0.5, 0.8, 0.999]
 
 
 def public_sampler(name: str) -> Callable[[Any, float], Any]:
@@ -113,34 +127,38 @@ def test_every_sampler_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(st.one_of(TIED, ANY), SHARES)
-def test_a_sampler_keeps_the_logits_of_the_kept_classes(name: str, row: Row, u: float) -> None:
-    z = np.array(row)
-    result = public_sampler(name)(z, CUTS[name](u))
-    is_kept = result > -inf
-    assert is_kept.any()
-    assert result[is_kept].tobytes() == z[is_kept].tobytes()
-    assert z.tobytes() == np.array(row).tobytes()
+def test_a_sampler_keeps_the_logits_of_the_kept_classes(name: str) -> None:
+    for z, u in itertools.product(TIED_ROWS + ANY_ROWS, VALUES):
+        before = z.tobytes()
+        result = sampler_at(name, u)(z)
+        is_kept = result > -inf
+        assert is_kept.any(-1).all()
+        assert result[is_kept].tobytes() == z[is_kept].tobytes()
+        assert z.tobytes() == before
+
+
+def tied_pairs(name: str) -> Any:
+    """Return whether the sampler keeps each of two tied classes, the lower index first: (pairs, 2)."""
+    pairs = []
+    for z, u in itertools.product(TIED_ROWS, VALUES):
+        is_kept = sampler_at(name, u)(z) > -inf
+        is_tied = np.triu((z[:, :, None] == z[:, None, :]) & (z > -inf)[:, :, None], 1)
+        rows, *classes = np.nonzero(is_tied)
+        pairs.append(np.stack([is_kept[rows, i] for i in classes], 1))
+    return np.concatenate(pairs)
 
 
 @pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(TIED, SHARES)
-def test_at_a_tie_the_lower_index_is_kept(name: str, row: Row, u: float) -> None:
-    is_kept = public_sampler(name)(row, CUTS[name](u)) > -inf
-    for value in {*row} - {-inf}:
-        tied = is_kept[np.equal(row, value)].tolist()
-        assert tied == sorted(tied, reverse=True)
+def test_at_a_tie_the_lower_index_is_kept(name: str) -> None:
+    pairs = tied_pairs(name)
+    assert pairs.any()
+    assert (pairs[:, 0] >= pairs[:, 1]).all()
 
 
 @pytest.mark.parametrize("name", ["top_n_sigma", "min_p", "p_less", "epsilon_cutoff", "eta_cutoff", "top_a"])
-@FEW
-@given(TIED, SHARES)
-def test_a_threshold_treats_ties_alike(name: str, row: Row, u: float) -> None:
-    is_kept = public_sampler(name)(row, CUTS[name](u)) > -inf
-    for value in {*row} - {-inf}:
-        assert len({*is_kept[np.equal(row, value)].tolist()}) == 1
+def test_a_threshold_treats_ties_alike(name: str) -> None:
+    pairs = tied_pairs(name)
+    assert (pairs[:, 0] == pairs[:, 1]).all()
 
 
 def test_p_less_keeps_equally_probable_classes() -> None:
@@ -162,8 +180,8 @@ def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
     functions = [OTHERS[name]] if name in OTHERS else [sampler_at(name, u) for u in (0.1, 0.5, 0.9)]
     rng = np.random.default_rng(0)
     for n in (4, 40):
-        z = rng.integers(-4, 5, (2, 3, 5, n)).astype(float)
-        z[1] = rng.normal(0, 3, (3, 5, n))
+        z = rng.integers(-4, 5, (2, 2, 2, n)).astype(float)
+        z[1] = rng.normal(0, 3, (2, 2, n))
         z[rng.random(z.shape) < 0.2] = -inf
         z[..., 0] = 1.0
         for dtype in (np.float64, np.float32):
@@ -173,46 +191,34 @@ def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
                 assert result.shape == z.shape
                 for i in np.ndindex(z.shape[:-1]):
                     np.testing.assert_array_equal(result[i], f(z[i].astype(dtype)))
-                assert f(z[:0]).shape == (0, 3, 5, n)
+                assert f(z[:0]).shape == (0, 2, 2, n)
 
 
 @pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.25, -3.0]), min_size=1, max_size=20), SHARES)
-def test_float16_is_computed_as_float32(name: str, row: Row, u: float) -> None:
-    half = public_sampler(name)(np.array(row, np.float16), CUTS[name](u))
-    assert half.dtype == np.float32
-    np.testing.assert_array_equal(half, public_sampler(name)(np.array(row, np.float32), CUTS[name](u)))
-    assert public_sampler(name)(np.array(row, int), CUTS[name](u)).dtype == np.float64
+def test_float16_is_computed_as_float32(name: str) -> None:
+    for z, u in itertools.product(TIED_ROWS, VALUES):
+        sampler, half = sampler_at(name, u), (z / 4).astype(np.float16)
+        assert sampler(half).dtype == np.float32
+        np.testing.assert_array_equal(sampler(half), sampler(half.astype(np.float32)))
+        assert sampler(np.arange(z.shape[-1])).dtype == np.float64
 
 
 @pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(st.lists(st.integers(-99, 99), min_size=1, max_size=20), st.integers(-(2**30), 2**30), SHARES)
-def test_a_shift_changes_nothing(name: str, row: list[int], shift: int, u: float) -> None:
+def test_a_shift_changes_nothing(name: str) -> None:
     """Differences of multiples of 1/8 are exact, so the shift does not change them."""
-    z, value = np.array(row) / 8, CUTS[name](u)
-    # The rounding error of sigma is relative to the largest logit.
-    assume(name != "top_n_sigma" or cutoff(name, z, value).slack > 1e-6)
-    assert kept(public_sampler(name)(z + shift, value)) == kept(public_sampler(name)(z, value))
+    for z, u, shift in itertools.product(PLAIN_ROWS, VALUES, (-(2.0**30), 12345.0)):
+        eighths = np.round(z * 8) / 8
+        # The rounding error of sigma is relative to the largest logit.
+        is_certain = cutoff(name, eighths, CUTS[name](u)).slack > 1e-6 if name == "top_n_sigma" else ...
+        shifted, same = (sampler_at(name, u)(rows) > -inf for rows in (eighths + shift, eighths))
+        assert (shifted == same)[is_certain].all()
 
 
 @pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(st.one_of(TIED, PLAIN), SHARES, SHARES)
-def test_a_larger_value_keeps_the_same_or_more_classes(name: str, row: Row, u: float, v: float) -> None:
-    fewer, more = (public_sampler(name)(row, CUTS[name](u)) for u in sorted([u, v]))
-    assert {*kept(fewer)} <= {*kept(more)}
-
-
-@pytest.mark.parametrize("name", CUTS)
-@FEW
-@given(st.lists(st.integers(-99, 99), min_size=1, max_size=20, unique=True), SHARES, st.randoms(use_true_random=False))
-def test_the_order_of_the_classes_does_not_matter(name: str, row: list[int], u: float, random: Any) -> None:
-    z, value = np.array(row) / 9, CUTS[name](u)
-    assume(DEFINITIONS[name](z.tolist(), value)[1] > 1e-9)
-    order = random.sample(range(len(row)), len(row))
-    assert {order[i] for i in kept(public_sampler(name)(z[order], value))} == {*kept(public_sampler(name)(z, value))}
+def test_a_larger_value_keeps_the_same_or_more_classes(name: str) -> None:
+    for z in TIED_ROWS + PLAIN_ROWS:
+        for fewer, more in pairwise(sampler_at(name, u)(z) > -inf for u in VALUES):
+            assert (fewer <= more).all()
 
 
 # By the definition.
@@ -339,12 +345,15 @@ DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
 
 
 @pytest.mark.parametrize("name", CUTS)
-@MANY
-@given(st.one_of(TIED, PLAIN), SHARES)
-def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> None:
-    expected, near = DEFINITIONS[name](row, CUTS[name](u))
-    assume(near > 1e-10)
-    assert {*kept(public_sampler(name)(row, CUTS[name](u)))} == expected - {i for i, x in enumerate(row) if x == -inf}
+def test_a_sampler_agrees_with_its_definition(name: str) -> None:
+    compared = 0
+    for z, u in itertools.product(TIED_ROWS + PLAIN_ROWS, VALUES):
+        for row, logits in zip(z[:4].tolist(), sampler_at(name, u)(z), strict=False):
+            expected, near = DEFINITIONS[name](row, CUTS[name](u))
+            if near > 1e-10:
+                compared += 1
+                assert {*kept(logits)} == {i for i in expected if row[i] > -inf}
+    assert compared > 100
 
 
 # Of these probabilities, each sum of the first is a decimal, and so is the ratio of any two.
@@ -404,7 +413,7 @@ def test_equal_distances_from_the_entropy_tie() -> None:
 
 @pytest.mark.parametrize("n", [5, 6, 10, 20, 1000, 100000])
 def test_cutoffs_of_equal_classes_keep_their_share(n: int) -> None:
-    for k in {1, 2, n // 3, n // 2, n - 1}:
+    for k in {1, n // 3, n - 1}:
         assert len(kept(tsoft.top_p(np.zeros(n), k / n))) == k
         assert len(kept(tsoft.typical(np.zeros(n), k / n))) == k
     for k in {k for k in (1, 2, n // 3, n // 2, n - 1) if n <= 100}:
@@ -459,10 +468,9 @@ def test_four_equal_classes(name: str, value: float, expected: list[int]) -> Non
         ("xtc", 1.0),
     ],
 )
-@FEW
-@given(TIED)
-def test_a_value_close_to_off_removes_nothing(name: str, value: float, row: Row) -> None:
-    np.testing.assert_array_equal(public_sampler(name)(row, value), row)
+def test_a_value_close_to_off_removes_nothing(name: str, value: float) -> None:
+    for z in TIED_ROWS:
+        np.testing.assert_array_equal(public_sampler(name)(z, value), z)
 
 
 def test_an_option_at_its_off_value_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -505,7 +513,7 @@ def test_top_n_sigma_of_the_largest_logits() -> None:
         assert kept(public_sampler(name)(row, CUTS[name](0.5))) == [0], name
 
 
-@MANY
+@FEW
 @given(PLAIN, st.lists(st.tuples(st.integers(0, 19), st.one_of(st.floats(-9, 9), MASK)), max_size=5))
 def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
     biases = [(index % len(row), bias) for index, bias in biases]
@@ -517,14 +525,14 @@ def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
     assert z.tolist() == row
 
 
-@MANY
+@FEW
 @given(PLAIN, st.floats(1e-6, 10))
 def test_smoothing_is_a_parabola(row: Row, factor: float) -> None:
     expected = [max(row) - factor * (max(row) - x) ** 2 if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.smoothing(row, factor), expected, rtol=1e-14, atol=1e-14)
 
 
-@MANY
+@FEW
 @given(PLAIN, st.floats(1e-3, 3), st.floats(0, 6))
 def test_smoothing_with_a_curve_is_a_cubic(row: Row, factor: float, curve: float) -> None:
     """The two terms of text-generation-webui's `QuadraticSamplingLogitsWarper`, with x relative to the maximum."""
@@ -563,14 +571,14 @@ def test_smoothing_of_the_largest_logits_is_finite(curve: float) -> None:
 # The soft cap.
 
 
-@MANY
+@FEW
 @given(st.one_of(PLAIN, TIED), st.floats(-3, 3).map(lambda d: 10.0**d))
 def test_a_soft_cap_is_a_hyperbolic_tangent(row: Row, cap: float) -> None:
     expected = [cap * tanh(x / cap) if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.soft_cap(row, cap), expected, rtol=1e-14, atol=1e-300)
 
 
-@MANY
+@FEW
 @given(ANY, st.floats(0, LAST, exclude_min=True))
 def test_a_soft_cap_of_any_size_keeps_the_order(row: Row, cap: float) -> None:
     z = np.array(row)
@@ -600,7 +608,7 @@ def adaptive(h: float) -> float:
     return 1 / max(beta * h - 1.791, 1.0) if h > 0.5 else 1.0
 
 
-@MANY
+@FEW
 @given(PLAIN, st.floats(0.01, 5))
 def test_edt_divides_by_a_temperature_of_the_entropy(row: Row, theta: float) -> None:
     h = entropy(softmax(row))
@@ -610,7 +618,7 @@ def test_edt_divides_by_a_temperature_of_the_entropy(row: Row, theta: float) -> 
     np.testing.assert_allclose(probs, softmax([x / tau for x in row]), rtol=1e-9, atol=1e-300)
 
 
-@MANY
+@FEW
 @given(st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=300).filter(unmasked))
 def test_the_adaptive_temperature_is_a_polynomial_of_the_entropy(row: Row) -> None:
     tau = adaptive(entropy(softmax(row)))
@@ -657,7 +665,7 @@ def test_only_a_sampler_of_raw_logits_changes_with_a_constant(name: str) -> None
 # Temperature.
 
 
-@MANY
+@FEW
 @given(st.one_of(ANY, TIED), TAUS)
 def test_temperature_agrees_with_softmax(row: Row, tau: float) -> None:
     scaled = samplers.temperature(row, tau)
@@ -721,7 +729,7 @@ def test_a_row_with_an_extreme_dynamic_temperature_does_not_change_others() -> N
             np.testing.assert_array_equal(scaled, function(row))
 
 
-@MANY
+@FEW
 @given(PLAIN, st.floats(0, 3), st.floats(0.1, 3), st.floats(0.1, 4))
 def test_dynamic_temperature_follows_the_entropy(row: Row, tau: float, span: float, exponent: float) -> None:
     expected = dynamic(row, tau, span, exponent)
@@ -753,7 +761,7 @@ def after(functions: list[Callable[[Any], Any]], z: Any) -> Any:
     return tsoft.softmax(z)
 
 
-@MANY
+@FEW
 @given(PLAIN, st.floats(0.01, 0.99), SHARES, SHARES, st.floats(0.2, 4))
 def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: float) -> None:
     """The result is a mixture of the chain with and without XTC, whatever samplers come before and after it."""
@@ -875,16 +883,21 @@ def test_only_the_table_names_the_samplers() -> None:
         "options/chains.py",
         "options/models.py",
     }
-    found = set()
-    for file in SOURCES.rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        # Parsing takes long, and most files do not have the names even in their comments.
-        if named.search(text.replace("-", "_")):
-            words = [word.replace("-", "_") for word in identifiers(ast.parse(text))]
-            if any(map(named.search, words)):
-                found.add(file.relative_to(SOURCES).as_posix())
-    assert "sampling/sampler_table.py" in found
-    assert found <= allowed | AUDIT
+    found = {
+        name
+        for file in SOURCES.rglob("*.py")
+        if (name := file.relative_to(SOURCES).as_posix()) not in allowed | AUDIT and uses(file, named)
+    }
+    assert found == set()
+    assert uses(SOURCES / "sampling/sampler_table.py", named)
+
+
+def uses(file: Path, named: re.Pattern[str]) -> bool:
+    """Return whether a name is in the program, not only in its comments. Parsing takes long."""
+    text = file.read_text(encoding="utf-8")
+    return bool(named.search(text.replace("-", "_"))) and any(
+        named.search(word.replace("-", "_")) for word in identifiers(ast.parse(text))
+    )
 
 
 def identifiers(tree: ast.AST) -> list[str]:
@@ -925,6 +938,8 @@ def warped(warpers: list[tuple[str, float]], z: Any) -> Any:
     """Return z after the warpers of transformers for these samplers."""
     torch = pytest.importorskip("torch")
     process = pytest.importorskip("transformers.generation.logits_process")
+    # Several threads would only wait for each other.
+    torch.set_num_threads(1)
     scores = torch.from_numpy(z.copy())
     for name, value in warpers:
         scores = getattr(process, WARPERS[name][0])(value)(None, scores)
@@ -934,12 +949,12 @@ def warped(warpers: list[tuple[str, float]], z: Any) -> Any:
 def row_sets() -> list[Any]:
     """Return rows with and without ties and masks, with few and many classes, and the real rows if they exist."""
     rng = np.random.default_rng(7)
-    sets = [rng.integers(-3, 4, (60, n)).astype(float) for n in (1, 2, 3, 8, 30, 150)]
-    sets += [rng.normal(0, 2, (60, n)) for n in (2, 5, 40, 300)]
+    sets = [rng.integers(-3, 4, (60, n)).astype(float) for n in (1, 3, 8, 150)]
+    sets += [rng.normal(0, 2, (60, n)) for n in (2, 40, 300)]
     masked = rng.normal(0, 2, (60, 40))
     masked[:, 1:][rng.random((60, 39)) < 0.3] = -inf
     # torch sorts ties by index only up to 16 classes.
-    return [*sets, masked, *([np.load(REAL).astype(float)] if REAL.exists() else [])]
+    return [*sets, masked, *([np.load(REAL)[:1].astype(float)] if REAL.exists() else [])]
 
 
 def agree(logits: Any, expected: Any, alike: Any, case: object) -> None:
