@@ -261,70 +261,60 @@ COMPLETED = {
 }
 DESCRIBED_LINES = ["", "compute --", "calibrate --", "help "]
 
-# A process that handles many requests, with the same imports as a process for each.
+# A process that handles many requests, with the same imports as a process for each. It prints what the program prints,
+# and the modules that the first requests import.
 REQUESTS = """
 import contextlib, io, json, os, sys
 from tsoft import cli
 printed = []
-for variables in json.load(sys.stdin):
+first, others = json.load(sys.stdin)
+for variables in first + others:
+    if variables is others[0]:
+        modules = [name for name, module in sys.modules.items() if module]
     os.environ.update(variables)
     with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(SystemExit):
         cli.run([])
     printed.append(output.getvalue())
-json.dump(printed, sys.stdout)
+json.dump([printed, modules], sys.stdout)
 """
 
 
+Requested = tuple[dict[tuple[str, str], str], set[str]]
+
+
 @pytest.fixture(scope="module")
-def printed() -> dict[tuple[str, str], str]:
-    """What the program prints for the script of a shell and a line."""
-    requests = [("bash", line) for line in COMPLETED]
+def requested() -> Requested:
+    """What the program prints for the script of a shell and a line, and which modules the options of compute import in
+    all shells."""
+    requests = [(shell, "compute --") for shell in FILES]
+    requests += [("bash", line) for line in COMPLETED]
     requests += [(shell, line) for shell in DESCRIBED for line in DESCRIBED_LINES]
-    data = json.dumps([variables(shell, f"tsoft {line}") for shell, line in requests])
+    asked = [variables(shell, f"tsoft {line}") for shell, line in requests]
+    data = json.dumps([asked[: len(FILES)], asked[len(FILES) :]])
     command = [sys.executable, "-c", REQUESTS]
     done = subprocess.run(command, input=data, capture_output=True, env=tool.environment(), encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
-    return dict(zip(requests, json.loads(done.stdout), strict=True))
+    printed, modules = json.loads(done.stdout)
+    return dict(zip(requests, printed, strict=True)), set(modules)
 
 
 @pytest.mark.parametrize("line", COMPLETED)
-def test_the_program_completes_the_word(line: str, printed: dict[tuple[str, str], str]) -> None:
+def test_the_program_completes_the_word(line: str, requested: Requested) -> None:
     """The shells need not ask for these, because their scripts do not depend on the command and the option."""
-    assert set(printed["bash", line].split()) == COMPLETED[line]
+    assert set(requested[0]["bash", line].split()) == COMPLETED[line]
 
 
 @pytest.mark.parametrize("shell", DESCRIBED)
 @pytest.mark.parametrize("line", DESCRIBED_LINES)
-def test_each_completion_has_a_description(shell: str, line: str, printed: dict[tuple[str, str], str]) -> None:
-    rows = printed[shell, line].splitlines()
+def test_each_completion_has_a_description(shell: str, line: str, requested: Requested) -> None:
+    rows = requested[0][shell, line].splitlines()
     described = [re.fullmatch(DESCRIBED[shell], row) for row in rows]
     assert len(described) > 5
     assert all(match and match[2].endswith(".") and "..." not in match[2] for match in described), rows
 
 
-def imported(shell: str) -> set[str]:
-    """Return the modules that tsoft imports when a shell requests the options of `tsoft compute`."""
-    # -X importtime would leave out what importlib.import_module imports.
-    code = """
-import atexit, sys
-atexit.register(lambda: print(*(name for name, module in sys.modules.items() if module), file=sys.stderr))
-from tsoft.__main__ import main
-main()
-"""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command,
-        env=tool.environment(**variables(shell, "tsoft compute --")),
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert "--tau" in done.stdout
-    modules = set(done.stderr.split())
+def test_tab_imports_no_slow_package(requested: Requested) -> None:
+    printed, modules = requested
+    assert all("--tau" in printed[shell, "compute --"] for shell in FILES)
     assert "tsoft.features.compute.command" in modules
-    return modules
-
-
-@pytest.mark.parametrize("shell", FILES)
-def test_tab_imports_no_slow_package(shell: str) -> None:
-    assert not imported(shell) & {"numpy", "orjson", "plotext", "rich"}
+    assert not modules & {"numpy", "orjson", "plotext", "rich"}
