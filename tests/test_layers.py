@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -40,14 +41,15 @@ def module(path: Path) -> str:
 MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
+# Parsing only these lines takes a tenth of the time of parsing the files.
+IMPORT = re.compile(r"^ *((?:from [\w.]+ )?import (?:\([^)]*\)|.*))", re.MULTILINE)
+CLASS = re.compile(r"^ *class ([A-Z_]\w*)[(:]", re.MULTILINE)
+
+
 @functools.cache
-def nodes(path: Path) -> list[ast.AST]:
-    """Return all statements of a file, with those inside other statements."""
-    found: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    for node in found:
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            found += getattr(node, name, ())
-    return found
+def nodes(path: Path) -> list[ast.stmt]:
+    """Return the import statements of a file."""
+    return ast.parse("\n".join(IMPORT.findall(path.read_text(encoding="utf-8")))).body
 
 
 def imports(path: Path) -> set[str]:
@@ -124,9 +126,8 @@ def test_modules_and_classes_have_unique_names() -> None:
         stem = name.split(".")[-1]
         if name and not (name.startswith("features.") and stem in ("command", "result", "chart", "figure")):
             modules[stem].append(name)
-        for node in nodes(path):
-            if isinstance(node, ast.ClassDef):
-                classes[node.name].append(name)
+        for class_name in CLASS.findall(path.read_text(encoding="utf-8")):
+            classes[class_name].append(name)
     shared = {stem: names for stem, names in modules.items() if len(names) > 1 and not is_package(names)}
     assert shared == {}
     assert {name: modules for name, modules in classes.items() if len(modules) > 1} == {}
