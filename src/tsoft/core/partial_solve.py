@@ -12,6 +12,7 @@ from math import inf
 import numpy as np
 
 from tsoft.core.partial_distribution import PartialDistribution
+from tsoft.core.softmax import Array
 
 # The bounds are rounded by less than this, relative to themselves.
 ROUNDING = 1e-12
@@ -35,34 +36,39 @@ def top_prob_range(partial: PartialDistribution, index: int, prob: float) -> Tem
     (0.62, 0.686)
     """
 
-    def bounds(tau: float) -> tuple[float, float]:
-        low, high = (float(np.exp(bound[0, index])) for bound in partial.log_bounds(np.array([tau])))
-        return low * (1 - ROUNDING), high * (1 + ROUNDING)
+    def low(taus: Array) -> Array:
+        return np.asarray(np.exp(partial.log_bounds(taus)[0][:, index]) * (1 - ROUNDING))
 
-    if bounds(0.0)[1] < prob:
-        return TemperatureRange(np.nan, np.nan, f"the top class's probability is at most {bounds(0.0)[1]:.6g}")
-    if bounds(inf)[0] > prob:
-        return TemperatureRange(np.nan, np.nan, f"the top class's probability is at least {bounds(inf)[0]:.6g}")
-    return TemperatureRange(_first(lambda tau: bounds(tau)[0] <= prob), _last(lambda tau: bounds(tau)[1] >= prob))
+    def high(taus: Array) -> Array:
+        return np.asarray(np.exp(partial.log_bounds(taus)[1][:, index]) * (1 + ROUNDING))
+
+    if (highest := high(np.zeros(1))[0]) < prob:
+        return TemperatureRange(np.nan, np.nan, f"the top class's probability is at most {highest:.6g}")
+    if (lowest := low(np.array([inf]))[0]) > prob:
+        return TemperatureRange(np.nan, np.nan, f"the top class's probability is at least {lowest:.6g}")
+    return TemperatureRange(_first(lambda taus: low(taus) <= prob), _last(lambda taus: high(taus) >= prob))
 
 
-def _last(condition: Callable[[float], bool]) -> float:
+def _last(condition: Callable[[Array], Array]) -> float:
     """Return the last temperature that meets a condition, which holds at 0 and, once false, stays false.
 
     The bit patterns of the positive floats have the order of the floats.
     """
     first, beyond = 0, _bits(inf) + 1
     while beyond - first > 1:
-        middle = (first + beyond) // 2
-        first, beyond = (middle, beyond) if condition(_float(middle)) else (first, middle)
+        # 64 temperatures take little longer than one.
+        bits = np.arange(first, beyond, max(1, (beyond - first) // 64))
+        is_met = condition(bits.view(np.float64))
+        count = len(bits) if is_met.all() else int(is_met.argmin())
+        first, beyond = int(bits[count - 1]), int(bits[count]) if count < len(bits) else beyond
     return _float(first)
 
 
-def _first(condition: Callable[[float], bool]) -> float:
+def _first(condition: Callable[[Array], Array]) -> float:
     """Return the first temperature that meets a condition, which, once true, stays true."""
-    if condition(0.0):
+    if condition(np.zeros(1))[0]:
         return 0.0
-    return _float(_bits(_last(lambda tau: not condition(tau))) + 1)
+    return _float(_bits(_last(lambda taus: ~condition(taus))) + 1)
 
 
 def _bits(value: float) -> int:
