@@ -17,7 +17,7 @@ CHAT = str(TESTS / "data" / "openai-chat.json")
 def test_the_solution_of_the_whole_distribution_is_inside_the_range() -> None:
     random = np.random.default_rng(7)
     widths = []
-    for _ in range(30):
+    for _ in range(20):
         logs = tsoft.log_softmax(random.normal(0, random.uniform(0.5, 3), int(random.integers(3, 40))))
         listed = (-logs).argsort()[: random.integers(1, len(logs))]
         partial = PartialDistribution(
@@ -49,15 +49,16 @@ def test_a_probability_out_of_reach_has_a_reason() -> None:
     assert top_prob_range(partial, 0, 1.0).low == 0
 
 
-@pytest.mark.parametrize(("form", "line"), [("csv", "row,measure,target,tau_low,tau_high"), ("tsv", "")])
-def test_solve_prints_the_range(form: str, line: str) -> None:
-    done = here("solve", "-i", CHAT, "--top-prob", "0.5", "-f", form)
+def test_solve_prints_the_range() -> None:
+    done = here("solve", "-i", CHAT, "--top-prob", "0.5", "-f", "csv")
     assert done.returncode == 0
     assert "row 0: τ is between two bounds" in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(line)
-    low, high = map(float, lines[-8].replace(",", "\t").split("\t")[-2:])
+    assert lines[0] == "row,measure,target,tau_low,tau_high"
+    low, high = map(float, lines[-8].split(",")[-2:])
     assert 0.5 < low < high < 0.7
+    tsv = here("solve", "-i", CHAT, "--top-prob", "0.5").stdout.splitlines()[-8]
+    assert list(map(float, tsv.split("\t")[-2:])) == [low, high]
     record = json.loads(here("solve", "-i", CHAT, "--prob", "The=0.5", "-f", "jsonl").stdout.splitlines()[0])
     assert (record["tau_low"], record["tau_high"]) == (low, high)
 

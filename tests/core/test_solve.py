@@ -1,6 +1,5 @@
 """The temperature at which a measure has a value: at the solution, the measure has this value."""
 
-import doctest
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from math import exp, inf, log, nan, nextafter
@@ -12,7 +11,6 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tsoft.core import solve
 from tsoft.core.solve import (
     ROUNDING,
     Solution,
@@ -26,7 +24,7 @@ from tsoft.core.solve import (
 Solve = Callable[[Any, float], list[Solution]]
 Compute = Callable[[Any, Any], Any]
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=20)
 # A difference 1 - p of 1e-200 needs 200 of these digits.
 WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
 LAST = float(np.finfo(float).max)
@@ -86,12 +84,6 @@ def decimal(name: str, z: list[float], tau: float, index: int = 0) -> Decimal:
         }[name]
 
 
-def test_examples_of_docstrings_run() -> None:
-    result = doctest.testmod(solve)
-    assert result.attempted > 8
-    assert result.failed == 0
-
-
 # Against 50 digits.
 
 
@@ -139,7 +131,7 @@ def test_the_temperature_of_the_article_s_top_probability() -> None:
 def test_two_classes_in_closed_form() -> None:
     """p / (1 - p) = exp(gap / tau), at every magnitude. The last gap is larger than the largest float."""
     for half in [1e-290, 1e-20, 1.0, 1e20, 1e290, 1.5e308]:
-        for p in [0.73, 0.99, 0.999999] if half < 1e300 else [0.99, 0.999999]:
+        for p in [0.73, 0.999999] if half < 1e300 else [0.99, 0.999999]:
             tau = only(solve_top_prob([half, -half], p)).taus[0]
             assert tau == pytest.approx(half / (log(p) - log(1 - p)) * 2, rel=1e-10)
             assert only(solve_prob([half, -half], 1, 1 - p)).taus[0] == pytest.approx(tau, rel=1e-10)
@@ -196,12 +188,12 @@ def test_round_trip(name: str, case: tuple[Any, float], index_share: float) -> N
         assert min(abs(solved / tau - 1) for solved in solution.taus) < 1e-7
 
 
-@pytest.mark.parametrize("n", [2, 3, 32, 33, 200, 5000])
+@pytest.mark.parametrize("n", [2, 3, 33, 5000])
 def test_round_trip_at_every_value(n: int) -> None:
     """Values over the whole range of each measure, and near its ends."""
     rng = np.random.default_rng(n)
     z = rng.normal(size=n) * 3
-    ends = [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]
+    ends = [1e-12, 1e-6, 0.3, 0.9, 1 - 1e-12]
     for solve_value, compute in MONOTONIC.values():
         low, high = sorted([float(compute(z, 0)), float(compute(z, inf))])
         for share in ends:
@@ -221,7 +213,7 @@ def test_round_trip_at_every_value(n: int) -> None:
 @example(case=(np.array([2.0, 2.0, 1.9, -3.0]), 1.0), index_share=0.6, share=0.99)
 @example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.6, share=0.95)  # one, no peak
 @example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.0, share=0.5)  # one, falling
-@settings(FEW_EXAMPLES, max_examples=40)
+@FEW_EXAMPLES
 def test_the_number_of_solutions_agrees_with_a_dense_scan(
     case: tuple[Any, float], index_share: float, share: float
 ) -> None:
@@ -279,7 +271,7 @@ def test_peak_at_every_magnitude() -> None:
     """The two temperatures scale with the logits, up to where a difference of logits overflows."""
     z = np.array([2.0, 1.0, 0.0, -3.0])
     cold, hot = only(solve_prob(z, 1, 0.28)).taus
-    for power in range(-960, 1021, 60):
+    for power in range(-960, 1021, 220):
         taus = only(solve_prob(z * 2.0**power, 1, 0.28)).taus
         assert np.ldexp(taus, -power).tolist() == pytest.approx([cold, hot], rel=1e-12)
     # -3 * 2^1022 is near the lowest float, and the hot temperature is over the largest.
@@ -434,7 +426,7 @@ def test_a_value_without_a_solution_has_a_reason(solve_value: Solve, z: list[flo
 # The limits.
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 40, 1000])
+@pytest.mark.parametrize("n", [2, 5, 40, 1000])
 @pytest.mark.parametrize("ties", [1, 2, 3])
 def test_a_value_at_a_limit_is_solved_by_the_limit(n: int, ties: int) -> None:
     """The value at a limit, exact or rounded, has this limit as its solution."""
@@ -494,7 +486,7 @@ def test_a_value_at_every_temperature_gives_1() -> None:
 def test_tau_is_the_nearest_float() -> None:
     """The measure changes by many units in the last place between neighboring temperatures."""
     z = [2.0, 1.0, 0.5, 0.1]
-    for power in range(-280, -20, 4):
+    for power in range(-280, -20, 20):
         value = 10.0**power
         for name, (solve_value, compute) in {"entropy": MONOTONIC["entropy"], "prob": prob(1)}.items():
             tau = only(solve_value(z, value)).taus[0]
@@ -523,9 +515,9 @@ def test_tau_is_the_nearest_float() -> None:
 def test_round_trip_of_extreme_rows(z: list[float]) -> None:
     """From temperatures near the magnitude of the row, and far below and above it."""
     for name in MEASURES:
-        for index in range(min(len(z), 4)) if name == "prob" else [0]:
+        for index in {0, 1, len(z) - 1} if name == "prob" else [0]:
             solve_value, compute = pair(name, index)
-            for tau in [1e-300, 1e-290, 1e-17, 0.1, 1.0, 30.0, 1e289, 1e300, 9e307, LAST]:
+            for tau in [1e-300, 1e-290, 1e-17, 1.0, 1e289, LAST]:
                 value = float(compute(z, tau))
                 if 0 < value < NEARLY_SUBNORMAL:
                     continue
@@ -545,7 +537,7 @@ def test_a_row_that_must_be_halved_does_not_change_another() -> None:
 def test_subnormal_logits() -> None:
     """A solution has the value; without one, no float is close enough."""
     z = [1e-310, 3e-311, 0.0]
-    for value in np.linspace(0.34, 0.999, 40):
+    for value in np.linspace(0.34, 0.999, 15):
         solution = only(solve_top_prob(z, value))
         if solution.taus:
             check(z, value, solution, tsoft.top_prob)
@@ -570,7 +562,7 @@ def test_many_rows_are_solved_independently(name: str, shape: tuple[int, int], m
     value = {"top_prob": 0.4, "entropy": 1.1, "perplexity": 2.5, "margin": 0.1, "prob": 0.22}[name]
     solutions = solve_value(z, value)
     assert len(solutions) == len(z)
-    for row in {*range(0, len(z), max(1, len(z) // 12)), len(z) - 1}:
+    for row in {*range(0, len(z), max(1, len(z) // 6)), len(z) - 1}:
         assert solutions[row] == only(solve_value(z[row], value))
     assert any(solution.taus for solution in solutions)
 
