@@ -95,7 +95,7 @@ def test_draws_from_a_set_of_one_class_have_no_effect() -> None:
     ("sampler", "tau"), [("none", 0.4), ("none", 2.0), ("top_k", 1.0), ("top_p", 0.4), ("top_p", 2.0), ("min_p", 1.0)]
 )
 def test_intervals_contain_the_temperature_whatever_was_removed(sampler: str, tau: float) -> None:
-    """With 60 experiments per case, a coverage of 95 % gives at least 51 hits with a probability of 0.999."""
+    """With 30 experiments per case, a coverage of 95 % gives at least 24 hits with a probability of 0.999."""
     random = np.random.default_rng(11)
     samplers: dict[str, Callable[[Any], Any]] = {
         "none": lambda z: z,
@@ -105,13 +105,13 @@ def test_intervals_contain_the_temperature_whatever_was_removed(sampler: str, ta
     }
     removed = samplers[sampler]
     hits = 0
-    for _ in range(60):
+    for _ in range(30):
         z = random.normal(0, 2, 40)
         # The samplers cut after the temperature, so the cut depends on it.
         draws = tsoft.sample(removed(z / tau), size=150, rng=random)
         estimate = tsoft.estimate_temperature(z, draws)
         hits += estimate.tau_low <= tau <= estimate.tau_high
-    assert hits >= 51
+    assert hits >= 24
 
 
 def test_several_rows_have_one_temperature() -> None:

@@ -24,7 +24,7 @@ from tsoft.core.labeled_rows import (
 )
 
 REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=40)
+FEW = settings(deadline=None, derandomize=True, max_examples=15)
 
 
 def test_the_fit_agrees_with_the_reference() -> None:
@@ -149,7 +149,7 @@ def test_few_passes_near_perfect_accuracy_and_near_chance(wrong: int) -> None:
 @pytest.mark.parametrize("kind", ["cauchy", "log-normal", "rows of different scale"])
 def test_logits_of_very_different_sizes(kind: str) -> None:
     """On these logits, Newton's method alone does not converge."""
-    for seed in range(150):
+    for seed in range(50):
         random = np.random.default_rng(seed)
         shape = int(random.integers(2, 60)), int(random.integers(2, 50))
         z = {
@@ -166,7 +166,7 @@ def test_logits_of_very_different_sizes(kind: str) -> None:
             assert abs(sums.slope) <= 1e-8 * sums.mean
 
 
-@pytest.mark.parametrize("mask", [-1e5, -1e30, -1e150, -1e300, np.finfo(float).min])
+@pytest.mark.parametrize("mask", [-1e5, -1e150, np.finfo(float).min])
 def test_a_finite_mask_gives_the_fit_without_the_masked_classes(mask: float) -> None:
     """The temperature has the same digits as without these classes, whatever the number is."""
     val = digits("val")
@@ -301,7 +301,7 @@ def fitted(rows: LabeledRows) -> float | None:
     return None
 
 
-@settings(FEW, max_examples=40)
+@FEW
 @given(st.integers(0, 10**6), OUTLIERS)
 def test_outliers_of_any_size(seed: int, outliers: list[tuple[int, int, float]]) -> None:
     """The fit is at the true minimum, or it is an error."""

@@ -58,9 +58,9 @@ def test_the_statistic_is_the_corrected_likelihood_ratio(classes: int) -> None:
 
 def test_true_probabilities_need_hardly_any_correction() -> None:
     """The statistic is then the likelihood ratio, whose distribution Wilks found."""
-    parts = [random_rows(seed, 20_000, 3, tau) for seed, tau in enumerate((1.5, 1.55, 1.5))]
+    parts = [random_rows(seed, 10_000, 3, tau) for seed, tau in enumerate((1.5, 1.55, 1.5))]
     rows = LabeledRows(np.concatenate([p.logits for p in parts]), np.concatenate([p.targets for p in parts]))
-    groups = np.repeat(["a", "b", "c"], 20_000)
+    groups = np.repeat(["a", "b", "c"], 10_000)
     difference = tsoft.temperature_difference(rows.logits, rows.targets, groups)
     assert difference
     assert difference.statistic == pytest.approx(ratio_and_correction(rows, groups)[0], rel=0.05)
@@ -69,12 +69,12 @@ def test_true_probabilities_need_hardly_any_correction() -> None:
 def test_groups_at_random_differ_by_chance() -> None:
     """Also for targets that have the probabilities at no temperature. The p-values are uniform."""
     random = np.random.default_rng(1)
-    z = random.normal(size=(1500, 3)) * 3
-    noise = random.random(1500) < 0.3
-    targets = np.where(noise, random.integers(0, 3, 1500), (z + random.gumbel(size=z.shape)).argmax(1))
+    z = random.normal(size=(500, 3)) * 3
+    noise = random.random(500) < 0.3
+    targets = np.where(noise, random.integers(0, 3, 500), (z + random.gumbel(size=z.shape)).argmax(1))
     p_values = []
-    for _ in range(100):
-        difference = tsoft.temperature_difference(z, targets, random.integers(0, 4, 1500))
+    for _ in range(50):
+        difference = tsoft.temperature_difference(z, targets, random.integers(0, 4, 500))
         assert difference
         p_values.append(difference.p_value)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-3

@@ -46,8 +46,12 @@ def test_the_sandwich_of_a_misspecified_model() -> None:
     assert sqrt(1 / curvature) < 0.97 * float(fit.error or 0)
 
 
-@pytest.mark.parametrize(("count", "reach"), [(674, 6.0), (674, 0.5), (12, 6.0), (3, 6.0)])
-def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("count", "reach", "resamples"), [(674, 6.0, 60), (674, 0.5, 60), (12, 6.0, 200), (3, 6.0, 200)]
+)
+def test_the_bootstrap_refits_in_full(
+    count: int, reach: float, resamples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Compare with a separate fit of each resample. With few rows, many resamples have no minimum, or a distant one.
     With a short reach, many minima are outside the nodes.
     """
@@ -56,13 +60,13 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     fit = fit_rows(once(rows))
     assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
-    interval = bootstrap(once(*parts), fit, 200, np.random.default_rng(3))
+    interval = bootstrap(once(*parts), fit, resamples, np.random.default_rng(3))
     random = np.random.default_rng(3)
     taus = []
-    for _ in range(200):
+    for _ in range(resamples):
         drawn = np.sort(random.integers(0, count, count))
         taus.append(fit_rows(once(resampled(rows, drawn))).tau)
-    low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
+    low, high = (sorted(taus)[ceil(resamples * share) - 1] for share in (0.025, 0.975))
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
 
@@ -80,12 +84,12 @@ def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     fit = fit_rows(once(rows))
     assert float(fit.error or 0) > 0.3
     counted = CountedPasses(rows)
-    interval = bootstrap(counted, fit, 150, np.random.default_rng(3))
+    interval = bootstrap(counted, fit, 80, np.random.default_rng(3))
     assert counted.passes <= 4
     random = np.random.default_rng(3)
-    taus = sorted(fit_rows(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
+    taus = sorted(fit_rows(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(80))
     assert 0 < interval.limits == sum(tau == inf for tau in taus)
-    assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
+    assert (interval.low, interval.high) == pytest.approx((taus[1], taus[77]), rel=1e-6)
 
 
 def test_the_sandwich_replaces_a_bootstrap_that_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +120,7 @@ def test_a_bootstrap_that_would_take_long_is_not_started(monkeypatch: pytest.Mon
         bootstrap(once(few), fit_rows(once(few)), 200, np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
+@pytest.mark.parametrize("power", [-1040, 1019])
 def test_the_interval_scales_with_the_logits(power: int) -> None:
     """At any scale, the interval is computed without a warning, which would be an error here."""
     val = digits("val")
@@ -127,15 +131,15 @@ def test_the_interval_scales_with_the_logits(power: int) -> None:
 
 
 def test_95_percent_intervals_contain_the_true_temperature_about_95_times_in_100() -> None:
-    """For 100 classifiers with a known temperature, the expected count is 95, and 85 is four deviations below."""
+    """For 40 classifiers with a known temperature, the expected count is 38, and 32 is four deviations below."""
     inside = {"bootstrap": 0, "sandwich": 0}
-    for seed in range(100):
+    for seed in range(40):
         rows = random_rows(100 + seed, 150, 4, tau=1.6)
         fit = fit_rows(once(rows))
         for interval in (bootstrap(once(rows), fit, 100, np.random.default_rng(seed)), sandwich(fit)):
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high
-    assert min(inside.values()) > 85
+    assert min(inside.values()) > 32
 
 
 @pytest.mark.parametrize("outlier", [1e200, 1e280])
@@ -146,7 +150,7 @@ def test_interval_with_an_outlier(outlier: float, power: int) -> None:
     rows = LabeledRows(np.ldexp(z, power), np.array([1, 1, 0, 0, 1]))
     fit = fit_rows(once(rows))
     assert 0 < fit.tau < inf
-    interval = confidence_interval(once(rows), fit, 5, 60, np.random.default_rng(1))
+    interval = confidence_interval(once(rows), fit, 5, 30, np.random.default_rng(1))
     assert interval is not None
     assert 0 <= interval.low <= fit.tau * (1 + 1e-9)
     assert fit.tau * (1 - 1e-9) <= interval.high

@@ -81,7 +81,7 @@ def random_logits(random: np.random.Generator, classes: int, *, ties: bool) -> A
 def test_a_set_has_only_classes_that_the_samplers_kept(ties: bool) -> None:
     random = np.random.default_rng(ties)
     largest = 0
-    for _ in range(40):
+    for _ in range(20):
         cutoffs = random_cutoffs(random)
         rows: list[DrawnClasses] = []
         for _ in range(random.integers(1, 5)):
@@ -102,7 +102,7 @@ def test_draws_deviate_from_what_is_expected_in_their_sets_by_0_in_the_mean(rows
     """The mean over all outcomes, each with its probability, of the slope of the likelihood at the true temperature."""
     random = np.random.default_rng([rows, ties])
     informative = 0
-    for _ in range(5):
+    for _ in range(3):
         cutoffs = random_cutoffs(random)
         z = [random_logits(random, 4, ties=ties) for _ in range(rows)]
         kept = [cutoffs.kept(row, random) for row in z]

@@ -35,7 +35,7 @@ def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -
 LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans(), st.sampled_from([1.0, 0.5, 2.0]))
 def test_the_bounds_contain_the_true_probabilities(
     logits: Array, k: int, draw: int, classes: bool, applied: float
@@ -52,7 +52,7 @@ def test_the_bounds_contain_the_true_probabilities(
     assert (high <= listed_only + rounding).all()
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans())
 def test_the_bounds_contain_the_true_probabilities_of_a_float32_server(
     logits: Array, k: int, draw: int, classes: bool
@@ -68,7 +68,7 @@ def test_the_bounds_contain_the_true_probabilities_of_a_float32_server(
     assert (truth <= high + rounding).all()
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     st.lists(st.floats(0.01, 1), min_size=1, max_size=6),
     st.floats(0.01, 0.9),

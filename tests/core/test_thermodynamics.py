@@ -19,7 +19,7 @@ from tsoft.sampling import apply_chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 U = 2.0**-53
 NAMES = ("log_z", "free_energy", "mean_energy", "entropy", "heat_capacity")
 
@@ -70,7 +70,7 @@ SCALE = st.integers(-280, 280).map(lambda d: 10.0**d)
 HEAT = st.floats(-3, 6).map(lambda d: 10.0**d)
 
 
-@MANY_EXAMPLES
+@FEW_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), SCALE, HEAT)
 def test_the_definitions_with_400_digits(levels: list[tuple[int, int]], scale: float, heat: float) -> None:
     energies, degeneracy = [energy * scale for energy, _ in levels], [g for _, g in levels]
@@ -92,7 +92,7 @@ def test_the_definitions_with_400_digits(levels: list[tuple[int, int]], scale: f
     assert actual.heat_capacity == pytest.approx(expected.heat_capacity, rel=1e-11, abs=1e-300)
 
 
-@MANY_EXAMPLES
+@FEW_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), st.floats(-1, 3).map(lambda d: 10.0**d))
 def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: float) -> None:
     """F = U - TS, S = -dF/dT, C = dU/dT, with the derivatives as differences over a ten-thousandth of T."""
@@ -111,7 +111,7 @@ def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: floa
     assert 0 <= heat[1] <= (np.ptp(energies) / kt) ** 2 / 4 * (1 + 64 * U)
 
 
-@MANY_EXAMPLES
+@FEW_EXAMPLES
 @given(
     st.lists(st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 40)), min_size=1, max_size=9).filter(
         lambda levels: min(energy for energy, _ in levels) < inf
@@ -134,7 +134,7 @@ def test_degeneracy_g_equals_g_equal_classes(levels: list[tuple[float, int]], kt
         assert getattr(of_levels, name) == pytest.approx(getattr(of_states, name), rel=1e-11, abs=1e-11)
 
 
-@MANY_EXAMPLES
+@FEW_EXAMPLES
 @given(
     st.lists(
         st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 10**15)), min_size=1, max_size=9
@@ -163,7 +163,7 @@ ANY = st.lists(
 ).filter(lambda row: min(row) < inf)
 
 
-@MANY_EXAMPLES
+@FEW_EXAMPLES
 @given(ANY, st.one_of(st.floats(0, inf), HEAT), st.data())
 def test_nothing_overflows(energies: list[float], kt: float, data: st.DataObject) -> None:
     degeneracy = data.draw(st.lists(st.integers(1, 10**15), min_size=len(energies), max_size=len(energies)))
@@ -242,9 +242,9 @@ def schottky_peak() -> float:
 def test_the_schottky_peak_agrees_with_the_closed_form() -> None:
     x = schottky_peak()
     assert x == pytest.approx(2.39935728, abs=1e-8)
-    taus = np.linspace(0.999, 1.001, 2001) / x
+    taus = np.linspace(0.999, 1.001, 201) / x
     heat = thermodynamics([0.0, 1.0], taus).heat_capacity
-    assert abs(int(heat.argmax()) - 1000) <= 2
+    assert abs(int(heat.argmax()) - 100) <= 1
     assert heat.max() == pytest.approx(x**2 * exp(x) / (1 + exp(x)) ** 2, rel=1e-12)
     assert heat.max() == pytest.approx(0.43922884, abs=1e-8)
     # Neither the gap nor the zero of the energy changes the peak.
@@ -285,7 +285,7 @@ def test_the_rigid_rotor() -> None:
     assert result.mean_energy == pytest.approx(kt**2 * slope / z, rel=1e-11)
     assert result.heat_capacity == pytest.approx(1 + s**2 / 45 + 16 * s**3 / 945, abs=1e-9)
     # The heat capacity passes its classical value, 1, and is highest near kT = 0.81 at 1.10.
-    taus = np.linspace(0.5, 1.5, 1001)
+    taus = np.linspace(0.5, 1.5, 101)
     heat = thermodynamics(energies, taus, degeneracy).heat_capacity
     assert taus[heat.argmax()] == pytest.approx(0.81, abs=0.005)
     assert heat.max() == pytest.approx(1.10, abs=0.005)

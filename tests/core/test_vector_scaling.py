@@ -61,7 +61,7 @@ def test_the_derivatives_are_those_of_finite_differences(rows: LabeledRows) -> N
     assert_allclose(expansion.hessian, expansion.hessian.T, atol=1e-15)
 
 
-@pytest.mark.parametrize("l2", [1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("l2", [1e-3, 30.0])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
 def test_the_optimum_is_that_of_scipy(rows: LabeledRows, l2: float) -> None:
     n = rows.logits.shape[1]
