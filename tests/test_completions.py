@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import tool
-from update_completions import COMPLETIONS, FILES, generated
+from tsoft.sampling.engines import ENGINES
+from update_completions import COMPLETIONS, FILES, corrected
 
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminal for the shells", allow_module_level=True)
@@ -133,12 +134,6 @@ def terminal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     opened.close()
 
 
-@pytest.mark.parametrize("shell", FILES)
-def test_files_are_up_to_date(shell: str) -> None:
-    written = (COMPLETIONS / FILES[shell]).read_bytes().decode()
-    assert written == generated(shell), "stale: run python tests/update_completions.py"
-
-
 @pytest.mark.parametrize(
     ("line", "arguments"),
     [
@@ -256,9 +251,12 @@ COMPLETED = {
     "audit --like a": set(),
     "compare --like a": set(),
     "compare --like k": {"koboldcpp"},
-    "compute --like a": {"all"},
+    "compute --like ": {*ENGINES, "all"},
+    "compute --like ll": {"llama.cpp"},
     "bandit 1 -0.5 --rewards ": {"gaussian", "bernoulli"},
 }
+# The request for the script of a shell.
+SOURCE = "source"
 DESCRIBED_LINES = ["", "compute --", "calibrate --", "help "]
 
 # A process that handles many requests, with the same imports as a process for each. It prints what the program prints,
@@ -289,13 +287,24 @@ def requested() -> Requested:
     requests = [(shell, "compute --") for shell in FILES]
     requests += [("bash", line) for line in COMPLETED]
     requests += [(shell, line) for shell in DESCRIBED for line in DESCRIBED_LINES]
+    requests += [(shell, SOURCE) for shell in FILES]
     asked = [variables(shell, f"tsoft {line}") for shell, line in requests]
+    for (shell, line), each in zip(requests, asked, strict=True):
+        if line == SOURCE:
+            each["_TSOFT_COMPLETE"] = f"source_{shell}"
     data = json.dumps([asked[: len(FILES)], asked[len(FILES) :]])
     command = [sys.executable, "-c", REQUESTS]
     done = subprocess.run(command, input=data, capture_output=True, env=tool.environment(), encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     printed, modules = json.loads(done.stdout)
     return dict(zip(requests, printed, strict=True)), set(modules)
+
+
+@pytest.mark.parametrize("shell", FILES)
+def test_files_are_up_to_date(shell: str, requested: Requested) -> None:
+    written = (COMPLETIONS / FILES[shell]).read_bytes().decode()
+    script = corrected(shell, requested[0][shell, SOURCE])
+    assert written == script, "stale: run python tests/update_completions.py"
 
 
 @pytest.mark.parametrize("line", COMPLETED)

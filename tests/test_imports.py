@@ -12,7 +12,7 @@ from tool import environment
 BARN = Path(__file__).parent / "data" / "barn.txt"
 GENERATE = f"generate The --ngram {BARN} --seed 1"
 # Runs of tsoft in one process, each with its stdin. Later runs import more.
-HELP = dict.fromkeys(["", "--help", "--version", "compute --help", "calibrate --help"], "")
+HELP = dict.fromkeys(["", "--help", "--version", "compute --help", "sweep --help", "calibrate --help"], "")
 RUNS = {
     "compute 2 1": "",
     "compute": "2 1\n",
@@ -50,7 +50,7 @@ def modules() -> dict[str, set[str]]:
 
 
 def test_help_imports_no_slow_package(modules: dict[str, set[str]]) -> None:
-    assert modules["calibrate --help"].isdisjoint({"numpy", "rich"})
+    assert modules["calibrate --help"].isdisjoint({"numpy", "orjson", "rich"})
 
 
 def test_the_list_of_commands_imports_no_command(modules: dict[str, set[str]]) -> None:

@@ -32,7 +32,7 @@ from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 FUNCTIONS = [name for name in tsoft.__all__ if name not in ("Calibration", "LogitsError", "plot")]
 FIGURES = [f"plot.{name}" for name in tsoft.plot.__all__]
 SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 IMPORTS = ast.Import | ast.ImportFrom
 ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
 
@@ -127,9 +127,13 @@ def test_help_shows_signatures_and_summaries() -> None:
 
 
 def test_a_name_imports_only_numpy() -> None:
-    code = "import sys, tsoft; [getattr(tsoft, n) for n in tsoft.__all__]; print(*sorted(sys.modules))"
-    command = [sys.executable, "-c", code]
-    modules = subprocess.check_output(command, env=environment(), text=True).split()
+    """Importing tsoft imports no name yet, so not even numpy."""
+    code = (
+        "import sys, tsoft; hasattr(tsoft, 'nothing'); print('numpy' in sys.modules);"
+        "[getattr(tsoft, n) for n in tsoft.__all__]; print(*sorted(sys.modules))"
+    )
+    first, *modules = subprocess.check_output([sys.executable, "-c", code], env=environment(), text=True).split()
+    assert first == "False"
     assert "numpy" in modules
     assert not {"typer", "rich", "textual", "plotext", "orjson", "click", "matplotlib"} & set(modules)
 
@@ -266,24 +270,16 @@ MEASURES = ("top_prob", "entropy", "perplexity", "margin")
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@FEW
-@given(ROW, st.floats(0.05, 20))
-def test_solve_inverts_a_measure(measure: str, row: list[float], tau: float) -> None:
-    function = getattr(tsoft, measure)
-    target = float(function(row, tau))
-    cold, hot = sorted(float(function(row, end)) for end in (0, inf))
-    assume(cold * (1 + 1e-9) < target < hot * (1 - 1e-9))
-    arguments: dict[str, Any] = {measure: target}
-    solution = tsoft.solve(row, **arguments)
-    assert solution.reason is None
-    assert solution.taus.shape == solution.reached.shape == (1,)
-    assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)
-    assert solution.reached[0] == function(row, solution.tau)
-    # If the measure is steep enough for the root finder of scipy, it finds the same temperature.
-    sharpness = abs(float(function(row, tau * 1.01)) - target)
-    if sharpness > 1e-4 * target:
-        expected = optimize.brentq(lambda t: float(function(row, t)) - target, tau / 2, tau * 2, xtol=1e-14)
-        assert solution.tau == pytest.approx(expected, rel=1e-6)
+def test_solve_inverts_a_measure(measure: str) -> None:
+    function, row = getattr(tsoft, measure), [2.0, 1.0, 0.5, 0.1, -3.0]
+    for tau in (0.3, 1.0, 10.0):
+        target = float(function(row, tau))
+        solution = tsoft.solve(row, **{measure: target})
+        assert solution.reason is None
+        assert solution.taus.shape == solution.reached.shape == (1,)
+        assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)
+        assert solution.reached[0] == function(row, solution.tau)
+        assert solution.tau == pytest.approx(tau, rel=1e-6)
 
 
 def test_solve_has_both_temperatures_of_a_class() -> None:
@@ -710,9 +706,9 @@ def test_logits_outside_the_range_of_float64(logit: str) -> None:
 def test_the_order_of_the_memory_does_not_change_a_fit() -> None:
     rng = np.random.default_rng(2)
     for n in (3, 10, 81, 700):
-        z = rng.normal(size=(300, n)) * 3
+        z = rng.normal(size=(100, n)) * 3
         targets = tsoft.sample(z, 1.7, rng=1)
-        groups = np.arange(300) % 2
+        groups = np.arange(100) % 2
         for function in (tsoft.fit_temperature, lambda z, y, groups=groups: tsoft.temperature_difference(z, y, groups)):
             assert repr(function(z, targets)) == repr(function(np.asfortranarray(z), targets))
 

@@ -62,7 +62,13 @@ def generated(shell: str) -> str:
     """Return the completion script for a shell."""
     environ = environment(_TSOFT_COMPLETE=f"source_{shell}")
     command = [sys.executable, "-m", "tsoft"]
-    script = subprocess.run(command, env=environ, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    return corrected(
+        shell, subprocess.run(command, env=environ, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    )
+
+
+def corrected(shell: str, script: str) -> str:
+    """Return Typer's script for a shell with the corrections."""
     for wrong, right in CORRECTIONS[shell]:
         if script.count(wrong) != 1:
             raise ValueError(

@@ -24,7 +24,7 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 # If they exist: the logits of a real model for four prompts, and the answers of its llama.cpp server.
 LOGITS = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
 ANSWERS = LOGITS.with_name("llama-cpp-chain.json")
@@ -311,6 +311,7 @@ def sglang(probs: Any, top_k: int, top_p: float, min_p: float) -> Any:
     Source: SGLang 0.5.23, srt/layers/sampler.py, top_k_top_p_min_p_sampling_from_probs_torch, up to its draw.
     """
     torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
     probs = torch.from_numpy(probs)
     top_ks, top_ps, min_ps = (torch.full((len(probs),), value) for value in (top_k, top_p, min_p))
     probs_sort, _ = probs.sort(dim=-1, descending=True)
@@ -586,7 +587,7 @@ ORDERS = st.permutations(["top_k", "top_p", "min_p", "typ_p", "xtc", "temperatur
 @given(st.lists(PLAIN, min_size=1, max_size=3), ORDERS, SETTINGS)
 def test_temperatures_and_rows_are_independent(rows: list[Row], order: list[str], values: dict[str, Any]) -> None:
     n = min(map(len, rows))
-    z, taus = np.array([row[:n] for row in rows]), np.array([0.0, 0.5, 1.0, 3.0, inf])
+    z, taus = np.array([row[:n] for row in rows]), np.array([0.0, 0.5, inf])
     for engine in (None, VLLM, LLAMA):
         available = {sampler.name for sampler in ENGINES[engine].samplers} if engine else SAMPLERS
         chain = built(engine, [name for name in order if name in available] or ["temperature"], **values)

@@ -49,7 +49,7 @@ def penalized(z: float, count: int, repetition: float, presence: float, frequenc
     return z - presence - count * frequency
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(TOKENS, st.floats(0.1, 5), st.floats(-2, 2), st.floats(-2, 2), st.integers(0, 40))
 def test_penalties_follow_the_definition_token_by_token(
     tokens: list[int], repetition: float, presence: float, frequency: float, last_n: int
@@ -111,7 +111,7 @@ def dry_penalties(tokens: list[int], multiplier: float, base: float, allowed: in
     return {token: multiplier * base ** (length - allowed) for token, length in longest.items()}
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(TOKENS, st.integers(0, 4), st.integers(0, 40), st.sets(st.integers(0, 3), max_size=1))
 def test_dry_follows_the_definition(tokens: list[int], allowed: int, last_n: int, breakers: set[int]) -> None:
     window = tokens[max(0, len(tokens) - last_n) :]
