@@ -91,9 +91,7 @@ def test_draws_from_a_set_of_one_class_have_no_effect() -> None:
     assert (others.tau, others.low, others.high) == pytest.approx((alone.tau, alone.low, alone.high), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("sampler", "tau"), [("none", 0.4), ("none", 2.0), ("top_k", 1.0), ("top_p", 0.4), ("top_p", 2.0), ("min_p", 1.0)]
-)
+@pytest.mark.parametrize(("sampler", "tau"), [("none", 2.0), ("top_k", 1.0), ("top_p", 0.4), ("min_p", 1.0)])
 def test_intervals_contain_the_temperature_whatever_was_removed(sampler: str, tau: float) -> None:
     """With 30 experiments per case, a coverage of 95 % gives at least 24 hits with a probability of 0.999."""
     random = np.random.default_rng(11)

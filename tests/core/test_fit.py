@@ -301,7 +301,7 @@ def fitted(rows: LabeledRows) -> float | None:
     return None
 
 
-@FEW
+@settings(FEW, max_examples=10)
 @given(st.integers(0, 10**6), OUTLIERS)
 def test_outliers_of_any_size(seed: int, outliers: list[tuple[int, int, float]]) -> None:
     """The fit is at the true minimum, or it is an error."""

@@ -24,7 +24,7 @@ from tsoft.core.solve import (
 Solve = Callable[[Any, float], list[Solution]]
 Compute = Callable[[Any, Any], Any]
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=20)
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 # A difference 1 - p of 1e-200 needs 200 of these digits.
 WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
 LAST = float(np.finfo(float).max)

@@ -61,9 +61,9 @@ def test_the_derivatives_are_those_of_finite_differences(rows: LabeledRows) -> N
     assert_allclose(expansion.hessian, expansion.hessian.T, atol=1e-15)
 
 
-@pytest.mark.parametrize("l2", [1e-3, 30.0])
-@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
-def test_the_optimum_is_that_of_scipy(rows: LabeledRows, l2: float) -> None:
+@pytest.mark.parametrize(("kind", "l2"), [("skewed", 1e-3), ("skewed", 30.0), ("masked", 1e-3), ("two classes", 1.0)])
+def test_the_optimum_is_that_of_scipy(kind: str, l2: float) -> None:
+    rows = ROWS[kind]
     n = rows.logits.shape[1]
     start = np.concatenate([np.ones(n), np.zeros(n)])
     found = minimize(lambda p: written_out(rows, p, l2), start, tol=1e-12, options={"gtol": 1e-9})
