@@ -326,9 +326,7 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
 
 
 # On both sides of the lengths at which the order of the sum changes. The last piece of 32769 terms has one term.
-@pytest.mark.parametrize(
-    "n", [8, 11, 12, 33, 64, 111, 113, 127, 128, 191, 193, 1031, 2048, 2049, 4096, 4097, 8193, 32_769, 40_000]
-)
+@pytest.mark.parametrize("n", [8, 11, 12, 33, 64, 111, 127, 128, 1031, 2048, 2049, 4096, 4097, 8193, 32_769, 40_000])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tail_below_the_rounding_of_a_second_class(n: int, dtype: Any) -> None:
     """The sum of the tail includes the second class at the top. A sum that added the small terms to it one by one

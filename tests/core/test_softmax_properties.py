@@ -166,8 +166,7 @@ def test_an_array_of_any_rank_gives_the_results_of_its_rows(z: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "n",
-    [2, 5, 8, 11, 12, 32, 61, 96, 97, 112, 113, 192, 193, 1031, 2048, 2049, 4096, 4097, 8193, 32_769, 40_000, 262_157],
+    "n", [2, 5, 8, 11, 12, 32, 61, 64, 1031, 2048, 2049, 4096, 4097, 8193, 32_769, 40_000, 262_157]
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_row_does_not_depend_on_its_neighbors(n: int, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
