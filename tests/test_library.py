@@ -273,11 +273,11 @@ MEASURES = ("top_prob", "entropy", "perplexity", "margin")
 def test_solve_inverts_a_measure(measure: str) -> None:
     function, row = getattr(tsoft, measure), [2.0, 1.0, 0.5, 0.1, -3.0]
     for tau in (0.3, 1.0, 10.0):
-        target = float(function(row, tau))
-        solution = tsoft.solve(row, **{measure: target})
+        target: dict[str, Any] = {measure: float(function(row, tau))}
+        solution = tsoft.solve(row, **target)
         assert solution.reason is None
         assert solution.taus.shape == solution.reached.shape == (1,)
-        assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)
+        assert function(row, solution.tau) == pytest.approx(target[measure], rel=1e-11)
         assert solution.reached[0] == function(row, solution.tau)
         assert solution.tau == pytest.approx(tau, rel=1e-6)
 

@@ -333,6 +333,9 @@ def test_p_values_are_uniform_for_the_right_distribution_and_tiny_for_another() 
     assert other.p_value < 1e-12
 
 
+# The random numbers of draws by hand.
+by_hand = np.random.default_rng(12)
+UNIFORM, GUMBEL = by_hand.random(40_000), by_hand.gumbel(size=(40_000, 10))
 # A value of each sampler's first parameter. A sampler that removes classes removes some of the ten, but not all.
 CUTTING = {
     "logit_bias": ((2, 1.5), (0, -np.inf)),
@@ -379,10 +382,9 @@ def test_draws_follow_the_distribution_of_each_sampler(name: str) -> None:
     chain = Chain((steps.get(name, Step(sampler, (value,))),))
     tau = value if name == "temperature" else 1.0
     [sample] = samples(Distributions(Block(z[np.newaxis]), np.array([tau]), chain), 40_000, 3)
-    by_hand = np.random.default_rng(12)
-    tossed = by_hand.random(40_000) < (value if name == "xtc" else 2)
+    tossed = (value if name == "xtc" else 2) > UNIFORM
     [step] = chain.at(tau)
-    noisy = np.where(tossed[:, np.newaxis], apply_step(step, z), z) + by_hand.gumbel(size=(40_000, 10))
+    noisy = np.where(tossed[:, np.newaxis], apply_step(step, z), z) + GUMBEL
     tallies = {
         "by hand": np.bincount(noisy.argmax(1), minlength=10),
         "drawn": np.array([np.bincount(piece, minlength=10) for piece in sample.draws()]).sum(0),

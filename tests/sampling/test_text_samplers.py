@@ -187,7 +187,7 @@ def generated(folder: Path, *options: str) -> tuple[list[dict[str, Any]], dict[s
 
 def test_mirostat_carries_its_limit_from_token_to_token(tmp_path: Path) -> None:
     target, eta = 2.0, 0.2
-    tokens, probs = generated(tmp_path, "--mirostat-tau", "2", "--mirostat-eta", "0.2", "--max-tokens", "300")
+    tokens, probs = generated(tmp_path, "--mirostat-tau", "2", "--mirostat-eta", "0.2", "--max-tokens", "150")
     mu, surprises = 2 * target, []
     for drawn in tokens:
         token, prob = drawn["token"], drawn["chosen_prob"]
