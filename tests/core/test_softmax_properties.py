@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import tsoft
-from tsoft.core import softmax, threads
+from tsoft.core import softmax, sums, threads
 
 MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=25)
 U = 2.0**-53
@@ -173,7 +173,7 @@ def test_a_row_does_not_depend_on_its_neighbors(n: int, dtype: Any, monkeypatch:
     """Every bit is the same, so that rows in blocks of another size or layout give the same numbers."""
     rows = (1 << 14) // n
     monkeypatch.setattr(softmax, "BLOCK_SIZE", rows * n)
-    monkeypatch.setattr(softmax, "SCRATCH_SIZE", 1 << 12)
+    monkeypatch.setattr(sums, "SCRATCH_SIZE", 1 << 12)
     z = np.random.default_rng(n).normal(0, 3, (2 * rows + 3, n)).astype(dtype)
     indices = {0, 1, max(rows - 1, 0), rows, len(z) - 1}
     for f in [*KEEP, *REDUCE]:
@@ -263,7 +263,7 @@ def test_threads_give_the_results_of_single_rows(shape: tuple[int, int], monkeyp
     record = ThreadRecord(monkeypatch, cores=3)
     monkeypatch.setattr(threads, "MIN_PARALLEL_SIZE", 50_000)
     monkeypatch.setattr(softmax, "BLOCK_SIZE", 1 << 15)
-    monkeypatch.setattr(softmax, "SCRATCH_SIZE", 1 << 12)
+    monkeypatch.setattr(sums, "SCRATCH_SIZE", 1 << 12)
     z = np.random.default_rng(0).standard_normal(shape, np.float32) * 5
     z[0, 1] = -inf
     rows, span = len(z), len(z) // 3

@@ -80,11 +80,11 @@ def _exact_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
 
 def _by_blocks(sum_up: Sum, n: int) -> Sum:
     """Return a function that sums rows block by block, so that scratch arrays for n classes stay in the cache."""
-    step = max(1, SCRATCH_SIZE // n)
 
     def sum_blocks(rows: Array) -> Array:
-        if len(rows) <= step:
+        if len(rows) * n <= SCRATCH_SIZE:
             return sum_up(rows)
+        step = max(1, SCRATCH_SIZE // n)
         return np.concatenate([sum_up(rows[i : i + step]) for i in range(0, len(rows), step)])
 
     return sum_blocks
