@@ -258,11 +258,10 @@ class PartialDistribution:
     @staticmethod
     def _divide_by_tau(gaps: Array | float, tau: Array) -> Array:
         """Return gaps / tau, with the exact limits. A gap of -inf is a probability of 0, which stays 0."""
-        gaps, tau = np.broadcast_arrays(gaps, tau)
         with np.errstate(all="ignore"):
-            cold = np.where(gaps == 0.0, 0.0, gaps * np.inf)
-            hot = np.where(np.isneginf(gaps), -np.inf, gaps * 0.0)
-            return np.asarray(np.where(tau == 0.0, cold, np.where(tau == np.inf, hot, gaps / tau)))
+            quotients = gaps / tau
+        # 0 / 0 and -inf / inf are NaN.
+        return np.where(np.isnan(quotients), gaps, quotients)
 
 
 def _decimals(logprobs: Array) -> int | None:

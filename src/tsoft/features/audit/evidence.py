@@ -63,6 +63,13 @@ class DrawnRow:
         """The logits, -inf for a class that is not counted: (n,)."""
         return np.where(self.is_counted, self.logits, -np.inf)
 
+    @cached_property
+    def _counted(self) -> PartialDistribution:
+        """The partial distribution of a response with only the counted classes listed."""
+        assert self.block.partial
+        counted = self.block.partial.listing(np.flatnonzero(self.is_counted))
+        return replace(counted, classes=counted.classes or _MANY_CLASSES)
+
     @property
     def unlisted(self) -> float:
         """The highest probability of the classes that are not counted, at temperature 1."""
@@ -77,7 +84,7 @@ class DrawnRow:
             return 0.0, 0.0
         if tau == np.inf or not self.is_counted.any():
             return 0.0, 1.0
-        partial = self.block.partial.listing(np.flatnonzero(self.is_counted))
+        partial = self._counted
         top = float(partial.logprobs.max())
         powers = np.array([[tau / partial.tau]])
         with np.errstate(under="ignore", over="ignore"):
@@ -93,8 +100,7 @@ class DrawnRow:
 
 
 def _shifted(partial: PartialDistribution, noise: float) -> PartialDistribution:
-    classes = partial.classes or _MANY_CLASSES
-    return replace(partial, logprobs=partial.logprobs + noise, cap=partial.cap + noise, classes=classes)
+    return replace(partial, logprobs=partial.logprobs + noise, cap=partial.cap + noise) if noise else partial
 
 
 @dataclass(frozen=True, eq=False)
