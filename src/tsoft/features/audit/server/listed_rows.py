@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class ListedRows:
         differences = [
             listed[label] - number
             for label, number in draw.logprobs.items()
-            if label != draw.label and label in listed and np.isfinite([number, listed[label]]).all()
+            if label != draw.label and label in listed and isfinite(number) and isfinite(listed[label])
         ]
         if token.is_keyed:
             # A longer list may have a less probable token with the same text.

@@ -23,9 +23,9 @@ from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 from tsoft.features.audit.server.request_settings import requested_settings
 
-# The number of random orders in which to compare the draws of a request, and the share of them that a dependence may
-# reach by chance.
-_ORDERS, _DEPENDENT = 999, 0.001
+# The number of random orders in which to compare the draws of a request. They depend on each other if none of these
+# reaches the observed number of equal pairs, which is a p-value of 0.001.
+_ORDERS = 999
 # Fewer repetitions of a prompt's draws may be an accident.
 _MIN_SAME = 10
 # A larger difference between the lists and the draws is another distribution, which the draws do not tell apart.
@@ -235,10 +235,9 @@ def _dependence(draws: list[Probe]) -> float | None:
     groups, labels = _grouped(requests)
     rng = np.random.default_rng(0)
     observed = _same_pairs(groups, labels)
-    orders = [[rng.permutation(numbers) for numbers in labels] for _ in range(_ORDERS)]
-    reached = 1 + sum(_same_pairs(groups, permuted) >= observed for permuted in orders)
-    p_value = reached / (_ORDERS + 1)
-    return p_value if p_value <= _DEPENDENT else None
+    orders = ([rng.permutation(numbers) for numbers in labels] for _ in range(_ORDERS))
+    is_reached = any(_same_pairs(groups, permuted) >= observed for permuted in orders)
+    return None if is_reached else 1 / (_ORDERS + 1)
 
 
 def _grouped(requests: list[Probe]) -> tuple[list[Array], list[Array]]:
