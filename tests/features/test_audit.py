@@ -256,25 +256,21 @@ def response(tau: float, tokens: int, listed: int = 20, *, is_raw: bool = True) 
     return {"choices": [{"index": 0, "message": message, "logprobs": {"content": content}}]}
 
 
+def audited_response(value: dict[str, Any], *options: str) -> dict[str, Any]:
+    done = here("audit", "--chosen", *options, "-f", "json", stdin=json.dumps(value))
+    report: dict[str, Any] = json.loads(done.stdout)[0]
+    return report
+
+
 def test_the_drawn_tokens_of_a_response_show_their_temperature() -> None:
-    done = here(
-        "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "-f", "json", stdin=json.dumps(response(0.6, 100))
-    )
-    report = json.loads(done.stdout)[0]
+    report = audited_response(response(0.6, 100), "--tau", "0.6", "--tolerance", "0.6")
     assert verdicts(report)["temperature"] == "confirmed"
     assert report["tau_low"] < 0.6 < report["tau_high"]
 
 
 def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
-    text = json.dumps(response(0.6, 100, is_raw=False))
-    unknown = json.loads(
-        here("audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "-f", "json", stdin=text).stdout
-    )[0]
-    known = json.loads(
-        here(
-            "audit", "--chosen", "--tau", "0.6", "--tolerance", "0.6", "--applied-tau", "0.6", "-f", "json", stdin=text
-        ).stdout
-    )[0]
+    value, options = response(0.6, 60, is_raw=False), ("--tau", "0.6", "--tolerance", "0.6")
+    unknown, known = audited_response(value, *options), audited_response(value, *options, "--applied-tau", "0.6")
     assert verdicts(unknown)["temperature"] == "inconclusive"
     assert "after the temperature" in finding(unknown, "temperature")["reason"]
     assert verdicts(known)["temperature"] == "confirmed"
@@ -282,8 +278,7 @@ def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
 
 def test_a_short_list_does_not_bias_the_estimate() -> None:
     # With three alternatives, many drawn tokens are listed only because they were drawn.
-    text = json.dumps(response(1.2, 200, listed=3))
-    report = json.loads(here("audit", "--chosen", "--tau", "1.2", "-f", "json", stdin=text).stdout)[0]
+    report = audited_response(response(1.2, 100, listed=3), "--tau", "1.2")
     assert float(report["tau_low"]) < 1.2 < float(report["tau_high"])
     assert verdicts(report)["temperature"] != "contradicted"
 

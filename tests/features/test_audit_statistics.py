@@ -233,7 +233,7 @@ def test_a_constant_in_all_logits_changes_nothing(shift: float) -> None:
     [([0, 1, 2], [0] * 50), ([0, 0, 0], [0, 1, 2]), ([5], [0]), ([0, -inf, 1], [0, 2]), ([1e308, -1e308, 0], [0, 2])],
 )
 def test_extreme_rows_have_a_report(tau: float, z: list[float], draws: list[int]) -> None:
-    for cutoffs in ({}, {"top_k": 2}, {"top_p": 0.5, "min_p": 0.01}):
+    for cutoffs in ({}, {"top_k": 2, "top_p": 0.5, "min_p": 0.01}):
         report = audit_of([z], [draws], tau, **cutoffs).report
         assert len(report.findings) >= 5
         assert all(0 <= each.p_value <= 1 for each in report.findings if each.p_value is not None)
@@ -291,11 +291,17 @@ def test_an_unlisted_draw_is_outside_only_beyond_the_noise(
     assert bool(outside_draws(Supports(evidence), chain, [1.0])) == is_outside
 
 
-@pytest.mark.parametrize("stage", ["tempered20", "cut20"])
-@pytest.mark.parametrize("tau", ["0.3", "1.4"])
-@pytest.mark.parametrize("case", ["top_p=0.9", "min_p=0.05"])
-def test_numbers_that_may_come_after_the_samplers_contradict_no_cutoff(stage: str, tau: str, case: str) -> None:
-    each = cell(f"{stage}/llama.cpp/{tau}/{case}")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tempered20/llama.cpp/0.3/top_p=0.9",
+        "tempered20/llama.cpp/1.4/min_p=0.05",
+        "cut20/llama.cpp/0.3/min_p=0.05",
+        "cut20/llama.cpp/1.4/top_p=0.9",
+    ],
+)
+def test_numbers_that_may_come_after_the_samplers_contradict_no_cutoff(name: str) -> None:
+    each = cell(name)
     report = each.audit(np.random.default_rng(1)).report
     assert not {"top_p", "min_p", "other cutoffs", "order"} & set(each.false_contradictions(report))
 
@@ -304,14 +310,13 @@ def test_numbers_that_may_come_after_the_samplers_contradict_no_cutoff(stage: st
 
 
 def smaller(each: Cell) -> Cell:
-    """Return the same cell with at most 50 rows, which are fast."""
-    return replace(each, form=replace(each.form, rows=min(each.form.rows, 50)))
+    """Return the same cell with at most 40 rows, which are fast."""
+    return replace(each, form=replace(each.form, rows=min(each.form.rows, 40)))
 
 
 COVERAGE_CELLS = [
     "whole/transformers/0.7/plain",
     "whole/llama.cpp/1.4/hidden top_k=40+top_p=0.9",
-    "whole/vllm@pytorch/1/top_p=0.95, hidden top_k=20",
     "list5/transformers/0.3/ignored min_p=0.05",
 ]
 
@@ -319,10 +324,10 @@ COVERAGE_CELLS = [
 @pytest.mark.parametrize("name", COVERAGE_CELLS)
 def test_intervals_cover_the_temperature(name: str) -> None:
     random, each = np.random.default_rng(6), cell(name)
-    intervals = [each.audit(random).interval for _ in range(40)]
+    intervals = [each.audit(random).interval for _ in range(30)]
     missed = sum(not interval.low <= each.true_tau <= interval.high for interval in intervals)
-    assert missed <= binom.isf(1e-4, 40, 0.05)
-    assert sum(interval.high < 4 * interval.low for interval in intervals) >= 30
+    assert missed <= binom.isf(1e-4, 30, 0.05)
+    assert sum(interval.high < 4 * interval.low for interval in intervals) >= 22
 
 
 @pytest.mark.parametrize(
@@ -331,8 +336,8 @@ def test_intervals_cover_the_temperature(name: str) -> None:
 )
 def test_servers_that_apply_the_requested_settings_are_rarely_contradicted(name: str) -> None:
     random, each = np.random.default_rng(8), smaller(cell(name))
-    reports = [each.audit(random).report for _ in range(4)]
-    assert sum(bool(each.false_contradictions(report)) for report in reports) <= binom.isf(1e-4, 4, LEVEL)
+    reports = [each.audit(random).report for _ in range(3)]
+    assert sum(bool(each.false_contradictions(report)) for report in reports) <= binom.isf(1e-4, 3, LEVEL)
 
 
 @pytest.mark.parametrize(
@@ -347,5 +352,5 @@ def test_servers_that_apply_the_requested_settings_are_rarely_contradicted(name:
 )
 def test_what_a_server_does_wrong_is_found(name: str) -> None:
     each = smaller(cell(name))
-    reports = [each.audit(np.random.default_rng(seed)).report for seed in range(4)]
-    assert sum(map(each.is_found, reports)) >= 3
+    reports = [each.audit(np.random.default_rng(seed)).report for seed in range(3)]
+    assert sum(map(each.is_found, reports)) >= 2
