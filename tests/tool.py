@@ -269,6 +269,23 @@ def peak(*arguments: str) -> int:
     return memory
 
 
+def traced_peak(*arguments: str, stdin: bytes | None = None) -> int:
+    """Return the most bytes that Python and numpy allocate in a run of tsoft in this process, and discard the output.
+
+    `peak` measures a whole process, which needs far larger data to be precise. The first run of a command includes its
+    imports.
+    """
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        done = here_in_bytes(*arguments, "-o", os.devnull, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @contextlib.contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start `tsoft` with pipes as its streams. It is killed after a minute, so that no test hangs."""

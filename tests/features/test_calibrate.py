@@ -5,8 +5,6 @@ import itertools
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 
 import tsoft
 from labeled import once
-from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
+from tool import TESTS, TSOFT, environment, here, in_terminal, out, traced_peak
 from tsoft.core import fixed_blocks
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_rows
@@ -386,51 +384,21 @@ def test_notes_are_printed_once_in_several_passes(
     assert capsys.readouterr().err.count("the probabilities sum to") == 1
 
 
-LIMITED_MEMORY = """
-import sys
-from tsoft.core import ordered_map
-from tsoft.features.calibrate import explanations, labeled_input
-ordered_map.MOST_THREADS = 2
-labeled_input.MAX_IN_MEMORY = int(sys.argv.pop(1))
-from tsoft.__main__ import main
-main()
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no resource module")
-def test_memory_does_not_grow_with_the_logits(tmp_path: Path) -> None:
-    """Compare a limit of 8 MB with one that is larger than the 48 MB of the logits."""
-    count = np.arange(12000)
-    np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
-    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12000, 1000))
-    array[:, 5] = 3.0
-    del array
-    source = ["-i", "-", "--targets", str(tmp_path / "y.npy")]
+def test_memory_does_not_grow_with_the_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare a limit of 0.1 MB with one that is larger than the 1.6 MB of the logits."""
+    monkeypatch.setattr(npy, "BLOCK", 1 << 16)
+    monkeypatch.setattr(fixed_blocks, "BLOCK_NUMBERS", 1 << 14)
+    count = np.arange(400)
+    np.save(tmp_path / "y.npy", np.where(count % 3, 5, count))
+    logits, stream = np.zeros((400, 1000), np.float32), io.BytesIO()
+    logits[:, 5] = 3.0
+    np.save(stream, logits)
     peaks = []
-    for held in (1 << 23, 1 << 30):
-        command = [
-            sys.executable,
-            "-c",
-            LIMITED_MEMORY,
-            str(held),
-            "calibrate",
-            *source,
-            *("--resamples", "20", "-f", "json", "-o", os.devnull),
-        ]
-        with open(tmp_path / "z.npy", "rb") as stdin:
-            done = subprocess.run(
-                [sys.executable, "-c", PEAK, *command],
-                stdin=stdin,
-                capture_output=True,
-                env=environment(),
-                timeout=100,
-                text=True,
-            )
-        status, most = map(int, done.stdout.split())
-        assert status == 0
-        assert ("temporary file" in done.stderr) == (held == 1 << 23)
-        peaks.append(most * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] > 18e6
+    for held in (100_000, 100_000, 1 << 28):
+        monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
+        arguments = ("calibrate", "-i", "-", "--targets", str(tmp_path / "y.npy"), "--resamples", "0", "-f", "json")
+        peaks.append(traced_peak(*arguments, stdin=stream.getvalue()))
+    assert peaks[2] - peaks[1] > 1e6
 
 
 # Notes

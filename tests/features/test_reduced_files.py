@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from killing import dask_cluster, killed_reader, killed_worker
 from labeled import digits
-from tool import PEAK, environment, here
+from tool import here, traced_peak
 from tsoft.features.calibrate import labeled_input
 
 SHARDS = 5
@@ -236,38 +234,30 @@ def test_a_worker_is_killed(shards: Path, monkeypatch: pytest.MonkeyPatch, dask_
     assert (done.stdout, done.stderr) == (expected, "")
 
 
-LIMITED_MEMORY = """
-import sys
-from tsoft.features.calibrate import labeled_input
-labeled_input.MAX_IN_MEMORY = 1 << 20
-from tsoft.__main__ import main
-main()
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no resource module")
-@pytest.mark.parametrize("name", ["calibrate", "sweep", "compare"])
-def test_memory_does_not_grow_with_the_files(tmp_path: Path, name: str) -> None:
-    """The further 6 files have 6 MB."""
-    rows = np.random.default_rng(1).normal(size=(250, 1000)).astype(np.float32)
-    for folder in ("few", "many"):
+@pytest.mark.parametrize(
+    "arguments",
+    [("calibrate", "%", "--resamples", "0"), ("sweep", "--mean", "-i", "%", "--tau", "1"), ("compare", "%", "%")],
+    ids=["calibrate", "sweep", "compare"],
+)
+def test_memory_does_not_grow_with_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """The further 6 files have 1.2 MB."""
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 100_000)
+    monkeypatch.setattr("tsoft.input.npy.BLOCK", 1 << 16)
+    monkeypatch.setattr("tsoft.core.fixed_blocks.BLOCK_NUMBERS", 1 << 14)
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(100, 500)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", logits=rows, targets=(rows + rng.gumbel(size=rows.shape)).argmax(1))
+    for folder, files in (("few", 2), ("many", 8)):
         (tmp_path / folder).mkdir()
-    np.savez(tmp_path / "rows.npz", logits=rows, targets=np.arange(250))
-    for i in range(8):
-        os.link(tmp_path / "rows.npz", tmp_path / "many" / f"{i}.npz")
-        if i < 2:
-            os.link(tmp_path / "rows.npz", tmp_path / "few" / f"{i}.npz")
-    peaks = []
-    for folder in ("few", "many"):
-        shards = str(tmp_path / folder)
-        typed = {
-            "calibrate": ["calibrate", shards],
-            "sweep": ["sweep", "--mean", "-i", shards, "--tau", "1"],
-            "compare": ["compare", shards, shards],
-        }[name]
-        command = [sys.executable, "-c", PEAK, sys.executable, "-c", LIMITED_MEMORY, *typed]
-        done = subprocess.run(command, capture_output=True, env=environment(), timeout=100, text=True)
-        status, most = map(int, done.stdout.split())
-        assert status == 0, done.stderr
-        peaks.append(most * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] < 3e6
+        for i in range(files):
+            os.link(tmp_path / "rows.npz", tmp_path / folder / f"{i}.npz")
+    monkeypatch.chdir(tmp_path)
+    # Each thread has a block in memory.
+    monkeypatch.setenv("TSOFT_CORES", "1")
+    _, few, many = (
+        traced_peak(*(word.replace("%", folder) for word in arguments), "-f", "csv")
+        for folder in ("few", "few", "many")
+    )
+    assert many < few + 5e5
