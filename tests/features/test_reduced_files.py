@@ -16,10 +16,10 @@ from tool import here, traced_peak
 from tsoft.features.calibrate import labeled_input
 
 SHARDS = 5
-CALIBRATE = ("calibrate", "-i", "val", "--measures", "all", "--resamples", "60", "--test", "val/[12].npz", "-f", "json")
+CALIBRATE = ("calibrate", "-i", "val", "--measures", "all", "--resamples", "10", "--test", "val/[12].npz", "-f", "json")
 COMMANDS = {
     "calibrate": CALIBRATE,
-    "calibrate with files of targets": ("calibrate", "z", "y", "--resamples", "60", "-f", "csv"),
+    "calibrate with files of targets": ("calibrate", "z", "y", "--resamples", "10", "-f", "csv"),
     "sweep": ("sweep", "-i", "z", "--mean", "--tau", "0,0.7,2", "--top-p", "0.9", "-f", "csv"),
     "compare": ("compare", "z", "draft/*", "--tau", "0,0.7,2", "-f", "csv"),
 }
@@ -77,8 +77,16 @@ def test_a_text_gives_the_same_bytes_on_any_number_of_cores(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More cores read more of the text at once."""
+    for name, size in (
+        ("lines.CHUNK", 15),
+        ("lines.MUCH", 13),
+        ("number_workers.START", 14),
+        ("number_workers.LEAST", 12),
+    ):
+        monkeypatch.setattr(f"tsoft.input.{name}", 1 << size)
+    monkeypatch.setattr("tsoft.core.fixed_blocks.BLOCK_NUMBERS", 1 << 13)
     rng = np.random.default_rng(1)
-    logits = rng.normal(size=(30_000, 5)) * 3
+    logits = rng.normal(size=(5000, 5)) * 3
     targets = (logits + rng.gumbel(size=logits.shape)).argmax(1)
     rows = np.column_stack([logits, targets]) if command[0] == "calibrate" else logits
     header = "a,b,c,d,e,target\n" if command[0] == "calibrate" else ""
@@ -102,7 +110,7 @@ def test_processes_return_the_same_bytes(shards: Path) -> None:
 @pytest.mark.parametrize(
     ("several", "whole"),
     [
-        (COMMANDS["calibrate with files of targets"], ("calibrate", "whole.npz", "--resamples", "60", "-f", "csv")),
+        (COMMANDS["calibrate with files of targets"], ("calibrate", "whole.npz", "--resamples", "10", "-f", "csv")),
         (COMMANDS["sweep"], ("sweep", "-i", "whole.npz", *COMMANDS["sweep"][3:])),
         (COMMANDS["compare"], ("compare", "z.npy", "draft.npy", "--tau", "0,0.7,2", "-f", "csv")),
     ],
@@ -116,7 +124,7 @@ def test_several_files_are_the_rows_of_one(shards: Path, several: tuple[str, ...
 
 def test_interval_and_save_of_several_files(shards: Path) -> None:
     """The bootstrap is that of the rows in memory, and --by reads the files in sequence."""
-    text = result("calibrate", "-i", "val", "--save", "tau.json", "--resamples", "60", "-f", "json")
+    text = result("calibrate", "-i", "val", "--save", "tau.json", "--resamples", "10", "-f", "json")
     [record] = json.loads(text)
     assert (record["interval"], record["reports"][0]["rows"]) == ("bootstrap", 674)
     assert json.loads(Path("tau.json").read_text())["tau"] == record["tau"]
