@@ -116,7 +116,7 @@ def merged(logprobs: Any) -> Any:
 
 def test_spellings_of_a_choice_are_merged_before_the_temperature() -> None:
     logprobs, targets, documents = responses(1, 60)
-    stdout, stderr = calibrated(lines(*documents), "--choices", "A,B,C", "-f", "json")
+    stdout, stderr = calibrated(lines(*documents), "--choices", "A,B,C", "-f", "json", "--resamples", "20")
     [result] = json.loads(stdout)
     tau = best_tau(merged(logprobs), targets)
     assert result["tau"] == pytest.approx(tau, rel=1e-6)
@@ -133,9 +133,11 @@ def test_spellings_of_a_choice_are_merged_before_the_temperature() -> None:
 
 def test_unlisted_tokens_are_bounded() -> None:
     """The bounds contain the fit and the measures of the whole distribution, which the response does not list."""
-    logprobs, targets, documents = responses(2, 300, listed=5)
+    logprobs, targets, documents = responses(2, 60, listed=5)
     kept = [i for i, each in enumerate(documents) if has_target(each)]
-    stdout, stderr = calibrated(lines(*(documents[i] for i in kept)), "--choices", "A,B,C", "-f", "json")
+    stdout, stderr = calibrated(
+        lines(*(documents[i] for i in kept)), "--choices", "A,B,C", "-f", "json", "--resamples", "20"
+    )
     [result] = json.loads(stdout)
     z = merged(logprobs[kept])
     assert result["tau_min"] < best_tau(z, targets[kept]) < result["tau_max"]
@@ -168,7 +170,7 @@ def test_listed_only_has_all_measures() -> None:
     assert "smooth_ece" in result["reports"][0]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_bounds_contain_random_distributions(seed: int) -> None:
     """Random shares of the unlisted probability, against scipy's fit."""
     random = np.random.default_rng(seed)
@@ -195,7 +197,7 @@ def test_targets_from_a_file_and_test_rows(tmp_path: Path) -> None:
     (tmp_path / "targets.txt").write_text("".join(f"{'ABC'[target]}\n" for target in targets))
     (tmp_path / "test.jsonl").write_text(lines(*documents[:7]))
     files = ("--targets", str(tmp_path / "targets.txt"), "--test", str(tmp_path / "test.jsonl"))
-    stdout, _ = calibrated(bare, "--choices", "A,B,C", *files, "-f", "csv")
+    stdout, _ = calibrated(bare, "--choices", "A,B,C", *files, "-f", "csv", "--resamples", "0")
     assert [line.split(",")[0::2][:2] for line in stdout.splitlines()[1:]] == [["fit", "40"]] * 2 + [["test", "7"]] * 2
     assert float(calibrated(lines(*documents), "--choices", "A,B,C")[0]) == float(stdout.splitlines()[2].split(",")[1])
     (tmp_path / "targets.txt").write_text("A\n")
@@ -249,7 +251,8 @@ def test_the_answer_may_come_after_other_tokens() -> None:
 
 def test_a_table_shows_bounds() -> None:
     stdout, _ = calibrated(
-        lines(*filter(has_target, responses(8, 60, listed=5)[2])), "--choices", "A,B,C", "-f", "table"
+        lines(*filter(has_target, responses(8, 60, listed=5)[2])),
+        *("--choices", "A,B,C", "-f", "table", "--resamples", "20"),
     )
     assert "among the listed tokens; from" in stdout
     assert "low–high: bounds, because the response lists only part of the tokens" in stdout

@@ -53,7 +53,7 @@ def test_a_pipe_prints_the_temperature_of_each_group(tmp_path: Path) -> None:
 def test_json_has_the_groups_and_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
     """Also if the rows do not fit in memory."""
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
-    options = "-f", "json", "--resamples", "50", "--measures", "all"
+    options = "-f", "json", "--resamples", "20", "--measures", "all"
     [record] = json.loads(printed(table(tmp_path / "a.csv"), *options))
     difference = tsoft.temperature_difference(LOGITS, VAL.targets, GROUPS)
     assert difference
@@ -76,7 +76,7 @@ def test_json_has_the_groups_and_the_test(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_csv_has_a_line_per_report_and_group(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv"), "--test", table(tmp_path / "b.csv", TEST.logits, TEST.targets)
-    header, *lines = printed(*path, "-f", "csv", "--measures", "nll,mce").splitlines()
+    header, *lines = printed(*path, "-f", "csv", "--measures", "nll,mce", "--resamples", "5").splitlines()
     assert header.startswith("group,data,tau,rows,nll,nll_chance_mean,")
     keys = [tuple(line.split(",")[:2]) for line in lines]
     assert keys == [(name, data) for name in ("", *order()) for data in ("fit", "fit", "test", "test")]
@@ -86,15 +86,15 @@ def test_csv_has_a_line_per_report_and_group(tmp_path: Path) -> None:
 
 def test_the_table_shows_the_test_and_marks_miscalibration(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv")
-    shown = printed(path, "-f", "table", "--measures", "ece,auroc")
+    shown = printed(path, "-f", "table", "--measures", "ece,auroc", "--resamples", "40")
     assert "\nThe temperatures of the groups differ (p " in shown
-    reports = json.loads(printed(path, "-f", "json", "--measures", "ece"))[0]["groups"]
+    reports = json.loads(printed(path, "-f", "json", "--measures", "ece", "--resamples", "40"))[0]["groups"]
     for group in reports:
         line = next(line for line in shown.splitlines() if line.startswith(f" {group['group']}, τ = 1 "))
         before = group["reports"][0]
         assert ("*" in line.split()[4]) == (before["ece"] > before["ece_chance_95"])
         assert f"{before['ece']:.4f}" in line
-    equal = printed(table(tmp_path / "b.csv", VAL.logits), "-f", "table")
+    equal = printed(table(tmp_path / "b.csv", VAL.logits), "-f", "table", "--resamples", "0")
     assert "do not show that the temperatures of the groups differ (p = " in " ".join(equal.split())
 
 
@@ -187,7 +187,20 @@ def test_notes_on_groups(tmp_path: Path) -> None:
 
 def test_ignored_rows_have_no_group() -> None:
     text = "a,b,g,target\n3,1,x,a\n1,2,,-100\n1,3,y,b\n2,1,x,b\n1,2,y,a\n3,1,x,a\n0,2,y,b\n"
-    done = here("calibrate", "--by", "g", "--ignore-index", "-100", "-f", "csv", "--measures", "nll", stdin=text)
+    done = here(
+        "calibrate",
+        "--by",
+        "g",
+        "--ignore-index",
+        "-100",
+        "-f",
+        "csv",
+        "--measures",
+        "nll",
+        "--resamples",
+        "0",
+        stdin=text,
+    )
     assert done.returncode == 0, done.stderr
     lines = [line.split(",") for line in done.stdout.splitlines()]
     assert lines[0][:5] == ["group", "data", "tau", "rows", "ignored"]

@@ -34,7 +34,7 @@ def biased(path: Path, rows: int = 600) -> str:
 
 def test_a_biased_classifier_needs_more_than_one_temperature(tmp_path: Path) -> None:
     file = biased(tmp_path / "a.npz")
-    [result] = json.loads(calibrated(file, "-f", "json")[0])
+    [result] = json.loads(calibrated(file, "-f", "json", "--resamples", "100")[0])
     assert 0 < result["nll_difference_low"] < result["nll_difference"] < result["nll_difference_high"]
     assert (result["l2"], result["folds"], result["interval"]) == (1, 5, "paired bootstrap")
     none, temperature, vector = result["reports"]
@@ -42,7 +42,7 @@ def test_a_biased_classifier_needs_more_than_one_temperature(tmp_path: Path) -> 
     assert none["accuracy"] == temperature["accuracy"] < vector["accuracy"]
     assert result["weights"][1] < result["weights"][0]
     assert result["biases"][0] < -1
-    stdout, stderr = calibrated(file, "-f", "table")
+    stdout, stderr = calibrated(file, "-f", "table", "--resamples", "100")
     assert "vector scaling is better than one τ by more than" in " ".join(stdout.split())
     assert "Vector scaling can change predictions. Accuracy: 0." in " ".join(stdout.split())
     assert "not better" not in stderr
@@ -72,7 +72,7 @@ def test_held_out_rows_are_not_in_their_fit() -> None:
 
 
 def test_the_rows_of_test_are_calibrated_by_the_fit_to_all_rows() -> None:
-    [result] = json.loads(calibrated(VALIDATION, "--test", TEST, "-f", "json")[0])
+    [result] = json.loads(calibrated(VALIDATION, "--test", TEST, "-f", "json", "--resamples", "0")[0])
     rows, val = digits("test"), digits("val")
     tau = fit_rows(once(val)).tau
     assert result["tau"] == tau
