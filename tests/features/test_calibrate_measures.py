@@ -25,6 +25,7 @@ from tsoft.features.calibrate.measure_names import ALL
 
 VAL = str(DATA / "digits-val.npz")
 FEW = settings(deadline=None, derandomize=True, max_examples=20)
+FEW_RESAMPLES = ("--resamples", "40")
 # The probabilities of three classes in each row of a small data set.
 PROBS = [[0.7, 0.2, 0.1], [0.15, 0.5, 0.35], [0.6, 0.3, 0.1], [0.05, 0.05, 0.9]]
 
@@ -306,14 +307,13 @@ def test_many_rows_or_classes_have_fewer_simulations() -> None:
 
 
 def test_the_requested_measures_are_the_columns() -> None:
-    header, *lines = out(
-        "calibrate", "-i", VAL, "-f", "csv", "--measures", "auroc,MCE", "--measures", "mce", "--resamples", "5"
-    ).splitlines()
+    measures = ("--measures", "auroc,MCE", "--measures", "mce")
+    header, *lines = out("calibrate", "-i", VAL, "-f", "csv", *measures, *FEW_RESAMPLES).splitlines()
     names = "mce,mce_chance_mean,mce_chance_95,auroc,auroc_chance_mean,auroc_chance_low,auroc_chance_high"
     assert header == f"data,tau,rows,{names}"
     assert len(lines) == 2
-    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--measures", "all", "--resamples", "5"))
-    library = measured(digits("val"), measures="all", resamples=5)
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--measures", "all", *FEW_RESAMPLES))
+    library = measured(digits("val"), measures="all", resamples=40)
     for report in record["reports"]:
         assert set(library) <= set(report)
     for name in ALL:
@@ -321,20 +321,8 @@ def test_the_requested_measures_are_the_columns() -> None:
 
 
 def test_the_table_has_the_lines_of_each_measure() -> None:
-    shown = out(
-        "calibrate",
-        "-i",
-        VAL,
-        "-f",
-        "table",
-        "--no-chart",
-        "--measures",
-        "brier-top,rms_ce",
-        "--digits",
-        "2",
-        "--resamples",
-        "5",
-    )
+    options = ("-f", "table", "--no-chart", "--measures", "brier-top,rms_ce", "--digits", "2")
+    shown = out("calibrate", "-i", VAL, *options, *FEW_RESAMPLES)
     lines = [line[1:18].rstrip() for line in shown.split("\n\n")[1].splitlines()]
     assert lines[2:] == [
         "rows",
@@ -350,7 +338,7 @@ def test_the_table_has_the_lines_of_each_measure() -> None:
 
 
 def test_measures_choose_the_table() -> None:
-    assert "AUROC" in out("calibrate", "-i", VAL, "--measures", "auroc", "--resamples", "5")
+    assert "AUROC" in out("calibrate", "-i", VAL, "--measures", "auroc", *FEW_RESAMPLES)
 
 
 @pytest.mark.parametrize(
