@@ -146,7 +146,7 @@ def is_drawn(text: Text) -> bool:
 def test_a_fit_at_a_limit_without_simulations_has_no_minimum_and_no_ece_by_chance() -> None:
     with canvas(Paper()) as page:
         result(0, np.inf, resamples=0).draw(page, None)  # type: ignore[arg-type]
-        shown = [text.get_text() for text in page.figure.findobj(Text)]
+        shown = [line for text in page.figure.findobj(Text) for line in text.get_text().splitlines()]
     assert "fitted τ = ∞" in shown
     assert any(text.startswith("fit, τ = ∞: NLL ") for text in shown)
     assert "fitted τ" not in shown
