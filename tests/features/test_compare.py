@@ -214,7 +214,7 @@ def bounds_of(
     return bounds(first, second, match_of(indices, others, classes), chosen)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.integers(3, 9),

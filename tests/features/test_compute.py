@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TSOFT, environment, here, out, started, traced_peak
+from tool import environment, here, out, started, traced_peak
 from tsoft.input import delimited
 from tsoft.input.formats import FORMATS
 from tsoft.input.read_options import ReadOptions
@@ -71,13 +71,10 @@ def test_masks_are_not_options() -> None:
     ]
 
 
-def test_a_file_may_have_a_name_like_a_number(tmp_path: Path) -> None:
+def test_a_file_may_have_a_name_like_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "-5.txt").write_text("1 2")
-    done = subprocess.run(
-        [TSOFT, "compute", "-i", "-5.txt"], cwd=tmp_path, env=environment(), capture_output=True, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert rows(done.stdout.decode()) == [tsoft.softmax([1, 2]).tolist()]
+    monkeypatch.chdir(tmp_path)
+    assert rows(out("compute", "-i", "-5.txt")) == [tsoft.softmax([1, 2]).tolist()]
 
 
 SHAPES = {
@@ -386,7 +383,7 @@ def test_a_partial_write_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("form", "lines"), [("tsv", 1), ("csv", 2), ("jsonl", 1)])
 def test_the_first_row_is_written_before_the_last_is_read(form: str, lines: int) -> None:
-    with started("compute", "-f", form) as process:
+    with started("compute", "-f", form, is_forked=True) as process:
         assert process.stdin
         assert process.stdout
         process.stdin.write(b"2 1\n")

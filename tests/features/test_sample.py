@@ -146,7 +146,7 @@ def test_memory_does_not_hold_the_draws(form: tuple[str, ...]) -> None:
 @posix
 def test_a_reader_that_goes_away() -> None:
     for form in ("tsv", "csv"):
-        with started("sample", *TYPED, "-n", "1e18", "-f", form) as process:
+        with started("sample", *TYPED, "-n", "1e18", "-f", form, is_forked=True) as process:
             assert process.stdout
             assert process.stderr
             assert process.stdout.readline()
@@ -168,7 +168,7 @@ def test_an_interrupt_in_the_middle_of_a_row() -> None:
 
 
 def test_rows_are_drawn_as_they_arrive() -> None:
-    with started("sample", "--tau", "0") as process:
+    with started("sample", "--tau", "0", is_forked=True) as process:
         assert process.stdin
         assert process.stdout
         for row, index in ((b"2 1\n", b"0\n"), (b"0 5\n", b"1\n")):
@@ -291,9 +291,9 @@ def test_slow_draws_show_progress(monkeypatch: pytest.MonkeyPatch, seconds: int)
 @posix
 def test_no_progress_is_shown_otherwise(tmp_path: Path) -> None:
     target = tmp_path / "draws.txt"
-    assert in_terminal(f"tsoft sample 2 1 -n 1e6 > {target}") == ""
+    assert in_terminal(f"tsoft sample 2 1 -n 2e5 > {target}") == ""
     assert in_terminal(f"tsoft sample 2 1 -n 1e9 --counts > {target}") == ""
-    assert in_terminal(f"tsoft sample 2 1 -n 1e6 2> {target} | cat > /dev/null") == ""
+    assert in_terminal(f"tsoft sample 2 1 -n 2e5 2> {target} | cat > /dev/null") == ""
     assert target.read_text() == ""
     # A progress bar would start before the first draw.
     import pexpect

@@ -200,20 +200,20 @@ def test_curve_is_the_perplexity_at_each_temperature() -> None:
 def test_best_tau_of_tempered_draws() -> None:
     """Tokens that were drawn at τ = 0.5 fit τ = 0.5, within the interval."""
     generator = np.random.default_rng(5)
-    z = 3 * generator.normal(size=(3000, 50))
-    best = best_tau(curve_of(z, (z / 0.5 + generator.gumbel(size=z.shape)).argmax(1)), 200, generator)
+    z = 3 * generator.normal(size=(1500, 50))
+    best = best_tau(curve_of(z, (z / 0.5 + generator.gumbel(size=z.shape)).argmax(1)), 100, generator)
     assert best.low < 0.5 < best.high
-    assert 0 < best.high - best.low < 0.1
+    assert 0 < best.high - best.low < 0.15
 
 
 def test_best_tau_of_a_generated_text() -> None:
     """The best τ of a text that was generated at a temperature is that temperature, within the interval."""
     model = ("--by", "char", "--order", "4")
-    options = ("--tau", "1.5", "--max-tokens", "600", "--seed", "3", "-f", "jsonl")
+    options = ("--tau", "1.5", "--max-tokens", "400", "--seed", "3", "-f", "jsonl")
     text = json.loads(out("generate", "The", *MODEL, *model, *options))["text"]
-    record = scored(*model, "--prompt", "The", text=text)
+    record = scored(*model, "--prompt", "The", "--resamples", "100", text=text)
     assert record["best_tau_low"] < 1.5 < record["best_tau_high"]
-    assert record["best_tau_high"] - record["best_tau_low"] < 0.3
+    assert record["best_tau_high"] - record["best_tau_low"] < 0.4
 
 
 def test_best_tau_at_a_limit_or_beyond_the_curve() -> None:
