@@ -345,13 +345,13 @@ def is_false(case: Case, kind: LogprobsKind) -> bool:
 
 def test_simulated_servers_are_found_and_no_claim_is_false() -> None:
     found: Counter[tuple[str, LogprobsForm]] = Counter()
-    for seed in range(140):
+    for seed in range(105):
         case = simulated(seed)
         kind = logprobs_kind(case.pairs, case.taus)
         assert not is_false(case, kind), (seed, case.truth, case.taus, kind)
         found[case.truth, kind.form] += 1
     # In the others there are too few numbers.
     for truth, form in (("raw", RAW), ("tempered", TEMPERED), ("other", TEMPERED)):
-        assert found[truth, form] > 13, found
-    assert found["truncated", TRUNCATED] > 10
-    assert found["both", TRUNCATED] > 5
+        assert found[truth, form] > 9, found
+    assert found["truncated", TRUNCATED] > 7
+    assert found["both", TRUNCATED] > 4

@@ -515,7 +515,7 @@ def test_stages_stop_when_the_answer_is_clear() -> None:
 
 def test_looks_share_the_level() -> None:
     """The level of a run with three looks has the effect of a third of it in a run with one look."""
-    probes = probed(Simulated(hidden={"temperature": 1.3}), options={"requests": 100})
+    probes = probed(Simulated(hidden={"temperature": 1.3}), options={"requests": 60})
     once = replace(probes, looks=1)
     assert probes.looks == 3
     assert findings_of(probes, 0.03) == findings_of(once, 0.01)
@@ -533,7 +533,7 @@ def test_interrupted_audit_reports_what_is_known() -> None:
 
 
 def test_server_that_dies_midway() -> None:
-    probes = probed(Simulated(dies_after=80, choices=None), over_http=True)
+    probes = probed(Simulated(dies_after=60, choices=None), over_http=True)
     assert "the connection was lost" in probes.ended
     found = findings_of(probes)
     assert found["run"].reason == probes.ended
@@ -593,8 +593,8 @@ def test_without_a_terminal_the_audit_needs_yes(capsys: pytest.CaptureFixture[st
 
 def test_budget_is_an_upper_bound() -> None:
     for server in (Simulated(), Simulated(choices=None), Simulated(most=5, refuses_more=True, refused=("top_k",))):
-        probes = probed(server, options={"requests": 20}, top_k=3)
-        budget = probe_budget(probes.prompts, 20, 2, chat=False)
+        probes = probed(server, options={"requests": 9}, top_k=3)
+        budget = probe_budget(probes.prompts, 9, 2, chat=False)
         assert len(probes.probes) <= budget.requests
         # The choices of the last draws may exceed the number of draws.
         assert sum(len(probe.tokens) for probe in probes.probes) <= budget.generated

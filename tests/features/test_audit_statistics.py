@@ -324,10 +324,10 @@ COVERAGE_CELLS = [
 @pytest.mark.parametrize("name", COVERAGE_CELLS)
 def test_intervals_cover_the_temperature(name: str) -> None:
     random, each = np.random.default_rng(6), cell(name)
-    intervals = [each.audit(random).interval for _ in range(30)]
+    intervals = [each.audit(random).interval for _ in range(20)]
     missed = sum(not interval.low <= each.true_tau <= interval.high for interval in intervals)
-    assert missed <= binom.isf(1e-4, 30, 0.05)
-    assert sum(interval.high < 4 * interval.low for interval in intervals) >= 22
+    assert missed <= binom.isf(1e-4, 20, 0.05)
+    assert sum(interval.high < 4 * interval.low for interval in intervals) >= 15
 
 
 @pytest.mark.parametrize(
@@ -336,8 +336,8 @@ def test_intervals_cover_the_temperature(name: str) -> None:
 )
 def test_servers_that_apply_the_requested_settings_are_rarely_contradicted(name: str) -> None:
     random, each = np.random.default_rng(8), smaller(cell(name))
-    reports = [each.audit(random).report for _ in range(3)]
-    assert sum(bool(each.false_contradictions(report)) for report in reports) <= binom.isf(1e-4, 3, LEVEL)
+    reports = [each.audit(random).report for _ in range(2)]
+    assert sum(bool(each.false_contradictions(report)) for report in reports) <= binom.isf(1e-4, 2, LEVEL)
 
 
 @pytest.mark.parametrize(

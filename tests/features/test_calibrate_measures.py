@@ -191,23 +191,25 @@ def test_the_levels_of_the_other_measures_are_means_over_all_outcomes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "measures", "models", "most"),
+    ("classes", "measures", "models", "resamples", "most"),
     [
-        (2, [name for name in ALL if name != "smooth_ece"], 50, 11),
-        (3, ["classwise_ece"], 50, 11),
-        (3, ["smooth_ece"], 25, 7),
+        (2, [name for name in ALL if name != "smooth_ece"], 50, 50, 11),
+        (3, ["classwise_ece"], 50, 50, 11),
+        (3, ["smooth_ece"], 25, 25, 8),
     ],
 )
-def test_a_calibrated_model_is_within_its_levels(classes: int, measures: list[str], models: int, most: int) -> None:
+def test_a_calibrated_model_is_within_its_levels(
+    classes: int, measures: list[str], models: int, resamples: int, most: int
+) -> None:
     """The targets are drawn from the probabilities, so 5 % of the models are beyond each level."""
     beyond: dict[str, int] = {}
     for seed in range(models):
-        values = measured(random_rows(seed, 80, classes), measures=measures, resamples=50, bins=8, rng=seed)
+        values = measured(random_rows(seed, 80, classes), measures=measures, resamples=resamples, bins=8, rng=seed)
         for name in [name for name in values if f"{name}_chance_mean" in values]:
             high = values.get(f"{name}_chance_95", values.get(f"{name}_chance_high", inf))
             low = values.get(f"{name}_chance_low", -inf)
             beyond[name] = beyond.get(name, 0) + (not low <= values[name] <= high)
-    # With 50 resamples, about 6 % of the models are beyond; more than `most` have a probability of 3e-4 or less.
+    # With 50 resamples, about 6 % of the models, and with 25 about 7.5 %, are beyond; more than `most` have a probability of 3e-4 or less.
     assert all(count <= most for count in beyond.values()), beyond
     assert all(count >= 1 for count in beyond.values()), beyond
 

@@ -21,7 +21,7 @@ from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import score_rows
 
 REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=40)
+FEW = settings(deadline=None, derandomize=True, max_examples=20)
 
 
 def measured(rows: LabeledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
