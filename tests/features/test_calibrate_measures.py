@@ -209,7 +209,8 @@ def test_a_calibrated_model_is_within_its_levels(
             high = values.get(f"{name}_chance_95", values.get(f"{name}_chance_high", inf))
             low = values.get(f"{name}_chance_low", -inf)
             beyond[name] = beyond.get(name, 0) + (not low <= values[name] <= high)
-    # With 50 resamples, about 6 % of the models, and with 25 about 7.5 %, are beyond; more than `most` have a probability of 3e-4 or less.
+    # With 50 resamples, about 6 % of the models are beyond, and with 25 about 7.5 %. More than `most` have a
+    # probability of 3e-4 or less.
     assert all(count <= most for count in beyond.values()), beyond
     assert all(count >= 1 for count in beyond.values()), beyond
 
