@@ -227,7 +227,7 @@ def test_a_constant_in_all_logits_changes_nothing(shift: float) -> None:
         assert (first.p_value or 0) == pytest.approx(second.p_value or 0, rel=1e-6)
 
 
-@pytest.mark.parametrize("tau", [0.0, 1e-300, 1.0, 1e300, inf])
+@pytest.mark.parametrize("tau", [0.0, 1e-300, 1e300, inf])
 @pytest.mark.parametrize(
     ("z", "draws"),
     [([0, 1, 2], [0] * 50), ([0, 0, 0], [0, 1, 2]), ([5], [0]), ([0, -inf, 1], [0, 2]), ([1e308, -1e308, 0], [0, 2])],

@@ -56,7 +56,7 @@ def test_a_pipe_prints_the_markdown_of_a_page(page: str) -> None:
     assert out("help", page) == text(page)
 
 
-@pytest.mark.parametrize(("page", "width"), [*((page, 40) for page in PAGES), ("compute", 80), ("samplers", 80)])
+@pytest.mark.parametrize(("page", "width"), [*((page, 40) for page in PAGES), ("compute", 80)])
 def test_a_terminal_shows_a_formatted_page(page: str, width: int) -> None:
     shown = here_on_terminal("help", page, width=width, NO_COLOR="1")
     assert not re.search(r"```|^#+ |\]\(\w|\*\*\w+\*\*", re.sub(r"(?m)^ *(?:\d+ )?#\d.*", "", shown), re.MULTILINE)
