@@ -59,12 +59,14 @@ class MeasureDisplay(Widget):
         self.redraw()
 
     def redraw(self) -> None:
-        width, height = self.size
-        self._strips = [strip(line, width) for line in self._lines(width - 1, height)]
+        self._strips = None
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return self._strips[y] if y < len(self._strips) else strip([], self.size.width)
+        width, height = self.size
+        if self._strips is None:
+            self._strips = [strip(line, width) for line in self._lines(width - 1, height)]
+        return self._strips[y] if y < len(self._strips) else strip([], width)
 
     def _lines(self, width: int, height: int) -> list[list[Segment]]:
         number = short_number(self._value)
