@@ -27,6 +27,7 @@ from tsoft.charts.view import Screen
 from tsoft.core.softmax import Array
 from tsoft.explorer import app, curve_chart, model_requests, terminal
 from tsoft.explorer.app import Explorer
+from tsoft.explorer.curve_chart import CurveChart
 
 Size = tuple[int, int]
 Position = tuple[int, int]
@@ -144,6 +145,8 @@ class Page:
     def lines(self, widget: str | None = None) -> list[str]:
         """Return the lines of the screen or of a widget."""
         self.is_read = True
+        if widget in (None, "#curve", "#measures"):
+            show_wanted()
         if not widget:
             return [strip.text for strip in self.strips()]
         part = self.app.screen.query_one(widget, Widget).region.intersection(self.app.screen.region)
@@ -154,6 +157,7 @@ class Page:
     def strips(self) -> list[Strip]:
         """Render the screen, with the screens behind it. The screen changes only while the test waits."""
         if self._strips is None:
+            show_wanted()
             visible_screen_stack.set(self.app._background_screens)
             self._strips = self.app.screen._compositor.render_strips()
         return self._strips
@@ -225,6 +229,27 @@ def draw_curves_once(names: list[str], taus: Array, probs: Array, screen: Screen
 
 CHARTS: dict[Hashable, Chart] = {}
 
+# What shows the latest curves, and what draws their chart. Both take as long as all the rest after a key, so they run
+# when a test reads the screen, and not in a thread.
+WANTED: dict[str, Callable[[], object]] = {}
+
+
+def show_wanted() -> None:
+    """Show the curves and their chart, if they have changed."""
+    for name in ("curves", "chart"):
+        WANTED.pop(name, lambda: None)()
+
+
+def compute_when_read(explorer: Explorer, row: Any, compute: Callable[[Any], Any]) -> None:
+    WANTED["curves"] = lambda: explorer.on_explorer_curves_computed(
+        Explorer.CurvesComputed(row, compute(lambda: False))
+    )
+
+
+def draw_when_read(chart: CurveChart, *arguments: Any) -> None:
+    WANTED["chart"] = lambda: chart._show_drawn(curve_chart.draw_chart(*arguments))
+
+
 render_update = Compositor.render_update
 
 
@@ -237,13 +262,16 @@ def render_when_read(compositor: Compositor, full: bool = False, **keywords: Any
     return None
 
 
-def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
+def explore(drive: Drive, *arguments: str, **keywords: Any) -> int:
     """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
-    return driven(drive, "explore", *arguments, size=size)
+    return driven(drive, "explore", *arguments, **keywords)
 
 
-def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
-    """Run a command that opens the explorer, as `explore` does. If it opens several apps, `drive` uses each."""
+def driven(drive: Drive, *arguments: str, size: Size = (100, 30), has_threads: bool = False) -> int:
+    """Run a command that opens the explorer, as `explore` does. If it opens several apps, `drive` uses each.
+
+    With `has_threads`, threads compute the curves and draw them after each change, as without the test.
+    """
 
     def run(explorer: Explorer, *_: Any, **__: Any) -> None:
         async def run_and_drive() -> None:
@@ -252,7 +280,8 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
                 await page.settled()
                 await drive(page)
                 if explorer.is_running and explorer.failure is None and not page.is_read:
-                    # Each test at least renders the screen at its end.
+                    # Each test at least renders the screen at its end, without the curves.
+                    WANTED.clear()
                     page.lines()
 
         asyncio.run(asyncio.wait_for(run_and_drive(), 60))
@@ -264,6 +293,10 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
         patch.setattr(curve_chart, "curve_chart", draw_curves_once)
         patch.setattr(Compositor, "render_update", render_when_read)
+        WANTED.clear()
+        if not has_threads:
+            patch.setattr(Explorer, "_compute_curves", compute_when_read)
+            patch.setattr(CurveChart, "_draw", draw_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)

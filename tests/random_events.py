@@ -192,9 +192,9 @@ def run_events(rng: random.Random, count: int, *arguments: str, size: Size = (10
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "write", lambda name, exports: write(os.path.basename(name) or ".svg", exports))
         patch.setattr(sys.stdout, "isatty", lambda: True)
-        status = driven(drive, *arguments, size=size)
+        status = driven(drive, *arguments, size=size, has_threads=True)
         if saved:
-            assert driven(reopen, "explore", SAVED, size=size) == 0
+            assert driven(reopen, "explore", SAVED, size=size, has_threads=True) == 0
     return status
 
 

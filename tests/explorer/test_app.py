@@ -801,7 +801,7 @@ def test_only_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
         await page.settled()
         assert "┬ τ" in page.text("#curve")
 
-    assert explore(drive, *FOUR) == 0
+    assert explore(drive, *FOUR, has_threads=True) == 0
 
 
 def test_curves_that_arrive_when_the_app_ends_do_not_fail() -> None:
@@ -813,7 +813,7 @@ def test_curves_that_arrive_when_the_app_ends_do_not_fail() -> None:
         chart.redraw()
         await page.settled()
 
-    assert explore(drive, *FOUR) == 0
+    assert explore(drive, *FOUR, has_threads=True) == 0
 
 
 def test_field_refuses_a_pasted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

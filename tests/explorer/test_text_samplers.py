@@ -310,6 +310,7 @@ def test_a_mark_and_the_curves_have_the_state_of_their_row(model: Markov) -> Non
         rows = mirostat_rows(model, [THE, *tokens(page)], 1.5, 0.5)
         await page.press("p", "m", "n")
         assert f"TV {abs(rows[3][1] - rows[2][1]).sum() / 2:.4f}," in page.text("#head")
+        page.lines("#curve")
         assert page.app._curves
         one = np.flatnonzero(np.isclose(np.geomspace(0.01, 100, 49), 1))
         assert_allclose(page.app._curves.probs[one[0]], rows[3][1][list(page.app._curves.indices)], rtol=1e-9)
