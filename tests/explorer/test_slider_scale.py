@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from explorer.states import PARAMETERS, allowed, few, some, values
+from explorer.states import PARAMETERS, allowed, many, some, values
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
@@ -23,16 +23,11 @@ def kind(parameter: SamplerParameter) -> tuple[object, ...]:
 
 
 # One parameter of each kind.
-every_parameter = pytest.mark.parametrize(
-    "parameter",
-    {kind(each): each for each in reversed(PARAMETERS) if not each.is_flag}.values(),
-    ids=lambda parameter: parameter.name,
-)
+EACH = list({kind(each): each for each in reversed(PARAMETERS) if not each.is_flag}.values())
 
 
-@every_parameter
-@few
-@given(data=st.data())
+@many
+@given(st.sampled_from(EACH), st.data())
 def test_a_step_leads_to_an_allowed_value_on_its_side(parameter: SamplerParameter, data: st.DataObject) -> None:
     value, coarse = data.draw(values(parameter)), data.draw(st.booleans())
     up, down = (SliderScale(parameter).stepped(value, by, coarse=coarse) for by in (1, -1))
@@ -41,7 +36,7 @@ def test_a_step_leads_to_an_allowed_value_on_its_side(parameter: SamplerParamete
     assert down <= value <= up
 
 
-@every_parameter
+@pytest.mark.parametrize("parameter", EACH, ids=lambda parameter: parameter.name)
 @pytest.mark.parametrize("coarse", [False, True])
 def test_steps_lead_from_end_to_end_and_back_over_the_same_values(parameter: SamplerParameter, coarse: bool) -> None:
     scale = SliderScale(parameter)
@@ -59,9 +54,8 @@ def test_steps_lead_from_end_to_end_and_back_over_the_same_values(parameter: Sam
     assert scale.stepped(scale.first, -1, coarse=coarse) == scale.first
 
 
-@every_parameter
-@few
-@given(data=st.data())
+@many
+@given(st.sampled_from(EACH), st.data())
 def test_steps_up_and_down_again_restore_the_value(parameter: SamplerParameter, data: st.DataObject) -> None:
     scale, by = SliderScale(parameter), data.draw(st.integers(1, 20))
     value = scale.stepped(slider_range(parameter).initial, data.draw(st.integers(-60, 60)))
@@ -70,9 +64,8 @@ def test_steps_up_and_down_again_restore_the_value(parameter: SamplerParameter, 
     assert scale.stepped(higher, -by) == value
 
 
-@every_parameter
-@few
-@given(data=st.data())
+@many
+@given(st.sampled_from(EACH), st.data())
 def test_positions_and_values_have_the_same_order(parameter: SamplerParameter, data: st.DataObject) -> None:
     scale = SliderScale(parameter)
     low, high = sorted(data.draw(st.tuples(*[st.floats(0, 1)] * 2)))
@@ -82,9 +75,8 @@ def test_positions_and_values_have_the_same_order(parameter: SamplerParameter, d
     assert 0 <= scale.fraction(first) <= scale.fraction(second) <= 1
 
 
-@every_parameter
-@few
-@given(fraction=st.floats(0.001, 0.999))
+@many
+@given(st.sampled_from(EACH), st.floats(0.001, 0.999))
 def test_a_position_has_the_nearest_value_of_few_digits(parameter: SamplerParameter, fraction: float) -> None:
     """Computed again from the ends of the range. Whole numbers are rounded twice."""
     low, high = slider_range(parameter).low, slider_range(parameter).high
