@@ -87,12 +87,11 @@ def test_every_engine_takes_every_sampler_that_it_has(engine: Engine | None) -> 
     assert [setting.sampler.name for setting in state.settings if setting.on] == [
         setting.sampler.name for setting in state.settings
     ]
-    names = {setting.sampler.name for setting in state.effective}
-    assert names == {
+    assert [setting.sampler.name for setting in state.effective] == [
         sampler.name
         for sampler in (engine.samplers if engine else SAMPLERS.values())
         if sampler.parameters and not sampler.is_bias
-    }
+    ]
     assert computed(state) == shown(state)
     # The order can be changed if the engine allows it.
     first = state.effective[0].sampler.parameters[0]
