@@ -31,6 +31,8 @@ from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 DATA = TESTS / "data"
 FOUR = ("A=2", "B=1", "C=0.5", "D=0.1")
+TOP_2 = (*FOUR, "--top-k", "2")
+ANIMALS = ("bird=0.1", "cat=2", "dog=1", "Catfish=0.5")
 HUNDRED = tuple(f"c{i}={-i}" for i in range(100))
 RESPONSE = ("-i", str(DATA / "llama-server.json"))
 SIZES = [(60, 20), (100, 30), (160, 50)]
@@ -164,7 +166,7 @@ async def liking(page: Page) -> None:
     assert page.option("--like") is None
 
 
-@key("e", arguments=(*FOUR, "--top-k", "2"))
+@key("e", arguments=TOP_2)
 async def explaining(page: Page) -> None:
     await page.press("e")
     # The arithmetic of the current class comes first: 1 + e^-1 + e^-1.5 + e^-1.9 = 1.7406.
@@ -192,7 +194,7 @@ def counts(page: Page) -> dict[str, int]:
     return {match[1]: int(match[2]) for match in matches if match}
 
 
-@key("slash", "escape", arguments=("cat=2", "dog=1", "Catfish=0.5", "bird=0.1"))
+@key("slash", "escape", arguments=ANIMALS)
 async def finding(page: Page) -> None:
     await page.press("slash", "c", "a", "t")
     assert list(listed(page)) == ["cat", "Catfish"]
@@ -206,14 +208,14 @@ async def finding(page: Page) -> None:
         assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
 
 
-@key("o", arguments=("A=0.1", "B=2", "C=1"))
+@key("o", arguments=ANIMALS)
 async def ordering(page: Page) -> None:
-    assert list(listed(page)) == ["B", "C", "A"]
+    assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
     await page.press("o")
-    assert list(listed(page)) == ["A", "B", "C"]
+    assert list(listed(page)) == ["bird", "cat", "dog", "Catfish"]
     assert "in input order" in page.text("#distribution")
     await page.press("o")
-    assert list(listed(page)) == ["B", "C", "A"]
+    assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
 
 
 @key("n", "full_stop", "p", "comma", arguments=RESPONSE)
@@ -280,11 +282,11 @@ async def tabbing(page: Page) -> None:
     assert isinstance(page.app.focused, Sliders)
 
 
-@key("c", arguments=(*FOUR, "--top-k", "2", "--tau", "0.5"))
+@key("c", arguments=TOP_2)
 async def copying(page: Page) -> None:
     await page.press("c")
-    assert page.app.clipboard == "tsoft compute A=2 B=1 C=0.5 D=0.1 --tau 0.5 --top-k 2"
-    assert page.app.copied == [page.app.clipboard]
+    assert page.app.clipboard == "tsoft compute A=2 B=1 C=0.5 D=0.1 --tau 1 --top-k 2"
+    assert page.app.copied[-1] == page.app.clipboard
     assert "copied" in page.text()
 
 
@@ -453,7 +455,7 @@ async def helping(page: Page) -> None:
     assert "lower the current slider" not in page.text()
 
 
-@key("i", arguments=(*FOUR, "--top-k", "3"))
+@key("i", arguments=TOP_2)
 async def describing(page: Page) -> None:
     explained = []
     for _ in range(9):
@@ -473,22 +475,14 @@ async def describing(page: Page) -> None:
     assert page.text("#keys").startswith("? help")
 
 
-@pytest.mark.parametrize(("name", "code"), [("q", 0), ("ctrl+c", 130)])
-def test_key_exits_with_its_code(name: str, code: int) -> None:
-    async def drive(page: Page) -> None:
-        await page.pilot.press(name)
-        assert page.app.return_code == code
-
-    assert explore(drive, *FOUR) == code
-
-
 def test_help_shows_every_key() -> None:
     async def drive(page: Page) -> None:
         await page.press("question_mark")
+        shown = page.text("#box").replace("│", " ")
         for binding in Explorer.BINDINGS:
             assert isinstance(binding, Binding)
             if binding.show:
-                assert f"  {binding.description} " in page.text().replace("│", " ")
+                assert f"  {binding.description} " in shown
 
     assert explore(drive, *FOUR, size=(100, 80)) == 0
 
@@ -498,38 +492,37 @@ def test_help_shows_every_key() -> None:
 BAD = [
     ("top_p", "[red]", "[red] is not a number from 0 to 1"),
     ("top_p", "1.01", "1.01 is not a number from 0 to 1"),
-    ("top_k", "inf", "inf is not a whole number from 0"),
     ("top_k", "2.5", "2.5 is not a whole number from 0"),
     ("tau", "", "type a number from 0 to inf"),
-    ("tau", "warm", "warm is not a number from 0 to inf"),
-    ("tau", "-1", "-1 is not a number from 0 to inf"),
     ("tau", "nan", "nan is not a number from 0 to inf"),
 ]
 
 
-@pytest.mark.parametrize("size", SIZES[:2])
-def test_bad_value_shows_an_error_and_changes_nothing(size: Size) -> None:
+def test_bad_value_shows_an_error_and_changes_nothing() -> None:
     async def drive(page: Page) -> None:
         await page.press("down", "down", "down")
         before = page.app.command_line
-        for parameter, text, words in BAD if size == SIZES[1] else BAD[1::6]:
+        for parameter, text, words in BAD:
+            narrow = text == "nan"
+            if narrow:
+                await page.resize(*SIZES[0])
             while f"› {parameter.replace('tau', 'τ')}" not in page.text("#sliders"):
                 await page.press("up")
             await page.press("enter")
             await page.paste(text)
             await page.press("enter")
-            # A narrow screen cuts the message.
+            # The panel cuts the message.
             assert words[:20] in page.text("#parameters")
             # The field stays open, to correct or to leave.
             await page.press("0")
             assert "is not" not in page.text("#parameters")
             await page.press("escape")
             assert page.app.command_line == before
-            assert "vllm" in page.text("#parameters") or size == SIZES[0]
+            assert "vllm" in page.text("#parameters") or narrow
         await page.press("right")
         assert page.tau == 1.1
 
-    assert explore(drive, *FOUR, "--top-p", "0.5", "--top-k", "3", "--like", "vllm", size=size) == 0
+    assert explore(drive, *FOUR, "--top-p", "0.5", "--top-k", "3", "--like", "vllm") == 0
 
 
 @key()
@@ -590,36 +583,37 @@ def slider(page: Page, name: str) -> tuple[int, int, int]:
     return left + match.start(), left + match.end() - 1, y
 
 
-@pytest.mark.parametrize("size", SIZES[::2])
-def test_slider_with_click_drag_and_wheel(size: Size) -> None:
+def test_slider_with_click_drag_and_wheel() -> None:
     async def drive(page: Page) -> None:
-        first, last, y = slider(page, "τ")
-        for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
-            await page.click(x, y)
-            assert tau is None or page.option("--tau") == tau
-            assert page.lines()[y][x] == "●"
-        assert 0.1 < page.tau < 10
-        await page.drag(((first + last) // 2, y), (first + 2, y), (first + 1, y))
-        assert 0 < page.tau < 0.1
-        await page.drag((first + 1, y), (last - 1, y), (last - 1, y + 1), (first - 2, y))
-        assert page.tau == 0
-        await page.press("1")
-        await page.wheel(first, y, up=True)
-        assert page.tau == 1.1
-        await page.wheel(first, y, up=False)
-        await page.wheel(first, y, up=False, shift=True)
-        assert page.tau == 0.9
-        # A slider that is off is switched on.
-        first, last, y = slider(page, "min_p")
-        await page.click((first + last) // 2, y)
-        assert 0.4 < float(page.option("--min-p") or 0) < 0.6
-        assert "› min_p" in page.text("#sliders")
-        # A click on the name sets no value.
-        await page.click(*page.find("top_p"))
-        assert page.option("--top-p") is None
-        assert "› top_p" in page.text("#sliders")
+        for size in SIZES[::2]:
+            await page.resize(*size)
+            first, last, y = slider(page, "τ")
+            for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
+                await page.click(x, y)
+                assert tau is None or page.option("--tau") == tau
+                assert page.lines()[y][x] == "●"
+            assert 0.1 < page.tau < 10
+            await page.drag(((first + last) // 2, y), (first + 2, y), (first + 1, y))
+            assert 0 < page.tau < 0.1
+            await page.drag((first + 1, y), (last - 1, y), (last - 1, y + 1), (first - 2, y))
+            assert page.tau == 0
+            await page.press("1")
+            await page.wheel(first, y, up=True)
+            assert page.tau == 1.1
+            await page.wheel(first, y, up=False)
+            await page.wheel(first, y, up=False, shift=True)
+            assert page.tau == 0.9
+            # A slider that is off is switched on.
+            first, last, y = slider(page, "min_p")
+            await page.click((first + last) // 2, y)
+            assert 0.4 < float(page.option("--min-p") or 0) < 0.6
+            assert "› min_p" in page.text("#sliders")
+            # A click on the name sets no value.
+            await page.click(*page.find("top_p"))
+            assert page.option("--top-p") is None
+            assert "› top_p" in page.text("#sliders")
 
-    assert explore(drive, *FOUR, size=size) == 0
+    assert explore(drive, *FOUR) == 0
 
 
 def test_click_on_the_chart_sets_the_temperature() -> None:
@@ -682,12 +676,12 @@ async def click_selects_a_class(page: Page) -> None:
     assert chosen(page) == 7
 
 
-@key(arguments=(*FOUR, "--top-k", "3"))
+@key(arguments=TOP_2)
 async def mouse_over_a_mark_shows_its_meaning(page: Page) -> None:
     for text, meaning in [
-        ("0.6285", "░ ▏: now lower, higher than at τ = 1 without samplers"),
+        ("0.7311", "░ ▏: now lower, higher than at τ = 1 without samplers"),
         ("●", "●: the color of the curve of the class"),
-        ("top_k 3", "(0.1): p without samplers, and what removed the class"),
+        ("top_k 2", "(0.1): p without samplers, and what removed the class"),
         ("A ", None),
     ]:
         await page.hover(*page.find(text, "#distribution"))
@@ -699,7 +693,7 @@ async def mouse_over_a_mark_shows_its_meaning(page: Page) -> None:
 # The size of the screen.
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[::2])
 def test_few_classes_have_high_bars(size: Size) -> None:
     """Every line of a bar has the same end and the same ghost, and selects the class. Its numbers are there once."""
 
@@ -725,7 +719,7 @@ def test_few_classes_have_high_bars(size: Size) -> None:
 
 def test_legend_has_the_colors_of_the_curves() -> None:
     async def drive(page: Page) -> None:
-        for size, keys in itertools.product([*SIZES, (80, 24), (100, 20)], [("r",), ("S",), ("a", "enter")]):
+        for size, keys in itertools.product([SIZES[1], (80, 24), (100, 20), SIZES[0]], ["r", "S"]):
             await page.resize(*size)
             await page.press(*keys)
             for name, expected in zip("ABCD", class_colors(4), strict=True):
@@ -762,7 +756,7 @@ def test_layout_after_a_resize() -> None:
     async def drive(page: Page) -> None:
         await page.press("S")
         before = page.text()
-        for width, height in [(60, 20), (160, 50), (40, 12), (20, 5), (3, 2), (200, 20), (60, 70)]:
+        for width, height in [(160, 50), (40, 12), (3, 2), (200, 20)]:
             await page.resize(width, height)
             lines = page.lines()
             assert len(lines) == height
@@ -835,12 +829,12 @@ def test_field_refuses_a_pasted_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert explore(drive, *FOUR) == 0
 
 
-@key(arguments=("A=0.1", "B=2", "C=1"))
+@key(arguments=ANIMALS)
 async def current_line_stays_when_the_order_changes(page: Page) -> None:
     await page.press(*["tab"] * 4, "end")
-    assert "› A" in page.text("#distribution")
+    assert "› bird" in page.text("#distribution")
     await page.press("o")
-    assert "› C" in page.text("#distribution")
+    assert "› Catfish" in page.text("#distribution")
 
 
 @key(arguments=())
@@ -870,10 +864,10 @@ async def curves_change_with_a_sampler_but_not_with_the_temperature(page: Page) 
 @key()
 async def open_dialog_receives_all_keys(page: Page) -> None:
     before = page.app.command_line
-    for name in ("question_mark", "e", "a", "l", "x"):
+    for name in ("question_mark", "e", "l", "x"):
         await page.press(name)
         assert len(page.app.screen_stack) == 2
-        await page.press("0", "8", "right", "s", "S", "c", "o", "n", "left_square_bracket", "slash")
+        await page.press("0", "right", "S", "c", "o")
         assert len(page.app.screen_stack) == 2
         await page.press("escape")
         assert (page.app.command_line, page.app.copied) == (before, [])
@@ -993,21 +987,22 @@ def test_command_line_has_masked_and_banned_classes(tmp_path: Path) -> None:
     assert explore(drive, "-i", str(file), "--logit-bias", "#0=-inf") == 0
 
 
-@pytest.mark.parametrize("ending", ["json", "csv"])
-def test_export_equals_the_output_of_compute(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_equals_the_output_of_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def drive(page: Page) -> None:
-        await page.press("right", "down", "space", "x", "ctrl+u")
-        await page.paste(f"seen.{ending}")
-        await page.press("enter")
-        assert f"wrote seen.{ending}" in page.text()
-        words = shlex.split(page.app.command_line)[1:]
-        assert cli.run([*words, "-o", f"computed.{ending}"]) == 0
+        await page.press("right", "down", "space")
+        for ending in ("json", "csv"):
+            await page.press("x", "ctrl+u")
+            await page.paste(f"seen.{ending}")
+            await page.press("enter")
+            assert f"wrote seen.{ending}" in page.text()
+            words = shlex.split(page.app.command_line)[1:]
+            assert cli.run([*words, "-o", f"computed.{ending}"]) == 0
+            assert Path(f"seen.{ending}").read_bytes() == Path(f"computed.{ending}").read_bytes()
 
     assert explore(drive, *FOUR) == 0
-    assert Path(f"seen.{ending}").read_bytes() == Path(f"computed.{ending}").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"computed.{ending}", f"seen.{ending}"])
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_export_of_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1043,7 +1038,7 @@ def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.Monk
             assert f"{name}: {problem}" in shown
         # A wrong ending keeps the dialog open.
         await page.press("x", "end")
-        for name in ["seen.txt", "seen", "[red].svgz", ".json", ""]:
+        for name in ["seen", "[red].svgz", ".json"]:
             await page.press("ctrl+u")
             await page.paste(name)
             await page.press("enter")
@@ -1078,7 +1073,17 @@ def test_saved_state_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert "--bits" in page.app.command_line
 
     assert explore(save, "--bits") == 0
+
+    async def hostile(page: Page) -> None:
+        assert "\\x1b[31mred" in page.text("#rows")
+        assert "a[32m" in page.text("#filter")
+        assert all(char.isprintable() for line in page.lines() for char in line)
+
     assert explore(reopen, "tsofta.tsoft") == 0
+    data = json.loads(Path("tsofta.tsoft").read_bytes())
+    data["titles"][0], data["state"]["filter"] = "\x1b[31mred", "a\x1b[32m"
+    Path("tsofta.tsoft").write_text(json.dumps(data))
+    assert explore(hostile, "tsofta.tsoft") == 0
     Path("tsofta.tsoft").write_text('{"format": "tsoft explore", "version": 1}')
     assert explore(reopen, "tsofta.tsoft") == 1
     assert explore(reopen, "-i", "tsofta.tsoft", "--top-p", "0.9") == 2
@@ -1201,8 +1206,6 @@ async def typed_letters_move_to_a_name_in_a_list(page: Page) -> None:
     await page.press("a", "m", "i", "r", "enter")
     assert page.option("--mirostat-tau") is not None
     # With - for _. No name has "n-st", so that "t" begins anew.
-    await page.press("a", "p", "-", "l", "enter")
-    assert page.option("--p-less") is not None
     await page.press("a", "n", "-", "s", "t", "o", "p", "_", "a", "enter")
     assert page.option("--top-a") is not None
     await page.press("l", "v", "l", "l", "m", "@", "p", "enter")
@@ -1241,8 +1244,7 @@ def test_head_reports_a_chain_that_removes_every_class() -> None:
 # Input.
 
 
-@pytest.mark.parametrize("name", ["llama-server", "openai-chat"])
-def test_response_is_shown_as_colored_text(name: str) -> None:
+def test_response_is_shown_as_colored_text() -> None:
     async def drive(page: Page) -> None:
         styles = []
         for tau in ("1", "8", "0"):
@@ -1258,7 +1260,7 @@ def test_response_is_shown_as_colored_text(name: str) -> None:
             await page.press("n")
         assert page.text("#rows") == text
 
-    assert explore(drive, "-i", str(DATA / f"{name}.json")) == 0
+    assert explore(drive, *RESPONSE) == 0
 
 
 def test_each_of_several_texts_starts_a_line(tmp_path: Path) -> None:
@@ -1334,29 +1336,31 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("size", SIZES[:2])
-def test_hostile_labels_are_shown_as_text(size: Size) -> None:
+def test_hostile_labels_are_shown_as_text() -> None:
     async def drive(page: Page) -> None:
-        for keys in ([], ["S"], ["e"], ["escape", "c"], ["x", "escape", "tab", "tab", "tab", "tab"], ["down"] * 5):
-            await page.press(*keys)
-            lines = page.lines()
-            assert {cell_len(line) for line in lines} == {size[0]}
-            assert all(char.isprintable() or char == " " for line in lines for char in line)
-        await page.press("home")
-        shown = page.text("#distribution")
-        wanted = ("[red", "[/IN", "\\x1b", "a\\nb", "日")
-        assert all(text in shown for text in wanted)
-        assert "\u202e" not in page.text()
-        await page.press("slash", "left_square_bracket")
-        await page.paste("[red]")
-        assert "[red]a" in page.text("#measures") or size == (60, 20)
+        for size in SIZES[1::-1]:
+            await page.resize(*size)
+            for keys in (["S"], ["e"], ["escape", "c"], ["x", "escape", "tab", "tab", "tab", "tab"], ["down"] * 5):
+                await page.press(*keys)
+                lines = page.lines()
+                assert {cell_len(line) for line in lines} == {size[0]}
+                assert all(char.isprintable() or char == " " for line in lines for char in line)
+            await page.press("home")
+            shown = page.text("#distribution")
+            wanted = ("[red", "[/IN", "\\x1b", "a\\nb", "日")
+            assert all(text in shown for text in wanted)
+            assert "\u202e" not in page.text()
+            await page.press("slash", "left_square_bracket")
+            await page.paste("[red]")
+            assert "[red]a" in page.text("#measures") or size == (60, 20)
+            await page.press("escape")
 
-    assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
+    assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8") == 0
 
 
 @key()
 async def pasted_control_characters_do_not_reach_the_terminal(page: Page) -> None:
-    for opened in ("slash", "equals_sign", "plus", "enter", "x", "question_mark"):
+    for opened in ("slash", "plus", "enter", "x", "question_mark"):
         await page.press(opened)
         assert "0 1[31m" not in page.text()
         await page.paste("0\t1\x1b[31m\x07")
@@ -1365,39 +1369,17 @@ async def pasted_control_characters_do_not_reach_the_terminal(page: Page) -> Non
         await page.press("escape")
 
 
-def test_titles_and_filter_of_a_saved_state_are_shown_as_text(tmp_path: Path) -> None:
-    async def save(page: Page) -> None:
-        await page.press("x", "ctrl+u")
-        await page.paste(str(tmp_path / "state.tsoft"))
-        await page.press("enter")
-
-    file = tmp_path / "state.tsoft"
-    assert explore(save) == 0
-    data = json.loads(file.read_bytes())
-    data["titles"][0], data["state"]["filter"] = "\x1b[31mred", "a\x1b[32m"
-    file.write_text(json.dumps(data))
+def test_no_screen_contains_nan(tmp_path: Path) -> None:
+    (tmp_path / "z.txt").write_text("5 -inf -inf\n0 0 -inf\n1e308 -1e308 0\n-1e308 -1e-320 -1\n")
 
     async def drive(page: Page) -> None:
-        assert "\\x1b[31mred" in page.text("#rows")
-        assert "a[32m" in page.text("#filter")
-        assert all(char.isprintable() for line in page.lines() for char in line)
+        for _ in range(4):
+            for keys in ("0", "8", "1S", "e"):
+                await page.press(*keys)
+                assert not re.search(r"\bnan\b", page.text().lower())
+            await page.press("escape", "n")
 
-    assert explore(drive, str(file)) == 0
-
-
-@pytest.mark.parametrize(
-    "logits",
-    [["1"], ["0", "0", "-inf"], ["1e308", "-1e308", "0"], ["-1e308", "-1e-320"]],
-    ids=" ".join,
-)
-def test_no_screen_contains_nan(logits: list[str]) -> None:
-    async def drive(page: Page) -> None:
-        for name in ("0", "8", "1", "S", "down", "space", "e", "escape", "end", "o"):
-            await page.press(name)
-            assert not re.search(r"\bnan\b", page.text().lower())
-        assert page.text("#distribution").strip()
-
-    assert explore(drive, *logits, "--seed", "1") == 0
+    assert explore(drive, "-i", str(tmp_path / "z.txt"), "--seed", "1") == 0
 
 
 # Arguments.
