@@ -4,7 +4,6 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import log_softmax
 
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
@@ -68,6 +67,9 @@ class Remote(Markov):
     """A model that lists only the five most probable tokens, as an API does."""
 
     def after(self, token: int) -> NextDistribution:
+        # A process of a test that needs only the other model starts faster without scipy.
+        from scipy.special import log_softmax
+
         logprobs = log_softmax(self.table[token])
         tokens = np.argsort(-logprobs)[:5]
         listed = logprobs[tokens]

@@ -114,11 +114,11 @@ def test_tokens_are_drawn_with_the_shown_probabilities(model: Markov) -> None:
     model.table[:] = model.table[THE]
     model.table[:, END] = -9
     z = model.table[THE] / 2
-    expected = softmax(np.where(np.argsort(np.argsort(-z)) < 4, z, -np.inf)) * 120
+    expected = softmax(np.where(np.argsort(np.argsort(-z)) < 4, z, -np.inf)) * 60
     counts = np.zeros(len(z), int)
 
     async def drive(page: Page) -> None:
-        await page.press(*["S"] * 12)
+        await page.press(*["S"] * 6)
         counts[:] = np.bincount(tokens(page), minlength=len(z))
 
     assert live_on(drive, "--tau", "2", "--top-k", "4", "--seed", "5", size=(60, 20)) == 0
@@ -138,10 +138,10 @@ def test_seed_determines_the_text_despite_other_draws(model: Markov) -> None:
 
         return drive
 
-    for seed, names in [("7", "sssss"), ("7", "sDsdrsss"), ("8", "sssss"), ("7", "S")]:
+    for seed, names in [("7", "S"), ("7", "sDsdrss"), ("8", "ssss")]:
         assert live_on(keys(*names), "--tau", "3", "--seed", seed, "--logit-bias", "<end>=-inf") == 0
-    assert texts[0] == texts[1] == texts[3][:5] != texts[2]
-    assert len(texts[3]) == 10
+    assert texts[0][:4] == texts[1] != texts[2]
+    assert len(texts[0]) == 10
 
 
 def test_token_color_is_its_probability_when_drawn(model: Markov) -> None:
@@ -286,14 +286,11 @@ def test_incomplete_characters_and_escape_sequences_are_shown(model: Markov) -> 
         await page.press(*["s"] * 4)
         assert text(page).endswith("light·")
         await page.press(*["s"] * 3)
-        for width, height in [(60, 20), (100, 30)]:
-            await page.resize(width, height)
-            await page.press("N", "N")
-            for _ in range(8):
-                lines = page.lines()
-                assert {cell_len(line) for line in lines} == {width}
-                assert all(char.isprintable() for line in lines for char in line)
-                await page.press("p")
+        for _ in range(5):
+            lines = page.lines()
+            assert {cell_len(line) for line in lines} == {60}
+            assert all(char.isprintable() for line in lines for char in line)
+            await page.press("p")
         await page.press("n", "N")
         assert "é\\x1b[31mred\\n" in page.text("#rows").replace("\n", "")
         # The bytes do not form a character.
@@ -302,7 +299,7 @@ def test_incomplete_characters_and_escape_sequences_are_shown(model: Markov) -> 
         await choose(page, position)
         assert text(page).endswith("·�,")
 
-    assert live_on(drive, "--tau", "0") == 0
+    assert live_on(drive, "--tau", "0", size=(60, 20)) == 0
 
 
 def test_biases_apply_at_each_step(model: Markov) -> None:
@@ -322,14 +319,14 @@ def test_long_text_scrolls_in_three_lines(model: Markov) -> None:
     async def drive(page: Page) -> None:
         height = len(page.lines("#distribution"))
         assert len(page.lines("#rows")) == 1
-        await page.press(*["S"] * 3)
+        await page.press(*["S"] * 2)
         assert len(page.lines("#rows")) == 3
         # A line below the text shows its likelihood.
         assert len(page.lines("#distribution")) == height - 3
         assert PROMPT not in page.text("#rows")
-        await page.rush(*["P"] * 3)
+        await page.rush(*["P"] * 2)
         assert page.text("#rows").startswith(PROMPT)
-        await page.rush(*["backspace"] * 30)
+        await page.rush(*["backspace"] * 20)
         await page.settled()
         assert len(page.lines("#rows")) == 1
 
@@ -501,8 +498,7 @@ def test_tree_starts_at_the_current_token_and_lists_more(model: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
-@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
-def test_tree_shows_hostile_labels_as_text(model: Markov, size: Size) -> None:
+def test_tree_shows_hostile_labels_as_text(model: Markov) -> None:
     model.labels = ("[red]end", *model.labels[1:3], "日本語" * 30, *model.labels[4:])
     model.table[:, RED] = model.table[:, COMMA] = 9
 
@@ -511,19 +507,21 @@ def test_tree_shows_hostile_labels_as_text(model: Markov, size: Size) -> None:
         # Too deep for an indent: a number shows the depth.
         for _ in range(20):
             await page.press("right", "right")
-        lines = page.lines()
-        assert {cell_len(line) for line in lines} == {size[0]}
-        assert all(char.isprintable() for line in lines for char in line)
-        assert "\\x1b[31m" in page.text("#branches")
-        assert "› " + "21 " * (size[0] == 60) + "▸ 日本" in current_branch(page)
+        for size in ((100, 30), (60, 20)):
+            await page.resize(*size)
+            lines = page.lines()
+            assert {cell_len(line) for line in lines} == {size[0]}
+            assert all(char.isprintable() for line in lines for char in line)
+            assert "\\x1b[31m" in page.text("#branches")
+            assert "› " + "21 " * (size[0] == 60) + "▸ 日本" in current_branch(page)
         # The list is longer than the screen, and the keys still select a line.
         await page.press("down")
         assert "\\x1b[31m" in current_branch(page)
         await page.press("k", "escape", "b")
-        assert {cell_len(line) for line in page.lines()} == {size[0]}
+        assert {cell_len(line) for line in page.lines()} == {60}
         assert all(char.isprintable() for line in page.lines() for char in line)
 
-    assert live_on(drive, size=size) == 0
+    assert live_on(drive) == 0
 
 
 def test_end_of_the_text_is_a_branch_without_continuations(model: Markov) -> None:
@@ -942,13 +940,15 @@ def copied(*keys: str, prompt: str = PROMPT, options: Sequence[str] = (), capfd:
 
 def test_command_line_pipes_next_into_compute(model: Markov, capfd: Capture) -> None:
     options = ("--tau", "0", "--top-p", "0.9", "--ngram", "a book.txt", "--order", "4")
-    [line] = copied("s", "s", "s", "p", options=options, capfd=capfd)
+    half, line = copied("s", "s", "s", "s", "c", "p", "p", options=options, capfd=capfd)
+    # The first byte of a character of two.
+    assert " Paris, light\\xc3'" in half
     first, second = line.split(" | ")
     assert shlex.split(first) == ["tsoft", "next", "--ngram", "a book.txt", "--order", "4", PROMPT + " Paris,"]
     assert shlex.split(second) == ["tsoft", "compute", "--tau", "0", "--top-p", "0.9"]
 
 
-@pytest.mark.parametrize("prompt", ['it\'s $HOME "so"', "-x", "a\x1b[31m\nb", "", "日本"])
+@pytest.mark.parametrize("prompt", ['-it\'s $HOME "so" \x1b[31m\n日本', "x", ""])
 def test_any_prompt_is_quoted_for_a_shell(model: Markov, prompt: str, capfd: Capture) -> None:
     [line] = copied("s", "s", "s", "s", "s", prompt=prompt, options=["--tau", "0"], capfd=capfd)
     assert line.isprintable()
@@ -957,11 +957,6 @@ def test_any_prompt_is_quoted_for_a_shell(model: Markov, prompt: str, capfd: Cap
     assert (prompt + " Paris, lighté").encode() in words
     # A prompt that looks like an option follows a --.
     assert (b"--" in words) is prompt.startswith("-")
-
-
-def test_command_line_with_half_a_character(model: Markov, capfd: Capture) -> None:
-    [line] = copied("s", "s", "s", "s", options=["--tau", "0"], capfd=capfd)
-    assert " Paris, light\\xc3'" in line
 
 
 def test_partial_answer_has_no_command_line(model: Markov, capfd: Capture) -> None:
@@ -1076,7 +1071,7 @@ def test_program_ends_while_the_model_never_answers() -> None:
 
 
 @posix
-def test_ngram_model_continues_a_piped_prompt(tmp_path: Path) -> None:
+def test_ngram_model_continues_a_piped_prompt_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("one two three four five. " * 50)
     command = f"printf 'one two' | {TSOFT} explore --prompt - --ngram book.txt --tau 0 > out"
     terminal = Terminal("/bin/sh", ["-c", command], tmp_path)
@@ -1088,11 +1083,11 @@ def test_ngram_model_continues_a_piped_prompt(tmp_path: Path) -> None:
     terminal.until("token 2 · ")
     terminal.child.send("c")
     terminal.until("copied")
-    terminal.child.send("q")
-    assert terminal.end() == 0
+    terminal.child.send("\x03")
+    assert terminal.end() == 130
     line = "tsoft next --ngram book.txt 'one two three' | tsoft compute --tau 0\n"
     assert (tmp_path / "out").read_text() == line
-    assert terminal.last.count("\n") == 0
+    assert not re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).strip()
     assert terminal.is_restored()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tool import TSOFT, environment, here
+from tool import TSOFT, environment, here, status_on_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
@@ -132,15 +132,6 @@ def position(terminal: Terminal, text: str) -> tuple[int, int]:
     return next((line.index(text), y) for y, line in enumerate(terminal.screen.display) if text in line)
 
 
-def test_ctrl_c_ends_the_program() -> None:
-    terminal = Terminal(TSOFT, ["explore"])
-    terminal.until("four classes")
-    terminal.child.send("\x03")
-    assert terminal.end() == 130
-    assert terminal.is_restored()
-    assert not re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).strip()
-
-
 def test_sigterm_restores_the_terminal() -> None:
     terminal = Terminal(TSOFT, ["explore", "2", "1"])
     terminal.until("2 classes")
@@ -165,9 +156,9 @@ sys.exit(cli.run(["explore", "2", "1"]))
 """
 
 
-@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
+@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw"])
 def test_defect_is_reported_in_one_line(what: str) -> None:
-    """The defect is in the first drawing of the screen, in a key's action, or in a later message."""
+    """The defect is in the first drawing of the screen, or in a key's action."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
     if what == "Explorer.action_draw":
         terminal.until("2 classes")
@@ -191,35 +182,29 @@ def test_error_without_a_terminal(stdin: str) -> None:
     assert "tsoft compute" in done.stderr
 
 
-def on_stderr(**changes: str) -> tuple[int, str]:
-    """Return the exit code and the message if stderr is a terminal, but not the controlling one."""
+def test_error_without_a_terminal_for_keys() -> None:
+    """stderr is a terminal, but not the controlling one."""
     controller, terminal = os.openpty()
     done = subprocess.run(
         [TSOFT, "explore"],
         input=b"2 1\n",
         stdout=subprocess.PIPE,
         stderr=terminal,
-        env=environment(**changes),
+        env=environment(),
         start_new_session=True,
         timeout=60,
     )
     os.close(terminal)
     message = os.read(controller, 65536).decode()
     os.close(controller)
-    assert done.stdout == b""
-    return done.returncode, message
-
-
-def test_error_without_a_terminal_for_keys() -> None:
-    status, message = on_stderr()
-    assert status == 2
+    assert (done.returncode, done.stdout) == (2, b"")
     assert "needs a terminal to read keys from" in message
     assert "tsoft compute" in message
     assert message.count("\n") == 1
 
 
 def test_error_on_a_dumb_terminal() -> None:
-    status, message = on_stderr(TERM="dumb")
+    status, message = status_on_terminal("explore", "2", "1", TERM="dumb")
     assert status == 2
     assert "TERM is dumb" in message
     assert "tsoft compute" in message
