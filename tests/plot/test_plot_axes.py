@@ -36,7 +36,7 @@ PLOTS: dict[str, Plot] = {
     "nll": lambda ax: tsoft.plot.nll(ROWS.logits, ROWS.targets, ax=ax),
 }
 every_plot = pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
-named_plot = pytest.mark.parametrize("name", ["bars", "curves", "heatmap", "counts"])
+NAMED = ["bars", "curves", "heatmap", "counts"]
 
 
 def test_every_function_is_tested() -> None:
@@ -79,7 +79,7 @@ def test_axes_need_no_grid() -> None:
     figure.draw_without_rendering()
 
 
-@named_plot
+@pytest.mark.parametrize("name", NAMED)
 def test_labels_are_text_even_for_users_of_tex(name: str) -> None:
     with matplotlib.rc_context({"text.usetex": True}):
         axes: Any = PLOTS[name](Figure().subplots())
@@ -92,8 +92,9 @@ def test_labels_are_text_even_for_users_of_tex(name: str) -> None:
     assert not any(text.get_parse_math() or text.get_usetex() for text in shown)
 
 
-@named_plot
-@pytest.mark.parametrize("layout", [None, "constrained"])
+@pytest.mark.parametrize(
+    ("name", "layout"), [*((name, None) for name in NAMED), ("curves", "constrained"), ("bars", "constrained")]
+)
 def test_no_name_leaves_the_figure(name: str, layout: Any) -> None:
     figure: Any = Figure(layout=layout)
     ax = PLOTS[name](figure.subplots())
@@ -108,7 +109,7 @@ def test_no_name_leaves_the_figure(name: str, layout: Any) -> None:
 
 @pytest.mark.parametrize(
     ("scale", "size", "layout"),
-    [(0.2, (6.4, 4.8), None), (3.0, (6.4, 4.8), None), (1.0, (6.4, 4.8), "constrained"), (1.0, (3.2, 2.4), None)],
+    [(0.2, (6.4, 4.8), None), (3.0, (6.4, 4.8), "constrained"), (1.0, (3.2, 2.4), None)],
 )
 def test_the_legend_of_a_reliability_diagram_covers_nothing(scale: float, size: Any, layout: Any) -> None:
     figure: Any = Figure(size, layout=layout)
