@@ -45,7 +45,7 @@ def eighths(probs: Array, top: float = 1.0) -> list[int]:
     return [max(1, round(float(p) / top * ROWS * 8)) for p in probs.T.ravel() if p > 0]
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("width", [40, 80])
 def test_color_changes_nothing_but_the_fills(width: int) -> None:
     expected = re.sub("[▒░]", "█", bar_example(width))
     assert plain(bar_example(width, color=True)) == expected.splitlines()
@@ -61,7 +61,7 @@ def test_each_bar_has_the_color_of_its_legend_and_no_background() -> None:
     assert {cell.bg for row in screen.buffer.values() for cell in row.values()} == {"default"}
 
 
-@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("count", [1, 2, 8])
 def test_escape_codes_are_only_colors_of_temperatures(count: int) -> None:
     codes = re.findall(r"\x1b([^m]*)m", chart(np.full((count, 3), 1 / 3), color=True))
     assert set(codes) == {"[0", *(f"[38;5;{code}" for code in colors(count, True) or [])}
@@ -78,8 +78,8 @@ def test_without_color_the_series_have_different_fills(count: int) -> None:
 
 
 @pytest.mark.parametrize("color", [False, True])
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("width", [1, 5, 12, 20, 33, 40, 41, 80, 160, 237])
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("width", [1, 5, 12, 33, 41, 80, 237])
 def test_no_line_is_wider_than_the_width(width: int, count: int, color: bool) -> None:
     probs = tsoft.softmax(np.linspace(3, 0, len(HOSTILE)), np.linspace(0.2, 3, count))
     text = grouped_bars(HOSTILE, ["τ = 0.123456789"] * count, probs, width=width, colors=colors(count, color))

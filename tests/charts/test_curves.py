@@ -33,7 +33,7 @@ from tsoft.charts.heatmap import RAMP, SHADES, heatmap
 from tsoft.charts.style import COLD_TO_HOT
 from tsoft.core.softmax import Array
 
-WIDTHS = [1, 2, 5, 9, 12, 15, 20, 33, 40, 41, 80, 160, 237]
+WIDTHS = [1, 5, 9, 15, 33, 41, 80, 237]
 
 
 def canvas(text: str) -> list[str]:
@@ -80,7 +80,7 @@ def numbers(text: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("color", [False, True])
-@pytest.mark.parametrize("count", [1, 4, 9])
+@pytest.mark.parametrize("count", [1, 9])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_width(width: int, count: int, color: bool) -> None:
     values = tsoft.softmax(np.linspace(3, 0, count), TAUS[::4])
@@ -175,7 +175,7 @@ def test_curves_that_meet_alternate(color: bool) -> None:
         assert shown.count(mark) >= 14
 
 
-@pytest.mark.parametrize("count", range(1, 10))
+@pytest.mark.parametrize("count", [1, 2, 9])
 def test_every_curve_has_a_different_mark(count: int) -> None:
     values = np.tile(np.linspace(0.9, 0.1, count), (4, 1))
     text = curve_text(values, height=24)
@@ -228,7 +228,7 @@ def test_long_names_are_cut_to_a_third() -> None:
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("width", [20, 40, 80, 160])
+@pytest.mark.parametrize("width", [20, 80])
 def test_a_temperature_of_1_is_marked(width: int, log: bool) -> None:
     for taus in (TAUS, np.array([0.3, 1.1]), np.array([0.98, 30]), np.array([0.5, 1, 2])):
         for text in (
@@ -322,7 +322,7 @@ def test_one_temperature_is_in_the_middle() -> None:
     assert numbers(curve_text([[0.6]], [1.0])) == [(numbers(curve_text([[0.6]], [0.7]))[0][0], "1")]
 
 
-@pytest.mark.parametrize("extreme", [5e-324, 1e-310, 1e300, 1.7e308])
+@pytest.mark.parametrize("extreme", [5e-324, 1.7e308])
 def test_extreme_values_are_drawn_without_errors(extreme: float) -> None:
     for log, taus in itertools.product(
         [False, True], [[extreme], [extreme, 2.0], [5e-324, extreme], [extreme, 1.79e308]]
@@ -432,7 +432,7 @@ def test_a_cell_has_the_nearest_temperature() -> None:
     assert re.fullmatch(r"\.{7,8}={15}@{7,8}", log_cells[0])
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("width", [40, 80])
 def test_color_changes_nothing_but_the_cells(width: int) -> None:
     plainly, colored = heatmap_example(width), heatmap_example(width, color=True)
     assert plain(colored)[:-1] == [
