@@ -225,7 +225,7 @@ def test_the_limit_of_mirostat_follows_from_the_text_before_the_row(model: Marko
 
 def test_the_limit_of_mirostat_is_set_before_the_first_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
-        await page.press("s", "s")
+        await page.press("s")
         await slider(page, "mirostat_mu")
         await page.press("enter", "2", "enter")
         text = [THE, *tokens(page)]
