@@ -508,13 +508,13 @@ def test_tree_shows_hostile_labels_as_text(model: Markov) -> None:
         # Too deep for an indent: a number shows the depth.
         for _ in range(20):
             await page.press("right", "right")
-        for size in ((100, 30), (60, 20)):
-            await page.resize(*size)
+        for width, height in ((100, 30), (60, 20)):
+            await page.resize(width, height)
             lines = page.lines()
-            assert {cell_len(line) for line in lines} == {size[0]}
+            assert {cell_len(line) for line in lines} == {width}
             assert all(char.isprintable() for line in lines for char in line)
             assert "\\x1b[31m" in page.text("#branches")
-            assert "› " + "21 " * (size[0] == 60) + "▸ 日本" in current_branch(page)
+            assert "› " + "21 " * (width == 60) + "▸ 日本" in current_branch(page)
         # The list is longer than the screen, and the keys still select a line.
         await page.press("down")
         assert "\\x1b[31m" in current_branch(page)

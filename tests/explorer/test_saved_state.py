@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.states import few, states
+from explorer.states import some, states
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError
@@ -34,7 +34,7 @@ STATE = ExplorerState(SAMPLERS, 1, True, "a'", ((0, EDIT),), Picture(0, EDIT, SA
 SAVED = SavedState(BLOCKS, ("first", "second"), (((0, 1.5), (1, -inf)), ()), STATE, True)
 
 
-@few
+@some
 @given(states(), st.booleans())
 def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
     state = replace(STATE, samplers=samplers, mark=replace(STATE.picture, samplers=samplers) if is_marked else None)

@@ -38,7 +38,8 @@ class MeasureDisplay(Widget):
         self._tau = 1.0
         self._curve: Array | None = None
         self._is_explained = False
-        self._strips: list[Strip] = []
+        # Drawn when Textual paints the screen, which may be after several changes.
+        self._strips: list[Strip] | None = None
 
     def mark(self, is_explained: bool) -> None:
         """Underline the title, or not: the explanation of the measure is on the screen."""
