@@ -721,9 +721,7 @@ async def head(page: Page, words: str) -> None:
     await page.until(lambda: words in page.text("#head"))
 
 
-@pytest.mark.parametrize(
-    ("keys", "key", "code"), [(("s",), "q", 0), (("s",), "ctrl+c", 130), (("t", "right"), "ctrl+c", 130)]
-)
+@pytest.mark.parametrize(("keys", "key", "code"), [(("s",), "q", 0), (("t", "right"), "ctrl+c", 130)])
 def test_quitting_while_the_model_works(slow: Markov, keys: tuple[str, ...], key: str, code: int) -> None:
     async def drive(page: Page) -> None:
         await page.rush(*keys)
@@ -949,7 +947,7 @@ def test_command_line_pipes_next_into_compute(model: Markov, capfd: Capture) -> 
     assert shlex.split(second) == ["tsoft", "compute", "--tau", "0", "--top-p", "0.9"]
 
 
-@pytest.mark.parametrize("prompt", ['-it\'s $HOME "so" \x1b[31m\n日本', "x", ""])
+@pytest.mark.parametrize("prompt", ['-it\'s $HOME "so" \x1b[31m\n日本', ""])
 def test_any_prompt_is_quoted_for_a_shell(model: Markov, prompt: str, capfd: Capture) -> None:
     [line] = copied("s", "s", "s", "s", "s", prompt=prompt, options=["--tau", "0"], capfd=capfd)
     assert line.isprintable()
