@@ -413,6 +413,56 @@ def test_alternatives_with_an_id_as_the_token() -> None:
     assert block.labels == ("#9", "b")
 
 
+# run-llama/llama_index, llama_index/core/base/llms/types.py, ChatResponse and LogProb.
+LLAMA_INDEX = {
+    "message": {"role": "assistant", "blocks": [{"block_type": "text", "text": " a."}]},
+    "logprobs": [[{"token": t, "logprob": p, "bytes": []} for t, p in top.items()] for top in LOGPROBS],
+    "raw": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "tokens", "guesses"),
+    [
+        ({}, [" a", "."], []),
+        ({"message": {"content": " a."}}, [" a", "."], []),
+        ({"message": {}}, [" a", ","], ["takes the most probable one"]),
+        ({"message": {"content": "long"}}, [" a", ","], ["takes the most probable one"]),
+    ],
+)
+def test_lists_of_alternatives_under_logprobs_are_successive_tokens(
+    changes: dict[str, Any], tokens: list[str], guesses: list[str]
+) -> None:
+    blocks, notes = read_json(LLAMA_INDEX | changes)
+    assert texts(blocks) == [tokens]
+    assert [sorted(block.labels or ()) for block in blocks] == [[" a", " b"], [",", "."]]
+    assert len(notes) == len(guesses)
+    assert all(guess in note for guess, note in zip(guesses, notes, strict=True))
+
+
+def test_lists_of_one_alternative_are_successive_tokens_if_they_make_up_the_text() -> None:
+    lists = [[{"token": token, "logprob": -0.5}] for token in "ab"]
+    for text, expected in (("ab", [["a", "b"]]), ("x", [["a"], ["b"]])):
+        assert texts(read_json({"text": text, "logprobs": lists})[0]) == expected
+
+
+def test_lists_that_are_no_rankings_are_different_answers() -> None:
+    lists = [[{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]] * 2
+    assert texts(read_json({"logprobs": lists})[0]) == [["a", "b"]] * 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_alternatives_beside_the_response_that_has_them_are_read_once(order: int) -> None:
+    tokens = [
+        {"token": token, "logprob": top[token], "top_logprobs": [{"token": t, "logprob": p} for t, p in top.items()]}
+        for token, top in zip((" a", "."), LOGPROBS, strict=True)
+    ]
+    raw = {"choices": [{"index": 0, "logprobs": {"content": tokens}, "finish_reason": "stop"}]}
+    document = dict([*(LLAMA_INDEX | {"raw": raw}).items()][::order])
+    blocks, notes = read_json([document, document])
+    assert (texts(blocks), notes) == ([[" a", "."]] * 2, [])
+
+
 def test_names_in_camel_case() -> None:
     token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
     blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})

@@ -146,7 +146,7 @@ class Search:
         self._found: list[FoundList] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
         self._groups, self.copies = _groups_of_answers(self._found)
-        self.lists = list(_without_copies(_separated(self._found, self._groups), self._groups))
+        self.lists = list(_without_copies([*_separated(self._found, self._groups)], self._groups))
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}
 
     def unanswered(self, document: object) -> dict[str, object]:
@@ -260,16 +260,40 @@ def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]
             yield found
 
 
-def _without_copies(lists: Iterable[FoundList], groups: set[Path]) -> Iterator[FoundList]:
+def _without_copies(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]:
     """Yield the lists without those that equal another one of the same elements of arrays and answers, whose innermost
-    field has the same name."""
+    field has the same name, and those of alternatives alone that another list has, too."""
     by_place = defaultdict[Path, list[FoundList]](list)
+    repeated = _repeated_alternatives(lists)
     for found in lists:
+        if found.path in repeated:
+            continue
         keys = (key for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups)
         same_place = by_place[*keys, found.name]
         if not any(found.list.value == other.list.value for other in same_place):
             same_place.append(found)
             yield found
+
+
+def _repeated_alternatives(lists: list[FoundList]) -> set[Path]:
+    """Return the paths of the lists of alternatives alone that another list of the same answer has next to its tokens.
+    LlamaIndex writes them beside the server's response."""
+    undrawn = [found for found in lists if found.list.is_undrawn]
+    others = [
+        (found, _alternatives(found)) for found in lists if undrawn and not (found.list.is_undrawn or found.is_prompt)
+    ]
+    return {
+        found.path
+        for found in undrawn
+        for other, alternatives in others
+        if found.answer.path in other.answer.outer_paths and _alternatives(found) == alternatives
+    }
+
+
+def _alternatives(found: FoundList) -> list[list[tuple[str, float | None]]]:
+    """Return the labels and the numbers of the alternatives of each token that has some."""
+    tokens = [drawn.alternatives for drawn in found.list.tokens()]
+    return [[(token.label, token.number) for token in alternatives] for alternatives in tokens if alternatives]
 
 
 def _is_empty(record: Object, place: _Place) -> bool:
@@ -298,10 +322,16 @@ def _outer_answer(document: object) -> Answer:
 
 def _text_of(record: Object) -> str | None:
     """Return the text of an answer."""
-    message = record.get("message")
-    texts = (
-        record.get("text"),
-        record.get("generation"),
-        message.get("content") if isinstance(message, dict) else None,
-    )
+    texts = (record.get("text"), record.get("generation"), _text_of_message(record.get("message")))
     return next((text for text in texts if isinstance(text, str)), None)
+
+
+def _text_of_message(message: object) -> str | None:
+    """Return the text of a message, which LlamaIndex writes as blocks; None without one."""
+    if not isinstance(message, dict):
+        return None
+    content, blocks = message.get("content"), message.get("blocks")
+    if isinstance(content, str) or not isinstance(blocks, list):
+        return content if isinstance(content, str) else None
+    texts = [block.get("text") for block in blocks if isinstance(block, dict)]
+    return "".join(text for text in texts if isinstance(text, str)) or None

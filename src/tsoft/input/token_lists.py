@@ -7,6 +7,7 @@ A token list describes the tokens at successive positions. Its shape is one of:
 - lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
   like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
   SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);
+- lists of alternatives alone: text-generation-webui, the program llm, LlamaIndex;
 - maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs; with the ids of the drawn tokens next to
   them, also maps {id: logprob}: LMDeploy, early vLLM;
 - pieces of text with several numbers each: Cohere.
@@ -17,7 +18,8 @@ Names are accepted in snake case and in camel case. The formats are documented i
 - ai.google.dev/api/generate-content, "LogprobsResult"; docs.cohere.com/reference/chat; docs.ollama.com/api;
 - docs.vllm.ai, "OpenAI-Compatible Server"; docs.sglang.ai, "Native APIs";
 - github.com: ggml-org/llama.cpp, tools/server/README.md; huggingface/text-generation-inference, router/src/lib.rs;
-  oobabooga/text-generation-webui, modules/api/completions.py; ml-explore/mlx-lm, mlx_lm/server.py.
+  oobabooga/text-generation-webui, modules/api/completions.py; ml-explore/mlx-lm, mlx_lm/server.py;
+  run-llama/llama_index, llama_index/llms/openai/utils.py, from_openai_token_logprobs.
 """
 
 import functools
@@ -39,6 +41,7 @@ from tsoft.input.token_shapes import (
     alternatives_name,
     are_alternatives,
     are_number_maps,
+    are_positions,
     are_tokens,
     field,
     has_tokens_of_one_position,
@@ -69,11 +72,13 @@ def _nothing() -> None:
 @dataclass(frozen=True)
 class TokenList:
     """A list of tokens. `tokens` reads them as far as requested, and `guess` returns a note on an assumption about
-    them, if there is one. `value` is the JSON value that contains them."""
+    them, if there is one. `value` is the JSON value that contains them. `is_undrawn` is true if it has only their
+    alternatives."""
 
     value: object
     tokens: Callable[[], Iterator[DrawnToken]]
     guess: Callable[[], str | None] = _nothing
+    is_undrawn: bool = False
 
 
 # The fields that `record_tokens` reads.
@@ -101,7 +106,8 @@ def array_tokens(
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(is_id_map, entries)) or are_number_maps(values, ids):
         return _id_maps(values, ids, location)
-    if name in NUMBER_LISTS and all(isinstance(entry, dict) and is_text_map(entry) for entry in entries):
+    are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
+    if name in NUMBER_LISTS and (are_maps or are_positions(entries, text)):
         return _without_drawn(values, values, text, location)
     return object_tokens(values, location) if are_tokens(values) else None
 
@@ -310,7 +316,7 @@ def _without_drawn(value: object, tops: list[Any], text: str | None, location: L
             token = alternatives[index] if alternatives else ApiToken("", None)
             yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
 
-    return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None)
+    return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None, is_undrawn=True)
 
 
 def _only_alternatives(values: list[Any], location: Location) -> TokenList:

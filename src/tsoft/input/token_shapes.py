@@ -175,6 +175,17 @@ def is_ranking(entries: list[Any]) -> bool:
     return is_sorted and sum(map(math.exp, numbers)) < 1 + _EXCESS
 
 
+def are_positions(lists: list[Any], text: str | None) -> bool:
+    """Return whether lists of tokens are the alternatives of successive tokens, and not the tokens of several answers:
+    rankings, or lists of one token that make up the text."""
+    if not all(isinstance(entries, list) and are_alternatives(entries) for entries in lists):
+        return False
+    several = [[entry for entry in entries if entry] for entries in lists if len(entries) > 1]
+    if several:
+        return all(map(is_ranking, several))
+    return text is not None and "".join(str(field(entry, *TEXTS)) for [entry] in lists) == text
+
+
 def is_pair_entry(entry: object, tops: object) -> bool:
     """Return whether a value is a drawn token whose alternatives are in another list, if there are any."""
     if isinstance(entry, list):
