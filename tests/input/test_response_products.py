@@ -657,6 +657,18 @@ DOCUMENTS = {
         [["a", "b"], ["c"]],
     ),
     "usage at the end": ([chunk("a", id="1"), end(id="1"), {"id": "1", "choices": [], "usage": {}}], [["a"]]),
+    # learn.microsoft.com, "Use content streaming with Azure OpenAI": the object of some pieces is empty.
+    "Azure's pieces about content filters": (
+        [
+            {"id": "", "object": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+            chunk("a", id="1", object="chat.completion.chunk"),
+            {"id": "", "object": "", "choices": []},
+            chunk("b", id="1", object="chat.completion.chunk"),
+            end(id="1", object="chat.completion.chunk"),
+            {"id": "", "object": "", "choices": [{"index": 0, "finish_reason": None}]},
+        ],
+        [["a", "b"]],
+    ),
     "answers with a message are whole": (
         [{"choices": [choice(token, finish_reason=None, message={"content": token})]} for token in "ab"],
         [["a"], ["b"]],
@@ -683,6 +695,11 @@ def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]
     else:
         data = lines(*documents) if form == "lines" else json.dumps(documents).encode()
     assert texts(read(data)[0]) == expected
+
+
+def test_pieces_about_content_filters_alone_have_no_logprobs() -> None:
+    with pytest.raises(InputError, match="FILE:1: the response has no log-probabilities; add"):
+        read(lines(*[{"id": "", "object": "", "choices": []}] * 2))
 
 
 def test_two_saved_streams_are_two_texts() -> None:

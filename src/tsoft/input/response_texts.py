@@ -135,5 +135,8 @@ def is_piece(answer: Answer) -> bool:
     """Return whether an answer is a piece of a stream."""
     if any(str(record.get("object")).endswith(".chunk") or "delta" in record for record in answer.objects):
         return True
+    # Azure's pieces about the content filter of the prompt have no kind and no choices.
+    if any(record.get("object") == "" and record.get("choices") == [] for record in answer.objects):
+        return True
     has_message = any("message" in record and "done" not in record for record in answer.objects)
     return is_finished(answer) is False and not has_message
