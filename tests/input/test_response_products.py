@@ -20,7 +20,7 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError
 from tsoft.input import api_responses
 from tsoft.input import json as json_reader
-from tsoft.input.read_options import ReadOptions, TargetSource
+from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 
 FILES = sorted((TESTS / "data/responses").iterdir())
 # All files have two tokens: " a" of " a" and " b", then "." of "," and ".". Their log-probabilities:
@@ -96,7 +96,10 @@ FORMS: dict[str, Callable[[list[Any]], str]] = {
 }
 # In a log, the pieces of these streams have nothing in common, and lines of tokens alone have no end.
 WITHOUT_IDS = {
-    "in a log": ("cohere-v2-chat-stream.jsonl", "gemini-1.5-stream.json", "openai-tokens-as-lines.jsonl"),
+    "in a log": (
+        *("cohere-v2-chat-stream.jsonl", "gemini-1.5-stream.json", "openai-tokens-as-lines.jsonl"),
+        "langchain-0.3-stream.jsonl",
+    ),
     "twice": ("openai-tokens-as-lines.jsonl",),
 }
 
@@ -700,6 +703,45 @@ def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]
 def test_pieces_about_content_filters_alone_have_no_logprobs() -> None:
     with pytest.raises(InputError, match="FILE:1: the response has no log-probabilities; add"):
         read(lines(*[{"id": "", "object": "", "choices": []}] * 2))
+
+
+# LangChain's messages_to_dict, OpenAI's messages, and Pydantic AI's all_messages_json: a question and its answer.
+MESSAGES: dict[str, Callable[[Any], list[Any]]] = {
+    "langchain": lambda logprobs: [
+        {"type": "human", "data": {"content": "Q", "response_metadata": {}, "type": "human", "example": False}},
+        {"type": "ai", "data": {"content": "a", "response_metadata": logprobs, "type": "ai", "id": None}},
+    ],
+    "openai": lambda logprobs: [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "a"} | logprobs],
+    "pydantic-ai": lambda logprobs: [
+        {"parts": [{"content": "Q", "part_kind": "user-prompt"}], "kind": "request"},
+        {"parts": [{"content": "a", "part_kind": "text"}], "kind": "response", "provider_details": logprobs},
+    ],
+}
+
+
+@pytest.mark.parametrize("form", [lambda messages: json.dumps(messages).encode(), lambda messages: lines(*messages)])
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES.keys())
+def test_messages_of_people_have_no_logprobs(
+    messages: Callable[[Any], list[Any]], form: Callable[[list[Any]], bytes]
+) -> None:
+    """The messages of a model without them are noted."""
+    known, unknown = messages({"logprobs": {"content": [entry("a")]}}), messages({})
+    blocks, notes = read(form([*known, *known]))
+    assert (texts(blocks), notes) == ([["a"], ["a"]], [])
+    blocks, [note] = read(form([*unknown, *known]))
+    assert texts(blocks) == [["a"]]
+    assert note.endswith("the message has no log-probabilities; tsoft skips it")
+    with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):
+        read(form(unknown))
+
+
+def test_rows_with_the_names_of_messages_are_rows() -> None:
+    for row in ({"role": "x", "content": "y", "logits": [2.0, 1.0]}, {"kind": 2.0, "content": 1.0}):
+        [block], _ = read_json(row)
+        assert block.partial is None
+    columns = ColumnOptions(logits=("a", "b"))
+    [block], _ = read_json({"type": "x", "content": "y", "a": 2.0, "b": 1.0}, columns=columns)
+    assert block.labels == ("a", "b")
 
 
 def test_two_saved_streams_are_two_texts() -> None:

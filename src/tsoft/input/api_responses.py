@@ -26,6 +26,8 @@ from tsoft.input.response_kinds import (
     failure,
     has_null_response,
     is_batched,
+    is_generated,
+    is_message,
     logprobs_request,
     mark_in,
     numbers_path,
@@ -281,14 +283,18 @@ class ResponseReader:
     def _check_silent(
         self, answer: Answer, location: Location, response: Object, *, is_piece: bool, is_alone: bool
     ) -> None:
-        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format.
+        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format. A
+        message of a chat is noted if a model may have written it.
 
         is_alone: whether no answer of the response has tokens, so that all numbers in it may be those of this one.
         """
         path = numbers_path(response) if is_alone else numbers_path(answer.objects[0], json_path(answer.path))
         if path is not None:
             raise location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
-        if not is_piece:
+        if is_message(response) and not is_piece:
+            if is_generated(response):
+                self.options.note(location.message("the message has no log-probabilities; tsoft skips it"))
+        elif not is_piece:
             place = location.at(f"choice {answer.number}") if answer.is_several else location
             raise _without_logprobs(place, response)
 

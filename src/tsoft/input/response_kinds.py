@@ -38,6 +38,11 @@ _PLAIN_MARKS = {
     *(*_NUMBER_MARKS, *_ANSWER_MARKS, *TEXTS, "error", "detail", "object", "type", "model", "response", "message"),
     *("generated_text", "custom_id", "doc_id"),
 }
+# Names in the messages of a chat: who wrote one, the writers other than a model, and what it contains. OpenAI,
+# LangChain (langchain_core/messages/base.py, message_to_dict), Pydantic AI (pydantic_ai/messages.py, ModelMessage).
+_WRITERS = ("role", "type", "kind")
+_PEOPLE = ("user", "human", "request", "system", "developer", "tool", "function")
+_CONTENTS = ("content", "data", "parts", "blocks")
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -98,6 +103,22 @@ def has_null_response(value: Object) -> bool:
     """Return whether an object is a request, with a text that identifies it, whose response is null."""
     is_null = "response" in value and value["response"] is None
     return is_null and _has_text(value) and mark_in(value) is None
+
+
+def is_message(value: Object) -> bool:
+    """Return whether an object is a message of a chat, and not a row, which has numbers.
+
+    >>> is_message({"role": "user", "content": "Yes?"}), is_message({"type": "user", "content": 2})
+    (True, False)
+    """
+    has_names = any(isinstance(value.get(name), str) for name in _WRITERS) and any(name in value for name in _CONTENTS)
+    has_number = any(isinstance(field, int | float) and not isinstance(field, bool) for field in value.values())
+    return has_names and not has_number and value.keys().isdisjoint(ARRAY_QUANTITIES)
+
+
+def is_generated(message: Object) -> bool:
+    """Return whether a model may have written a message."""
+    return not any(message.get(name) in _PEOPLE for name in _WRITERS)
 
 
 def _has_text(record: Object) -> bool:
@@ -199,7 +220,7 @@ def logprobs_request(value: Object) -> str | None:
         "model" in value and isinstance(answer, str | dict)
     ):
         return _CHAT
-    return None
+    return _CHAT if is_message(value) else None
 
 
 def error_message(value: Object) -> str | None:

@@ -16,7 +16,7 @@ from tsoft.input.spelling import Spelling, written_text
 from tsoft.input.token_shapes import field, spelling_of
 
 # Objects in an answer that contain why it finished.
-_DETAILS = ("details", "meta_info", "delta")
+_DETAILS = ("details", "meta_info", "delta", "response_metadata")
 # Fields with the reason why an answer finished; null while it is not finished.
 _REASONS = ("finish_reason", "stop_reason")
 _UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED", "not_finished")
@@ -134,6 +134,9 @@ def _records(answer: Answer) -> Iterator[Object]:
 def is_piece(answer: Answer) -> bool:
     """Return whether an answer is a piece of a stream."""
     if any(str(record.get("object")).endswith(".chunk") or "delta" in record for record in answer.objects):
+        return True
+    # langchain_core/messages/ai.py, AIMessageChunk.
+    if any(str(record.get("type")).endswith("MessageChunk") for record in answer.objects):
         return True
     # Azure's pieces about the content filter of the prompt have no kind and no choices.
     if any(record.get("object") == "" and record.get("choices") == [] for record in answer.objects):
