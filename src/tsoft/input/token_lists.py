@@ -3,7 +3,7 @@
 A token list describes the tokens at successive positions. Its shape is one of:
 
 - objects, each with a token, its number and perhaps its alternatives: OpenAI's chat completions and their like,
-  llama.cpp, Ollama, MLX LM, mistral.rs, Text Generation Inference, AI21, watsonx;
+  llama.cpp, Ollama, MLX LM, mistral.rs, Text Generation Inference, LoRAX, AI21, watsonx;
 - lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
   like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
   SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);

@@ -15,7 +15,11 @@ from tsoft.input.json_values import Object, is_index
 TEXTS = ("token", "tok_str", "decoded_token", "text", "content", "str")
 _TOKEN_TEXTS, _TOKEN_FIELDS = TEXTS[:3], ("id", "token_id", "special", "bytes")
 NUMBERS = ("logprob", "log_probability", "log_prob", "likelihood", "raw_logprob")
-ALTERNATIVES = ("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs")
+ALTERNATIVES = (
+    *("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs"),
+    # LoRAX.
+    "alternative_tokens",
+)
 # The names of a token's id. mistral.rs uses that of the text.
 _IDS = ("id", "token_id", "token")
 # Objects that contain the drawn token next to its alternatives.
