@@ -861,8 +861,10 @@ def test_answers_with_equal_numbers_are_different_texts() -> None:
     assert texts(blocks) == [["a"], ["b"]]
 
 
-def test_an_echoed_prompt_is_noted() -> None:
-    logprobs = {"tokens": ["p", "a"], "token_logprobs": [None, -0.5], "top_logprobs": None}
+@pytest.mark.parametrize("tops", [None, [None, {"a": -0.5}], [{"p": None}, {"a": -0.5}], [{}, {"a": -0.5}]])
+def test_an_echoed_prompt_is_noted(tops: Any) -> None:
+    """Its first token may have itself as its only alternative."""
+    logprobs = {"tokens": ["p", "a"], "token_logprobs": [None, -0.5], "top_logprobs": tops}
     blocks, [note] = read_json({"choices": [{"text": "pa", "logprobs": logprobs}]})
     assert texts(blocks) == [["a"]]
     assert "the list starts with the prompt" in note

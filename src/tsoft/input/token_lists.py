@@ -285,12 +285,12 @@ def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Loc
         lists[name] = values or unknown
     for i, (name, number, top) in enumerate(zip(names, *lists.values(), strict=True)):
         inner = location.at(_token_name(i, name))
-        if i == 0 and number is None and top is None:
-            continue
         # MLX LM writes ids instead of texts.
         label = f"#{name}" if is_index(name) else label_of(name, None, inner.at("tokens"))
         token = ApiToken(label, logprob_of(number, inner.at(numbers)))
         alternatives, keyed_by_text = _alternatives(top, inner.at("top_logprobs"))
+        if i == 0 and all(token.number is None for token in (token, *alternatives)):
+            continue
         if is_index(name) and keyed_by_text:
             alternatives = [ApiToken(f"#{token.label}", token.number) for token in alternatives]
         yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
