@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import math
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -854,6 +855,30 @@ def test_an_answer_may_have_no_tokens() -> None:
         assert texts(read(lines(empty, {"choices": [choice("a", finish_reason="stop")]}))[0]) == [["a"]]
         with pytest.raises(InputError, match="no log-probabilities"):
             read(lines(empty))
+
+
+FILTERED: list[dict[str, Any]] = [
+    {"index": 1, "message": {"content": None, "refusal": None}, "finish_reason": "content_filter", "logprobs": None},
+    {"index": 1, "text": "", "finish_reason": "content_filter", "logprobs": None},
+]
+
+
+@pytest.mark.parametrize("filtered", FILTERED)
+def test_an_answer_without_text_is_noted(filtered: dict[str, Any]) -> None:
+    answer, problem = choice("a", finish_reason="stop"), "the answer has no text (finish_reason: content_filter)"
+    blocks, [note] = read_json({"choices": [answer, filtered]})
+    assert (texts(blocks), note) == ([["a"]], f"FILE:1: choice 1: {problem}; tsoft skips it")
+    alone = {"choices": [filtered | {"index": 0}]}
+    blocks, [note] = read(lines({"choices": [answer]}, alone, {"choices": [answer]}))
+    assert (texts(blocks), note) == ([["a"], ["a"]], f"FILE:2: {problem}; tsoft skips it")
+    with pytest.raises(InputError, match=f"^FILE:1: {re.escape(problem)}$"):
+        read_json(alone)
+
+
+@pytest.mark.parametrize("message", [{"content": "a"}, {"content": None, "refusal": "No"}, {}])
+def test_an_answer_that_may_have_a_text_needs_logprobs(message: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="choice 1: the response has no log-probabilities"):
+        read_json({"choices": [choice("a"), {"index": 1, "message": message, "finish_reason": "stop"}]})
 
 
 def test_answers_with_equal_numbers_are_different_texts() -> None:

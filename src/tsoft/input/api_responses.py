@@ -30,6 +30,7 @@ from tsoft.input.response_kinds import (
     is_message,
     logprobs_request,
     mark_in,
+    no_text,
     numbers_path,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
@@ -283,8 +284,8 @@ class ResponseReader:
     def _check_silent(
         self, answer: Answer, location: Location, response: Object, *, is_piece: bool, is_alone: bool
     ) -> None:
-        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format. A
-        message of a chat is noted if a model may have written it.
+        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format. An
+        answer without text is noted, and a message of a chat if a model may have written it.
 
         is_alone: whether no answer of the response has tokens, so that all numbers in it may be those of this one.
         """
@@ -296,7 +297,10 @@ class ResponseReader:
                 self.options.note(location.message("the message has no log-probabilities; tsoft skips it"))
         elif not is_piece:
             place = location.at(f"choice {answer.number}") if answer.is_several else location
-            raise _without_logprobs(place, response)
+            problem = no_text(answer.objects[0])
+            if problem is None:
+                raise _without_logprobs(place, response)
+            self._skip(place, problem)
 
     def _lists(self, location: Location, search: Search, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of the token lists in a document. Those of the prompt count only if there are no others."""

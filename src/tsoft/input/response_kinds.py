@@ -121,6 +121,21 @@ def is_generated(message: Object) -> bool:
     return not any(message.get(name) in _PEOPLE for name in _WRITERS)
 
 
+def no_text(answer: Object) -> str | None:
+    """Return the problem with an answer that has no text, such as one that a content filter removed; None if it may
+    have one.
+
+    >>> no_text({"message": {"content": None}, "finish_reason": "content_filter"})
+    'the answer has no text (finish_reason: content_filter)'
+    """
+    message = answer.get("message")
+    record, name = (message, "content") if isinstance(message, dict) else (answer, "text")
+    if name not in record or record[name] or record.get("refusal"):
+        return None
+    reason = answer.get("finish_reason")
+    return "the answer has no text" + (f" (finish_reason: {reason})" if isinstance(reason, str) else "")
+
+
 def _has_text(record: Object) -> bool:
     return any(isinstance(value, str) for value in record.values())
 
