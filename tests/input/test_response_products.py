@@ -182,6 +182,14 @@ def test_lists_beside_the_content_are_read_in_order() -> None:
     assert "reasoning_content and content and refusal as one text" in note
 
 
+def test_lists_of_one_name_are_noted_with_their_path() -> None:
+    """Cerebras writes the logprobs of the reasoning beside those of the answer."""
+    lists = {"logprobs": {"content": [entry("c")]}, "reasoning_logprobs": {"content": [entry("t")]}}
+    blocks, [note] = read_json({"choices": [{"index": 0, "finish_reason": "stop"} | lists]})
+    assert texts(blocks) == [["t", "c"]]
+    assert "reasoning_logprobs.content and logprobs.content as one text, in this order" in note
+
+
 def test_only_the_reasoning_has_tokens() -> None:
     blocks, notes = read_json({"choices": [{"logprobs": {"content": None, "reasoning_content": [entry("t")]}}]})
     assert (texts(blocks), notes) == ([["t"]], [])

@@ -353,12 +353,15 @@ class ResponseReader:
 
     def _note_order(self, location: Location, generated: list[FoundList]) -> None:
         """Print a note if an answer has several lists of tokens, such as those of its reasoning."""
-        names = defaultdict[tuple[str | int, ...], list[str]](list)
+        fields = defaultdict[tuple[str | int, ...], dict[str, str]](dict)
         for found in generated:
-            names[found.answer.path].append(found.name)
-        several = next((names for names in names.values() if len(set(names)) > 1), None)
-        if several:
-            problem = f"tsoft reads the tokens of {' and '.join(several)} as one text, in this order"
+            inner = found.path[len(found.answer.path) :]
+            fields[found.answer.path][json_path(key for key in inner if isinstance(key, str))] = found.name
+        names = next((names for names in fields.values() if len(names) > 1), None)
+        if names:
+            # The innermost names may be equal, such as those in logprobs and in reasoning_logprobs.
+            shown = names.values() if len({*names.values()}) > 1 else names
+            problem = f"tsoft reads the tokens of {' and '.join(shown)} as one text, in this order"
             self._note("order", location, problem)
 
     def _note_spelling(self, text: Text) -> None:
