@@ -475,6 +475,18 @@ def test_alternatives_beside_the_response_that_has_them_are_read_once(order: int
     assert (texts(blocks), notes) == ([[" a", "."]] * 2, [])
 
 
+@pytest.mark.parametrize("text", [{}, {"text": " a."}])
+@pytest.mark.parametrize("name", ["top_tokens", "top_logprobs"])
+def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict[str, Any]) -> None:
+    tops = [[{"id": i, "text": t, "logprob": p} for i, (t, p) in enumerate(top.items())] for top in LOGPROBS]
+    tokens = [tops[0][0], tops[1][1]]
+    blocks, notes = read_json(text | {"tokens": tokens, name: tops})
+    assert (texts(blocks), notes) == ([[" a", "."]], [])
+    assert [block.labels for block in blocks] == [(" a", " b"), (",", ".")]
+    with pytest.raises(InputError, match=f"{name}: expected one entry per token, 2 in all, got 1"):
+        read_json(text | {"tokens": tokens, name: tops[:1]})
+
+
 def test_names_in_camel_case() -> None:
     token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
     blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})

@@ -28,6 +28,7 @@ INNER_TOKENS = ("token", "generated_token")
 PAIRS = (
     ("chosen_candidates", "top_candidates"),
     ("tokens", "top_tokens"),
+    ("tokens", "top_logprobs"),
     ("output_token_logprobs", "output_top_logprobs"),
     ("input_token_logprobs", "input_top_logprobs"),
     # SGLang before 0.3.
@@ -109,12 +110,15 @@ def alternatives_name(entry: Object) -> str | None:
 
 
 def _has_alternatives(entry: Object) -> bool:
-    """Return whether an object has a list of alternatives, and not the probabilities of classes."""
+    """Return whether an object has a list of alternatives, and not the probabilities of classes or the alternatives of
+    several tokens."""
     name = alternatives_name(entry)
     tops = entry.get(name or "")
     if isinstance(tops, dict):
         return name not in ("probs", "top_probs")
-    return isinstance(tops, list) and (not tops or isinstance(tops[0], dict | list))
+    first = tops[0] if isinstance(tops, list) and tops else {}
+    is_list = isinstance(first, list) and not any(isinstance(value, dict | list) for value in first)
+    return isinstance(tops, list) and (isinstance(first, dict) or is_list)
 
 
 def is_id_map(value: object) -> bool:
