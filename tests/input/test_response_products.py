@@ -487,6 +487,16 @@ def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict
         read_json(text | {"tokens": tokens, name: tops[:1]})
 
 
+def test_maps_by_token_of_llama_stack() -> None:
+    maps = [{"logprobs_by_token": top} for top in LOGPROBS]
+    blocks, notes = read_json({"completion_message": {"role": "assistant", "content": " a."}, "logprobs": maps})
+    assert (texts(blocks), notes) == ([[" a", "."]], [])
+    assert [block.labels for block in blocks] == [(" a", " b"), (",", ".")]
+    blocks, [note] = read_json({"logprobs": maps})
+    assert texts(blocks) == [[" a", ","]]
+    assert "takes the most probable one" in note
+
+
 def test_names_in_camel_case() -> None:
     token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
     blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})

@@ -322,7 +322,8 @@ def _outer_answer(document: object) -> Answer:
 
 def _text_of(record: Object) -> str | None:
     """Return the text of an answer."""
-    texts = (record.get("text"), record.get("generation"), _text_of_message(record.get("message")))
+    messages = (_text_of_message(field(record, name)) for name in ("message", "completion_message"))
+    texts = (record.get("text"), record.get("generation"), *messages)
     return next((text for text in texts if isinstance(text, str)), None)
 
 

@@ -106,6 +106,9 @@ def array_tokens(
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(is_id_map, entries)) or are_number_maps(values, ids):
         return _id_maps(values, ids, location)
+    if all(isinstance(entry, dict) and entry.keys() == {"logprobs_by_token"} for entry in entries):
+        # Llama Stack, llama_stack/apis/inference/inference.py, TokenLogProbs.
+        return _without_drawn(values, [value and value["logprobs_by_token"] for value in values], text, location)
     are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
     if name in NUMBER_LISTS and (are_maps or are_positions(entries, text)):
         return _without_drawn(values, values, text, location)
