@@ -46,6 +46,7 @@ from tsoft.input.token_shapes import (
     field,
     has_tokens_of_one_position,
     is_id_map,
+    is_numbered_piece,
     is_numbers,
     is_pair_entry,
     is_ranking,
@@ -127,7 +128,15 @@ def record_tokens(record: Object, location: Location, text: str | None) -> dict[
         return {"": _id_maps([record], None, location)}
     if is_token(record):
         return {"": TokenList(record, lambda: iter([_drawn_token(record, location)]))}
+    if is_numbered_piece(record):
+        return {"": TokenList(record, lambda: iter([_drawn_token(_of_piece(record), location)]))}
     return _side_by_side(record, location, text)
+
+
+def _of_piece(record: Object) -> Object:
+    """Return the token of a piece of a stream that has one number."""
+    delta = record["delta"]
+    return {"token": delta["content"], "id": delta.get("token_id"), "logprob": record["logprobs"]}
 
 
 # Objects

@@ -159,6 +159,14 @@ def is_text_piece(value: object) -> bool:
     )
 
 
+def is_numbered_piece(value: Object) -> bool:
+    """Return whether an object is a piece of a stream whose log-probability is one number: Together,
+    together-python, types/chat_completions.py, ChatCompletionChoicesChunk."""
+    delta, number = value.get("delta"), value.get("logprobs")
+    has_text = isinstance(delta, dict) and isinstance(delta.get("content"), str)
+    return has_text and isinstance(number, int | float) and not isinstance(number, bool)
+
+
 def is_numbers(value: object) -> bool:
     """Return whether a value is an array of numbers, some of which may be null."""
     return isinstance(value, list) and all(v is None or isinstance(v, int | float) for v in value)
