@@ -36,6 +36,7 @@ NOTES = {
     "mlx-lm-0.29-chat.json": ["each token is the first of its alternatives, as MLX LM lists them"],
     "sglang-0.4-generate-stream.sse": [SKIPPED_PROMPT],
     "sglang-0.4-generate.json": [SKIPPED_PROMPT],
+    "triton-vllm-25.01-generate.json": [FIRST],
     "vllm-0.6-offline.json": [FIRST],
     "vllm-0.6-prompt-logprobs.json": [FIRST],
     "vllm-0.6-request-output.json": [SKIPPED_PROMPT],
@@ -496,6 +497,14 @@ def test_maps_by_token_of_llama_stack() -> None:
     blocks, [note] = read_json({"logprobs": maps})
     assert texts(blocks) == [[" a", ","]]
     assert "takes the most probable one" in note
+
+
+def test_a_json_text_under_logprobs() -> None:
+    value = {"content": [entry("a")]}
+    assert texts(read_json({"a": {"logprobs": json.dumps(value)}})[0]) == [["a"]]
+    for text in ("[{", "none", "[" * 100_000):
+        with pytest.raises(InputError, match="no log-probabilities in logprobs"):
+            read_json({"logprobs": text, "n": [1]})
 
 
 def test_names_in_camel_case() -> None:
