@@ -998,6 +998,23 @@ def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path
     assert str(error.value) == f"FILE:1: {problem}"
 
 
+@pytest.mark.parametrize(
+    ("response", "path"),
+    [
+        # github.com/triton-inference-server/tensorrtllm_backend, the answers of its ensemble.
+        (
+            {"model_name": "m", "batch_index": 0, "text_output": "ab", "output_log_probs": [-0.5, -1]},
+            "output_log_probs",
+        ),
+        ({"choices": [{"text": "ab", "logprobs": [-0.5, -1]}]}, "choices[0].logprobs"),
+    ],
+)
+def test_log_probabilities_without_tokens_are_an_error(response: Any, path: str) -> None:
+    problem = f"{path}: log-probabilities without the tokens that they belong to; tsoft help api-responses"
+    with pytest.raises(InputError, match=f"^FILE:1: {re.escape(problem)}"):
+        read_json(response)
+
+
 def test_an_error_field_without_an_error() -> None:
     cases: list[dict[str, Any]] = [{"error": ""}, {"error": {}}, {"error": None}, {"detail": "high"}]
     for fields in cases:

@@ -31,7 +31,7 @@ from tsoft.input.response_kinds import (
     logprobs_request,
     mark_in,
     no_text,
-    numbers_path,
+    numbers_problem,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
@@ -289,9 +289,9 @@ class ResponseReader:
 
         is_alone: whether no answer of the response has tokens, so that all numbers in it may be those of this one.
         """
-        path = numbers_path(response) if is_alone else numbers_path(answer.objects[0], json_path(answer.path))
-        if path is not None:
-            raise location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
+        problem = numbers_problem(response) if is_alone else numbers_problem(answer.objects[0], json_path(answer.path))
+        if problem is not None:
+            raise location.error(f"{problem}; {_FORMATS}")
         if is_message(response) and not is_piece:
             if is_generated(response):
                 self.options.note(location.message("the message has no log-probabilities; tsoft skips it"))

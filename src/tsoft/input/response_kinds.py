@@ -9,7 +9,7 @@ from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import Location, Object
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
-from tsoft.input.token_shapes import TEXTS, field, may_be_tokens
+from tsoft.input.token_shapes import TEXTS, field, is_numbers, may_be_tokens
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -29,7 +29,7 @@ TRANSCRIPTIONS = {
 _NUMBER_MARKS = (
     *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
-    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods"),
+    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs"),
     *("output_token_ids_logprobs", "input_token_ids_logprobs"),
 )
 _ANSWER_MARKS = ("choices", "candidates", "meta_info")
@@ -167,14 +167,18 @@ def mark_in(value: Object) -> str | None:
     return next((path for path, _ in _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)), None)
 
 
-def numbers_path(value: object, outer: str = "") -> str | None:
-    """Return the path of the first field with log-probabilities, inside the path `outer`; None if there is no such
-    field.
+def numbers_problem(value: object, outer: str = "") -> str | None:
+    """Return the problem with the first field with log-probabilities, inside the path `outer`, which are in no known
+    format; None if there is no such field.
 
-    >>> numbers_path({"choices": [{"logprobs": {"odd": [-1]}}]}), numbers_path({"choices": [{"logprobs": None}]})
-    ('choices[0].logprobs', None)
+    >>> numbers_problem({"choices": [{"logprobs": {"odd": [-1]}}]}), numbers_problem({"choices": [{"logprobs": None}]})
+    ('choices[0].logprobs: log-probabilities in an unknown format', None)
     """
-    return next((path for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), None)
+    path, numbers = next(
+        ((path, inner) for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), (None, None)
+    )
+    problem = "without the tokens that they belong to" if is_numbers(numbers) else "in an unknown format"
+    return None if path is None else f"{path}: log-probabilities {problem}"
 
 
 def _has_number(value: object, depth: int = 0) -> bool:
