@@ -1015,6 +1015,16 @@ def test_log_probabilities_without_tokens_are_an_error(response: Any, path: str)
         read_json(response)
 
 
+@pytest.mark.parametrize(
+    "document", [{"id": "1", "output": ["data: {}\n\n"]}, {"choices": [], "output": [{}, "data:{}"]}]
+)
+def test_a_stream_in_a_string_is_an_error_that_names_it(document: Any) -> None:
+    """What RunPod writes for a stream of vLLM."""
+    place = re.escape(f"output[{len(document['output']) - 1}]")
+    with pytest.raises(InputError, match=f"^FILE:1: {place}: the text of a stream in a string; write the stream"):
+        read_json(document)
+
+
 def test_an_error_field_without_an_error() -> None:
     cases: list[dict[str, Any]] = [{"error": ""}, {"error": {}}, {"error": None}, {"detail": "high"}]
     for fields in cases:

@@ -32,6 +32,7 @@ from tsoft.input.response_kinds import (
     mark_in,
     no_text,
     numbers_problem,
+    stream_path,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
@@ -41,6 +42,7 @@ from tsoft.input.token_lists import is_token_list
 from tsoft.input.token_shapes import field
 
 _FORMATS = "tsoft help api-responses lists the formats"
+_EXTRACT = """write the stream into a file, such as with jq -r '.. | strings | select(startswith("data:"))'"""
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
 _WHOLE_EVENTS = ("response.completed", "response.incomplete")
 _EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
@@ -284,23 +286,29 @@ class ResponseReader:
     def _check_silent(
         self, answer: Answer, location: Location, response: Object, *, is_piece: bool, is_alone: bool
     ) -> None:
-        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format. An
-        answer without text is noted, and a message of a chat if a model may have written it.
+        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format.
 
         is_alone: whether no answer of the response has tokens, so that all numbers in it may be those of this one.
         """
         problem = numbers_problem(response) if is_alone else numbers_problem(answer.objects[0], json_path(answer.path))
         if problem is not None:
             raise location.error(f"{problem}; {_FORMATS}")
-        if is_message(response) and not is_piece:
+        if not is_piece:
+            place = location.at(f"choice {answer.number}") if answer.is_several else location
+            self._skip_silent(place, answer.objects[0], response)
+
+    def _skip_silent(self, location: Location, answer: Object, response: Object) -> None:
+        """Print a note on a whole answer without text, and on a message of a chat that a model may have written. Raise
+        InputError for any other answer without tokens."""
+        if is_message(response):
             if is_generated(response):
                 self.options.note(location.message("the message has no log-probabilities; tsoft skips it"))
-        elif not is_piece:
-            place = location.at(f"choice {answer.number}") if answer.is_several else location
-            problem = no_text(answer.objects[0])
-            if problem is None:
-                raise _without_logprobs(place, response)
-            self._skip(place, problem)
+        elif (problem := no_text(answer)) is not None:
+            self._skip(location, problem)
+        elif (path := stream_path(response)) is not None:
+            raise location.error(f"{path}: the text of a stream in a string; {_EXTRACT}")
+        else:
+            raise _without_logprobs(location, response)
 
     def _lists(self, location: Location, search: Search, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of the token lists in a document. Those of the prompt count only if there are no others."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tsoft.input.eval_samples import is_eval_sample
-from tsoft.input.json_values import Location, Object
+from tsoft.input.json_values import Location, Object, json_path
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
 from tsoft.input.token_shapes import TEXTS, field, is_numbers, may_be_tokens
@@ -179,6 +179,21 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     )
     problem = "without the tokens that they belong to" if is_numbers(numbers) else "in an unknown format"
     return None if path is None else f"{path}: log-probabilities {problem}"
+
+
+def stream_path(value: object, path: tuple[str | int, ...] = ()) -> str | None:
+    """Return the path of the first string that is the text of a stream; None if there is no such string.
+
+    >>> stream_path({"output": ["data: {}", "data: {}"]})
+    'output[0]'
+    """
+    if isinstance(value, str):
+        return json_path(path) if value.startswith(("data: {", "data:{")) else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if len(path) > _DEEPEST:
+        return None
+    places = (stream_path(inner, (*path, key)) for key, inner in items)
+    return next((place for place in places if place is not None), None)
 
 
 def _has_number(value: object, depth: int = 0) -> bool:
