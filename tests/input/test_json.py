@@ -209,6 +209,14 @@ def test_a_part_of_a_response_without_numbers_is_named_with_its_path(text: str, 
     assert complaint(text) == f"{problem}; tsoft help api-responses lists the formats"
 
 
+@pytest.mark.parametrize("text", ["{'a': 1}", "[{'a': 1}]\n", "{\n'a b': 1, 'c': NaN\n}"])
+def test_a_dictionary_that_python_printed_is_named(text: str) -> None:
+    """The name of its file may end in .json."""
+    problem = complaint(text)
+    assert ": not JSON: " in problem
+    assert problem.endswith("; this is a dictionary that Python printed; print it with json.dumps")
+
+
 def test_the_names_of_fields_are_those_of_columns() -> None:
     notes: list[str] = []
     [block] = read('{"cat": 2, "confidence": 0.9}', note=notes.append)

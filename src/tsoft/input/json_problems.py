@@ -8,6 +8,19 @@ SURROGATE = "a string has a lone surrogate, such as \\ud800, which is not a char
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F])|.)", re.DOTALL)
 
 
+# A dictionary, or a list of them, as Python prints it.
+_PRINTED = re.compile(rb"\s*\[?\s*\{\s*'[^'\n]*'\s*:")
+
+
+def json_fix(data: bytes) -> str:
+    """Return the fix for a text that is not JSON, to be added to its problem; empty if it is unknown.
+
+    >>> json_fix(b"[{'a': 1}]")
+    '; this is a dictionary that Python printed; print it with json.dumps'
+    """
+    return "; this is a dictionary that Python printed; print it with json.dumps" if _PRINTED.match(data) else ""
+
+
 def json_problem(message: str) -> str:
     """Return the problem for the message of a JSON parser.
 
