@@ -489,6 +489,20 @@ def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict
         read_json(text | {"tokens": tokens, name: tops[:1]})
 
 
+def test_lists_with_each_token_once() -> None:
+    """TabbyAPI writes the names and the values of a dictionary, which cannot repeat a token."""
+    tops = [{" a": -0.5, " b": -1.5}, {" b": -0.25, " a": -2.0}, {" a": -1.0, ".": -1.25}]
+    logprobs = {"tokens": [" a", " b"], "token_logprobs": [-1.0, -0.25], "top_logprobs": tops}
+    blocks, [note] = read_json({"choices": [{"text": " a b a", "logprobs": logprobs}]})
+    assert texts(blocks) == [[" a", " b", " a"]]
+    assert [block.logits[0].tolist() for block in blocks] == [[-0.5, -1.5], [-0.25, -2.0], [-1.0, -1.25]]
+    assert "the list of tokens has each token once" in note
+    # Nothing shows which tokens these are.
+    for text in ({"text": "other"}, {}):
+        with pytest.raises(InputError, match="top_logprobs: expected one entry per token, 2 in all, got 3"):
+            read_json({"choices": [text | {"logprobs": logprobs}]})
+
+
 def test_maps_by_token_of_llama_stack() -> None:
     maps = [{"logprobs_by_token": top} for top in LOGPROBS]
     blocks, notes = read_json({"completion_message": {"role": "assistant", "content": " a."}, "logprobs": maps})

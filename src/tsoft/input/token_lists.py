@@ -26,7 +26,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
@@ -63,6 +63,7 @@ _ECHO = "the first token has no number, so the list starts with the prompt; tsof
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
+_ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
 
@@ -253,6 +254,8 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
     are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
     if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
+        if (spelled := _spelled(record, tokens, tops, text, location)) is not None:
+            return {"top_logprobs": spelled}
         return {"tokens": _legacy_list(record, tokens, numbers, location)}
     for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
         tops = field(record, name)
@@ -275,6 +278,15 @@ def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, locat
             yield DrawnToken(inner, api_token(value, inner), alternatives, keyed_by_text=keyed_by_text)
 
     return TokenList(record, tokens)
+
+
+def _spelled(record: Object, tokens: list[Any], tops: object, text: str | None, location: Location) -> TokenList | None:
+    """Return the tokens of a text, if only one choice of alternatives makes it up, from lists that have each token
+    once, as TabbyAPI writes them (endpoints/OAI/utils/completion.py); None for other lists."""
+    if not isinstance(tops, list) or len(tops) <= len(tokens) or not all(map(has_tokens_of_one_position, tops)):
+        return None
+    spelled = _without_drawn(record, tops, text, location)
+    return replace(spelled, guess=lambda: _ONCE) if spelled.guess() is None else None
 
 
 def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
