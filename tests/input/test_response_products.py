@@ -32,7 +32,7 @@ DRAWN_ALONE = ("cohere", "together-v1-chat-stream")
 SKIPPED_PROMPT = "tsoft skips the tokens of the prompt"
 FIRST = "tsoft takes the first one of each position"
 NOTES = {
-    "deepseek-v3.1-reasoning-stream.sse": [],
+    "deepseek-v3.1-reasoning-stream.sse": ["of reasoning_content and content as one text, in this order"],
     "mlx-lm-0.29-chat.json": ["each token is the first of its alternatives, as MLX LM lists them"],
     "sglang-0.4-generate-stream.sse": [SKIPPED_PROMPT],
     "sglang-0.4-generate.json": [SKIPPED_PROMPT],

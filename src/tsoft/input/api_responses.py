@@ -5,7 +5,6 @@ tsoft does not ask which product wrote a document. It searches the document for 
 """
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
@@ -329,8 +328,7 @@ class ResponseReader:
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
                 self._note("guess", location, guess)
-            place = location.at(f"choice {found.answer.number}") if found.answer.is_several else location
-            text = self._texts.text_of(found.answer, place, is_prompt=found.is_prompt)
+            text = self._text(found, location)
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
@@ -359,13 +357,19 @@ class ResponseReader:
             self._note("raw", location, "tsoft skips the tokens in raw_output, since the answer has a list of tokens")
         return others
 
+    def _text(self, found: FoundList, location: Location) -> Text:
+        """Return the text of a list's tokens."""
+        place = location.at(f"choice {found.answer.number}") if found.answer.is_several else location
+        return self._texts.text_of(found.answer, place, is_prompt=found.is_prompt)
+
     def _note_order(self, location: Location, generated: list[FoundList]) -> None:
-        """Print a note if an answer has several lists of tokens, such as those of its reasoning."""
-        fields = defaultdict[tuple[str | int, ...], dict[str, str]](dict)
+        """Print a note if an answer has several lists of tokens, such as those of its reasoning, also in different
+        pieces."""
         for found in generated:
             inner = found.path[len(found.answer.path) :]
-            fields[found.answer.path][json_path(key for key in inner if isinstance(key, str))] = found.name
-        names = next((names for names in fields.values() if len(names) > 1), None)
+            self._text(found, location).names[json_path(key for key in inner if isinstance(key, str))] = found.name
+        texts = (self._text(found, location) for found in generated)
+        names = next((text.names for text in texts if len(text.names) > 1), {})
         if names:
             # The innermost names may be equal, such as those in logprobs and in reasoning_logprobs.
             shown = names.values() if len({*names.values()}) > 1 else names

@@ -26,11 +26,13 @@ _FLAGS = ("done", "stop")
 
 @dataclass
 class Text:
-    """A text that has begun: its number, its spelling, and its tokens if later pieces may repeat them."""
+    """A text that has begun: its number, its spelling, its tokens if later pieces may repeat them, and the paths of its
+    lists in an answer with their innermost names."""
 
     number: int
     spelling: Spelling
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
+    names: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
         """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
