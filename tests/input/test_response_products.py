@@ -783,9 +783,9 @@ def test_messages_of_people_have_no_logprobs(
     known, unknown = messages({"logprobs": {"content": [entry("a")]}}), messages({})
     blocks, notes = read(form([*known, *known]))
     assert (texts(blocks), notes) == ([["a"], ["a"]], [])
-    blocks, [note] = read(form([*unknown, *known]))
+    blocks, [note] = read(form([*unknown, *known, *unknown]))
     assert texts(blocks) == [["a"]]
-    assert note.endswith("the message has no log-probabilities; tsoft skips it")
+    assert note.endswith("the message has no log-probabilities; tsoft skips it, and others without them")
     with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):
         read(form(unknown))
 

@@ -301,7 +301,8 @@ class ResponseReader:
         InputError for any other answer without tokens."""
         if is_message(response):
             if is_generated(response):
-                self.options.note(location.message("the message has no log-probabilities; tsoft skips it"))
+                skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
+                self._note("message", location, skipped)
         elif (problem := no_text(answer)) is not None:
             self._skip(location, problem)
         elif (path := stream_path(response)) is not None:
