@@ -760,11 +760,19 @@ def test_pieces_about_content_filters_alone_have_no_logprobs() -> None:
         read(lines(*[{"id": "", "object": "", "choices": []}] * 2))
 
 
-# LangChain's messages_to_dict, OpenAI's messages, and Pydantic AI's all_messages_json: a question and its answer.
+# A question and its answer: LangChain's messages_to_dict and dumpd, OpenAI's messages, Pydantic AI's all_messages_json.
 MESSAGES: dict[str, Callable[[Any], list[Any]]] = {
     "langchain": lambda logprobs: [
         {"type": "human", "data": {"content": "Q", "response_metadata": {}, "type": "human", "example": False}},
         {"type": "ai", "data": {"content": "a", "response_metadata": logprobs, "type": "ai", "id": None}},
+    ],
+    "langchain dumpd": lambda logprobs: [
+        {"lc": 1, "type": "constructor", "id": ["x", name], "kwargs": {"content": "Q", "type": kind} | fields}
+        for name, kind, fields in (
+            ("HumanMessage", "human", {}),
+            ("AIMessageChunk", "AIMessageChunk", {"content": "", "id": "1"}),
+            ("AIMessage", "ai", {"id": "2", "response_metadata": logprobs}),
+        )
     ],
     "openai": lambda logprobs: [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "a"} | logprobs],
     "pydantic-ai": lambda logprobs: [

@@ -111,14 +111,22 @@ def is_message(value: Object) -> bool:
     >>> is_message({"role": "user", "content": "Yes?"}), is_message({"type": "user", "content": 2})
     (True, False)
     """
+    value = _without_constructor(value)
     has_names = any(isinstance(value.get(name), str) for name in _WRITERS) and any(name in value for name in _CONTENTS)
     has_number = any(isinstance(field, int | float) and not isinstance(field, bool) for field in value.values())
     return has_names and not has_number and value.keys().isdisjoint(ARRAY_QUANTITIES)
 
 
 def is_generated(message: Object) -> bool:
-    """Return whether a model may have written a message."""
-    return not any(message.get(name) in _PEOPLE for name in _WRITERS)
+    """Return whether a model may have written a message, and its content is not empty."""
+    message = _without_constructor(message)
+    return message.get("content") != "" and not any(message.get(name) in _PEOPLE for name in _WRITERS)
+
+
+def _without_constructor(message: Object) -> Object:
+    """Return the fields of a message that LangChain's dumpd wrote: langchain_core/load/serializable.py."""
+    fields = message.get("kwargs")
+    return fields if "lc" in message and isinstance(fields, dict) else message
 
 
 def no_text(answer: Object) -> str | None:
