@@ -11,6 +11,7 @@ from tsoft import cli
 from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
 
+KIND = "transformers' generation_config.json"
 Run = Callable[..., tuple[int, Any, list[str]]]
 
 
@@ -84,6 +85,34 @@ def test_settings_override_defaults(run: Run, tmp_path: Path) -> None:
     _, [record], _ = run("--like", "llama.cpp", "--defaults", "--settings", str(path))
     assert record["tau"] == 0.5
     assert record["samplers"] == ["top_k 2", "top_p 0.95", "min_p 0.05", "temperature 0.5"]
+
+
+@pytest.mark.parametrize("like", ["vllm", "sglang", "vllm@triton", "vllm,sglang"])
+def test_a_generation_config_has_five_settings_for_servers(run: Run, tmp_path: Path, like: str) -> None:
+    """vLLM's get_diff_sampling_param and SGLang's get_default_sampling_params: no do_sample, and no top_k 50."""
+    path = tmp_path / "generation_config.json"
+    fields = {"temperature": 0.7, "top_p": 0.9, "eos_token_id": 2}
+    path.write_text(json.dumps(fields))
+    status, [record, *_], lines = run("--like", like, "--settings", str(path))
+    # exp(2/0.7) : exp(1/0.7) : exp(0.5/0.7); the first two have 82.5 %.
+    assert record["probs"] == pytest.approx([0.7369, 0.1766, 0.0865, 0], abs=5e-5)
+    assert (status, lines) == (0, [f"tsoft: note: {path}, {KIND}, sets temperature 0.7, top_p 0.9"])
+    path.write_text(json.dumps({**fields, "do_sample": False, "typical_p": 0.2, "suppress_tokens": [0]}))
+    _, [same, *_], [_, line] = run("--like", like, "--settings", str(path))
+    assert same["probs"] == record["probs"]
+    assert line.endswith(" does not take do_sample, typical_p and suppress_tokens from this file")
+
+
+def test_engines_that_read_a_file_in_different_ways(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "generation_config.json"
+    path.write_text('{"do_sample": true, "temperature": 0.7}')
+    options = ("--like", "transformers,vllm", "--settings", str(path))
+    status, _, [line] = run(*options)
+    problem = "transformers and vllm take different settings from this file; pass --like with one of them"
+    assert (status, line) == (2, f"tsoft: error: {path}: {problem}")
+    # transformers adds top_k 50, which the option overrides.
+    status, records, _ = run(*options, "--top-k", "3")
+    assert (status, len(records)) == (0, 2)
 
 
 def test_defaults_come_from_the_model_in_some_engines(run: Run) -> None:

@@ -1,7 +1,7 @@
 """The chains that the sampler options and a settings file describe."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from tsoft.options.names import split_names
 from tsoft.options.sampler_options import PARAMETERS, ParameterOptions, SamplerOptions
 from tsoft.options.settings_notes import note_ignored, note_rules, note_settings
 from tsoft.sampling.chain import Chain, is_on
+from tsoft.sampling.engine import Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ def planned(
     typed = {name: float(value) for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
         _check(PARAMETERS[name], value, PARAMETERS[name].option, UsageError)
-    settings = _settings(samplers.settings, typed)
+    like = [name.lower() for name in split_names(samplers.like)]
+    engines = engines_by_name(like)
+    # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
+    overridden = set(typed) | ({TAU.name} if taus is not None else set())
+    settings = _settings(samplers.settings, typed, engines, overridden)
     values = dict(settings.values if settings else ()) | typed
     _check_companions(typed, values)
     biases = _biases(parameters, settings)
-    like = [name.lower() for name in split_names(samplers.like)]
-    engines = engines_by_name(like)
     typed_names = set(typed) | ({TAU.name} if taus else set())
     on = _on(values, has_biases=bool(biases))
     defaults = EngineDefaults.of(engines, samplers.defaults, {*values, *([TAU.name] if taus is not None else [])})
@@ -59,8 +62,6 @@ def planned(
     elif text and not any(sampler.needs_history for sampler in (*on, *defaults.on)):
         text.refuse()
     if settings:
-        # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
-        overridden = typed_names | ({TAU.name} if taus is not None else set())
         has_breakers = SAMPLERS["dry"] in on and samplers.dry_sequence_breaker is None
         note_settings(settings, overridden, ignored, has_breakers=has_breakers)
         if ignored and text:
@@ -112,21 +113,35 @@ def _need_history(on: list[Sampler], typed: set[str], fix: str) -> list[Sampler]
     return found
 
 
-def _settings(file: str | None, typed: dict[str, float]) -> "Settings | None":
-    """Return the settings in a file. Those that are idle without a typed option apply with it."""
+def _settings(
+    file: str | None, typed: dict[str, float], engines: list[Engine], overridden: Container[str]
+) -> "Settings | None":
+    """Return the settings in a file. Those that are idle without a typed option apply with it. Raise UsageError if the
+    engines read the file in different ways, apart from the `overridden` parameters."""
     if file is None:
         return None
     if not file:
         raise UsageError("--settings needs a file name")
-    from tsoft.input.settings.settings_reader import read
+    from tsoft.input.settings.settings_reader import readings
 
-    settings = read(file)
+    found = readings(file, dict.fromkeys(engine.family for engine in engines) or [""])
+    (engine, settings), *others = found.items()
+    for other, reading in others:
+        if _remaining(reading, overridden) != _remaining(settings, overridden):
+            problem = f"{engine} and {other} take different settings from this file"
+            raise UsageError(f"{file}: {problem}; pass --like with one of them")
     switched = {companion for name in typed for companion in _companions(name)}
-    found = [(name, value) for name, value in settings.idle if name in switched]
-    settings = replace(settings, values=(*settings.values, *found))
+    idle = [(name, value) for name, value in settings.idle if name in switched]
+    settings = replace(settings, values=(*settings.values, *idle))
     for name, value in settings.values:
         _check(PARAMETERS[name], value, f"{settings.origin.where}: {settings.name(name)}", InputError)
     return settings
+
+
+def _remaining(settings: "Settings", overridden: Container[str]) -> tuple[object, ...]:
+    """Return what the settings in a file change: the parameters that no option overrides, the biases and the order."""
+    values = {name: value for name, value in settings.values if name not in overridden}
+    return values, settings.biases, settings.samplers
 
 
 def _companions(name: str) -> list[str]:

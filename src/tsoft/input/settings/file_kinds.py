@@ -1,7 +1,7 @@
 """The kinds of settings files, and the fields that identify them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from tsoft.input.settings.sampling_fields import CONTEXT_SIZES, GGUF_ORDER, NOVEL_AI_ORDER, PARAMETER_NAMES, names
@@ -59,16 +59,22 @@ class ProgramRules:
 class FileKind:
     """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
     --like, if tsoft has its rules. Each of the `marks` identifies the kind: one of `Place.marks`, or several joined
-    with +."""
+    with +. `readers` are other engines that read such files, with the fields that each takes."""
 
     title: str
     marks: tuple[str, ...] = ()
     program: str = ""
     engine: str | None = None
     rules: ProgramRules = field(default_factory=ProgramRules)
+    readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def matches(self, found: frozenset[str]) -> bool:
         return any(found.issuperset(mark.split("+")) for mark in self.marks)
+
+    def read_by(self, engine: str) -> "FileKind":
+        """Return the kind as one of the `readers` reads it: with no defaults, and without do_sample."""
+        rules = ProgramRules(self.rules.parameters, reads_do_sample=False)
+        return replace(self, program=engine, engine=engine, rules=rules)
 
 
 def _marks(text: str) -> tuple[str, ...]:
@@ -106,6 +112,8 @@ GENERATION_CONFIG = FileKind(
     "transformers",
     "transformers",
     ProgramRules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
+    # vLLM's ModelConfig.get_diff_sampling_param and SGLang's ModelConfig.get_default_sampling_params.
+    dict.fromkeys(("vllm", "sglang"), names("repetition_penalty temperature top_k top_p min_p")),
 )
 OLLAMA_REQUEST = _ollama(
     "an Ollama request",

@@ -1,6 +1,6 @@
 """Reading the sampling settings in a file of an engine, a server or a client."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from tsoft.errors import InputError, joined
@@ -29,6 +29,8 @@ from tsoft.input.settings.sampling_fields import (
     NOVEL_AI_SAMPLERS,
     OFF_AT_ZERO,
     PENALTIES_OFF,
+    canonical,
+    is_setting,
 )
 from tsoft.input.settings.sequence_breakers import sequence_breakers
 from tsoft.input.settings.settings import Settings, SettingsSource
@@ -65,6 +67,12 @@ def read(name: str) -> Settings:
     >>> settings.hidden
     ('transformers applies top_k 50, which the file does not set',)
     """
+    return readings(name, [""])[""]
+
+
+def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
+    """Return the settings that each engine takes from a file, as `read` does. Engines that do not read such files take
+    the settings that the file's own program applies."""
     found = places(name, load(name))
     place = settings_place(found)
     main = place or _without_settings(found)
@@ -75,9 +83,22 @@ def read(name: str) -> Settings:
     if place is None and kind is BARE:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
-    settings = _settings(kind, main)
-    doubts = _doubts(found, main, settings)
-    return replace(settings, unused=(*settings.unused, *doubts, *fields_elsewhere(found, main)))
+    elsewhere = [*fields_elsewhere(found, main)]
+    results = {}
+    for engine in engines:
+        settings = _taken(kind, main, engine) if engine in kind.readers else _settings(kind, main)
+        unused = (*settings.unused, *_doubts(found, main, settings), *elsewhere)
+        results[engine] = replace(settings, unused=unused)
+    return results
+
+
+def _taken(kind: FileKind, place: Place, engine: str) -> Settings:
+    """Return the settings that an engine takes from another program's file."""
+    taken = {name: value for name, value in place.fields.items() if name in kind.readers[engine]}
+    settings = _settings(kind.read_by(engine), replace(place, fields=taken))
+    others = [name for name in place.fields if name not in taken and is_setting(canonical(name))]
+    sentences = [f"{engine} does not take {joined(others)} from this file"] if others else []
+    return replace(settings, unused=(*settings.unused, *sentences))
 
 
 def _without_settings(found: list[Place]) -> Place:
