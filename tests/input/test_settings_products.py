@@ -45,7 +45,7 @@ def product(name: str) -> Settings:
 # The kind, engine, path, numbers, and the sentences about what is not applied.
 PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = {
     "silly-tavern.json": (
-        "a SillyTavern preset",
+        "SillyTavern settings",
         None,
         "",
         {
@@ -249,6 +249,32 @@ def failure(read_json: Any, value: Any) -> str:
 
 
 # Kinds
+
+
+@pytest.mark.parametrize(
+    ("server", "fields", "expected", "notes"),
+    [
+        # top-a at 0.5 · 0.575² keeps two classes in each. The temperature comes last, or with the smoothing.
+        ("koboldcpp", {"sampler_order": [6, 0, 1, 3, 4, 2, 5]}, softmax([2 / 1.5, 2 / 1.5 - 0.3 * (1 / 1.5) ** 2]), []),
+        ("ooba", {"temperature_last": True, "smoothing_factor": 0}, softmax([2 / 1.5, 1 / 1.5]), []),
+        ("tabby", {"temperature_last": True, "smoothing_factor": 0}, softmax([2 / 1.5, 1 / 1.5]), []),
+        ("llamacpp", {}, softmax(LOGITS / 1.5), ["llama.cpp does not know"]),
+        ("ollama", {}, softmax(LOGITS / 1.5), ["Ollama does not know", "SillyTavern may not send all of these"]),
+        ("vllm", {}, softmax(LOGITS / 1.5), ["vllm does not know", "SillyTavern may not send all of these settings"]),
+    ],
+)
+def test_a_request_of_silly_tavern_is_for_one_server(
+    tmp_path: Path, server: str, fields: dict[str, Any], expected: list[float], notes: list[str]
+) -> None:
+    """createTextGenGenerationData in textgen-settings.js adds llama.cpp's and Ollama's fields for other servers."""
+    body = {"prompt": "x", "api_type": server, "api_server": "http://127.0.0.1:5000/", "temperature": 1.5, "top_a": 0.5}
+    body |= {"n_predict": 9, "num_predict": 9, "num_ctx": 8192, "repeat_penalty": 1, "repeat_last_n": 0, "rep_pen": 1}
+    body |= {"smoothing_factor": 0.3, "smoothing_curve": 1}
+    (tmp_path / "request.json").write_text(json.dumps({**body, **fields}))
+    got, printed = probabilities(tmp_path / "request.json", "--top-k", "4", "--top-p", "1")
+    assert got == pytest.approx([*expected, *[0] * (4 - len(expected))])
+    assert [sentence for sentence in notes if sentence not in printed] == []
+    assert ("may not send" in printed) == (server in ("ollama", "vllm"))
 
 
 def test_the_kind_is_named_for_a_generation_config_only(read_json: Any, tmp_path: Path) -> None:

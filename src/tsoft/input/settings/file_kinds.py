@@ -136,7 +136,7 @@ VLLM = FileKind(
     ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
 )
 SILLY_TAVERN = FileKind(
-    "a SillyTavern preset",
+    "SillyTavern settings",
     _marks(
         "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
         "temp+samplers temp+temperature_last openai_max_context"
@@ -184,6 +184,25 @@ NOVEL_AI = FileKind(
 )
 COHERE = FileKind("a Cohere request", _marks("k+message p+message k+messages p+messages k+prompt p+prompt"), "Cohere")
 REQUEST = FileKind("a request", _marks("prompt messages input inputs"))
+KOBOLD = FileKind(
+    "KoboldAI settings",
+    _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
+    "KoboldCpp",
+    rules=ProgramRules(
+        _KOBOLD_PARAMETERS,
+        order="sampler_order",
+        mirostat_keeps=("dry", "penalties", "temperature", "smoothing"),
+        reads_do_sample=False,
+        zeros={"adaptive_target": -1.0, "dry_penalty_last_n": inf},
+    ),
+)
+LLAMA_CPP_REQUEST = _llama_cpp(
+    "a llama.cpp request",
+    "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs t_max_predict_ms "
+    "return_tokens",
+    _LLAMA_CPP_DEFAULTS,
+    _SERVER,
+)
 # The first kind that matches counts.
 _KINDS = (
     _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
@@ -222,30 +241,25 @@ _KINDS = (
     VLLM,
     MLX_LM,
     SILLY_TAVERN,
-    FileKind(
-        "KoboldAI settings",
-        _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
-        "KoboldCpp",
-        rules=ProgramRules(
-            _KOBOLD_PARAMETERS,
-            order="sampler_order",
-            mirostat_keeps=("dry", "penalties", "temperature", "smoothing"),
-            reads_do_sample=False,
-            zeros={"adaptive_target": -1.0, "dry_penalty_last_n": inf},
-        ),
-    ),
-    _llama_cpp(
-        "a llama.cpp request",
-        "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs "
-        "t_max_predict_ms return_tokens",
-        _LLAMA_CPP_DEFAULTS,
-        _SERVER,
-    ),
+    KOBOLD,
+    LLAMA_CPP_REQUEST,
     TEXT_GENERATION_WEBUI,
     COHERE,
     REQUEST,
 )
 BARE = FileKind("settings")
+# SillyTavern's requests have the fields of all servers. api_type names the server that receives them.
+_SILLY_TAVERN_REQUEST = frozenset(("api_type", "api_server"))
+_SILLY_TAVERN_SERVERS = {
+    "koboldcpp": KOBOLD,
+    "llamacpp": LLAMA_CPP_REQUEST,
+    "mancer": REQUEST,
+    "ollama": OLLAMA_REQUEST,
+    "ooba": TEXT_GENERATION_WEBUI,
+    "vllm": VLLM,
+}
+# The servers to which SillyTavern sends only some of the fields, as src/constants.js lists them.
+_SILLY_TAVERN_FILTERS = names("featherless generic infermaticai ollama openrouter togetherai vllm")
 # Files without settings, by a field that identifies them: what they are, and the fix.
 NO_SETTINGS = {
     "choices": "a response without sampling settings; pass the request instead",
@@ -258,5 +272,13 @@ def kind_of(place: Place) -> FileKind:
     """Return the kind of file whose settings are at a place."""
     import os
 
+    if place.fields.keys() >= _SILLY_TAVERN_REQUEST:
+        return _SILLY_TAVERN_SERVERS.get(str(place.fields["api_type"]), SILLY_TAVERN)
     found = place.marks | {os.path.basename(place.file)}
     return next((kind for kind in _KINDS if kind.matches(found)), BARE)
+
+
+def filtered_by(place: Place) -> str:
+    """Return the server to which SillyTavern sends only some of the fields of its request; empty for other files."""
+    server = str(place.fields["api_type"]) if place.fields.keys() >= _SILLY_TAVERN_REQUEST else ""
+    return server if server in _SILLY_TAVERN_FILTERS else ""

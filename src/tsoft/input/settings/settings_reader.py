@@ -16,6 +16,7 @@ from tsoft.input.settings.file_kinds import (
     TGI_REQUEST,
     VLLM,
     FileKind,
+    filtered_by,
     kind_of,
 )
 from tsoft.input.settings.file_numbers import Numbers
@@ -110,6 +111,8 @@ def _without_settings(found: list[Place]) -> Place:
 def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
     """Return sentences about settings that an unknown server may take from elsewhere, or read in another way."""
     kind = kind_of(main)
+    if server := filtered_by(main):
+        return [f"SillyTavern may not send all of these settings to {server}"]
     if kind not in (BARE, REQUEST):
         return []
     sentences = [
