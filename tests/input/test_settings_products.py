@@ -734,6 +734,35 @@ def test_k_of_an_unknown_program_is_named(read_json: Any) -> None:
     assert (got.values, got.unused) == ((("tau", 0.5),), (f"k 3 {UNKNOWN}; did you mean top_k?",))
 
 
+AGNAI = {"kind": "gen-setting", "temp": 2, "topP": 0.86, "topK": 0, "minP": 0, "typicalP": 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        # top-p 0.86 keeps three of .57 .21 .13 .09 before the temperature, and all of .40 .24 .19 .16 after it.
+        ({"service": "kobold", "order": [6, 0, 1, 3, 4, 2, 5]}, 3),
+        ({"service": "kobold", "order": "6,0,1,3,4,topP,temp", "disabledSamplers": ""}, 3),
+        ({"service": "kobold", "order": [6, 0, 1, 3, 4, 5, 2], "disabledSamplers": []}, 4),
+        # Agnai removes one sampler, but adds several again.
+        ({"service": "kobold", "order": [6, 0, 1, 3, 4, 2, 5], "disabledSamplers": [2]}, 4),
+        ({"service": "kobold", "order": [2, 5], "disabledSamplers": [2]}, 4),
+        ({"service": "novel", "order": [2, 0]}, 3),
+        ({"service": "novel", "order": "0,topP"}, 4),
+        ({"service": "novel", "order": [2, 0], "disabledSamplers": "topP"}, 4),
+        # Agnai sends no order to other servers, and in tsoft's order, the temperature comes first.
+        ({"service": "kobold", "thirdPartyFormat": "tabby", "order": [2, 5]}, 4),
+        ({"service": "ooba", "order": [2, 5]}, 4),
+        # Another program.
+        ({"service": {"name": "kobold"}, "order": "2,5"}, 4),
+    ],
+)
+def test_the_order_of_agnai_depends_on_the_service(tmp_path: Path, fields: dict[str, Any], expected: int) -> None:
+    (tmp_path / "preset.json").write_text(json.dumps({**AGNAI, **fields}))
+    got, _ = probabilities(tmp_path / "preset.json")
+    assert got == pytest.approx([*softmax(LOGITS[:expected] / 2), *[0] * (4 - expected)])
+
+
 @pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])
 def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -> None:
     """llama.cpp and KoboldCpp apply it twice."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import InputError, joined
+from tsoft.input.settings.agnai import with_agnai_order
 from tsoft.input.settings.field_values import type_of, unique
 from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, PREFIX, canonical, is_setting, names, without_prefix
 
@@ -125,7 +126,7 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
         body.update(_expanded(name, item))
     if isinstance(shown_by_ollama := body.get("parameters"), str) and (lines := _lines(file, shown_by_ollama)):
         body["parameters"] = lines
-    return body
+    return with_agnai_order(body)
 
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
