@@ -1,6 +1,7 @@
 """The formats of settings files: JSON, YAML, Modelfiles, and text that Python printed."""
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 from random import Random
@@ -189,6 +190,50 @@ def test_text_that_python_printed(path: Path, text: str, expected: dict[str, flo
 )
 def test_errors_in_text_that_python_printed(path: Path, text: str, message: str) -> None:
     assert problem(path, text).startswith(message)
+
+
+# Settings in texts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "where"),
+    [
+        # vllm serve --config, a .kcpps file of KoboldCpp, and the results of lm-evaluation-harness.
+        ("override-generation-config: '{\"temperature\": 0.5}'\n", {"tau": 0.5}, "override-generation-config"),
+        (r'{"port": 5001, "gendefaults": "{\"top_p\": 0.9}"}', {"top_p": 0.9}, "gendefaults"),
+        (
+            '{"config": {"gen_kwargs": "temperature=0.5, top_k=3,until=x"}}',
+            {"tau": 0.5, "top_k": 3},
+            "config.gen_kwargs",
+        ),
+        # Docker Compose and Kubernetes.
+        ("command: -m x.gguf --temp 0.5 --top-k=3 -fa\n", {"tau": 0.5, "top_k": 3}, "command"),
+        ("args: [--port, '8000', --top-p, '0.9', --lora, a, --lora, b]\n", {"top_p": 0.9}, "args"),
+        ("cmd: |\n  vllm serve x\n  --override-generation-config '{\"top_k\": 3}'\n", {"top_k": 3}, "cmd.vllm"),
+        # A script.
+        ("#!/bin/sh\nexllama -m 'my model' \\\n --temp 0.5 --seed -1  # mine\n", {"tau": 0.5}, "exllama"),
+    ],
+)
+def test_settings_in_a_text(path: Path, text: str, expected: dict[str, float], where: str) -> None:
+    pytest.importorskip("yaml")
+    assert values(path, text) == expected
+    assert read(str(path)).origin.path.startswith(where)
+
+
+def test_a_command_of_llama_cpp_has_its_defaults(path: Path) -> None:
+    expected = {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+    assert values(path, "./build/bin/llama-server -m x.gguf --temp 0.5\n") == expected
+    assert read(str(path)).origin.engine == "llama.cpp"
+    message = problem(path, "llama-cli --temp 0.5 --temp 0.6 --top-k 3")
+    assert message.startswith(': \'temp\' is set twice, to "0.5" and "0.6"')
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pass --temp 0.5 if you like", "a = 0.5, top_k", '{"temperature": "low"}', "--temp 0.5 'x", "[--temp, 1]", ""],
+)
+def test_a_text_that_only_mentions_settings(path: Path, text: str) -> None:
+    assert values(path, json.dumps({"top_p": 0.9, "description": text, "prompt": "top_k=3"})) == {"top_p": 0.9}
 
 
 def test_binary_files_are_named(path: Path) -> None:

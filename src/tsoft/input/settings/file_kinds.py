@@ -129,7 +129,8 @@ VLLM = FileKind(
     "vLLM's sampling parameters",
     _marks(
         "structured_outputs guided_json guided_regex guided_choice guided_grammar allowed_token_ids bad_words "
-        "vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs SamplingParams/+extra_args"
+        "vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs SamplingParams/+extra_args "
+        "override-generation-config/ override_generation_config/"
     ),
     "vllm",
     "vllm",
@@ -186,7 +187,7 @@ COHERE = FileKind("a Cohere request", _marks("k+message p+message k+messages p+m
 REQUEST = FileKind("a request", _marks("prompt messages input inputs"))
 KOBOLD = FileKind(
     "KoboldAI settings",
-    _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
+    _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical gendefaults/"),
     "KoboldCpp",
     rules=ProgramRules(
         _KOBOLD_PARAMETERS,
@@ -205,6 +206,12 @@ LLAMA_CPP_REQUEST = _llama_cpp(
 )
 # The first kind that matches counts.
 _KINDS = (
+    _llama_cpp(
+        "a command of llama.cpp",
+        "llama-server/ llama-cli/ llama-completion/",
+        _LLAMA_CPP_DEFAULTS,
+        ", unless the model or a request sets others",
+    ),
     _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
     _llama_cpp("llama.cpp's /props", "default_generation_settings/"),
     _llama_cpp("a llama.cpp response", "generation_settings/ n_discard"),

@@ -1,4 +1,4 @@
-"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, and GGUF.
+"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, a command, and GGUF.
 
 A file of each format becomes a document: dicts, lists, strings, numbers, booleans and None.
 """
@@ -14,6 +14,7 @@ from tsoft.input.limits import read_limited
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
+from tsoft.input.settings.texts import settings_in
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.
@@ -91,7 +92,10 @@ def _parsed(text: str, name: str) -> Any:
     if has_sampling_params(text):
         return read_sampling_params(text, name)
     outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
-    return _yaml(text, name) if all(map(_YAML.match, outer)) else _json(text, name)
+    if all(map(_YAML.match, outer)):
+        return _yaml(text, name)
+    command = settings_in(text, name)
+    return _json(text, name) if command is None else command
 
 
 # JSON

@@ -55,9 +55,9 @@ _ADAPTIVE = frozenset(("adaptive_target", "adaptive_decay"))
 def read(name: str) -> Settings:
     """Read the settings in a file.
 
-    The file is JSON, YAML, a Modelfile of Ollama, a GGUF model, or SamplingParams as Python prints them. The object
-    with the settings is found wherever it is. Raise InputError if the file cannot be read, has no settings or several
-    objects with settings, or has a field of the wrong type.
+    The file is JSON, YAML, a Modelfile of Ollama, a GGUF model, a command, or SamplingParams as Python prints them. The
+    object with the settings is found wherever it is. Raise InputError if the file cannot be read, has no settings or
+    several objects with settings, or has a field of the wrong type.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".json") as file:

@@ -9,6 +9,7 @@ from tsoft.errors import InputError, joined
 from tsoft.input.settings.agnai import with_agnai_order
 from tsoft.input.settings.field_values import type_of, unique
 from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, PREFIX, canonical, is_setting, names, without_prefix
+from tsoft.input.settings.texts import settings_in
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -117,7 +118,8 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
     extra = value.get("extra_body")
     if extra is not None and not isinstance(extra, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
-    pairs = [pair for name, item in value.items() if name != "extra_body" for pair in _expanded(name, item)]
+    read = {name: item if name in _TEXTS | _INPUTS else settings_in(item, file) or item for name, item in value.items()}
+    pairs = [pair for name, item in read.items() if name != "extra_body" for pair in _expanded(name, item)]
     body = unique(pairs, file)
     for name, item in (extra or {}).items():
         if name in body and body[name] != item:

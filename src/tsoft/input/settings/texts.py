@@ -1,0 +1,84 @@
+"""Settings in a text: JSON, `name=value` between commas, or the options of a command."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from tsoft.input.settings.field_values import number_or_none, unique
+from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_setting
+
+# The limit of such a text. Longer ones are prompts or answers.
+_MAX_CHARACTERS = 1 << 14
+_OPTION = re.compile(r"-[^\d\W]|--\w")
+
+
+def settings_in(value: Any, where: str) -> Any:
+    """Return the settings in a text, or in an array of the words of a command, as an object; None if it has none. The
+    settings of a command are in an object with the name of its program. Raise InputError if the text has two values for
+    a setting.
+
+    >>> settings_in('{"temperature": 0.5}', ""), settings_in("top_k=3,temperature=0.5", "")
+    ({'temperature': 0.5}, {'top_k': '3', 'temperature': '0.5'})
+    >>> settings_in("bin/llama-server -m 'my model' --temp 0.6 --top-k=3 --no-mmap", "")
+    {'llama-server': {'m': 'my model', 'temp': '0.6', 'top-k': '3', 'no-mmap': True}}
+    """
+    if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
+        return _of_command(value, where)
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
+        return None
+    if (found := _of_json(value)) is not None:
+        return found
+    pairs = [part.partition("=") for part in value.split(",")]
+    if all(separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs):
+        return _with_numbers(unique(((name.strip(), text.strip()) for name, _, text in pairs), where))
+    return _of_command(_words(value), where) if "--" in value else None
+
+
+def _with_numbers(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the fields if one of them is a sampling parameter with a number."""
+    is_setting = any(canonical(name) in LOGIT_FIELDS and number_or_none(fields[name]) is not None for name in fields)
+    return fields if is_setting else None
+
+
+def _of_json(text: str) -> dict[str, Any] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return _with_numbers(value)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command in one or several lines; nothing if a quotation mark is missing."""
+    try:
+        return shlex.split(text.replace("\\\n", " "), comments=True)
+    except ValueError:
+        return []
+
+
+def _of_command(words: Iterable[str], where: str) -> dict[str, Any] | None:
+    """Return the options of a command, each with its value, or True. After the first option, other words are values of
+    options: a sentence that names an option is no command."""
+    program = ""
+    options: list[tuple[str, Any]] = []
+    for word in words:
+        name, separator, value = word.partition("=")
+        if _OPTION.match(word):
+            options.append((name.lstrip("-"), value if separator else True))
+        elif options and options[-1][1] is True:
+            options[-1] = (options[-1][0], word)
+        elif options:
+            return None
+        else:
+            program = program or os.path.basename(word)
+    nested = [(name, _of_json(value) or value if isinstance(value, str) else value) for name, value in options]
+    # Other options may be repeated.
+    found = dict(nested) | unique((pair for pair in nested if is_setting(canonical(pair[0]))), where)
+    if _with_numbers(found) is None and not any(isinstance(value, dict) for value in found.values()):
+        return None
+    return {program: found} if program else found
