@@ -478,6 +478,26 @@ def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("nvext", {"temperature": 0.5, "nvext": {"top_k": 3}}),
+        ("model_kwargs", {"temperature": 0.5, "model_kwargs": {"extra_body": {"top_k": 3}}}),
+        ("", {"inferenceConfig": {"temperature": 0.5}, "additionalModelRequestFields": {"top_k": 3}}),
+        (
+            "",
+            {"inferenceConfig": {"temperature": 0.5}, "additionalModelRequestFields": {"inferenceConfig": {"topK": 3}}},
+        ),
+    ],
+)
+def test_objects_that_a_program_merges_into_the_body(read_json: Any, name: str, fields: dict[str, Any]) -> None:
+    got = read_json({"messages": [], **fields})
+    assert (got.values, got.origin.path, got.unused) == ((("tau", 0.5), ("top_k", 3.0)), "", ())
+    if name:
+        with pytest.raises(InputError, match=f"temperature and {name}.temperature differ; remove one of them"):
+            read_json({**fields, name: {"temperature": 0.7}})
+
+
 def test_extra_body_is_merged_into_the_body(read_json: Any) -> None:
     chat = {"model": "m", "messages": MESSAGES, "temperature": 0.7}
     inside = read_json({**chat, "extra_body": {"top_k": 20, "guided_regex": "a+"}})

@@ -19,6 +19,10 @@ _TEXTS = names(
 # Fields with the text, or with an object of the text and the settings, as in requests to Replicate and RunPod.
 _INPUTS = names("input inputs")
 
+# Objects whose fields the program merges into the object around them: OpenAI's Python client, LangChain, NVIDIA's
+# servers, and the Converse API of Amazon Bedrock.
+_MERGED = names("extra_body model_kwargs nvext inferenceConfig additionalModelRequestFields")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -113,22 +117,29 @@ def _has_tensors(value: Any) -> bool:
 
 
 def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an object that are not null. OpenAI's Python client merges an object in extra_body into the
-    body of a request."""
-    extra = value.get("extra_body")
-    if extra is not None and not isinstance(extra, dict):
-        raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
-    read = {name: item if name in _TEXTS | _INPUTS else settings_in(item, file) or item for name, item in value.items()}
-    pairs = [pair for name, item in read.items() if name != "extra_body" for pair in _expanded(name, item)]
-    body = unique(pairs, file)
-    for name, item in (extra or {}).items():
-        if name in body and body[name] != item:
-            both = f"{name} and extra_body.{name} differ"
-            raise InputError(f"{file}: {both}; remove one of them")
-        body.update(_expanded(name, item))
-    if isinstance(shown_by_ollama := body.get("parameters"), str) and (lines := _lines(file, shown_by_ollama)):
-        body["parameters"] = lines
+    """Return the fields of an object that are not null, with those of the objects that its program merges into it."""
+    body: dict[str, Any] = {}
+    waiting = deque([("", value)])
+    while waiting:
+        prefix, part = waiting.popleft()
+        fields = {name: _read(file, name, item) for name, item in part.items()}
+        merged = {name: item for name, item in fields.items() if name in _MERGED and isinstance(item, dict)}
+        waiting += [(f"{prefix}{name}.", item) for name, item in merged.items()]
+        pairs = [pair for name, item in fields.items() if name not in merged for pair in _expanded(name, item)]
+        for name, item in unique(pairs, file).items():
+            if name in body and body[name] != item:
+                raise InputError(f"{file}: {name} and {prefix}{name} differ; remove one of them")
+            body[name] = item
     return with_agnai_order(body)
+
+
+def _read(file: str, name: str, value: Any) -> Any:
+    """Return the value of a field; an object, if it is a text with settings."""
+    if name == "extra_body" and value is not None and not isinstance(value, dict):
+        raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
+    if name == "parameters" and isinstance(value, str) and (lines := _lines(file, value)):
+        return lines
+    return value if name in _TEXTS | _INPUTS else settings_in(value, file) or value
 
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
