@@ -82,6 +82,9 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("---\n# mine\nmin_p: 5e-2\ntop_p: '.9'\n", {"min_p": 0.05, "top_p": 0.9}),
         ("top_k: 3\ndo_sample: no\n", {"tau": 0}),
         ("a: &a {temperature: 0.5}\n", {"tau": 0.5}),
+        ("- name: x\n- params:\n    temperature: 0.5\n", {"tau": 0.5}),
+        # TabbyAPI's sampler overrides.
+        ("temperature:\n  override: 0.5\n  force: false\ntop_k: {override: 3}\n", {"tau": 0.5, "top_k": 3}),
         ("base: &base\n  x: 1\npreset:\n  <<: *base\n  temp: 0.5\n", {"tau": 0.5}),
         ("a: &a\n  top_k: 3\nb: *a\n", {"top_k": 3}),
         (
@@ -105,7 +108,7 @@ def test_yaml(path: Path, text: str, expected: dict[str, float]) -> None:
         ("temperature: .nan\n", ": temperature: expected a finite number, got nan"),
         ("temperature: 2001-01-01\n", ': temperature: expected a number, got the value "2001-01-01"'),
         ("temperature: 2001-13-41\n", ": not YAML: month must be in 1..12"),
-        ("- temperature: 1\n", ": expected an object of settings, got an array"),
+        ("- temperature\n", ": expected an object of settings, got an array"),
         ("a: " + "[" * 500, ":1: the JSON is nested too deep"),
         ("name: x\n", ": no sampling settings; "),
         ("a: &a\n  top_k: 3\n  self: *a\n", ":1: not YAML: found unconstructable recursive node"),

@@ -76,8 +76,10 @@ class Place:
 
 
 def places(file: str, document: Any) -> list[Place]:
-    """Return the objects of a document that may have settings, outermost first. Raise InputError if it is no object."""
-    if not isinstance(document, dict):
+    """Return the objects of a document that may have settings, outermost first. Raise InputError if it is neither an
+    object nor an array with an object."""
+    has_object = isinstance(document, list) and any(isinstance(item, dict) for item in document)
+    if not isinstance(document, dict) and not has_object:
         raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
     found: list[Place] = []
     waiting = deque[tuple[tuple[str, ...], Any, frozenset[str]]]([((), document, frozenset())])
@@ -175,11 +177,18 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     LM Studio has objects in place of some numbers. One with a check box becomes its number, or false if the box is not
     checked; that of mirostat becomes three fields.
 
+    A sampler override of TabbyAPI becomes its value.
+
+    >>> _expanded("temperature", {"override": 1.5, "force": False})
+    [('temperature', 1.5)]
     >>> _expanded("mirostatSampling", {"version": 2, "targetEntropy": 5, "learningRate": 0.1})
     [('mirostatSampling', 2), ('mirostat_tau', 5), ('mirostat_eta', 0.1)]
     """
     if isinstance(value, dict) and value.keys() == {"checked", "value"} and isinstance(value["checked"], bool):
         value = value["value"] if value["checked"] else False
+    # TabbyAPI's sampler overrides: the values of fields that a request does not set, or of all requests.
+    if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
+        value = value["override"]
     if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
         fields = ((name, "version"), ("mirostat_tau", "targetEntropy"), ("mirostat_eta", "learningRate"))
         return [(field, value[key]) for field, key in fields if value.get(key) is not None]
