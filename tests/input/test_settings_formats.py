@@ -167,6 +167,42 @@ def test_text_that_python_printed(path: Path, text: str, expected: dict[str, flo
     assert values(path, text) == expected
 
 
+def test_a_printed_call_of_another_class(path: Path) -> None:
+    text = "ChatOpenAI(client=<openai.Completions object at 0x7f>, temperature=0.5, model_kwargs={'top_p': 0.9}, "
+    assert values(path, f"{text}openai_api_key=SecretStr('**********'))\n") == {"tau": 0.5, "top_p": 0.9}
+    # LMDeploy's class. Its async_engine.py decodes greedily without do_sample.
+    text = "GenerationConfig(n=1, do_sample=False, top_k=50, temperature=0.8, random_seed=None, stop_words=None, "
+    assert values(path, f"{text}bad_words=None)") == {"tau": 0}
+    assert read(str(path)).origin.kind == "LMDeploy's GenerationConfig"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("TEMPERATURE=0.5\nexport TOP_P='0.9'  # mine\n\n# x\nKEY=sk-1\n", {"tau": 0.5, "top_p": 0.9}),
+        ("[model-llama]\ntemperature=0.5\ntopK=3\n[other]\nname=x\n", {"tau": 0.5, "top_k": 3}),
+        ('; mine\ntemperature = 0.5\n[[model]]\nname = "x; y"\n', {"tau": 0.5}),
+        # ollama show --parameters.
+        ('temperature      0.5\nstop   "<|im_start|>"\nstop   "<|im_end|>"\ntop_k  3\n', {"tau": 0.5, "top_k": 3}),
+    ],
+)
+def test_lines(path: Path, text: str, expected: dict[str, float]) -> None:
+    assert values(path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[*]\ntemp = 0.5\n[m]\ntemp = 0.6\n", ": several objects have sampling settings: *, m; save one of them"),
+        ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ": 'TEMP' is set twice, to "),
+        ("temperature 0.5\nsampler chain top-k\n", ":1: not JSON: "),
+        ("name=x\nport=5\n", ":1: not JSON: "),
+    ],
+)
+def test_errors_in_lines(path: Path, text: str, message: str) -> None:
+    assert problem(path, text).startswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

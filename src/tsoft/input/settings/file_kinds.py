@@ -222,6 +222,12 @@ _KINDS = (
     ),
     MLC,
     NOVEL_AI,
+    FileKind(
+        "LMDeploy's GenerationConfig",
+        _marks("random_seed+stop_words"),
+        "LMDeploy",
+        rules=ProgramRules(names("tau top_k top_p min_p repetition_penalty")),
+    ),
     GENERATION_CONFIG,
     _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
     OLLAMA_REQUEST,

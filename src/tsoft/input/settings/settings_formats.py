@@ -1,4 +1,4 @@
-"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, a command, and GGUF.
+"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, lines, a command, and GGUF.
 
 A file of each format becomes a document: dicts, lists, strings, numbers, booleans and None.
 """
@@ -14,7 +14,7 @@ from tsoft.input.limits import read_limited
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
-from tsoft.input.settings.texts import settings_in
+from tsoft.input.settings.texts import read_lines, settings_in
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.
@@ -86,7 +86,9 @@ def _parsed(text: str, name: str) -> Any:
     if text.lstrip()[0] in "{[":
         # Python prints dicts with single quotes, which JSON lacks.
         printed = read_dict(text, name) if "'" in text and not _is_json(text) else None
-        return _json(text, name) if printed is None else printed
+        sections = read_lines(text, name) if text.lstrip()[0] == "[" and not _is_json(text) else None
+        found = printed if sections is None else sections
+        return _json(text, name) if found is None else found
     if is_modelfile(text):
         return read_modelfile(text, name)
     if has_sampling_params(text):
@@ -94,8 +96,14 @@ def _parsed(text: str, name: str) -> Any:
     outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
     if all(map(_YAML.match, outer)):
         return _yaml(text, name)
-    command = settings_in(text, name)
-    return _json(text, name) if command is None else command
+    readers = (_printed_call, settings_in, read_lines)
+    found = next((document for reader in readers if (document := reader(text, name)) is not None), None)
+    return _json(text, name) if found is None else found
+
+
+def _printed_call(text: str, name: str) -> Any:
+    """Return the arguments in a text such as GenerationConfig(top_k=3), as Python prints it; None for other texts."""
+    return read_dict(text, name) if re.match(r"\s*[^\W\d][\w.]*\([^\W\d]\w*=", text) else None
 
 
 # JSON

@@ -1,4 +1,4 @@
-"""Settings in a text: JSON, `name=value` between commas, or the options of a command."""
+"""Settings in a text: JSON, `name=value` between commas or in lines, or the options of a command."""
 
 import json
 import os
@@ -12,6 +12,9 @@ from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_set
 
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
+_SECTION = re.compile(r"\[+([^\[\]]+)\]+")
+# A line of an INI, TOML or .env file. Ollama shows parameters without =, and texts in quotation marks.
+_LINE = re.compile(r"""(?:export\s+)?([\w.-]+)(?:\s*=\s*|\s+(?=[-+.\d"]\S*$|"))(".*"|'.*'|.*?)(?:\s+[#;].*)?""")
 _OPTION = re.compile(r"-[^\d\W]|--\w")
 
 
@@ -32,7 +35,9 @@ def settings_in(value: Any, where: str) -> Any:
     if (found := _of_json(value)) is not None:
         return found
     pairs = [part.partition("=") for part in value.split(",")]
-    if all(separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs):
+    if "\n" not in value.strip() and all(
+        separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs
+    ):
         return _with_numbers(unique(((name.strip(), text.strip()) for name, _, text in pairs), where))
     return _of_command(_words(value), where) if "--" in value else None
 
@@ -82,3 +87,28 @@ def _of_command(words: Iterable[str], where: str) -> dict[str, Any] | None:
     if _with_numbers(found) is None and not any(isinstance(value, dict) for value in found.values()):
         return None
     return {program: found} if program else found
+
+
+def read_lines(text: str, where: str) -> dict[str, Any] | None:
+    """Return the parameters in the lines of an INI, TOML or .env file, or as `ollama show --parameters` prints them,
+    with an object for each section; None for other texts. Raise InputError for a parameter that is set twice.
+
+    >>> read_lines("top_k = 3  # few\\n[model]\\nTOP_P=0.9", "")
+    {'top_k': '3', 'model': {'TOP_P': '0.9'}}
+    """
+    sections: dict[str, list[tuple[str, str]]] = {"": []}
+    pairs = sections[""]
+    for line in map(str.strip, text.splitlines()):
+        if not line or line[0] in "#;":
+            continue
+        if section := _SECTION.fullmatch(line):
+            pairs = sections.setdefault(section[1], [])
+        elif found := _LINE.fullmatch(line):
+            pairs.append((found[1], found[2].strip("\"'")))
+        else:
+            return None
+    # A text may have several ends.
+    objects = {
+        section: unique((pair for pair in pairs if pair[0] != "stop"), where) for section, pairs in sections.items()
+    }
+    return objects.pop("") | objects if any(map(_with_numbers, objects.values())) else None
