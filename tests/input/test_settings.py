@@ -498,6 +498,29 @@ def test_objects_that_a_program_merges_into_the_body(read_json: Any, name: str, 
             read_json({**fields, name: {"temperature": 0.7}})
 
 
+def test_an_object_without_settings_is_named(read_json: Any) -> None:
+    """AI21 has objects for penalties, of which scale 0 is off."""
+    request = {"prompt": "x", "temperature": 0.5, "presencePenalty": {"scale": 0, "applyToNumbers": True}}
+    assert read_json({**request, "countPenalty": {"scale": 0}}).unused == ()
+    got = read_json({**request, "countPenalty": {"scale": 0.5, "applyToNumbers": False}})
+    assert got.unused == ("countPenalty is not applied, since tsoft does not know this field",)
+    # An object around other settings is none itself.
+    got = read_json({**request, "sampling": {"min_length": 3}, "sampler": {"x": {"stop": 1}}, "sampler_x": {}})
+    sentence = "sampling: min_length 3 is not applied, since it depends on the position in the text"
+    assert got.unused == (sentence,)
+
+
+def test_a_greedy_decoding_method(read_json: Any) -> None:
+    """The parameters of watsonx.ai."""
+    parameters = {"decoding_method": "greedy", "temperature": 0.7, "top_k": 50, "repetition_penalty": 1.1}
+    got = read_json({"input": "x", "parameters": parameters})
+    assert got.values == (("tau", 0.0), ("repetition_penalty", 1.1))
+    greedy = "decoding_method is greedy, so the program takes the most probable token"
+    assert got.unused == (f"{greedy} and ignores temperature 0.7 and top_k 50",)
+    got = read_json({"input": "x", "parameters": {**parameters, "decoding_method": "sample"}})
+    assert (dict(got.values)["tau"], got.unused) == (0.7, ())
+
+
 def test_extra_body_is_merged_into_the_body(read_json: Any) -> None:
     chat = {"model": "m", "messages": MESSAGES, "temperature": 0.7}
     inside = read_json({**chat, "extra_body": {"top_k": 20, "guided_regex": "a+"}})

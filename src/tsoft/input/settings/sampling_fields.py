@@ -131,7 +131,7 @@ NOVEL_AI_SAMPLERS = {"math1": ("math1_temp", "math1_quad", "math1_quad_entropy_s
 BIAS_FIELDS = names("logit_bias suppress_tokens")
 ORDER_FIELDS = names("samplers sampler_order sampler_priority")
 _SWITCHES = {
-    *("do_sample", "temperature_last", "min_keep"),
+    *("do_sample", "decoding_method", "temperature_last", "min_keep"),
     *DYNAMIC_SWITCHES,
     *sum(DYNAMIC_RANGES, ()),
     *MIROSTAT_FIELDS,

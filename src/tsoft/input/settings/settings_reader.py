@@ -244,11 +244,15 @@ def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
 
 
 def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) -> Settings:
-    """Return the settings of a program that takes the most probable token unless do_sample is true."""
+    """Return the settings of a program that takes the most probable token unless do_sample is true, or decoding_method
+    is not greedy."""
     value = place.get("do_sample")
     samples = None if value is None else boolean(value, f"{place.where}: do_sample")
+    field, reason = "do_sample", "do_sample is not true"
+    if place.get("decoding_method") == "greedy":
+        samples, field, reason = False, "decoding_method", "decoding_method is greedy"
     if not kind.rules.reads_do_sample:
-        sentences = [f"{kind.program} does not know do_sample"] * (samples is False)
+        sentences = [f"{kind.program} does not know {field}"] * (samples is False)
         return replace(settings, unused=(*sentences, *settings.unused))
     effective = _effective(numbers.values)
     penalties = _only(effective, _WHEN_GREEDY)
@@ -259,7 +263,7 @@ def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) 
         sentence = f"{kind.program} samples although do_sample is not true, because of {described(effective)}"
         return replace(settings, unused=(sentence, *settings.unused))
     owner = kind.program or "the program"
-    greedy = f"do_sample is not true, so {owner} takes the most probable token"
+    greedy = f"{reason}, so {owner} takes the most probable token"
     ignored = described(effective)
     unknown = _described(_only(penalties, penalties.keys() - kind.rules.parameters), numbers)
     sentences = [f"{greedy} and ignores {ignored}" if ignored else greedy]

@@ -189,6 +189,9 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     # TabbyAPI's sampler overrides: the values of fields that a request does not set, or of all requests.
     if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
         value = value["override"]
+    # A penalty of AI21.
+    if isinstance(value, dict) and value.get("scale") == 0 and "penalty" in canonical(name):
+        return []
     if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
         fields = ((name, "version"), ("mirostat_tau", "targetEntropy"), ("mirostat_eta", "learningRate"))
         return [(field, value[key]) for field, key in fields if value.get(key) is not None]

@@ -37,7 +37,7 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
             yield f"{_unknown(name, place.fields[name])}; did you mean {COHERE_PARAMETERS[name]}?"
     for name, value in place.fields.items():
         field = canonical(name)
-        if resembles_setting(field, value) and value not in ("", []) and not isinstance(value, dict):
+        if resembles_setting(field, value) and value not in ("", []) and not _has_settings(value):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_unknown(name, value)}{hint}"
@@ -59,6 +59,14 @@ def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
             is_idle = value in ("", [], {}, False) or not has_effect(field, value)
             if is_setting(field) and not is_unused and not is_object and not is_idle:
                 yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
+
+
+def _has_settings(value: Any) -> bool:
+    """Whether a value is an object that may have settings, which are found elsewhere, or is empty."""
+    return isinstance(value, dict) and (
+        not value
+        or any(isinstance(item, dict | list) or is_setting(canonical(str(name))) for name, item in value.items())
+    )
 
 
 def _unknown(name: str, value: Any) -> str:
