@@ -483,6 +483,7 @@ def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     [
         ("nvext", {"temperature": 0.5, "nvext": {"top_k": 3}}),
         ("model_kwargs", {"temperature": 0.5, "model_kwargs": {"extra_body": {"top_k": 3}}}),
+        ("custom_params", {"temperature": 0.5, "custom_params": {"top_k": "3"}}),
         ("", {"inferenceConfig": {"temperature": 0.5}, "additionalModelRequestFields": {"top_k": 3}}),
         (
             "",

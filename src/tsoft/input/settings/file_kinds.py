@@ -245,7 +245,8 @@ _KINDS = (
         "an SGLang request",
         _marks(
             "sampling_params/+../text sampling_params/+../input_ids sampling_params/+max_new_tokens "
-            "SamplingParams/+max_new_tokens no_stop_trim custom_params sampling_seed stop_regex"
+            "SamplingParams/+max_new_tokens no_stop_trim sampling_seed stop_regex "
+            "sampling_params/+custom_params custom_params+messages custom_params+prompt custom_params+text"
         ),
         "sglang",
         "sglang",

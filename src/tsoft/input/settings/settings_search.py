@@ -20,8 +20,8 @@ _TEXTS = names(
 _INPUTS = names("input inputs")
 
 # Objects whose fields the program merges into the object around them: OpenAI's Python client, LangChain, NVIDIA's
-# servers, and the Converse API of Amazon Bedrock.
-_MERGED = names("extra_body model_kwargs nvext inferenceConfig additionalModelRequestFields")
+# servers, Open WebUI, and the Converse API of Amazon Bedrock.
+_MERGED = names("extra_body model_kwargs nvext custom_params inferenceConfig additionalModelRequestFields")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _read(file: str, name: str, value: Any) -> Any:
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
     if name == "parameters" and isinstance(value, str) and (lines := _lines(file, value)):
         return lines
-    return value if name in _TEXTS | _INPUTS else settings_in(value, file) or value
+    return value if name in _TEXTS or name in _INPUTS else settings_in(value, file) or value
 
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
