@@ -664,7 +664,7 @@ def test_errors_in_a_file(tmp_path: Path) -> None:
     assert error(path, "") == ": no settings: the input is empty"
     assert error(path, "main: build = 4000\nsampler chain: top-k -> temp\n").startswith(":1: ")
     lines = '{"temperature": 1}\n{"temperature": 2}\n'
-    assert error(path, lines) == ":2: more than one JSON value; expected one object"
+    assert error(path, lines) == ":2: more than one JSON value; save one of them as a separate file"
 
 
 def test_a_byte_order_mark_and_crlf_are_ignored(tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     message = problem(path, "temperature: 0.7\n")
     assert message.startswith(": this looks like YAML, which tsoft reads with PyYAML; run pip install 'tsoft[yaml]'")
     # A log is not YAML.
-    assert problem(path, "temperature: 0.7\nsampler chain: top-k -> temp\n").startswith(":1: not JSON: ")
+    message = problem(path, "temperature: 0.7\nsampler chain: top-k -> temp\n")
+    assert message.startswith(":1: not JSON: ")
+    assert message.endswith('; write the settings as JSON, such as {"temperature": 0.7}')
 
 
 @pytest.mark.parametrize(

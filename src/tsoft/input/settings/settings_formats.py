@@ -98,7 +98,12 @@ def _parsed(text: str, name: str) -> Any:
         return _yaml(text, name)
     readers = (_printed_call, settings_in, read_lines)
     found = next((document for reader in readers if (document := reader(text, name)) is not None), None)
-    return _json(text, name) if found is None else found
+    if found is not None:
+        return found
+    try:
+        return _json(text, name)
+    except InputError as error:
+        raise InputError(f'{error}; write the settings as JSON, such as {{"temperature": 0.7}}') from None
 
 
 def _printed_call(text: str, name: str) -> Any:
@@ -130,7 +135,8 @@ def _json(text: str, name: str) -> Any:
         with contextlib.suppress(orjson.JSONDecodeError):
             if error.lineno > 1:
                 orjson.loads(text.split("\n", 1)[0])
-                raise InputError(f"{name}:{error.lineno}: more than one JSON value; expected one object") from None
+                problem = "more than one JSON value; save one of them as a separate file"
+                raise InputError(f"{name}:{error.lineno}: {problem}") from None
         raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
     # orjson keeps only the last value of a key.
     return json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, name))
