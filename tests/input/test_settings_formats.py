@@ -265,6 +265,9 @@ def test_a_command_of_llama_cpp_has_its_defaults(path: Path) -> None:
     expected = {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
     assert values(path, "./build/bin/llama-server -m x.gguf --temp 0.5\n") == expected
     assert read(str(path)).origin.engine == "llama.cpp"
+    pytest.importorskip("yaml")
+    assert values(path, "command: [sh, -c, 'PORT=1 exec llama-server -c 4096 --temp 0.5']\n") == expected
+    assert read(str(path)).origin.path == "command.sh.c.PORT=1.exec.llama-server"
     message = problem(path, "llama-cli --temp 0.5 --temp 0.6 --top-k 3")
     assert message.startswith(': \'temp\' is set twice, to "0.5" and "0.6"')
 

@@ -20,8 +20,8 @@ _OPTION = re.compile(r"-[^\d\W]|--\w")
 
 def settings_in(value: Any, where: str) -> Any:
     """Return the settings in a text, or in an array of the words of a command, as an object; None if it has none. The
-    settings of a command are in an object with the name of its program. Raise InputError if the text has two values for
-    a setting.
+    settings of a command are in objects with the names of its program and of other words before the first option. Raise
+    InputError if the text has two values for a setting.
 
     >>> settings_in('{"temperature": 0.5}', ""), settings_in("top_k=3,temperature=0.5", "")
     ({'temperature': 0.5}, {'top_k': '3', 'temperature': '0.5'})
@@ -32,14 +32,22 @@ def settings_in(value: Any, where: str) -> Any:
         return _of_command(value, where)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
         return None
-    if (found := _of_json(value)) is not None:
-        return found
-    pairs = [part.partition("=") for part in value.split(",")]
-    if "\n" not in value.strip() and all(
-        separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs
-    ):
-        return _with_numbers(unique(((name.strip(), text.strip()) for name, _, text in pairs), where))
-    return _of_command(_words(value), where) if "--" in value else None
+    found = _of_json(value) or _of_pairs(value, where)
+    return _of_command(_words(value), where) if found is None and "--" in value else found
+
+
+def _of_pairs(text: str, where: str) -> dict[str, Any] | None:
+    """Return the settings in `name=value` between commas, in one line."""
+    pairs = [part.partition("=") for part in text.strip().split(",")]
+    is_list = all(separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs)
+    if "\n" in text.strip() or not is_list:
+        return None
+    return _with_numbers(_object([(name.strip(), value.strip()) for name, _, value in pairs], where))
+
+
+def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    """Return pairs as an object. Raise InputError if a setting has two values; other fields may be repeated."""
+    return dict(pairs) | unique((pair for pair in pairs if is_setting(canonical(pair[0]))), where)
 
 
 def _with_numbers(fields: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,7 +77,7 @@ def _words(text: str) -> list[str]:
 def _of_command(words: Iterable[str], where: str) -> dict[str, Any] | None:
     """Return the options of a command, each with its value, or True. After the first option, other words are values of
     options: a sentence that names an option is no command."""
-    program = ""
+    program: list[str] = []
     options: list[tuple[str, Any]] = []
     for word in words:
         name, separator, value = word.partition("=")
@@ -80,13 +88,20 @@ def _of_command(words: Iterable[str], where: str) -> dict[str, Any] | None:
         elif options:
             return None
         else:
-            program = program or os.path.basename(word)
-    nested = [(name, _of_json(value) or value if isinstance(value, str) else value) for name, value in options]
-    # Other options may be repeated.
-    found = dict(nested) | unique((pair for pair in nested if is_setting(canonical(pair[0]))), where)
+            program.append(os.path.basename(word))
+    found = _object([(name, _value(name, value, where)) for name, value in options], where)
     if _with_numbers(found) is None and not any(isinstance(value, dict) for value in found.values()):
         return None
-    return {program: found} if program else found
+    for word in reversed(program):
+        found = {word: found}
+    return found
+
+
+def _value(name: str, value: Any, where: str) -> Any:
+    """Return the value of an option: an object if it is JSON, or the command of `sh -c`."""
+    if name == "c":
+        return settings_in(value, where) or value
+    return _of_json(value) or value if isinstance(value, str) else value
 
 
 def read_lines(text: str, where: str) -> dict[str, Any] | None:
@@ -107,8 +122,5 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
             pairs.append((found[1], found[2].strip("\"'")))
         else:
             return None
-    # A text may have several ends.
-    objects = {
-        section: unique((pair for pair in pairs if pair[0] != "stop"), where) for section, pairs in sections.items()
-    }
+    objects = {section: _object(pairs, where) for section, pairs in sections.items()}
     return objects.pop("") | objects if any(map(_with_numbers, objects.values())) else None
