@@ -1,6 +1,5 @@
 """Settings in a text: JSON, `name=value` between commas or in lines, or the options of a command."""
 
-import json
 import os
 import re
 import shlex
@@ -12,6 +11,8 @@ from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_set
 
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
+# The limit of a line with one field.
+_MAX_LINE = 1000
 _SECTION = re.compile(r"\[+([^\[\]]+)\]+")
 # A line of an INI, TOML or .env file. Ollama shows parameters without =, and texts in quotation marks.
 _LINE = re.compile(r"""(?:export\s+)?([\w.-]+)(?:\s*=\s*|\s+(?=[-+.\d"]\S*$|"))(".*"|'.*'|.*?)(?:\s+[#;].*)?""")
@@ -32,7 +33,7 @@ def settings_in(value: Any, where: str) -> Any:
         return _of_command(value, where)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
         return None
-    found = _of_json(value) or _of_pairs(value, where)
+    found = _of_json(value, where) or _of_pairs(value, where)
     return _of_command(_words(value), where) if found is None and "--" in value else found
 
 
@@ -56,11 +57,17 @@ def _with_numbers(fields: dict[str, Any]) -> dict[str, Any] | None:
     return fields if is_setting else None
 
 
-def _of_json(text: str) -> dict[str, Any] | None:
+def _of_json(text: str, where: str) -> dict[str, Any] | None:
     if not text.lstrip().startswith("{"):
         return None
+    import json
+
+    import orjson
+
     try:
-        value = json.loads(text)
+        # json accepts strings that are not Unicode, and orjson repeated names.
+        orjson.loads(text)
+        value = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, where))
     except (ValueError, RecursionError):
         return None
     return _with_numbers(value)
@@ -101,7 +108,7 @@ def _value(name: str, value: Any, where: str) -> Any:
     """Return the value of an option: an object if it is JSON, or the command of `sh -c`."""
     if name == "c":
         return settings_in(value, where) or value
-    return _of_json(value) or value if isinstance(value, str) else value
+    return _of_json(value, where) or value if isinstance(value, str) else value
 
 
 def read_lines(text: str, where: str) -> dict[str, Any] | None:
@@ -116,6 +123,8 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
     for line in map(str.strip, text.splitlines()):
         if not line or line[0] in "#;":
             continue
+        if len(line) > _MAX_LINE:
+            return None
         if section := _SECTION.fullmatch(line):
             pairs = sections.setdefault(section[1], [])
         elif found := _LINE.fullmatch(line):
