@@ -560,7 +560,7 @@ def test_key_is_neither_shown_nor_stored(monkeypatch: pytest.MonkeyPatch, capsys
         (Reply({"choices": []}), "no choices"),
         (Reply([1]), "no choices"),
         (Reply(b"<html>"), "not JSON"),
-        (Reply({"choices": [{"text": "a", "logprobs": {"content": [{"token": 3}]}}]}), "expected a string"),
+        (Reply({"choices": [{"text": "a", "logprobs": {"content": [{"token": 0.5}]}}]}), "expected a string"),
         (Reply({"choices": [{"text": "a", "logprobs": {"content": [{"token": "a", "logprob": 7}]}}]}), "7"),
         (Reply({"error": {"message": "no such model"}}, status=404), "no such model"),
         (Reply({"error": {"message": "pay"}}, status=401), "set OPENAI_API_KEY"),
