@@ -427,6 +427,11 @@ def test_keep_going(shards: Path) -> None:
     assert last == "tsoft: error: 2 of 12 files failed: logits/05.npy and logits/10.npy"
     assert done.returncode == 1
     assert len(results(shards / "probs")) == SHARDS - 2
+    for count, others in {4: "1 other", 5: "2 others"}.items():
+        for shard in range(count):
+            Path(f"logits/{shard:02}.npy").write_bytes(b"")
+        message = fails("compute", "-i", f"logits/0[0-{count - 1}].npy", "-o", f"{count}/", "--keep-going", code=1)
+        assert message.endswith(f"files failed: logits/00.npy, logits/01.npy, logits/02.npy and {others}")
 
 
 def test_the_exit_code_of_an_answer_survives_a_resumed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tsoft.errors import TsoftError, UsageError, joined
+from tsoft.errors import TsoftError, UsageError, counted, joined
 from tsoft.options.file_notes import FileErrors, FileNotes, with_file
 from tsoft.options.folder_options import FolderOptions, RandomFolderOptions
 from tsoft.options.job_values import absolute
@@ -73,7 +73,8 @@ class FolderRun:
             failed = self._compute(manifest, pending)
             codes = {manifest.done[shard.output] for shard in shards if shard.output in manifest.done}
         if failed:
-            named = joined([*failed[:_NAMED], *[f"{len(failed) - _NAMED} others"] * (len(failed) > _NAMED)])
+            others = [counted(len(failed) - _NAMED, "other")] if len(failed) > _NAMED else []
+            named = joined([*failed[:_NAMED], *others])
             raise TsoftError(f"{len(failed)} of {len(shards)} files failed: {named}")
         if answers := [code for code in _ANSWERS if code in codes]:
             raise typer.Exit(answers[0])
