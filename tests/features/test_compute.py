@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import tsoft
 from tool import environment, here, out, started, traced_peak
-from tsoft.input import delimited
+from tsoft.input import long_form
 from tsoft.input.formats import FORMATS
 from tsoft.input.read_options import ReadOptions
 
@@ -340,7 +340,7 @@ LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
 def test_output_is_read_back(labels: list[str], form: str) -> None:
     """Labels of all kinds are read back from every form, except that a wide header with only the column names of the
     long form is read as the long form."""
-    if form == "csv" and "label" in labels and set(labels) <= delimited.LONG_FORM_COLUMNS:
+    if form == "csv" and "label" in labels and set(labels) <= long_form.LONG_FORM_COLUMNS:
         return
     logits = np.linspace(1, 0, len(labels))
     long = "--long" in form

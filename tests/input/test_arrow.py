@@ -280,6 +280,11 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a list of lists": ({"x": [[[1.0]], [[2.0]]]}, {}, "the column 'x' contains list<element: list<element: double>>"),
     "several lists": ({"a": [[1.0]], "b": [[2.0]]}, {}, "several columns contain lists of numbers: 'a' and 'b'; pass"),
     "lists and numbers": ({**CAT_DOG, "a": [[1.0], [2.0]]}, {}, "ambiguous: 'a' contains lists of numbers, and other"),
+    "one class per row of a key": (
+        {"image_id": ["x", "x"], "label": ["a", "b"], "logit": [1.0, 2.0]},
+        {},
+        "the table has one class per row; save it",
+    ),
     "one class per row": ({"label": ["a", "b"], "logit": [1.0, 2.0]}, {}, "the table has one class per row; save it"),
     "no such column": (CAT_DOG, {"columns": ColumnOptions(("cow",))}, "--columns: unknown column 'cow'"),
     "no logits": ({"id": ["a", "b"]}, {}, "no column is a logit; list the columns of the logits with --columns"),

@@ -18,7 +18,7 @@ from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_number_type, leaf_columns, text_of
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
-from tsoft.input.delimited import LONG_FORM_COLUMNS
+from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
@@ -152,10 +152,10 @@ class _Table:
         """Yield the blocks of a table with a column of numbers per class."""
         if options.key is not None:
             options = _with_prefix(leaves, options)
-        names = {leaf.name for leaf in leaves}
-        if not options.names_columns and "label" in names and len(names) > 1 and names <= LONG_FORM_COLUMNS:
+        if is_long_form([leaf.name for leaf in leaves], options):
             problem = "the table has one class per row; save it as CSV, which tsoft reads in this form"
-            raise ColumnError(f"{problem}, or with one column per class")
+            fix = "or with one column per class; if label is the target, list the columns of the logits with --columns"
+            raise ColumnError(f"{problem}, {fix}")
         columns = self._decide(leaves, options)
         if not columns.logits:
             raise ColumnError("no column is a logit; list the columns of the logits with --columns")

@@ -21,14 +21,12 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
-from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
+from tsoft.input.columns import KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
 from tsoft.input.number_workers import several_processes
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
-
-LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -91,10 +89,10 @@ def _layout(first: str, options: ReadOptions) -> Layout:
         return _read_rows
     names = fields.split_labels(first, options.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
+    if "label" in map(str.lower, names) and _is_long_form(names, options):
+        return _read_long_form
     if options.names_columns or (options.targets and TARGET in names):
         return _read_table
-    if "label" in names and set(names) <= LONG_FORM_COLUMNS and len(names) > 1:
-        return _read_long_form
     pairs = [fields.is_pair(name) for name in names]
     if _names_columns(names, numeric, options):
         return _read_table
@@ -159,6 +157,12 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     from tsoft.input.table_reader import read_table
 
     return read_table(first, batches, options)
+
+
+def _is_long_form(names: list[str], options: ReadOptions) -> bool:
+    from tsoft.input.long_form import is_long_form
+
+    return is_long_form(names, options)
 
 
 def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """Reading the long form: a header with `label` and a quantity, then one class per line."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,8 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, shortened
 from tsoft.input import fields
-from tsoft.input.columns import ID, KEY_COLUMNS
+from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
@@ -24,9 +26,32 @@ from tsoft.input.row_groups import (
     plain_columns,
     without_header,
 )
+from tsoft.input.table_columns import is_key_name
 
-# The columns that identify a vector.
+LABEL, INDEX = "label", "index"
+# The columns that identify a vector. Others with the name of a key may do so, too.
 VECTOR_KEYS = (*KEY_COLUMNS, ID)
+LONG_FORM_COLUMNS = {LABEL, INDEX, *VECTOR_KEYS, *QUANTITIES}
+# Columns in which programs number the lines.
+_LINE_NUMBER = re.compile(r"|unnamed: ?\d+|row[\s_.-]?names?|__index_level_\d+__", re.IGNORECASE)
+
+
+def is_long_form(header: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether a header is that of the long form. If tsoft wrote it, its further columns are classes."""
+    names = _known_names(header)
+    chosen = {options.columns.key, options.targets.column if options.targets else None} - {None}
+    if LABEL not in names or len(names) < 2 or options.columns.logits is not None or not chosen <= {*header}:
+        return False
+    others = {*names} - LONG_FORM_COLUMNS
+    is_written = {*KEY_COLUMNS[:2]} <= {*names}
+    has_numbers = not {*QUANTITIES}.isdisjoint(names)
+    are_known = all(name in {TARGET, *chosen} or is_key_name(name) or not name for name in others)
+    return chosen.isdisjoint({LABEL, *QUANTITIES}) and (not others or (are_known and has_numbers and not is_written))
+
+
+def _known_names(header: Sequence[str]) -> list[str]:
+    """Return the names of columns, with those of the classes and the numbers in lower case."""
+    return [name.lower() if name.lower() in {LABEL, INDEX, *QUANTITIES} else name for name in header]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +69,9 @@ class ClassLines:
 
 
 def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """Read the long form: a header with `label` and a quantity, then one class per line. The columns `row` and `tau`
-    identify the vector, and `index` is the class's index."""
-    names = fields.split_labels(first.text, options.delimiter)
+    """Read the long form: a header with `label` and a quantity, then one class per line. The columns `row` and `tau`,
+    and those with the names of keys, identify the vector, and `index` is the class's index."""
+    names = _known_names(fields.split_labels(first.text, options.delimiter))
     repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if repeated is not None:
         raise options.error(first.number, f"the header has two columns called {repeated!r}; remove or rename one")
@@ -62,23 +87,70 @@ def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptio
     if options.quantity is not None and options.quantity != quantity:
         raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
     delimiter = options.delimiter or header_delimiter(first)
-    if options.targets and not set(names) & {"index", *KEY_COLUMNS}:
-        problem = "ambiguous: label may be the class of each line or the target of each row"
-        fix = f"pass --columns {quantity} if it is the target, or add a column row if it is the class"
-        raise options.error(first.number, f"{problem}; {fix}")
+    columns = _columns(names, quantity, options)
+    problem = "ambiguous: label may be the class of each line or the target of each row"
+    fix = f"pass --columns {quantity} if it is the target, or add a column row if it is the class"
+    ambiguous = options.error(first.number, f"{problem}; {fix}")
+    if options.targets and columns.target is None and not set(names) & {INDEX, *KEY_COLUMNS}:
+        raise ambiguous
     options = replace(options, quantity=quantity)
-    groups = LongForm(names, quantity, delimiter, options).groups(without_header(first, batches))
+    groups = LongForm(columns, delimiter, options).groups(without_header(first, batches))
+    if not {*columns.keys} <= {*VECTOR_KEYS, options.columns.key}:
+        groups = _without_single_class(groups, ambiguous)
     error = options.error(first.number, "no classes below the header; add one line per class")
     yield from not_empty(blocks(groups, options), error)
 
 
 @dataclass(frozen=True)
-class LongForm:
-    """The long form below its header. `names` are the columns, and `quantity` is the column of numbers. The
-    `delimiter` is None if each line determines its delimiter."""
+class LongColumns:
+    """The columns of the long form: all `names`, the one of the numbers, `quantity`, those that identify a vector,
+    `keys`, and the `target` if the true classes are to be read."""
 
     names: list[str]
     quantity: str
+    keys: tuple[str, ...]
+    target: str | None
+
+
+def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColumns:
+    """Return the columns of the long form, with a note that names each guess."""
+    target = (options.targets.column or TARGET) if options.targets and options.reads_targets else None
+    target = target if target in names else None
+    others = [name for name in names if name not in {LABEL, INDEX, target, *QUANTITIES}]
+    numbers = [name for name in others if _LINE_NUMBER.fullmatch(name) and name != options.columns.key]
+    keys = [name for name in others if name not in numbers and (name != TARGET or name == options.columns.key)]
+    guessed = [name for name in keys if name not in (*VECTOR_KEYS, options.columns.key)]
+    ignored = [name for name in others if name not in keys]
+    parts = [f"{_quoted(guessed)} as the key of the rows"] if guessed else []
+    if target and not (options.targets and options.targets.column):
+        parts.append(f"{_quoted([target])} as the true classes")
+    actions = [f"reads {joined(parts)}"] * bool(parts) + [f"ignores {_quoted(ignored)}"] * bool(ignored)
+    if actions:
+        fix = f"pass --columns {quantity} if each line is a row"
+        options.note(f"{options.source}: tsoft {' and '.join(actions)}; {fix}")
+    return LongColumns(names, quantity, tuple(keys), target)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return joined([repr(shortened(name)) if name else "the unnamed column" for name in names])
+
+
+def _without_single_class(groups: Iterator[RowGroup], error: InputError) -> Iterator[RowGroup]:
+    """Yield the vectors. Raise the error if the first one has a single class."""
+    first = next(groups, None)
+    if first is None:
+        return
+    if first.values.shape[1] == 1:
+        raise error
+    yield first
+    yield from groups
+
+
+@dataclass(frozen=True)
+class LongForm:
+    """The long form below its header. The `delimiter` is None if each line determines its delimiter."""
+
+    columns: LongColumns
     delimiter: str | None
     options: ReadOptions
 
@@ -108,8 +180,8 @@ class LongForm:
 
     def _interrupted(self, part: ClassLines) -> InputError:
         """Return the error for a vector that continues after another one."""
-        names = [name for name in VECTOR_KEYS if name in self.names]
-        key = ", ".join(f"{name} {shortened(text)}" for name, text in zip(names, part.key, strict=True))
+        named = zip(self.columns.keys, part.key, strict=True)
+        key = ", ".join(f"{name} {shortened(text)}" for name, text in named)
         problem = f"a line of {key} after those of another distribution; keep the lines of a distribution together"
         return self.options.error(part.lines[0], problem)
 
@@ -121,8 +193,7 @@ class LongForm:
             columns, values = plain
             yield from self._by_vector(columns, range(batch.number, batch.number + len(values)), values)
             return
-        has_keys = not set(VECTOR_KEYS).isdisjoint(self.names)
-        lines = filter(lambda line: line.text, batch.lines()) if has_keys else blanks.without(batch.lines())
+        lines = filter(lambda line: line.text, batch.lines()) if self.columns.keys else blanks.without(batch.lines())
         for line in lines:
             yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
 
@@ -130,8 +201,8 @@ class LongForm:
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None
     ) -> Iterator[ClassLines]:
         """Yield consecutive lines with the same key."""
-        texts = dict(zip(self.names, columns, strict=True))
-        key_columns = [texts[name] for name in VECTOR_KEYS if name in texts]
+        texts = dict(zip(self.columns.names, columns, strict=True))
+        key_columns = [texts[name] for name in self.columns.keys]
         keys: Iterable[tuple[str, ...]] = (
             zip(*key_columns, strict=True) if key_columns else itertools.repeat((), len(lines))
         )
@@ -148,25 +219,26 @@ class LongForm:
             texts = fields.split_labels(line.text, self.delimiter)
         except fields.FieldError as error:
             raise self.options.field_error(line.number, error) from None
-        if len(texts) != len(self.names):
-            raise self.options.error(line.number, fields.wrong_field_count(len(texts), len(self.names)))
+        width = len(self.columns.names)
+        if len(texts) != width:
+            raise self.options.error(line.number, fields.wrong_field_count(len(texts), width))
         return texts
 
     def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
         """Return the texts of a batch by column, and its numbers; None if the batch is not plain."""
-        columns = plain_columns(batch, len(self.names), self.delimiter)
+        columns = plain_columns(batch, len(self.columns.names), self.delimiter)
         if columns is None:
             return None
-        values = numbers_of(columns[self.names.index(self.quantity)])
+        values = numbers_of(columns[self.columns.names.index(self.columns.quantity)])
         return None if values is None else (columns, values)
 
     def _vector(self, parts: list[ClassLines]) -> RowGroup:
         """Return one vector, with its classes in the order of their indices if it has any."""
         lines = [line for part in parts for line in part.lines]
         values = np.concatenate([self._values(part) for part in parts])
-        labels = [label for part in parts for label in part.columns["label"]]
-        if "index" in self.names:
-            texts = [index for part in parts for index in part.columns["index"]]
+        labels = [label for part in parts for label in part.columns[LABEL]]
+        if INDEX in self.columns.names:
+            texts = [index for part in parts for index in part.columns[INDEX]]
             indices = self._indices(texts, lines)
             if indices != list(range(len(indices))):
                 order = np.argsort(indices, kind="stable").tolist()
@@ -175,16 +247,35 @@ class LongForm:
                     # Some classes are missing, so the others keep their indices as names.
                     labels = [texts[i] for i in order]
         names = tuple(labels) if any(labels) else None
-        keys = [parts[0].columns[ID][0]] if ID in self.names else None
-        return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True, keys=keys)
+        named = [name for name in self.columns.keys if name not in KEY_COLUMNS]
+        keys = [", ".join(parts[0].columns[name][0] for name in named)] if named else None
+        targets = None if self.columns.target is None else np.array([self._target(parts, names, self.columns.target)])
+        return RowGroup(
+            values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True, targets=targets, keys=keys
+        )
+
+    def _target(self, parts: list[ClassLines], labels: tuple[str, ...] | None, column: str) -> int:
+        """Return the index of the true class of a vector, which all its lines name."""
+        texts = [text for part in parts for text in part.columns[column]]
+        lines = [line for part in parts for line in part.lines]
+        line = next((line for line, text in zip(lines, texts, strict=True) if text != texts[0]), lines[0])
+        names = self.options.labels.names if self.options.labels else labels
+        ignored = self.options.targets.ignored if self.options.targets else None
+        try:
+            if line != lines[0]:
+                raise ValueError(f"the target is not that of line {lines[0]}, which has the same distribution")
+            return ClassLookup(names, len(texts), ignored).index(texts[0])
+        except ValueError as error:
+            raise self.options.error(line, str(error), self.columns.names.index(column) + 1) from None
 
     def _values(self, part: ClassLines) -> Array:
         if part.values is not None:
             return part.values
         values = []
-        for line, text in zip(part.lines, part.columns[self.quantity], strict=True):
+        for line, text in zip(part.lines, part.columns[self.columns.quantity], strict=True):
             if not fields.is_number(text):
-                raise self.options.field_error(line, fields.number_error(text, self.names.index(self.quantity) + 1))
+                field = self.columns.names.index(self.columns.quantity) + 1
+                raise self.options.field_error(line, fields.number_error(text, field))
             values.append(fields.number(text))
         return np.array(values)
 
@@ -194,10 +285,10 @@ class LongForm:
         for line, index in zip(lines, texts, strict=True):
             if not (index.isdigit() and index.isascii() and len(index) < 10):
                 problem = f"expected a whole number of at least 0, got {shortened(index)!r}"
-                raise self.options.error(line, problem, self.names.index("index") + 1)
+                raise self.options.error(line, problem, self.columns.names.index(INDEX) + 1)
             if index in seen:
                 problem = f"the index {index} repeats; add a column row to separate the vectors"
-                raise self.options.error(line, problem, self.names.index("index") + 1)
+                raise self.options.error(line, problem, self.columns.names.index(INDEX) + 1)
             seen.add(index)
         return list(map(int, texts))
 
@@ -209,4 +300,7 @@ def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
         values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]
         class_lines = [numbers for row in run for numbers in row.class_lines or ()]
         keys = None if run[0].keys is None else [key for row in run for key in row.keys or ()]
-        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True, keys=keys)
+        targets = (
+            None if run[0].targets is None else np.concatenate([row.targets for row in run if row.targets is not None])
+        )
+        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True, targets=targets, keys=keys)

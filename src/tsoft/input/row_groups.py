@@ -66,6 +66,7 @@ class RowGroup:
                 values=self.values[i : i + 1],
                 lines=self.lines[i : i + 1],
                 class_lines=[class_lines],
+                targets=None if self.targets is None else self.targets[i : i + 1],
                 keys=None if self.keys is None else self.keys[i : i + 1],
             )
             for i, class_lines in enumerate(self.class_lines)

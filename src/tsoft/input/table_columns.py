@@ -139,6 +139,7 @@ class _Decision:
         self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
         if listed is None and not self.is_written:
             self._check_quantities(rest)
+            self._check_labels(targets, rest)
         if listed is None:
             self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
         for note in self.notes:
@@ -306,6 +307,18 @@ class _Decision:
             kinds = joined([QUANTITIES[quantity].plural for quantity in quantities])
             stem = quantities.get("logit", next(iter(quantities.values())))
             raise ColumnError(f"ambiguous: the columns are {kinds}; list those of one kind with --columns '{stem}*'")
+
+    def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
+        """Raise ColumnError for a column `label` next to `logit` or the like, and further columns that are not those of
+        the long form: each line may be a class or a row."""
+        numbers = [i for i in logits if self._lower(i) in QUANTITIES]
+        labels = [i for i in targets if self._lower(i) == "label"]
+        others = [i for i in logits if i not in numbers]
+        if numbers and labels and others:
+            problem = f"ambiguous: each line may be one class, since {self._quoted(labels + numbers)} exist, or a row"
+            other = self._quoted(others)
+            fix = f"if it is a class, remove {other}, or pass --id-column if that identifies the distribution"
+            raise ColumnError(f"{problem}; {fix}; if it is a row, list the columns of the logits with --columns")
 
     def _note_odd_columns(self, logits: Sequence[int]) -> None:
         """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike

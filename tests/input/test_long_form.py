@@ -1,0 +1,86 @@
+"""The long form: one class per line below a header with `label` and a quantity."""
+
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import brentq
+from scipy.special import expit, softmax
+
+from tool import here
+
+# Two distributions of two classes, and how these become lines of the long form after their keys.
+Z = np.array([[2.0, 1.0], [0.0, 3.0]])
+CLASSES = ("cat,2", "dog,1", "cat,0", "dog,3")
+
+
+def text(header: str, keys: str, ends: str = ";;;") -> str:
+    """Return lines below a header that ends with label and logit, with the keys before and the `ends` after them."""
+    parts = zip(keys.split(), CLASSES, ends.split(";"), strict=True)
+    return "\n".join([header, *(f"{key},{line}{end}" for key, line, end in parts)]) + "\n"
+
+
+@pytest.mark.parametrize("name", ["image_id", "ImageId", "id", "qid", "idx"])
+@pytest.mark.parametrize("quantity", ["logit", "Logit"])
+def test_a_column_with_the_name_of_a_key_separates_the_distributions(name: str, quantity: str) -> None:
+    done = here("compute", "-f", "jsonl", stdin=text(f"{name},label,{quantity}", "a a b b"))
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(record["id"], record["labels"]) for record in records] == [(key, ["cat", "dog"]) for key in "ab"]
+    assert_allclose([record["probs"] for record in records], softmax(Z, 1))
+    note = (
+        f"tsoft: note: stdin: tsoft reads {name!r} as the key of the rows; pass --columns logit if each line is a row\n"
+    )
+    assert done.stderr == ("" if name == "id" else note)
+
+
+def test_the_option_names_the_key() -> None:
+    done = here("compute", "--id-column", "question", stdin=text("question,label,logit", "1 1 2 2"))
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), softmax(Z, 1))
+    assert done.stderr == ""
+
+
+def test_two_keys_separate_the_distributions_together() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin=text("doc_id,q_id,label,logit", "a,1 a,1 a,2 a,2"))
+    assert done.stdout == 'row,id,tau,cat,dog\n0,"a, 1",1,0.731,0.269\n1,"a, 2",1,0.0474,0.953\n'
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "rownames"])
+def test_a_column_that_numbers_the_lines_is_ignored(name: str) -> None:
+    done = here("compute", stdin=text(f"{name},row,label,logit", "0,0 1,0 2,1 3,1"))
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), softmax(Z, 1))
+    assert f"tsoft ignores {repr(name) if name else 'the unnamed column'}" in done.stderr
+
+
+@pytest.mark.parametrize(("command", "lines"), [("compute", "a b c d"), ("calibrate", "a a b b")])
+def test_a_label_may_be_the_class_of_a_line_or_the_target_of_a_row(command: str, lines: str) -> None:
+    done = here(command, stdin=text("image_id,label,logit", lines))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "stdin:1: ambiguous: label may be the class of each line or the target of each row" in done.stderr
+    # Both fixes work.
+    row = here("compute", "--columns", "logit", stdin=text("image_id,label,logit", lines))
+    z = np.array([2.0, 1.0, 0.0, 3.0])
+    assert_allclose(np.loadtxt(row.stdout.splitlines()), softmax(np.column_stack([np.zeros(4), z]), 1))
+    assert here("compute", stdin=text("row,label,logit", "0 0 1 1")).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "options"), [("target", []), ("gold", ["--target-column", "gold"])])
+def test_all_lines_of_a_distribution_name_its_target(name: str, options: list[str]) -> None:
+    lines = text(f"row,label,logit,{name}", "0 0 1 1", ",dog;,dog;,dog;,dog")
+    done = here("calibrate", *options, stdin=lines)
+    # The gaps of the two targets are 1 and -3, so the derivative of the NLL is zero at this 1 / tau.
+    beta = brentq(lambda beta: expit(beta) - 3 * expit(-3 * beta), 0.01, 10)
+    assert float(done.stdout) == pytest.approx(1 / beta, rel=1e-6)
+    done = here("calibrate", *options, stdin=lines.replace("dog,3,dog", "dog,3,cat"))
+    problem = "the target is not that of line 4, which has the same distribution"
+    assert done.stderr.endswith(f"tsoft: error: stdin:5: field 4: {problem}\n")
+    done = here("calibrate", *options, stdin=lines.replace(",dog\n", ",bird\n"))
+    assert "stdin:2: field 4: unknown class 'bird'; choose from cat, dog\n" in done.stderr
+
+
+@pytest.mark.parametrize("header", ["row,label,logit,is_true", "id,label,prob,rank", "row,Label,Logit,is_true"])
+@pytest.mark.parametrize("command", ["compute", "calibrate"])
+def test_other_columns_may_be_logits(command: str, header: str) -> None:
+    done = here(command, stdin=text(header, "0 0 1 1", ",1;,0;,0;,1"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ambiguous: each line may be one class, since 'label' and" in done.stderr.replace("Label", "label")
