@@ -1,4 +1,4 @@
-"""The long form: one class per line below a header with `label` and a quantity."""
+"""One class per line: the long form below a header with `label` and a quantity, and a single vector."""
 
 import json
 
@@ -84,3 +84,50 @@ def test_other_columns_may_be_logits(command: str, header: str) -> None:
     done = here(command, stdin=text(header, "0 0 1 1", ",1;,0;,0;,1"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "ambiguous: each line may be one class, since 'label' and" in done.stderr.replace("Label", "label")
+
+
+FIRST_FIELD, PAIR = "write the first field in quotes", 'write "#" and the number, with a blank between them,'
+COMMENTS = {
+    "long form": ("label,logit\nthe,2\n#,1\na,0.5\n", 3, FIRST_FIELD),
+    "long form with a key": ("id,label,logit\n1,a,2\n#2,a,1\n", 3, FIRST_FIELD),
+    "long form with tabs": ("label\tprob\nthe\t0.5\n##\t0.2\n", 3, FIRST_FIELD),
+    "label and number": ("the 2\n# 1\na 0.5\n", 2, FIRST_FIELD),
+    "indented": ("the 2\n  # 1\na 0.5\n", 2, FIRST_FIELD),
+    "the first line": ("# 1\nthe 2\na 0.5\n", 1, FIRST_FIELD),
+    "the first line with a comma": ("#,1\nthe,2\na,0.5\n", 1, FIRST_FIELD),
+    "label=number": ("the=2\n#=1\na=0.5\n", 2, PAIR),
+}
+
+
+@pytest.mark.parametrize(("lines", "number", "fix"), COMMENTS.values(), ids=COMMENTS.keys())
+def test_a_comment_that_looks_like_a_class_is_an_error(lines: str, number: int, fix: str) -> None:
+    done = here("compute", stdin=lines)
+    message = f"tsoft: error: stdin:{number}: a line that starts with # is a comment; {fix} if it is a class\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
+@pytest.mark.parametrize("lines", ["the=1 a=2\n#=3 b=4\n", "the=1 #=3\n", "the=1,#=3\n"])
+def test_a_comment_that_looks_like_a_class_of_a_labeled_row_is_an_error(lines: str) -> None:
+    done = here("compute", stdin=lines)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "'#=3' starts a comment; if it is a class, write one class per line, with its label in quotes" in done.stderr
+
+
+QUOTED = {
+    "long form": 'label,logit\nthe,2\n"#",1\n',
+    "label and number": 'the 2\n"#" 1\n',
+    "label=number": 'the=2\n"#" 1\n',
+    "after comments": 'label,logit\n# tau 1\n#\nthe,2 # 3\n"#",1\n# cat,3\n',
+    "a vector after comments": '# epoch 5\n# lr=0.5\nthe=2 # best=1\n"#" 1\n# 2, 1 and 0\n',
+}
+
+
+@pytest.mark.parametrize("lines", QUOTED.values(), ids=QUOTED.keys())
+def test_the_class_in_quotes_is_read_and_other_comments_are_ignored(lines: str) -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin=lines)
+    assert (done.stdout, done.stderr) == ('row,tau,the,"#"\n0,1,0.731,0.269\n', "")
+
+
+def test_comments_in_rows_of_labels_and_of_numbers_are_ignored() -> None:
+    assert here("compute", "--digits", "3", stdin="the=2 a=1 # tau=1\n# b=1 c=2\n").stdout == "0.731\t0.269\n"
+    assert here("compute", "--digits", "3", stdin="2 1 #tau=1\n#b=1 c=2\n#,1\n# 3\n").stdout == "0.731\t0.269\n"

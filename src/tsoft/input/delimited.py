@@ -26,7 +26,17 @@ from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
 from tsoft.input.number_workers import several_processes
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
+from tsoft.input.row_groups import (
+    BlankLines,
+    ParsedRow,
+    RowGroup,
+    blocks,
+    check_class_comments,
+    padded,
+    parsed_groups,
+    runs,
+)
+from tsoft.input.utf8 import decode_text
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -50,6 +60,8 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
                 layout = _layout(first.text, options)
             except fields.FieldError as error:
                 raise options.field_error(first.number, error) from None
+            if layout == _read_vector and not fields.is_number(first.text):
+                _check_comments_before(source_batch, first, options)
             rest = batch.since(first.number)
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
@@ -69,6 +81,12 @@ def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) 
     if len(names) == len(texts) > 1 and not any(map(fields.looks_like_number, names)) and fields.is_number(texts[-1]):
         where = f"{options.source}:{first.number - 1}"
         options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #")
+
+
+def _check_comments_before(batch: LineBatch, first: Line, options: ReadOptions) -> None:
+    """Raise InputError for a comment before the first line of a vector that looks like the line of a class."""
+    data = b"\n".join(batch.data.split(b"\n")[: first.number - batch.number + 1])
+    check_class_comments(replace(batch, data=data), options.delimiter, 2, 1, options)
 
 
 def _with_unnamed_column(first: Line) -> Line:
@@ -190,6 +208,7 @@ class PlainRows:
     class_fields: Sequence[int] | None = None
 
     def __init__(self, options: ReadOptions):
+        self._options = options
         self._pads = options.labels is None
         self._mask = float(QUANTITIES[options.quantity or "logit"].mask)
 
@@ -226,6 +245,24 @@ class TabSeparatedRows(PlainRows):
         return None if b"\t\t" in batch.data else super().groups(batch)
 
 
+class PairRows(PlainRows):
+    """The same layout with the labels of the classes, one of which may start with #."""
+
+    def check_comments(self, batch: LineBatch) -> None:
+        _check_labeled_comments(batch, self._options)
+
+
+def _check_labeled_comments(batch: LineBatch, options: ReadOptions) -> None:
+    """Raise InputError for a comment of `label=number`, such as `#=1`."""
+    for number, data in enumerate(batch.data.split(b"\n"), batch.number) if b"#" in batch.data else ():
+        line = decode_text(data, options.source, number)
+        comment = re.split(r"[\s,;]+", line[len(fields.without_comment(line)) :].strip())
+        if all(map(fields.is_pair, comment)):
+            problem = f"{shortened(comment[0])!r} starts a comment"
+            fix = "if it is a class, write one class per line, with its label in quotes and a blank before the number"
+            raise options.error(number, f"{problem}; {fix}")
+
+
 # An empty field of a line with tabs: in it, or at one of its ends. To search for the pattern takes ten times as long as
 # for the bytes.
 _EMPTY_FIELD_BYTES = (b"\t\t", b"\n\t", b"\t\n", b"\t\r")
@@ -251,7 +288,8 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
     has_separators = any(separator in first.text for separator in ",;\t")
     start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
     is_noted = start is None or not has_separators
-    parser = TabSeparatedRows(options) if options.delimiter == "\t" else PlainRows(options)
+    is_labeled = any(map(fields.is_pair, texts))
+    parser = (TabSeparatedRows if options.delimiter == "\t" else PairRows if is_labeled else PlainRows)(options)
     if "\t" in (options.delimiter, fields.found_delimiter(first.text)):
         batches = _with_empty_fields_noted(batches, options)
     for block in blocks(parsed_groups(parser, batches, options), options):
@@ -292,6 +330,10 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
             values.append(numbers.values)
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
+        if has_labels:
+            check_class_comments(batch, options.delimiter, 2, 1, options)
+        if fields.is_pair(first.text):
+            _check_labeled_comments(batch, options)
         classes = [(_labeled_number(line, has_labels, options), line.number) for line in blanks.without(batch.lines())]
         labels += [label for (label, _), _ in classes]
         values.append(np.array([value for (_, value), _ in classes]))

@@ -64,9 +64,9 @@ class LineBatch:
 
     def comments(self) -> Iterator[tuple[int, str]]:
         """Yield the lines that are only a comment, with their numbers."""
-        if self.data.startswith(b"#") or b"\n#" in self.data:
+        if b"#" in self.data:
             for number, data in enumerate(self.data.split(b"\n"), self.number):
-                if data.startswith(b"#"):
+                if data.lstrip().startswith(b"#"):
                     yield number, data.decode(errors="replace").strip()
 
     def comment_before(self, number: int) -> str | None:

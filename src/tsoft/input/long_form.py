@@ -20,6 +20,7 @@ from tsoft.input.row_groups import (
     BlankLines,
     RowGroup,
     blocks,
+    check_class_comments,
     header_delimiter,
     not_empty,
     numbers_of,
@@ -193,9 +194,16 @@ class LongForm:
             columns, values = plain
             yield from self._by_vector(columns, range(batch.number, batch.number + len(values)), values)
             return
+        self._check_comments(batch)
         lines = filter(lambda line: line.text, batch.lines()) if self.columns.keys else blanks.without(batch.lines())
         for line in lines:
             yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
+
+    def _check_comments(self, batch: LineBatch) -> None:
+        """Raise InputError for a comment that looks like a line whose first field is a label or a key."""
+        names, quantity = self.columns.names, self.columns.quantity
+        if names[0] not in (INDEX, *KEY_COLUMNS, *QUANTITIES):
+            check_class_comments(batch, self.delimiter, len(names), names.index(quantity), self.options)
 
     def _by_vector(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None

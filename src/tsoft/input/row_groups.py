@@ -228,6 +228,30 @@ def numbers_of(texts: Sequence[str]) -> Array | None:
     return numbers.values if numbers and len(numbers.widths) == len(numbers.values) == len(texts) else None
 
 
+def check_class_comments(
+    batch: LineBatch, delimiter: str | None, width: int, number: int, options: ReadOptions
+) -> None:
+    """Raise InputError for a comment that looks like the line of a class, such as `#,1`, with `width` fields and the
+    number in the field `number`."""
+    for line, text in batch.comments():
+        if fields.is_pair(text) and width == 2 and len(text.split()) == 1:
+            fix = f"write {fields.quote(text.rpartition('=')[0])} and the number, with a blank between them,"
+        elif _is_class(text, delimiter, width, number):
+            fix = "write the first field in quotes"
+        else:
+            continue
+        raise options.error(line, f"a line that starts with # is a comment; {fix} if it is a class")
+
+
+def _is_class(text: str, delimiter: str | None, width: int, number: int) -> bool:
+    """Return whether a text has these fields, the first of which has no blanks."""
+    try:
+        texts = fields.split_labels(text, delimiter)
+    except fields.FieldError:
+        return False
+    return len(texts) == width and fields.is_number(texts[number]) and " " not in texts[0]
+
+
 def header_delimiter(header: Line) -> str | None:
     """Return the delimiter of a header; None if blanks separate its fields."""
     return fields.found_delimiter(header.text)
