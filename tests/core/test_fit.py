@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
+import tsoft
 from labeled import CountedPasses, digits, once, random_rows, reference, resampled
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import (
@@ -261,8 +262,19 @@ def test_rows_that_are_probabilities_are_recognized() -> None:
         assert summarize(once(LabeledRows(rounded, targets))).are_probabilities
     changed_row = probs.copy()
     changed_row[7] *= 1.03
-    for logits in (np.log(probs), changed_row, probs - 0.1):
-        assert not summarize(once(LabeledRows(logits, targets))).are_probabilities
+    # A few small numbers among many zeros are not what rounding leaves of a distribution.
+    small = np.zeros((50, 300))
+    small[:, 0] = 0.03
+    for logits in (np.log(probs), changed_row, probs - 0.1, small):
+        summary = summarize(once(LabeledRows(logits, targets)))
+        assert (summary.are_probabilities, summary.are_percentages) == (False, False)
+    assert not summarize(once(LabeledRows(100 * small, targets))).are_percentages
+
+
+def test_percentages_are_refused() -> None:
+    percentages = 100 * special.softmax(random_rows(6, 50, 4).logits, axis=1)
+    with pytest.raises(CalibrationError, match="every row looks like percentages, not logits"):
+        tsoft.fit_temperature(percentages, np.zeros(50, int))
 
 
 @pytest.mark.parametrize("beta", [0.0, 1e-3, 0.7, 2.5])

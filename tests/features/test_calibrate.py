@@ -729,6 +729,14 @@ def test_rounded_probabilities_are_not_logits(decimals: int, tmp_path: Path) -> 
     assert "look like" not in here("calibrate", "-i", named).stderr
 
 
+@pytest.mark.parametrize("decimals", [0, 1, 4])
+def test_percentages_are_not_logits(decimals: int, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=(100 * PROBS.astype(float)).round(decimals), targets=DIGITS)
+    problem = "the numbers of every row are from 0 to 100 and sum to 100, so they look like percentages"
+    fix = "divide them by 100 and pass --probs"
+    assert calibrated("-i", path, code=1)[1].endswith(f"tsoft: error: {path}: {problem}; {fix}\n")
+
+
 def test_a_note_if_nearly_all_rows_look_like_probabilities(tmp_path: Path) -> None:
     z = PROBS.astype(float)
     z[:5] *= 1.5

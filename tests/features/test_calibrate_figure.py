@@ -179,7 +179,7 @@ def test_a_figure_has_all_charts() -> None:
 @pytest.mark.parametrize("points", [CHART_POINTS, FIGURE_POINTS])
 def test_the_curve_is_finite_around_any_fit(tau: float, points: int) -> None:
     """No power overflows, which would be a warning."""
-    taus = curve_taus(tau, RowSummary(2, np.ones(2), 1.0, 1.0, 1.0, 1.0, 0, False), points)
+    taus = curve_taus(tau, RowSummary(2, np.ones(2), 1.0, 1.0, 1.0, 1.0, 0, 0, False), points)
     assert len(taus) == points + 1
     assert (taus > 0).all()
     assert np.isfinite(taus).all()

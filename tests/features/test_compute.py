@@ -160,12 +160,35 @@ def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
         ("compute", "1 0\n0 1\n", False),
         ("compute", "1.5 -0.5\n", False),
         ("compute", "1e308 1e308 1\n", False),
+        # Probabilities that were rounded: 10 rows with one decimal, but not a single one.
+        ("compute", "0.96 0.0 0.03\n0.233 0.294 0.472\n", True),
+        ("compute", "0.4 0.4 0.3\n" * 10, True),
+        ("compute", "0.4 0.4 0.3\n", False),
+        ("compute", "0.9\n0.2\n", False),
     ],
 )
 def test_logits_that_look_like_probabilities_are_noted(command: str, text: str, is_noted: bool) -> None:
     note = "tsoft: note: stdin:1: the logits are from 0 to 1 and sum to 1; if they are probabilities, pass --probs\n"
     assert here(command, stdin=text).stderr == note * is_noted
     assert here(command, "--probs", stdin="0.7 0.2 0.1\n").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_noted"),
+    [
+        ("96.2 0.0 3.7\n23.3 29.4 47.3\n", True),
+        ("96 0 4\n23 30 47\n", True),
+        ("96 0 4\n23 30 20\n", False),
+        ("2 1 0\n0 1 2\n", False),
+        ("100 0 0\n0 100 0\n", False),
+        ("99 1 0\n-1 101 0\n", False),
+        (" ".join(["0.5"] * 200) + "\n", False),
+    ],
+)
+def test_logits_that_look_like_percentages_are_noted(text: str, is_noted: bool) -> None:
+    fix = "if they are percentages, divide them by 100 and pass --probs"
+    note = f"tsoft: note: stdin:1: the logits are from 0 to 100 and sum to 100; {fix}\n"
+    assert here("compute", stdin=text).stderr == note * is_noted
 
 
 @pytest.mark.parametrize("tau", ["0.5", "1.5"])

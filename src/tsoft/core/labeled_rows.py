@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.ordered_map import ordered_map
+from tsoft.core.probability_rows import are_one_hot, count_percentages, count_probabilities
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 
 T = TypeVar("T")
@@ -29,9 +30,6 @@ MAX_SQUARABLE = 1e150
 MAX_SUMMABLE = 1e290
 # The relative rounding of the sums of the gaps.
 CHANCE_ROUNDING = 1e-12
-# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. For numbers rounded to one of
-# these numbers of DECIMALS, the tolerance is the sum of their rounding errors if that is larger.
-SUM_TOLERANCE, DECIMALS = 0.02, (1, 2, 3)
 
 
 class TargetError(ValueError):
@@ -94,8 +92,8 @@ class RowSummary:
     `counts` are the numbers of targets by class, (n,). The sums over the rows are in units of `unit`, a power of
     two near the targets' gaps, since these determine the magnitude of the temperature. `target_gap` is D,
     `mean_gap` is R(inf), and `spread` is the root mean square of the rows' standard deviations, all clipped so
-    that they can be summed and squared. `like_probabilities` counts the rows that look like a distribution. With
-    `are_one_hot`, all numbers are 0 or 1: these are more likely logits than certain distributions.
+    that they can be summed and squared. `like_probabilities` and `like_percentages` count the rows that look like a
+    distribution. With `are_one_hot`, all numbers are 0 or 1, or 0 or 100.
     """
 
     rows: int
@@ -105,12 +103,18 @@ class RowSummary:
     mean_gap: float
     spread: float
     like_probabilities: int
+    like_percentages: int
     are_one_hot: bool
 
     @property
     def are_probabilities(self) -> bool:
         """Whether every row looks like a distribution, and not all rows are one-hot."""
         return self.like_probabilities == self.rows and not self.are_one_hot
+
+    @property
+    def are_percentages(self) -> bool:
+        """Whether every row looks like a distribution in percent, and not all rows are one-hot."""
+        return self.like_percentages == self.rows and not self.are_one_hot
 
     @property
     def classes(self) -> int:
@@ -169,7 +173,7 @@ def summarize(rows: RowPasses) -> RowSummary:
     count = 0
     counts = np.zeros(0, np.int64)
     summaries: list[_PieceSummary] = []
-    like_probabilities, are_one_hot = 0, True
+    like_probabilities, like_percentages, are_one_hot = 0, 0, True
     blocks = rows.map(_summarize_block)
     while True:
         try:
@@ -184,6 +188,7 @@ def summarize(rows: RowPasses) -> RowSummary:
             raise CalibrationError(problem)
         counts += block.counts
         like_probabilities += block.like_probabilities
+        like_percentages += block.like_percentages
         are_one_hot = are_one_hot and block.are_one_hot
         summaries += block.pieces
         count += block.rows
@@ -195,7 +200,8 @@ def summarize(rows: RowPasses) -> RowSummary:
     mean_gap = fsum(summary.convert(summary.mean_gap, unit, MAX_SUMMABLE) for summary in summaries)
     variance = fsum(summary.convert(summary.deviation, unit, MAX_SQUARABLE) ** 2 for summary in summaries)
     spread = sqrt(variance / count)
-    return RowSummary(count, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
+    like = like_probabilities, like_percentages, are_one_hot
+    return RowSummary(count, counts, unit, target_gap, mean_gap, spread, *like)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +211,7 @@ class _BlockSummary:
     rows: int
     counts: Array
     like_probabilities: int
+    like_percentages: int
     are_one_hot: bool
     pieces: list["_PieceSummary"]
 
@@ -213,8 +220,9 @@ def _summarize_block(examples: LabeledRows) -> _BlockSummary:
     return _BlockSummary(
         len(examples.targets),
         np.bincount(examples.targets, minlength=examples.logits.shape[1]),
-        _like_probabilities(examples.logits),
-        bool(((examples.logits == 0) | (examples.logits == 1)).all()),
+        count_probabilities(examples.logits),
+        count_percentages(examples.logits),
+        are_one_hot(examples.logits),
         [_summarize_piece(piece) for piece in _pieces(examples)],
     )
 
@@ -233,17 +241,6 @@ def _unit(examples: LabeledRows) -> float:
 
 def _power_of_two(value: float) -> float:
     return 2.0 ** min(max(frexp(value)[1], -1021), 1023)
-
-
-def _like_probabilities(logits: Array) -> int:
-    """Count the rows of numbers from 0 to 1 that sum to 1, up to rounding by half a unit of the last decimal."""
-    candidates = logits[((logits >= 0) & (logits <= 1)).all(1)].astype(np.float64)
-    if not len(candidates):
-        return 0
-    decimals = next((k for k in DECIMALS if (abs(candidates - candidates.round(k)) < 1e-3 * 10.0**-k).all()), None)
-    rounding = 0.0 if decimals is None else candidates.shape[1] * 10.0**-decimals / 2
-    # The factor admits a sum at the limit.
-    return int((abs(candidates.sum(1) - 1) < max(SUM_TOLERANCE, rounding * 1.001)).sum())
 
 
 @dataclass(frozen=True)

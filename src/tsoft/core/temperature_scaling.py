@@ -108,6 +108,8 @@ def fit_temperature(z: ArrayLike, targets: ArrayLike, *, resamples: int = 0, rng
     summary = summarize(rows)
     if summary.are_probabilities:
         raise CalibrationError("every row looks like probabilities, not logits; pass np.log(probs)")
+    if summary.are_percentages:
+        raise CalibrationError("every row looks like percentages, not logits; pass np.log(percentages)")
     fit = fit_rows(rows, summary)
     interval = confidence_interval(rows, fit, summary.rows, resamples, as_generator(rng))
     return FittedTemperature(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.probability_rows import are_one_hot, count_percentages, count_probabilities, decimals_of
 from tsoft.core.softmax import Array, log_sum_exp
 from tsoft.errors import UsageError, joined
 from tsoft.notes import note
@@ -212,19 +213,21 @@ def noting_probabilities(blocks: Iterator[Block], note: Callable[[str], None] = 
     """Yield the blocks. Print a note if the first rows are logits that look like probabilities."""
     for block in blocks:
         is_first = block.first_row == 0 and block.origin.quantity == "logit" and not block.partial
-        if is_first and _look_like_probabilities(block.logits[:_COMPARED]):
-            where = block.part(0, 1).location
-            note(f"{where}: the logits are from 0 to 1 and sum to 1; if they are probabilities, pass --probs")
+        if is_first and (problem := _likely_quantity(block.logits[:_COMPARED])):
+            note(f"{block.part(0, 1).location}: the logits are {problem}")
         yield block
 
 
-def _look_like_probabilities(logits: Array) -> bool:
-    """Return whether each row is from 0 to 1 and sums to 1, and not all rows are one-hot."""
-    # The sum of other numbers may overflow.
-    if (logits < 0).any() or (logits > 1).any():
-        return False
-    sums = logits.sum(axis=1, dtype=np.float64)
-    return bool((abs(sums - 1) <= _SUM_TOLERANCE).all()) and not ((logits == 0) | (logits == 1)).all()
+def _likely_quantity(logits: Array) -> str | None:
+    """Return why all rows look like probabilities or percentages, and the fix; None for other rows."""
+    decimals = decimals_of(len(logits))
+    if are_one_hot(logits) or logits.shape[1] == 1:
+        return None
+    if count_probabilities(logits, decimals) == len(logits):
+        return "from 0 to 1 and sum to 1; if they are probabilities, pass --probs"
+    if count_percentages(logits, decimals) == len(logits):
+        return "from 0 to 100 and sum to 100; if they are percentages, divide them by 100 and pass --probs"
+    return None
 
 
 def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:

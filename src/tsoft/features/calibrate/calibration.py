@@ -136,6 +136,9 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
         fix = "; save an array called 'logits' as 'probs'" if rows.sources[0].name.endswith(".npz") else ""
         raise InputError(f"{rows.name}: {problem}; pass --probs{fix}")
+    if summary.are_percentages:
+        problem = "the numbers of every row are from 0 to 100 and sum to 100, so they look like percentages"
+        raise InputError(f"{rows.name}: {problem}; divide them by 100 and pass --probs")
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
