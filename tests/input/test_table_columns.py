@@ -433,9 +433,39 @@ def test_a_column_that_counts_the_rows_is_noted(form: str, start: int) -> None:
     assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
 
 
+WHOLE = "".join(f"{i + 1} {7 * i % 5}\n" for i in range(10))
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("0 2.5 1\n1 0 1\n2 3 0\n", []),
+        (" 1  0.000\n 2  0.371\n 3  1.200\n", ["--energies"]),
+        (WHOLE, []),
+        ("0,2.5,1\n1,0,1\n2,3,0\n", ["--labels", "a,b,c"]),
+        ("[[0, 2.5], [1, 0], [2, 3]]", []),
+    ],
+)
+def test_a_column_without_a_name_that_counts_the_rows_is_noted(text: str, options: list[str]) -> None:
+    quantity = "an energy" if "--energies" in options else "a logit"
+    note = f"stdin: class #0 is read as {quantity}, but counts the rows; remove the column if that is wrong"
+    done = here("compute", *options, stdin=text)
+    assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
+
+
+def test_a_column_of_an_array_that_counts_the_rows_is_noted(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.column_stack([np.arange(20), np.random.default_rng(1).normal(size=(20, 2))]))
+    note = "class #0 is read as a logit, but counts the rows; remove the column if that is wrong"
+    assert here("compute", "-i", str(tmp_path / "z.npy")).stderr == f"tsoft: note: {tmp_path / 'z.npy'}: {note}\n"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "\n".join(WHOLE.splitlines()[:-1]),
+        "0 3 1\n1 2 1\n2 1 0\n",
+        "0 3.5\n1 2.5\n3 1\n",
+        "2 3.5\n3 2.5\n4 1\n",
         "sample,cat\n1,2\n2,0\n",
         "sample,cat\n1,2\n2,0\n4,0\n",
         "sample,cat\n2,2\n3,0\n4,1\n",
@@ -445,4 +475,5 @@ def test_a_column_that_counts_the_rows_is_noted(form: str, start: int) -> None:
 )
 def test_other_columns_do_not_count_the_rows(text: str) -> None:
     assert here("compute", stdin=text).stderr == ""
+    assert here("compute", "--probs", stdin="1 0\n1 0\n1 0\n").stderr == ""
     assert here("compute", "--columns", "b,a", stdin="a,b\n0,2\n1,2\n2,5\n").stderr == ""

@@ -7,33 +7,49 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import joined, shortened
+from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
-# In fewer rows, logits may count by chance.
-_MIN_ROWS = 3
+# In fewer rows, logits may count by chance. Whole numbers in columns without names often do.
+_MIN_ROWS, _MANY_ROWS = 3, 10
 
 
 def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Block]:
-    """Yield the blocks of a table. Print a note if some of its named columns count the first rows from 0 or 1."""
+    """Yield the blocks of an input. Print a note if some columns of its numbers count the first rows from 0 or 1."""
     rows, labels, first, counting = 0, None, np.empty(0), np.empty(0, np.intp)
-    is_open = options.columns.logits is None
+    is_open, has_fractions = options.columns.logits is None, False
     for block in blocks:
+        numbers = -block.logits if block.origin.quantity == "energy" else block.logits
         if rows == 0:
-            labels, first = block.labels, block.logits[0]
+            labels, first = block.labels, numbers[0]
             counting = np.flatnonzero((first == 0) | (first == 1))
         # Another block may have other classes.
-        is_column = block.origin.quantity == "logit" and not block.origin.is_binary
-        is_open = is_open and is_column and labels is not None and block.labels == labels
+        is_column = block.origin.quantity in ("logit", "energy") and not (block.origin.is_binary or block.partial)
+        is_open = is_open and is_column and block.labels == labels and numbers.shape[1] == len(first)
         if is_open:
-            counting = counting[_count(block.logits[:, counting], first[counting], rows)]
-            is_open = 0 < len(counting) < block.logits.shape[1]
-        rows += len(block.logits)
-        if is_open and rows >= _MIN_ROWS and labels is not None:
+            counting = counting[_count(numbers[:, counting], first[counting], rows)]
+            is_open = 0 < len(counting) < len(first)
+        if is_open:
+            has_fractions |= _has_fractions(np.delete(numbers[:_MANY_ROWS], counting, axis=1))
+        rows += len(numbers)
+        has_names = labels is not None and options.labels is None
+        if is_open and rows >= (_MIN_ROWS if has_names or has_fractions else _MANY_ROWS):
             is_open = False
-            names = joined([repr(shortened(labels[i])) for i in counting])
-            verbs = ("is read as a logit, but counts", "are read as logits, but count")[len(counting) > 1]
-            options.note(f"{options.source}: {names} {verbs} the rows; pass --columns if that is wrong")
+            names = [repr(shortened(labels[i])) if labels and has_names else f"class #{i}" for i in counting]
+            fix = "pass --columns" if has_names else "remove the column"
+            options.note(f"{options.source}: {_reading(names, block.origin.quantity)} the rows; {fix} if that is wrong")
         yield block
+
+
+def _reading(names: list[str], quantity: str) -> str:
+    """Return how tsoft reads columns, and what they do."""
+    if len(names) == 1:
+        return f"{names[0]} is read as {QUANTITIES[quantity].noun}, but counts"
+    return f"{joined(names)} are read as {QUANTITIES[quantity].plural}, but count"
+
+
+def _has_fractions(numbers: Array) -> bool:
+    return bool((numbers[np.isfinite(numbers)] % 1 != 0).any())
 
 
 def _count(columns: Array, first: Array, rows: int) -> Array:

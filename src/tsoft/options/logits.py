@@ -200,7 +200,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         is_noted = False
         reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
-        for block in noting_counts(read, reading) if format.columns else read:
+        for block in noting_counts(read, reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
