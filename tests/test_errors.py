@@ -86,6 +86,10 @@ READ = {
     "NaN under a header": ("a,b\n1,nan\n", "stdin:2: field 2: NaN is not a logit; write -inf to mask a class"),
     "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
     "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line, got 'dog'"),
+    "numbered fields": (
+        "1:4.5 2:-0.5 3:0.8 0\n",
+        "stdin:1: '1:4.5' is not a number; write 1=4.5, and nothing but the classes in the line",
+    ),
     "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
     "no class": ("label,logit\n", "stdin:1: no classes below the header; add one line per class"),
     "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),

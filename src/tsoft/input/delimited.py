@@ -320,6 +320,8 @@ def _width(block: Block, row: int) -> int:
 def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read one vector with one class per line: a number, a label and a number, or `label=number`."""
     has_labels = not fields.is_number(first.text)
+    if has_labels:
+        _check_numbered_fields(first, options)
     labels: list[str] = []
     values: list[Array] = []
     lines: list[int] = []
@@ -346,6 +348,16 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
     is_column = options.targets is not None and not has_labels
     group = RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines], is_column=is_column)
     yield from blocks([group], options)
+
+
+def _check_numbered_fields(first: Line, options: ReadOptions) -> None:
+    """Raise InputError for fields such as `1:4.5 2:-0.5`, which would be a label."""
+    texts = fields.split_labels(first.text, options.delimiter)
+    numbered = [text for text in texts if all(map(fields.is_number, text.split(":"))) and text.count(":") == 1]
+    if len(numbered) > 1:
+        name, number = numbered[0].split(":")
+        fix = f"write {name}={number}, and nothing but the classes in the line"
+        raise options.error(first.number, f"{shortened(numbered[0])!r} is not a number; {fix}")
 
 
 def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
