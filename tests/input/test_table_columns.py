@@ -162,6 +162,7 @@ def test_options_decide() -> None:
     assert done.stderr == ""
 
 
+ONE_COLUMN = "list the columns of the logits with --columns, and write the targets in one column"
 COUNT = "pass --id-column 'id' if it names the rows, or list the columns of the logits with --columns"
 ERRORS = {
     "a count that stops": (
@@ -218,6 +219,18 @@ ERRORS = {
         "Logit,Log_Prob\n2,-0.3\n", [],
         "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns 'Logit*'",
     ),
+    "one-hot targets": (
+        "logit_cat,logit_dog,y_cat,y_dog\n2.5,1,1,0\n", [],
+        f"1: ambiguous: 'y_cat' and 'y_dog' look like one-hot targets of 'logit_cat' and 'logit_dog'; {ONE_COLUMN}",
+    ),
+    "one-hot targets before the logits": (
+        "id;b y;a y;a z;b z\nu;1;0;2.5;1\n", [],
+        f"1: ambiguous: 'b y' and 'a y' look like one-hot targets of 'a z' and 'b z'; {ONE_COLUMN}",
+    ),
+    "numbered one-hot targets": (
+        "z0,z1,z2,y0,y1,y2\n2.5,1,0.5,0.0,0.0,1.0\n", [],
+        f"1: ambiguous: 'y0', 'y1' and 'y2' look like one-hot targets of 'z0', 'z1' and 'z2'; {ONE_COLUMN}",
+    ),
     "decimal commas": (
         "2,5\t1,5\n", [],
         "1: commas and tabs in one line; separate fields with only one of them, and write 1.5 instead"
@@ -231,6 +244,17 @@ def test_errors(text: str, options: list[str], message: str) -> None:
     done = here("compute", *options, stdin=text)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"tsoft: error: stdin:{message}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a_1,a_2,b_1,b_2\n2,1,0,1\n", "a_1,a_2,b_1,b_2\n0.5,1,0.5,1\n", "a_1,a_2,b_1,c_2\n0.5,1,0,1\n", "a1,b1\n0.5,1\n"],
+)
+def test_classes_that_share_parts_of_their_names_are_logits(text: str) -> None:
+    z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)
+    done = here("compute", stdin=text)
+    assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
+    assert done.stderr == ""
 
 
 TARGET_ERRORS = {

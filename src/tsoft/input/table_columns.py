@@ -6,7 +6,7 @@ if a later row contradicts the decision.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -41,6 +41,17 @@ _QUANTITY_STEMS = {
     **dict.fromkeys(("energy", "energies"), "energy"),
 }
 _NAMES_QUANTITY = re.compile(rf"({'|'.join([*_QUANTITY_STEMS, 'logits?'])})(?:[\s_.-]?\d+|[\s_.-].+)?", re.IGNORECASE)
+# The parts of a name such as logit_cat, cat_logit or logit0: what the number is, and its class.
+_SPLITS = tuple(
+    map(
+        re.compile,
+        (
+            r"(?P<group>[^\s_.:-]+)[\s_.:-](?P<name>.+)",
+            r"(?P<name>.+)[\s_.:-](?P<group>[^\s_.:-]+)",
+            r"(?P<group>.*?\D)(?P<name>\d+)",
+        ),
+    )
+)
 # A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
 MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
 
@@ -140,6 +151,7 @@ class _Decision:
         if listed is None and not self.is_written:
             self._check_quantities(rest)
             self._check_labels(targets, rest)
+            self._check_one_hot(rest)
         if listed is None:
             self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
         for note in self.notes:
@@ -319,6 +331,35 @@ class _Decision:
             other = self._quoted(others)
             fix = f"if it is a class, remove {other}, or pass --id-column if that identifies the distribution"
             raise ColumnError(f"{problem}; {fix}; if it is a row, list the columns of the logits with --columns")
+
+    def _check_one_hot(self, logits: Sequence[int]) -> None:
+        """Raise ColumnError if half of the columns name the classes of the others again, such as logit_cat and y_cat,
+        and have a one-hot row next to fractions."""
+        for pattern in _SPLITS:
+            groups = list(self._groups(pattern, logits).values())
+            if len(groups) != 2 or len(groups[0]) < 2 or groups[0].keys() != groups[1].keys():
+                continue
+            columns = [list(group.values()) for group in groups]
+            for targets, others in (columns, columns[::-1]):
+                if self._is_one_hot(targets) and any(whole_number(self._value(i)) is None for i in others):
+                    problem = f"ambiguous: {self._quoted(targets)} look like one-hot targets of {self._quoted(others)}"
+                    fix = "list the columns of the logits with --columns, and write the targets in one column"
+                    raise ColumnError(f"{problem}; {fix}")
+
+    def _groups(self, pattern: re.Pattern[str], columns: Sequence[int]) -> dict[str, dict[str, int]]:
+        """Return the columns by the group and the class in their names; empty if a name does not have both."""
+        groups: dict[str, dict[str, int]] = {}
+        for i in columns:
+            match = pattern.fullmatch(self.names[i])
+            if match is None:
+                return {}
+            groups.setdefault(match["group"], {})[match["name"]] = i
+        return groups
+
+    def _is_one_hot(self, columns: Iterable[int]) -> bool:
+        """Return whether the first row has a 1 in one of the columns, and 0 in the others."""
+        *zeros, one = sorted(self._value(i).removesuffix(".0") for i in columns)
+        return one == "1" and set(zeros) == {"0"}
 
     def _note_odd_columns(self, logits: Sequence[int]) -> None:
         """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike
