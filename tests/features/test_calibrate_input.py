@@ -69,10 +69,39 @@ def test_arrays_of_one_number_per_row(shape: tuple[int, ...], targets: Any, tmp_
         assert ("class #0 'neg' and class #1 'pos'" in stderr) == (targets.dtype.kind == "U")
 
 
+@pytest.mark.parametrize("signs", [2 * Y - 1, 2.0 * Y - 1], ids=["int", "float"])
+def test_arrays_of_targets_minus_1_and_1(signs: Any, tmp_path: Path) -> None:
+    z, y, both = str(tmp_path / "z.npy"), str(tmp_path / "y.npy"), str(tmp_path / "a.npz")
+    np.save(z, Z)
+    np.save(y, signs)
+    np.savez(both, logits=Z, targets=signs)
+    for files in ([z, y], [both]):
+        stdout, stderr = calibrated(*files)
+        assert float(stdout) == pytest.approx(TAU, rel=1e-9)
+        assert "the targets name class #0 '-1' and class #1 '1'" in stderr
+    np.save(y, np.where(signs > 0, 2, signs))
+    assert "unknown class '2'" in calibrated(z, y, code=1)[1]
+
+
+@pytest.mark.parametrize("name", ["y", "target"])
+def test_the_option_that_names_the_classes_minus_1_and_1(name: str) -> None:
+    for text in (f"score,{name}\n" + lines(Z, 2 * Y - 1), objects(**{"score": Z.tolist(), name: (2 * Y - 1).tolist()})):
+        stderr = calibrated(stdin=text, code=1)[1]
+        fixes = "if the classes are -1 and 1, pass --labels=-1,1; to leave out the rows with this target, pass"
+        assert f"unknown class '-1'; use an index from 0 to 1; {fixes} --ignore-index -1\n" in stderr
+        assert float(calibrated("--labels=-1,1", stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+    # Next to a 0, and among more classes, -1 is no class.
+    for text in ("score,y\n1,0\n1,-1\n", "a,b,c,y\n1,2,3,-1\n", "a,b,y\n1,2,-1\n"):
+        assert "--labels" not in calibrated(stdin=text, code=1)[1]
+
+
 def test_a_text_of_one_number_per_line(tmp_path: Path) -> None:
-    (tmp_path / "y.txt").write_text("target\n1\n0\n0\n1\n")
-    for text in (lines(Z), "logit\n" + lines(Z)):
-        assert float(calibrated("--targets", str(tmp_path / "y.txt"), stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+    for targets in ("target\n1\n0\n0\n1\n", "+1\n-1\n-1\n+1\n"):
+        (tmp_path / "y.txt").write_text(targets)
+        for text in (lines(Z), "logit\n" + lines(Z)):
+            assert float(calibrated("--targets", str(tmp_path / "y.txt"), stdin=text)[0]) == pytest.approx(
+                TAU, rel=1e-9
+            )
 
 
 def test_labels_name_the_classes_of_a_binary_classifier() -> None:

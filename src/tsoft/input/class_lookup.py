@@ -147,6 +147,8 @@ class ClassLookup:
         value = number(text)
         if value == self.classes and not self._has_zero:
             return f"{problem}; the targets look like they count from 1, so subtract 1 from each"
+        if value == -1 and self.classes == 2 and self._labels is None and not self._has_zero:
+            problem = f"{problem}; if the classes are -1 and 1, pass --labels=-1,1"
         if value < 0 and value % 1 == 0:
             return f"{problem}; to leave out the rows with this target, pass --ignore-index {value:.0f}"
         return problem

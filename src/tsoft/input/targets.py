@@ -11,7 +11,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
-from tsoft.input.fields import is_number
+from tsoft.input.fields import is_number, number
 from tsoft.input.json_values import described, parsed_json
 from tsoft.input.limits import check_size, read_at_most, read_limited
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
@@ -112,9 +112,15 @@ class Targets:
         return replace(block, labels=labels)
 
     def _two_labels(self) -> tuple[str, ...] | None:
-        """Return the two labels that the targets contain; None if they are numbers or booleans, or not two labels."""
-        texts = {value for value in self.values if isinstance(value, str) and not is_number(value)}
-        return None if len(texts) != 2 or {text.lower() for text in texts} == set(BOOLEANS) else tuple(sorted(texts))
+        """Return the two labels that the targets contain, which may be -1 and 1; None if they are other numbers or
+        booleans, or not two labels."""
+        values = np.unique(self.values).tolist() if isinstance(self.values, np.ndarray) else set(self.values)
+        texts = {value if isinstance(value, str) else _number_text(value) for value in values}
+        numbers = {number(text): text for text in texts if is_number(text)}
+        if len(texts) == len(numbers) == 2 and self.ignored is None and sorted(numbers) == [-1, 1]:
+            return numbers[-1], numbers[1]
+        names = sorted(texts - set(numbers.values()))
+        return None if len(names) != 2 or {name.lower() for name in names} == set(BOOLEANS) else tuple(names)
 
     def _indices_of_texts(self, lookup: ClassLookup) -> Array:
         indices = np.empty(len(self), np.int64)
