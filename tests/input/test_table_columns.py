@@ -335,6 +335,26 @@ def test_numbers_that_can_only_be_indices(names: str) -> None:
     assert tau(text)[0] == pytest.approx(fitted(z, np.array(targets)), rel=1e-6)
 
 
+@pytest.mark.parametrize("form", ["P_{}", ".pred_{}", "confidence({})", "P (class={})", "{} logit", "z.{}"])
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("cat", "car"), ("True", "False")])
+def test_targets_may_leave_out_what_all_labels_share(form: str, classes: tuple[str, str]) -> None:
+    targets = [classes[y].lower() for y in Y]
+    text = table(",".join([*map(form.format, classes), "target"]), *Z.T, targets)
+    assert tau(text)[0] == pytest.approx(fitted(Z, Y), rel=1e-6)
+    records = "".join(
+        json.dumps({"logits": dict(zip(map(form.format, classes), z, strict=True)), "target": target}) + "\n"
+        for z, target in zip(Z.tolist(), targets, strict=True)
+    )
+    assert tau(records)[0] == pytest.approx(fitted(Z, Y), rel=1e-6)
+
+
+@pytest.mark.parametrize("names", ["P_cat,Q_dog", "Pcat,Pdog", "cat_P,dog"])
+def test_a_part_of_a_label_is_unknown_if_the_labels_do_not_share_the_rest(names: str) -> None:
+    done = here("calibrate", stdin=f"{names},target\n2,1,cat\n")
+    assert done.returncode == 1
+    assert "unknown class 'cat'" in done.stderr
+
+
 def test_labels_and_marked_indices_are_clear_whatever_the_numbers_in_the_names() -> None:
     assert here("calibrate", stdin='c1,c10,c2,target\n1,2,3,c2\n9,1,2,"#0"\n1,2,0,c1\n').returncode == 0
 

@@ -22,7 +22,7 @@ from tsoft.input.arrow_columns import (
     plain_numbers,
     text_of,
 )
-from tsoft.input.class_lookup import BOOLEANS, ClassLookup
+from tsoft.input.class_lookup import BOOLEANS, TargetLookup
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
@@ -109,7 +109,7 @@ class TableRows:
         """Return the indices of the true classes of the rows, (rows,)."""
         if self.columns.target is None:
             return None
-        lookup = ClassLookup(labels, classes, self._ignored)
+        lookup = TargetLookup(labels, classes, self._ignored)
         leaf = self.leaves[self.columns.target]
         codes, texts = classes_of(leaf, batch, self.options.source)
         indices = np.empty(len(texts), np.int64)

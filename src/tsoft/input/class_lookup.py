@@ -3,7 +3,8 @@
 A target is a class's label or its index from 0. If some class's label is a number, every number is a label, both in
 text and in arrays of numbers: with the labels 3 and 8, the target 3 is the first class, not the fourth. In the same
 way, if the labels are logit_0 to logit_11 in any order, the target 3 is logit_3. If their numbers have gaps, a target
-that may be an index or the number of another class is an error. `#3` is always an index.
+that may be an index or the number of another class is an error. `#3` is always an index. If the labels are P_cat and
+P_dog, the target cat is P_cat.
 """
 
 import re
@@ -24,6 +25,8 @@ BOOLEANS = ("false", "true")
 MAX_LISTED, MAX_COMPARED = 10, 1000
 # A longer number in a label is not that of a class.
 _MAX_DIGITS = 9
+# Of the longest common starts and ends of labels, this many are compared.
+_MAX_AFFIXES = 8
 
 
 def unknown_class(name: str, labels: tuple[str, ...] | None, classes: int, prefix: str = "#") -> str:
@@ -136,9 +139,17 @@ class ClassLookup:
             return int(find(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; write a class's label or index")
+        if matches := self._similar(text):
+            if len(matches) > 1:
+                raise ValueError(ambiguous_class(text, matches))
+            return matches[0]
         if text.lower() in BOOLEANS and self.classes == 2 and self.by_index:
             return BOOLEANS.index(text.lower())
         raise ValueError(self._problem(text))
+
+    def _similar(self, text: str) -> list[int]:
+        """Return the classes that a text names in another way than by their labels."""
+        return []
 
     def _problem(self, text: str) -> str:
         problem = unknown_class(text, self._labels, self.classes, "" if self.by_index else "#")
@@ -185,6 +196,45 @@ class ClassLookup:
             raise TargetIndexError(self._problem(f"{numbers[position].item():.15g}"), position)
         self._has_zero |= bool((numbers == 0).any())
         return np.where(is_ignored, IGNORED, np.where(is_ignored, 0, numbers).astype(np.int64))
+
+
+def _common_affixes(labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what all of several labels start with, and what they end with: nothing, or a text up to a separator.
+
+    >>> _common_affixes(["P (cat)", "P (car)"])
+    (['', 'P ', 'P ('], ['', ')'])
+    """
+    start = _common_start(labels)
+    end = _common_start([label[::-1] for label in labels])
+    prefixes = [start[:i] for i in range(len(start) + 1) if i == 0 or not start[i - 1].isalnum()]
+    suffixes = [end[:i][::-1] for i in range(len(end) + 1) if i == 0 or not end[i - 1].isalnum()]
+    return prefixes[-_MAX_AFFIXES:], suffixes[-_MAX_AFFIXES:]
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    """Return the text that all of several texts start with; empty for a single text."""
+    first, last = (min(texts), max(texts)) if len(texts) > 1 else ("", "")
+    size = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), None)
+    return first if size is None else first[:size]
+
+
+class TargetLookup(ClassLookup):
+    """Finds the class that a target names, which may leave out what all labels start or end with."""
+
+    def __init__(self, labels: tuple[str, ...] | None, classes: int, ignored: int | None = None):
+        super().__init__(labels, classes, ignored)
+        self._prefixes, self._suffixes = _common_affixes(list(self._indices))
+
+    def _similar(self, text: str) -> list[int]:
+        """Return the classes whose label is a text with what all labels start and end with, up to a separator.
+
+        >>> TargetLookup(("P (class=cat)", "P (class=car)"), 2).index("car")
+        1
+        """
+        # Booleans are often written with another capitalization.
+        texts = {text, text.capitalize(), text.upper(), text.lower()} if text.lower() in BOOLEANS else {text}
+        labels = {start + each + end for start in self._prefixes for end in self._suffixes for each in texts}
+        return sorted(index for label in labels for index in self._indices.get(label, []))
 
 
 class TargetIndexError(ValueError):

@@ -18,7 +18,7 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input import fields
 from tsoft.input.api_responses import ResponseReader
-from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.class_lookup import TargetLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_values import Location, RepeatedNames, described, parsed_rows
@@ -516,7 +516,7 @@ class TargetReader:
     def indices(self, rows: list[JsonRow], labels: tuple[str, ...] | None, classes: int) -> Array:
         """Return the indices of the rows' true classes, (rows,). Raise InputError."""
         assert self._options.targets
-        lookup = ClassLookup(labels, classes, self._options.targets.ignored)
+        lookup = TargetLookup(labels, classes, self._options.targets.ignored)
         indices = np.empty(len(rows), np.int64)
         for i, row in enumerate(rows):
             assert row.target

@@ -11,7 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, shortened
 from tsoft.input import fields
-from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.class_lookup import TargetLookup
 from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
@@ -272,7 +272,7 @@ class LongForm:
         try:
             if line != lines[0]:
                 raise ValueError(f"the target is not that of line {lines[0]}, which has the same distribution")
-            return ClassLookup(names, len(texts), ignored).index(texts[0])
+            return TargetLookup(names, len(texts), ignored).index(texts[0])
         except ValueError as error:
             raise self.options.error(line, str(error), self.columns.names.index(column) + 1) from None
 

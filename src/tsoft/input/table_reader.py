@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fields
-from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup
 from tsoft.input.columns import ID, KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
@@ -46,7 +46,7 @@ class Table:
     is IGNORED.
     """
 
-    def __init__(self, columns: TableColumns, options: ReadOptions, lookup: ClassLookup | None):
+    def __init__(self, columns: TableColumns, options: ReadOptions, lookup: TargetLookup | None):
         self.columns, self.options, self.lookup = columns, options, lookup
         self.class_fields: Sequence[int] | None = [i + 1 for i in columns.logits]
         self.labels = columns.labels
@@ -55,7 +55,7 @@ class Table:
         self._other_lookup = None
         if options.targets and options.targets.separate and columns.unused_targets and len(columns.logits) > 1:
             names = options.labels.names if options.labels else self.labels
-            self._other_lookup = ClassLookup(names, len(columns.logits), options.targets.ignored)
+            self._other_lookup = TargetLookup(names, len(columns.logits), options.targets.ignored)
 
     def check_comments(self, batch: LineBatch) -> None:
         """Raise InputError for a comment that looks like a row with a key, such as `#1,2,0`."""
@@ -280,7 +280,7 @@ def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadO
 
 def _class_lookup(
     columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions
-) -> tuple[ClassLookup, Iterator[LineBatch], ReadOptions]:
+) -> tuple[TargetLookup, Iterator[LineBatch], ReadOptions]:
     """Return the lookup of the true classes, and the batches and options for the rows.
 
     With one logit per row, there are two classes. If the targets name them, but --labels does not, the batches are read
@@ -291,7 +291,7 @@ def _class_lookup(
     labels = options.labels.names if options.labels else columns.labels
     ignored = options.targets.ignored
     if len(columns.logits) > 1 or options.labels:
-        return ClassLookup(labels, len(columns.logits) if len(columns.logits) > 1 else 2, ignored), batches, options
+        return TargetLookup(labels, len(columns.logits) if len(columns.logits) > 1 else 2, ignored), batches, options
     seen: list[LineBatch] = []
     names: list[str] = []
     for batch in batches:
@@ -301,13 +301,13 @@ def _class_lookup(
             break
     batches = itertools.chain(seen, batches)
     if not names or fields.is_number(names[0]) or {name.lower() for name in names} <= set(BOOLEANS):
-        return ClassLookup(None, 2, ignored), batches, options
+        return TargetLookup(None, 2, ignored), batches, options
     if len(names) == 1:
         problem = f"every target is {shortened(names[0])!r}; name both classes with --labels NEGATIVE,POSITIVE"
         raise InputError(f"{options.source}: {problem}")
     own = columns.names[columns.logits[0]]
     pair = tuple(sorted(names[:2], key=lambda name: (name == own, name)))
-    return ClassLookup(pair, 2, ignored), batches, replace(options, labels=Labels(pair))
+    return TargetLookup(pair, 2, ignored), batches, replace(options, labels=Labels(pair))
 
 
 def _distinct(names: list[str], columns: TableColumns, batch: LineBatch, options: ReadOptions) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from tsoft.core.block import Block, class_names
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
-from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.fields import is_number, number
 from tsoft.input.json_values import described, parsed_json
@@ -61,7 +61,7 @@ class Targets:
             sizes = " × ".join(map(str, self.shape or ()))
             raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}{_ORDER}")
 
-    def indices(self, lookup: ClassLookup) -> Array:
+    def indices(self, lookup: TargetLookup) -> Array:
         """Return the indices of the classes, (rows,).
 
         A number is an index, unless some class's label is a number; then it is a label, as in a text. Raise InputError
@@ -77,9 +77,9 @@ class Targets:
                 place = f"{self.first_line + error.position}"
             raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
-    def lookup(self, labels: tuple[str, ...] | None, classes: int) -> ClassLookup:
+    def lookup(self, labels: tuple[str, ...] | None, classes: int) -> TargetLookup:
         """Return the lookup of these targets among the classes."""
-        return ClassLookup(labels, classes, self.ignored)
+        return TargetLookup(labels, classes, self.ignored)
 
     def block_indices(self, block: Block) -> Array:
         """Return the indices of the true classes of a block's rows, (rows,). Raise InputError if there are fewer
@@ -122,7 +122,15 @@ class Targets:
         names = sorted(texts - set(numbers.values()))
         return None if len(names) != 2 or {name.lower() for name in names} == set(BOOLEANS) else tuple(names)
 
-    def _indices_of_texts(self, lookup: ClassLookup) -> Array:
+    def _column_fix(self, text: str) -> str:
+        """Return how to keep only the column of the targets, for a line that may have several columns."""
+        delimiter = next((each for each in ",;\t" if each in text), None)
+        if self.first_line is None or delimiter is None:
+            return ""
+        option = "" if delimiter == "\t" else f" -d'{delimiter}'"
+        return f"; expected one target per line, such as those of cut{option} -f2 without their header"
+
+    def _indices_of_texts(self, lookup: TargetLookup) -> Array:
         indices = np.empty(len(self), np.int64)
         known: dict[str, int] = {}
         for position, value in enumerate(self.values):

@@ -14,7 +14,7 @@ from tsoft.features.calibrate.choice_spellings import Choices
 from tsoft.features.calibrate.evaluated_answers import NOT_SAMPLING
 from tsoft.features.calibrate.labeled_file import LabeledFile, LabeledSource
 from tsoft.features.calibrate.labeled_input import LabeledInput
-from tsoft.input.class_lookup import IGNORED, ClassLookup
+from tsoft.input.class_lookup import IGNORED, TargetLookup
 from tsoft.input.read_options import TargetSource
 from tsoft.input.targets import Targets
 from tsoft.input.targets_file import read as read_targets
@@ -126,7 +126,7 @@ class ChoiceFile(LabeledFile):
         if self._targets_of_texts is not None:
             return _file_indices(self._targets_of_texts, self._choices, len(texts))
         ignored = self._target_options.ignored
-        lookup = ClassLookup(self._choices.labels, len(self._choices.labels), ignored)
+        lookup = TargetLookup(self._choices.labels, len(self._choices.labels), ignored)
         indices = np.full(len(texts), IGNORED)
         for number, answer in enumerate(texts):
             if answer is None:
