@@ -593,7 +593,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "none": (
         {"logits": LOGITS},
         "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass"
-        " --target-column NAME or --targets FILE",
+        " --targets-key NAME or --targets FILE",
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},

@@ -365,7 +365,26 @@ def test_targets_of_a_json_array(tmp_path: Path, text: str, expected: list[int])
         (b"b\na\n", ":1: 2 classes have the label 'b'; choose one by its index: #1, #2"),
         (b"0\n\xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"0\n", ": 1 target, but the logits have more rows; expected one target per row"),
-        (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows; expected one target per row"),
+        (
+            b"0\n1\n2\n",
+            ": 3 targets, but the logits have 2 rows; expected one target per row; if the first line is a header,"
+            " remove it",
+        ),
+        (b"0\n1\n2\n1\n", ": 4 targets, but the logits have 2 rows; expected one target per row"),
+        (
+            b"id,label\n0,b\n",
+            ":1: unknown class 'id,label'; choose from a, b#1, b#2; expected one target per line, such as those"
+            " of cut -d',' -f2 without their header",
+        ),
+        (
+            b"0\n1\ta\n",
+            ":2: unknown class '1\\ta'; choose from a, b#1, b#2; expected one target per line, such as those of",
+        ),
+        (
+            b'{"label": 0}\n{"label": 1}\n',
+            ":2: not JSON: unexpected content after document; expected one JSON array of targets, or a text with one"
+            " target per line",
+        ),
         (b"[0, 3]", ": row 1: unknown class '3'; use a label, or an index from 0 to 2"),
         (b"[0]", ": 1 target, but the logits have more rows; expected one target per row"),
         (b"[]", ": no targets: the array is empty"),

@@ -50,9 +50,9 @@ class Targets:
     def check_count(self, rows: int) -> None:
         """Raise InputError if the number of targets is not the number of rows."""
         if len(self) != rows:
-            raise InputError(
-                f"{self.source}: {self._count()}, but the logits have {rows} row{'s' * (rows != 1)}; {_ONE_EACH}"
-            )
+            fix = "; if the first line is a header, remove it" if self.first_line and len(self) == rows + 1 else ""
+            problem = f"{self._count()}, but the logits have {rows} row{'s' * (rows != 1)}; {_ONE_EACH}{fix}"
+            raise InputError(f"{self.source}: {problem}")
 
     def check_shape(self, axes: tuple[int, ...] | None) -> None:
         """Raise InputError if the array's shape is not the shape of the rows, unless it has one axis."""
@@ -138,7 +138,7 @@ class Targets:
             try:
                 indices[position] = known[text] if text in known else known.setdefault(text, lookup.index(text))
             except ValueError as error:
-                raise TargetIndexError(str(error), position) from None
+                raise TargetIndexError(f"{error}{self._column_fix(text)}", position) from None
         return indices
 
 
@@ -221,7 +221,11 @@ def read_text(stream: BinaryIO, source: str, ignored: int | None = None) -> Targ
 
 def read_json(stream: BinaryIO, source: str, ignored: int | None = None) -> Targets:
     """Return the targets in a JSON array of labels or indices. Raise InputError."""
-    values = parsed_json(read_limited(stream, MAX_BYTES, source, "list of targets"), ReadOptions(source), 1)
+    data = read_limited(stream, MAX_BYTES, source, "list of targets")
+    try:
+        values = parsed_json(data, ReadOptions(source), 1)
+    except InputError as error:
+        raise InputError(f"{error}; expected one JSON array of targets, or a text with one target per line") from None
     if not isinstance(values, list):
         raise InputError(f"{source}: expected an array of targets, got {described(values)}")
     if not values:

@@ -14,6 +14,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.evaluated_answers import joined_answers
 from tsoft.input.class_lookup import IGNORED
+from tsoft.input.formats import by_name
 from tsoft.input.read_options import TargetSource
 from tsoft.input.source import STDIN
 from tsoft.input.targets import difference_note
@@ -237,7 +238,8 @@ class LabeledFile:
             if block.targets is None:
                 fix = "add a column target (in an .npz file, an array targets or labels)"
                 if self._target_options.column is None:
-                    fix += f", or pass --target-column NAME or {self._option} FILE"
+                    option = "--targets-key" if _has_arrays(self.name) else "--target-column"
+                    fix += f", or pass {option} NAME or {self._option} FILE"
                 raise InputError(f"{self.name}: the rows have no targets; {fix}")
             return block.targets
         assert self._targets
@@ -245,6 +247,12 @@ class LabeledFile:
             problem = f"{len(self._indices)} targets, but {self.name} has more rows"
             raise InputError(f"{self._targets.source}: {problem}; expected one target per row")
         return self._indices[block.rows.start : block.rows.stop]
+
+
+def _has_arrays(name: str) -> bool:
+    """Return whether the name of a file is that of one of several arrays, which do not have columns."""
+    format = by_name(name)
+    return format is not None and format.keys and not format.columns
 
 
 def class_name(labels: tuple[str, ...] | None, index: int) -> str:
