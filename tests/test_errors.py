@@ -86,6 +86,19 @@ READ = {
     "NaN under a header": ("a,b\n1,nan\n", "stdin:2: field 2: NaN is not a logit; write -inf to mask a class"),
     "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
     "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line, got 'dog'"),
+    "names of rows without a column": (
+        '"a" "b"\n"1" 1.5 2\n',
+        "stdin:2: expected 2 fields, as in the header, got 3; if the first field names the row, write id before the"
+        " first name of the header",
+    ),
+    "a line for Excel": (
+        "sep=;\na;b\n1;2\n", "stdin:1: 'sep=;' is a line for Excel, which names the separator; remove it",
+    ),
+    "an array with an unknown name": (
+        '{"scores": [1, 2]}\n',
+        "stdin:1: 'scores': expected a number, got an array; if it has the numbers of all classes, call it logits or"
+        " probs",
+    ),
     "numbered fields": (
         "1:4.5 2:-0.5 3:0.8 0\n",
         "stdin:1: '1:4.5' is not a number; write 1=4.5, and nothing but the classes in the line",

@@ -154,7 +154,10 @@ WRONG = {
     "an array for a record": ('[{"a": 1}, [2]]', f"f:1: record 1: {SHAPE}, got an array"),
     "a number": ("\n3", f"f:2: {SHAPE}, got 3"),
     "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': expected a number, got \"x\""),
-    "a label's array": ('{"cat": [1]}', "f:1: 'cat': expected a number, got an array"),
+    "a label's array": (
+        '{"cat": [1]}',
+        "f:1: 'cat': expected a number, got an array; if it has the numbers of all classes, call it logits or probs",
+    ),
     "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', f"f:1: record 1: logits: field 2: {NAN}"),
     "all masked": ('{"probs": [0, 0]}', f"f:1: probs: {MASKED}"),
     "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),

@@ -51,6 +51,8 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
         batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
         first = None if batch.is_blank() else batch.first()
         if first:
+            if first.number == 1 and re.fullmatch("sep=[,;|]?", first.text):
+                raise options.error(1, f"{first.text!r} is a line for Excel, which names the separator; remove it")
             _note_commented_header(batch, first, options)
             if batch.starts_with_tab(first.number):
                 first = _with_unnamed_column(first)

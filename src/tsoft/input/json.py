@@ -543,7 +543,9 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                raise row.error(problem, column)
+                is_array = row.is_object and isinstance(value, list)
+                fix = "; if it has the numbers of all classes, call it logits or probs" if is_array else ""
+                raise row.error(problem + fix, column)
     raise AssertionError
 
 

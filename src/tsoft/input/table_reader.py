@@ -243,6 +243,10 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
             names = names[1:]
             if all(map(fields.is_number, names)):
                 raise fields.FieldError("this line and the header start with a tab; remove it if the header is a row")
+        if len(texts) == len(names) + 1 and '"' in second.text:
+            # As R's write.table writes them.
+            problem = f"{fields.wrong_field_count(len(texts), len(names))}; if the first field names the row"
+            raise fields.FieldError(f"{problem}, write id before the first name of the header")
         texts = texts if len(texts) == len(names) else fields.split(second.text)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
