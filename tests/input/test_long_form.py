@@ -64,6 +64,22 @@ def test_a_label_may_be_the_class_of_a_line_or_the_target_of_a_row(command: str,
     assert here("compute", stdin=text("row,label,logit", "0 0 1 1")).returncode == 0
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_rows_with_the_same_key_and_different_names_may_be_classes(form: str) -> None:
+    def calibrated(classes: str) -> str:
+        lines = [line.split(",") for line in text("image_id,class,logit", "a a b b").splitlines()]
+        rows = [(key, name, float(z)) for (key, _, z), name in zip(lines[1:], classes.split(), strict=True)]
+        objects = [json.dumps(dict(zip(lines[0], row, strict=True))) for row in rows]
+        table = ["image_id,class,logit", *(",".join(map(str, row)) for row in rows)]
+        return here("calibrate", stdin="\n".join(table if form == "csv" else objects)).stderr
+
+    note = "stdin: rows with the same key, 'a', have different true classes; if each line is a class, save CSV with"
+    assert f"{note} the columns id, label and logit\n" in calibrated("cat dog cat dog")
+    assert "same key" not in calibrated("cat cat dog dog")
+    # Candidates for one query are right or wrong.
+    assert "same key" not in calibrated("0 1 0 1")
+
+
 @pytest.mark.parametrize(("name", "options"), [("target", []), ("gold", ["--target-column", "gold"])])
 def test_all_lines_of_a_distribution_name_its_target(name: str, options: list[str]) -> None:
     lines = text(f"row,label,logit,{name}", "0 0 1 1", ",dog;,dog;,dog;,dog")

@@ -185,6 +185,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
     from tsoft.input.counting_columns import noting_counts
     from tsoft.input.formats import FORMATS, detect
     from tsoft.input.read_options import MAX_LINE
+    from tsoft.input.repeated_keys import noting_repeated_keys
     from tsoft.input.source import STDIN, open_input
 
     with open_input(file) as stream:
@@ -200,7 +201,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         is_noted = False
         reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
-        for block in noting_counts(read, reading):
+        for block in noting_repeated_keys(noting_counts(read, reading), reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
