@@ -348,6 +348,13 @@ def test_targets_may_leave_out_what_all_labels_share(form: str, classes: tuple[s
     assert tau(records)[0] == pytest.approx(fitted(Z, Y), rel=1e-6)
 
 
+def test_targets_are_numbers_in_any_notation() -> None:
+    targets = ["+3", "8.0", "3", "8"]
+    assert tau(table("3.0,8,target", *Z.T, targets))[0] == pytest.approx(fitted(Z, Y), rel=1e-6)
+    done = here("calibrate", stdin=table("3.5,8.5,target", *Z.T, [3, 8, 3, 8]))
+    assert "unknown class '3'; choose from 3.5, 8.5" in done.stderr
+
+
 @pytest.mark.parametrize("names", ["P_cat,Q_dog", "Pcat,Pdog", "cat_P,dog"])
 def test_a_part_of_a_label_is_unknown_if_the_labels_do_not_share_the_rest(names: str) -> None:
     done = here("calibrate", stdin=f"{names},target\n2,1,cat\n")

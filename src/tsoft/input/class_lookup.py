@@ -226,11 +226,17 @@ class TargetLookup(ClassLookup):
         self._prefixes, self._suffixes = _common_affixes(list(self._indices))
 
     def _similar(self, text: str) -> list[int]:
-        """Return the classes whose label is a text with what all labels start and end with, up to a separator.
+        """Return the classes whose label is a text with what all labels start and end with, up to a separator, or the
+        same number.
 
         >>> TargetLookup(("P (class=cat)", "P (class=car)"), 2).index("car")
         1
+        >>> TargetLookup(("1.0", "2.0"), 2).index("2")
+        1
         """
+        if is_number(text):
+            numbers = ((label, indices) for label, indices in self._indices.items() if is_number(label))
+            return [index for label, indices in numbers if number(label) == number(text) for index in indices]
         # Booleans are often written with another capitalization.
         texts = {text, text.capitalize(), text.upper(), text.lower()} if text.lower() in BOOLEANS else {text}
         labels = {start + each + end for start in self._prefixes for end in self._suffixes for each in texts}
