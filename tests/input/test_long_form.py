@@ -57,6 +57,8 @@ def test_a_label_may_be_the_class_of_a_line_or_the_target_of_a_row(command: str,
     done = here(command, stdin=text("image_id,label,logit", lines))
     assert (done.returncode, done.stdout) == (1, "")
     assert "stdin:1: ambiguous: label may be the class of each line or the target of each row" in done.stderr
+    done = here("calibrate", stdin=text("id,label,logit,target", "a b c d", ",cat;,dog;,cat;,dog"))
+    assert "ambiguous: label may be the class of each line" in done.stderr
     # Both fixes work.
     row = here("compute", "--columns", "logit", stdin=text("image_id,label,logit", lines))
     z = np.array([2.0, 1.0, 0.0, 3.0])

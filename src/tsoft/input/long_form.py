@@ -96,7 +96,7 @@ def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptio
         raise ambiguous
     options = replace(options, quantity=quantity)
     groups = LongForm(columns, delimiter, options).groups(without_header(first, batches))
-    if not {*columns.keys} <= {*VECTOR_KEYS, options.columns.key}:
+    if options.targets is not None or not {*columns.keys} <= {*VECTOR_KEYS, options.columns.key}:
         groups = _without_single_class(groups, ambiguous)
     error = options.error(first.number, "no classes below the header; add one line per class")
     yield from not_empty(blocks(groups, options), error)
