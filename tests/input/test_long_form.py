@@ -131,6 +131,15 @@ def test_a_comment_that_looks_like_a_class_of_a_labeled_row_is_an_error(lines: s
     assert "'#=3' starts a comment; if it is a class, write one class per line, with its label in quotes" in done.stderr
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_comment_in_the_place_of_the_last_label_is_an_error(delimiter: str) -> None:
+    lines = "logit,label\n2,the # 1\n1,#\n".replace(",", delimiter)
+    message = "a field that starts with # is a comment; write the field in quotes if it is a label"
+    assert here("compute", stdin=lines).stderr == f"tsoft: error: stdin:3: field 2: {message}\n"
+    done = here("compute", "-f", "csv", "--digits", "3", stdin=lines.replace("#\n", '"#"\n'))
+    assert (done.stdout, done.stderr) == ('row,tau,the,"#"\n0,1,0.731,0.269\n', "")
+
+
 QUOTED = {
     "long form": 'label,logit\nthe,2\n"#",1\n',
     "label and number": 'the 2\n"#" 1\n',
