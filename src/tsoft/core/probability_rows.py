@@ -4,11 +4,10 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. For numbers rounded to one of
-# these numbers of DECIMALS, the tolerance is the sum of their rounding errors if that is larger, up to MOST_ROUNDING.
-SUM_TOLERANCE, MOST_ROUNDING, DECIMALS = 0.02, 0.25, (1, 2, 3)
-# In fewer rows, logits with one decimal may sum to nearly 1 by chance.
-_MANY_ROWS = 10
+# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE, and those from 0 to 100 like
+# percentages within PERCENT_TOLERANCE, relative to 100. For numbers rounded to one of these numbers of DECIMALS, the
+# tolerance is the sum of their rounding errors if that is larger, up to MOST_ROUNDING.
+SUM_TOLERANCE, PERCENT_TOLERANCE, MOST_ROUNDING, DECIMALS = 0.02, 0.005, 0.25, (1, 2, 3)
 
 
 def count_probabilities(z: Array, decimals: tuple[int, ...] = DECIMALS) -> int:
@@ -19,7 +18,7 @@ def count_probabilities(z: Array, decimals: tuple[int, ...] = DECIMALS) -> int:
     2
     """
     candidates = z[(z >= 0).all(1)]
-    return _count(candidates[candidates.max(1) <= 1], decimals)
+    return _count(candidates[candidates.max(1) <= 1], decimals, SUM_TOLERANCE)
 
 
 def count_percentages(z: Array, decimals: tuple[int, ...] = DECIMALS) -> int:
@@ -31,7 +30,8 @@ def count_percentages(z: Array, decimals: tuple[int, ...] = DECIMALS) -> int:
     """
     candidates = z[(z >= 0).all(1)]
     largest = candidates.max(1)
-    return _count(candidates[(largest > 1) & (largest <= 100)].astype(np.float64) / 100, decimals)
+    percentages = candidates[(largest > 1) & (largest <= 100)].astype(np.float64)
+    return _count(percentages / 100, decimals, PERCENT_TOLERANCE)
 
 
 def are_one_hot(z: Array) -> bool:
@@ -40,12 +40,7 @@ def are_one_hot(z: Array) -> bool:
     return bool(((z == 0) | (z == (100 if (z > 1).any() else 1))).all())
 
 
-def decimals_of(rows: int) -> tuple[int, ...]:
-    """Return the numbers of decimals to which probabilities in this many rows may be rounded."""
-    return DECIMALS if rows >= _MANY_ROWS else DECIMALS[1:]
-
-
-def _count(candidates: Array, decimals: tuple[int, ...]) -> int:
+def _count(candidates: Array, decimals: tuple[int, ...], tolerance: float) -> int:
     """Count the rows that sum to 1."""
     if not len(candidates):
         return 0
@@ -53,4 +48,4 @@ def _count(candidates: Array, decimals: tuple[int, ...]) -> int:
     digits = next((k for k in decimals if (abs(candidates - candidates.round(k)) < 1e-3 * 10.0**-k).all()), None)
     rounding = 0.0 if digits is None else min(candidates.shape[1] * 10.0**-digits / 2, MOST_ROUNDING)
     # The factor admits a sum at the limit.
-    return int((abs(candidates.sum(1) - 1) < max(SUM_TOLERANCE, rounding * 1.001)).sum())
+    return int((abs(candidates.sum(1) - 1) < max(tolerance, rounding * 1.001)).sum())

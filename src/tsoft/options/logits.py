@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.probability_rows import are_one_hot, count_percentages, count_probabilities, decimals_of
+from tsoft.core.probability_rows import DECIMALS, are_one_hot, count_percentages, count_probabilities
 from tsoft.core.softmax import Array, log_sum_exp
 from tsoft.errors import UsageError, joined
 from tsoft.notes import note
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Probabilities sum to 1 within this. To find probabilities among logits, tsoft looks at this number of rows.
 _SUM_TOLERANCE, _COMPARED = 1e-3, 100
+# In fewer rows, logits with one decimal may sum to nearly 1 by chance, and whole numbers to nearly 100.
+_MANY_ROWS = 10
 _KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but {} is {}; remove --key"
 
 
@@ -221,12 +223,12 @@ def noting_probabilities(blocks: Iterator[Block], note: Callable[[str], None] = 
 
 def _likely_quantity(logits: Array) -> str | None:
     """Return why all rows look like probabilities or percentages, and the fix; None for other rows."""
-    decimals = decimals_of(len(logits))
+    is_long = len(logits) >= _MANY_ROWS
     if are_one_hot(logits) or logits.shape[1] == 1:
         return None
-    if count_probabilities(logits, decimals) == len(logits):
+    if count_probabilities(logits, DECIMALS if is_long else DECIMALS[1:]) == len(logits):
         return "from 0 to 1 and sum to 1; if they are probabilities, pass --probs"
-    if count_percentages(logits, decimals) == len(logits):
+    if count_percentages(logits, DECIMALS if is_long else ()) == len(logits):
         return "from 0 to 100 and sum to 100; if they are percentages, divide them by 100 and pass --probs"
     return None
 
