@@ -922,6 +922,7 @@ def test_an_answer_may_have_no_tokens() -> None:
 FILTERED: list[dict[str, Any]] = [
     {"index": 1, "message": {"content": None, "refusal": None}, "finish_reason": "content_filter", "logprobs": None},
     {"index": 1, "text": "", "finish_reason": "content_filter", "logprobs": None},
+    {"index": 1, "message": {"role": "assistant", "tool_calls": [], "content": ""}, "finish_reason": "content_filter"},
 ]
 
 
@@ -937,10 +938,25 @@ def test_an_answer_without_text_is_noted(filtered: dict[str, Any]) -> None:
         read_json(alone)
 
 
-@pytest.mark.parametrize("message", [{"content": "a"}, {"content": None, "refusal": "No"}, {}])
-def test_an_answer_that_may_have_a_text_needs_logprobs(message: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="choice 1: the response has no log-probabilities"):
-        read_json({"choices": [choice("a"), {"index": 1, "message": message, "finish_reason": "stop"}]})
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "a"},
+        {},
+        {"content": ""},
+        {"content": None, "refusal": "No"},
+        {"content": None, "tool_calls": [{"id": "x"}]},
+        {"content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"content": None, "audio": {"transcript": "a"}},
+        {"content": "", "reasoning_content": "a"},
+    ],
+)
+def test_an_answer_that_may_have_tokens_needs_logprobs(message: dict[str, Any]) -> None:
+    reasons = ["stop", "length", "tool_calls", *(["content_filter"] * any(message.values()))]
+    for reason in reasons:
+        silent = {"index": 1, "message": {"role": "assistant"} | message, "finish_reason": reason}
+        with pytest.raises(InputError, match='choice 1: the response has no log-probabilities; add "logprobs": true'):
+            read_json({"choices": [choice("a"), silent]})
 
 
 def test_answers_with_equal_numbers_are_different_texts() -> None:

@@ -29,8 +29,8 @@ from tsoft.input.response_kinds import (
     is_message,
     logprobs_request,
     mark_in,
-    no_text,
     numbers_problem,
+    removed_text,
     stream_path,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
@@ -297,13 +297,13 @@ class ResponseReader:
             self._skip_silent(place, answer.objects[0], response)
 
     def _skip_silent(self, location: Location, answer: Object, response: Object) -> None:
-        """Print a note on a whole answer without text, and on a message of a chat that a model may have written. Raise
-        InputError for any other answer without tokens."""
+        """Print a note on a whole answer whose text was removed, and on a message of a chat that a model may have
+        written. Raise InputError for any other answer without tokens."""
         if is_message(response):
             if is_generated(response):
                 skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
                 self._note("message", location, skipped)
-        elif (problem := no_text(answer)) is not None:
+        elif (problem := removed_text(answer)) is not None:
             self._skip(location, problem)
         elif (path := stream_path(response)) is not None:
             raise location.error(f"{path}: the text of a stream in a string; {_EXTRACT}")

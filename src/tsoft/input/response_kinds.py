@@ -1,6 +1,7 @@
 """Which JSON values are responses of LLM servers, what a request must contain to return log-probabilities, and the
 errors of servers."""
 
+import re
 import reprlib
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,8 @@ _PLAIN_MARKS = {
 _WRITERS = ("role", "type", "kind")
 _PEOPLE = ("user", "human", "request", "system", "developer", "tool", "function")
 _CONTENTS = ("content", "data", "parts", "blocks")
+# The finish reasons of answers whose text was removed: those of OpenAI, and of Gemini, which proxies may pass on.
+_REMOVED = re.compile(r"content[_-]?filter|safety|recitation|blocklist|prohibited_content", re.IGNORECASE)
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -129,19 +132,21 @@ def _without_constructor(message: Object) -> Object:
     return fields if "lc" in message and isinstance(fields, dict) else message
 
 
-def no_text(answer: Object) -> str | None:
-    """Return the problem with an answer that has no text, such as one that a content filter removed; None if it may
-    have one.
+def removed_text(answer: Object) -> str | None:
+    """Return the problem with an answer whose text was removed, such as by a content filter, so that no request makes
+    the server return its log-probabilities; None for any other answer.
 
-    >>> no_text({"message": {"content": None}, "finish_reason": "content_filter"})
+    >>> removed_text({"message": {"content": None}, "finish_reason": "content_filter"})
     'the answer has no text (finish_reason: content_filter)'
     """
     message = answer.get("message")
     record, name = (message, "content") if isinstance(message, dict) else (answer, "text")
-    if name not in record or record[name] or record.get("refusal"):
-        return None
     reason = answer.get("finish_reason")
-    return "the answer has no text" + (f" (finish_reason: {reason})" if isinstance(reason, str) else "")
+    # Any other value, such as a call of a tool, audio, reasoning or a refusal, has tokens.
+    others = [key for key, value in record.items() if value and key != "role"] if record is message else []
+    if name not in record or record[name] or others or not isinstance(reason, str) or not _REMOVED.match(reason):
+        return None
+    return f"the answer has no text (finish_reason: {reason})"
 
 
 def _has_text(record: Object) -> bool:
