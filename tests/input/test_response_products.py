@@ -575,7 +575,14 @@ def test_tokens_that_contradict_the_text_of_an_answer_are_noted(answer: Any, spe
         legacy("Yes", "#5", "#6"),
         chat("Yes.", "Yes", ".", "<|im_end|>"),
         chat("Yes.", "<think>", "hm", "</think>", "\n\n", "Yes", "."),
+        chat("Yes.", "hm", "</", "think", ">\n\n", "Yes", "."),
+        chat("Yes.", "hm", "\u25c1/think\u25b7", "Yes", "."),
+        chat("Yes. No.", "Yes", ".", "<think>", "hm", "</think>", " No", ".", "<think>", "hm", "</think>"),
+        chat("Yes.", "[gMASK]", "sop", "Yes", "."),
+        chat("Yes <s>x", "<s>", "Yes", " <s>", "x", "</s>"),
+        chat("Yes", "[THINK]", "hm", "[/THINK]", "Yes", "[EOS]"),
         chat("Yes.", "hm", "Yes", ".", reasoning_content="hm"),
+        chat("Yes.", "hm", "Yes", ".") | {"reasoning": "hm"},
         chat("A b", "A", "x", "b", tool_calls=[{"id": "x"}]),
         chat(None, "No", refusal="No"),
         choice("Hi", message={"content": [{"type": "text", "text": "Hello"}]}),
@@ -584,6 +591,27 @@ def test_tokens_that_contradict_the_text_of_an_answer_are_noted(answer: Any, spe
 )
 def test_tokens_that_an_answer_writes_in_another_way_are_not_noted(answer: Any) -> None:
     assert read_json({"text": "another", "choices": [answer]})[1] == []
+
+
+def test_the_tokens_of_a_reasoning_that_the_message_leaves_out_are_not_compared() -> None:
+    answer = chat("Yes", "Yes")
+    answer["logprobs"]["reasoning_content"] = [entry("hm")]
+    blocks, [note] = read_json({"choices": [answer]})
+    assert texts(blocks) == [["hm", "Yes"]]
+    assert "as one text" in note
+
+
+def test_the_bytes_of_tokens_are_compared_with_the_text() -> None:
+    """Tokens in tekken.json of Mistral start with ASCII and cut a character; a byte may be a token of its own."""
+    pieces = [b"N\xc3\xb3", b" v\xe1\xbb", b"\x81", b" (\xe2\x80", b"\x94)"]
+    answer = chat(b"".join(pieces).decode() + "A.")
+    cut = [entry(piece.decode(errors="replace")) | {"bytes": [*piece]} for piece in pieces]
+    answer["logprobs"]["content"] = [*cut, entry("<0x41>"), entry(".")]
+    assert read_json({"choices": [answer]})[1] == []
+    for wrong in ([*cut[1:2], *cut, entry("A"), entry(".")], [*cut, entry("<0x42>"), entry(".")]):
+        answer["logprobs"]["content"] = wrong
+        [note] = read_json({"choices": [answer]})[1]
+        assert "a token may be wrong or repeated" in note
 
 
 def test_the_pieces_of_a_stream_are_compared_with_its_tokens() -> None:

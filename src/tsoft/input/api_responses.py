@@ -339,7 +339,7 @@ class ResponseReader:
             for drawn in tokens:
                 labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)
-            text.spelling.add(found.answer, labels)
+            text.spelling.add(found, labels)
         for found in generated or prompts:
             # An object with one token is a piece of a list.
             is_part = streamed or found.is_alone or is_piece(found.answer)

@@ -39,8 +39,8 @@ _RAW = spellings("raw_output")
 _REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
 # Deeper values are not searched.
 _DEEPEST = 40
-# Lists of tokens within the object `logprobs`. Those that were generated first come first.
-_THOUGHTS = ("reasoning", "thinking", "thought")
+# Words in the names of fields with a reasoning. Its tokens come first, since they were generated first.
+THOUGHTS = ("reasoning", "thinking", "thought")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,12 @@ class FoundList:
     def is_raw(self) -> bool:
         """Whether the tokens are those of an answer before the server parsed it, which another list may have, too."""
         return not _RAW.isdisjoint(self.path)
+
+    @property
+    def is_thought(self) -> bool:
+        """Whether the tokens are those of a reasoning that has a list."""
+        inner = self.path[len(self.answer.path) :]
+        return any(isinstance(key, str) and any(word in key for word in THOUGHTS) for key in inner)
 
 
 def _innermost(path: Path) -> str:
@@ -190,7 +196,7 @@ class Search:
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
         covered = COVERED if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
-        for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):
+        for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in _REQUESTED:
                 self.requested += [name] * any(record[name])
             elif name not in covered and name not in _COPIES:
