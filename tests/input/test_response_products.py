@@ -854,9 +854,9 @@ def test_the_log_probabilities_of_requested_tokens_are_skipped() -> None:
     assert block.labels == ("x",)
     assert note == "FILE:1: tsoft skips the log-probabilities of requested tokens (output_token_ids_logprobs)"
     assert read_json(sglang(1, output_token_ids_logprobs=[None], input_token_ids_logprobs=None))[1] == []
-    problem = "meta_info.output_token_ids_logprobs: log-probabilities in an unknown format"
-    with pytest.raises(InputError, match=problem):
-        read_json({"text": "x", "meta_info": requested})
+    for alone in ({"text": "x", "meta_info": requested}, {"text": "x"} | requested):
+        with pytest.raises(InputError, match='add "return_logprob": true, "top_logprobs_num": 20 to the request'):
+            read_json(alone)
 
 
 @pytest.mark.parametrize(

@@ -26,17 +26,19 @@ TRANSCRIPTIONS = {
     "conversation.item.input_audio_transcription.": '"include": ["item.input_audio_transcription.logprobs"]',
 }
 
-# Fields with log-probabilities, and fields with answers.
+# Fields with log-probabilities.
 _NUMBER_MARKS = (
     *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs"),
-    *("output_token_ids_logprobs", "input_token_ids_logprobs"),
 )
-_ANSWER_MARKS = ("choices", "candidates", "meta_info")
+# Fields with the log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
+REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
+# Fields that only responses have.
+_MARKS = (*_NUMBER_MARKS, *REQUESTED, "choices", "candidates", "meta_info")
 # Names in responses whose values are all numbers or texts.
 _PLAIN_MARKS = {
-    *(*_NUMBER_MARKS, *_ANSWER_MARKS, *TEXTS, "error", "detail", "object", "type", "model", "response", "message"),
+    *(*_MARKS, *TEXTS, "error", "detail", "object", "type", "model", "response", "message"),
     *("generated_text", "custom_id", "doc_id"),
 }
 # Names in the messages of a chat: who wrote one, the writers other than a model, and what it contains. OpenAI,
@@ -177,7 +179,7 @@ def mark_in(value: Object) -> str | None:
     >>> mark_in({"a": [{}, {"logprob": -1}]}), mark_in({"choices": [{}]})
     ('a[1].logprob', 'choices')
     """
-    return next((path for path, _ in _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)), None)
+    return next((path for path, _ in _marks(value, _MARKS, "", 0)), None)
 
 
 def numbers_problem(value: object, outer: str = "") -> str | None:
@@ -254,7 +256,7 @@ def logprobs_request(value: Object) -> str | None:
         return _GEMINI
     if "generated_text" in value:
         return _TGI
-    if isinstance(value.get("meta_info"), dict):
+    if isinstance(value.get("meta_info"), dict) or any(value.get(name) for name in REQUESTED):
         return _SGLANG
     if isinstance(value.get("type"), str) and isinstance(value.get("delta"), dict):
         return _COHERE

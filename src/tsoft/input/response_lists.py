@@ -12,7 +12,7 @@ from typing import Any
 
 from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
-from tsoft.input.response_kinds import error_message
+from tsoft.input.response_kinds import REQUESTED, error_message
 from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
 from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
 
@@ -35,8 +35,6 @@ _TOKENS = ("tokens", "generated_tokens", "input_tokens")
 _COPIES = ("events", "attachments")
 # Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
 _RAW = spellings("raw_output")
-# Log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
-_REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
 # Deeper values are not searched.
 _DEEPEST = 40
 # Words in the names of fields with a reasoning. Its tokens come first, since they were generated first.
@@ -197,7 +195,7 @@ class Search:
         covered = COVERED if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
-            if name in _REQUESTED:
+            if name in REQUESTED:
                 self.requested += [name] * any(record[name])
             elif name not in covered and name not in _COPIES:
                 self._search(record[name], place.field(name, record))
