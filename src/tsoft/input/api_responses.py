@@ -320,16 +320,16 @@ class ResponseReader:
         if search.lists and search.requested:
             names = " and ".join(search.requested)
             self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
-        self._note_order(location, generated)
+        texts = [self._text(found, location) for found in generated or prompts]
+        self._note_order(location, generated, texts)
         if search.copies:
             first, second, *_ = search.copies
             problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
             self._note("copies", location, f"{problem}; write several answers as an array")
-        for found in generated or prompts:
+        for found, text in zip(generated or prompts, texts, strict=True):
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
                 self._note("guess", location, guess)
-            text = self._text(found, location)
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
@@ -363,13 +363,12 @@ class ResponseReader:
         place = location.at(f"choice {found.answer.number}") if found.answer.is_several else location
         return self._texts.text_of(found.answer, place, is_prompt=found.is_prompt)
 
-    def _note_order(self, location: Location, generated: list[FoundList]) -> None:
+    def _note_order(self, location: Location, generated: list[FoundList], texts: list[Text]) -> None:
         """Print a note if an answer has several lists of tokens, such as those of its reasoning, also in different
-        pieces."""
-        for found in generated:
+        pieces. `texts` are those of the lists."""
+        for found, text in zip(generated, texts, strict=False):
             inner = found.path[len(found.answer.path) :]
-            self._text(found, location).names[json_path(key for key in inner if isinstance(key, str))] = found.name
-        texts = (self._text(found, location) for found in generated)
+            text.names[json_path(key for key in inner if isinstance(key, str))] = found.name
         names = next((text.names for text in texts if len(text.names) > 1), {})
         if names:
             # The innermost names may be equal, such as those in logprobs and in reasoning_logprobs.

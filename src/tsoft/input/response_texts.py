@@ -63,11 +63,13 @@ class Texts:
     def text_of(self, answer: Answer, location: Location, *, is_prompt: bool) -> Text:
         """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one, which begins in
         this location."""
-        key = (_place(answer), is_prompt)
+        place = _place(answer)
+        key = (place, is_prompt)
         if key not in self._unfinished:
             self._unfinished[key] = Text(self._count, Spelling(location))
             self._count += 1
-        self._ids.add(_ids(answer))
+        ids, *_ = place
+        self._ids.add(ids)
         return self._unfinished[key]
 
     def continues(self, answer: Answer) -> bool:
