@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -278,6 +279,50 @@ def test_a_command_of_llama_cpp_has_its_defaults(path: Path) -> None:
 )
 def test_a_text_that_only_mentions_settings(path: Path, text: str) -> None:
     assert values(path, json.dumps({"top_p": 0.9, "description": text, "prompt": "top_k=3"})) == {"top_p": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Ollama's defaults.
+        (
+            r'{"model": "m", "system": "{\"temperature\": 21}", "prompt": "x", "options": {"num_ctx": 9}}',
+            {"tau": 0.8, "top_k": 40, "top_p": 0.9},
+        ),
+        ('{"model": "m", "messages": [], "logit_bias": {"1": -1}, "user": "temp=0.2"}', {}),
+        ('{"prompt": "x", "memory": "temp=0.2", "max_length": 80, "rep_pen": 1.1}', {"repetition_penalty": 1.1}),
+        ('{"max_tokens": 7, "logit_bias": {"1": -1}, "question": "Explain --temp 0.6"}', {}),
+        ('{"name": "temp=0.7,top_p=0.9", "temp": 0.7, "top_p": 0.9}', {"tau": 0.7, "top_p": 0.9}),
+        ('{"do_sample": false, "name": "temperature=0.7"}', {"tau": 0}),
+        ('{"temperature": 0.7, "stop": ["--temp", "0.3"]}', {"tau": 0.7}),
+        ('{"temperature": 0.7, "weather": "temperature=21,humidity=3"}', {"tau": 0.7}),
+        (r'{"temperature": 0.5, "system": "{\"temperature\": 21}", "messages": []}', {"tau": 0.5}),
+    ],
+)
+def test_a_text_in_other_fields_is_not_read(path: Path, text: str, expected: dict[str, float]) -> None:
+    got = {name: value for name, value in values(path, text).items() if name != "penalty_last_n"}
+    assert (got, read(str(path)).origin.path) == (expected, "options" if "options" in text else "")
+
+
+def test_a_text_without_settings_elsewhere_is_not_read(path: Path) -> None:
+    pytest.importorskip("yaml")
+    message = problem(path, "model: x\ndescription: temperature=0.2\nmax_tokens: 5\n")
+    assert message.startswith(": no sampling settings; ")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"command": "python gen.py --temperature 0.7", "temperature": 0.5},
+        {"args": ["--temperature", "0.5", "--top-k", "2"], "temperature": 0.5},
+        {"cmd": "a --temp 0.5 --temp 0.6", "presets": {"x": {"temperature": 0.5}}},
+    ],
+)
+def test_a_command_next_to_settings_is_not_applied(path: Path, fields: dict[str, Any]) -> None:
+    assert values(path, json.dumps(fields)) == {"tau": 0.5}
+    where = "presets.x" if "presets" in fields else "the outermost object"
+    sentence = f"the settings in {next(iter(fields))} are not applied, since {where} has settings"
+    assert read(str(path)).unused == (sentence,)
 
 
 def test_binary_files_are_named(path: Path) -> None:

@@ -39,7 +39,7 @@ from tsoft.input.settings.settings_formats import load
 from tsoft.input.settings.settings_search import Place, places, settings_place
 from tsoft.input.settings.text_numbers import lone_companions, mirostat_version
 from tsoft.input.settings.token_biases import biases
-from tsoft.input.settings.unused_fields import fields_elsewhere, unused_fields
+from tsoft.input.settings.unused_fields import fields_elsewhere, texts_elsewhere, unused_fields
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The sampler of each parameter.
@@ -84,7 +84,7 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     if place is None and kind is BARE:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
-    elsewhere = [*fields_elsewhere(found, main)]
+    elsewhere = [*fields_elsewhere(found, main), *texts_elsewhere(found, main)]
     results = {}
     for engine in engines:
         settings = _taken(kind, main, engine) if engine in kind.readers else _settings(kind, main)

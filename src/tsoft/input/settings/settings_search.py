@@ -8,8 +8,17 @@ from typing import Any
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.agnai import with_agnai_order
 from tsoft.input.settings.field_values import type_of, unique
-from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, PREFIX, canonical, is_setting, names, without_prefix
-from tsoft.input.settings.texts import settings_in
+from tsoft.input.settings.sampling_fields import (
+    BIAS_FIELDS,
+    LOGIT_FIELDS,
+    PARAMETERS,
+    PREFIX,
+    canonical,
+    is_setting,
+    names,
+    without_prefix,
+)
+from tsoft.input.settings.texts import is_text_field, settings_in
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -81,8 +90,17 @@ def places(file: str, document: Any) -> list[Place]:
     has_object = isinstance(document, list) and any(isinstance(item, dict) for item in document)
     if not isinstance(document, dict) and not has_object:
         raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
+    found = _places(file, (), document, frozenset())
+    # A text has settings only if no object has any.
+    if any(map(_has_parameters, found)):
+        return found
+    return found + [inner for place in found for inner in _places_in_texts(place)]
+
+
+def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[str]) -> list[Place]:
+    """Return the objects in a part of a document, outermost first."""
     found: list[Place] = []
-    waiting = deque[tuple[tuple[str, ...], Any, frozenset[str]]]([((), document, frozenset())])
+    waiting = deque[tuple[tuple[str, ...], Any, frozenset[str]]]([(path, document, around)])
     # YAML may have the same object in several places, or in itself.
     seen: set[int] = set()
     while waiting:
@@ -102,6 +120,18 @@ def places(file: str, document: Any) -> list[Place]:
             inside = [((*path, str(i)), item) for i, item in enumerate(value)]
         waiting += [(where, item, around) for where, item in inside if isinstance(item, dict | list)]
     return found
+
+
+def _has_parameters(place: Place) -> bool:
+    return place.sets_parameters or not (PARAMETERS.keys() | BIAS_FIELDS).isdisjoint(map(canonical, place.fields))
+
+
+def _places_in_texts(place: Place) -> list[Place]:
+    """Return the objects in the texts and commands of a place."""
+    texts = [(name, settings_in(value, place.file)) for name, value in place.fields.items() if is_text_field(name)]
+    around = place.around | place.names
+    found = [_places(place.file, (*place.path, name), settings, around) for name, settings in texts if settings]
+    return [inner for part in found for inner in part]
 
 
 def _may_have_settings(name: str, value: Any) -> bool:
@@ -136,12 +166,12 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: str, name: str, value: Any) -> Any:
-    """Return the value of a field; an object, if it is a text with settings."""
+    """Return the value of a field; an object, if it is a text in which Ollama shows the parameters of a model."""
     if name == "extra_body" and value is not None and not isinstance(value, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
     if name == "parameters" and isinstance(value, str) and (lines := _lines(file, value)):
         return lines
-    return value if name in _TEXTS or name in _INPUTS else settings_in(value, file) or value
+    return value
 
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:

@@ -6,9 +6,13 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
+from tsoft.errors import InputError
 from tsoft.input.settings.field_values import number_or_none, unique
-from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_setting
+from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_setting, names
 
+# The fields with such a text: commands, vLLM's override of generation_config.json, KoboldCpp's defaults, and the
+# arguments of lm-evaluation-harness. Any other text may mention settings.
+_TEXT_FIELDS = names("command cmd args entrypoint override_generation_config gendefaults gen_kwargs")
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
 # The limit of a line with one field.
@@ -17,6 +21,11 @@ _SECTION = re.compile(r"\[+([^\[\]]+)\]+")
 # A line of an INI, TOML or .env file. Ollama shows parameters without =, and texts in quotation marks.
 _LINE = re.compile(r"""(?:export\s+)?([\w.-]+)(?:\s*=\s*|\s+(?=[-+.\d"]\S*$|"))(".*"|'.*'|.*?)(?:\s+[#;].*)?""")
 _OPTION = re.compile(r"-[^\d\W]|--\w")
+
+
+def is_text_field(name: str) -> bool:
+    """Whether a field may have settings in a text, or a command."""
+    return canonical(name) in _TEXT_FIELDS
 
 
 def settings_in(value: Any, where: str) -> Any:
@@ -35,6 +44,14 @@ def settings_in(value: Any, where: str) -> Any:
         return None
     found = _of_json(value, where) or _of_pairs(value, where)
     return _of_command(_words(value), where) if found is None and "--" in value else found
+
+
+def mentions_settings(value: Any) -> bool:
+    """Whether a text, or an array of words, has settings, perhaps with two values for one of them."""
+    try:
+        return settings_in(value, "") is not None
+    except InputError:
+        return True
 
 
 def _of_pairs(text: str, where: str) -> dict[str, Any] | None:

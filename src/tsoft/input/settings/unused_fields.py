@@ -19,6 +19,7 @@ from tsoft.input.settings.sampling_fields import (
 )
 from tsoft.input.settings.settings_search import Place
 from tsoft.input.settings.text_numbers import has_effect
+from tsoft.input.settings.texts import is_text_field, mentions_settings
 
 
 def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -41,6 +42,16 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_unknown(name, value)}{hint}"
+
+
+def texts_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
+    """Yield sentences about texts with settings, which are not read if an object has some."""
+    where = ".".join(settings.path) or "the outermost object"
+    for place in places:
+        for name, value in place.fields.items():
+            path = (*place.path, name)
+            if is_text_field(name) and settings.path[: len(path)] != path and mentions_settings(value):
+                yield f"the settings in {'.'.join(path)} are not applied, since {where} has settings"
 
 
 def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
