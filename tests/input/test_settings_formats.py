@@ -184,7 +184,14 @@ def test_a_printed_call_of_another_class(path: Path) -> None:
     [
         ("TEMPERATURE=0.5\nexport TOP_P='0.9'  # mine\n\n# x\nKEY=sk-1\n", {"tau": 0.5, "top_p": 0.9}),
         ("[model-llama]\ntemperature=0.5\ntopK=3\n[other]\nname=x\n", {"tau": 0.5, "top_k": 3}),
-        ('; mine\ntemperature = 0.5\n[[model]]\nname = "x; y"\n', {"tau": 0.5}),
+        # TOML.
+        ('# mine\ntemperature = 0.5\nlogit_bias = {}\n[[model]]\nname = "x; y"\n', {"tau": 0.5}),
+        ('temperature = 0.5\nprompt = """\ntop_k = 3"""\n', {"tau": 0.5}),
+        # The presets of llama-server, which are INI.
+        ("version = 1\n\n; mine\n[*]\nfit = on\n  temp = 0.5\n\n[m]\nmodel = a b\n", {"tau": 0.5}),
+        # A .env file may have variables of other programs.
+        ("TEMPERATURE=0.5\nTEMP=/tmp\nTOP_P=\n", {"tau": 0.5}),
+        ("TEMPERATURE='0.5'\nTEMP='/tmp'\n", {"tau": 0.5}),
         # ollama show --parameters.
         ('temperature      0.5\nstop   "<|im_start|>"\nstop   "<|im_end|>"\ntop_k  3\n', {"tau": 0.5, "top_k": 3}),
     ],
@@ -197,7 +204,14 @@ def test_lines(path: Path, text: str, expected: dict[str, float]) -> None:
     ("text", "message"),
     [
         ("[*]\ntemp = 0.5\n[m]\ntemp = 0.6\n", ": several objects have sampling settings: *, m; save one of them"),
-        ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ": 'TEMP' is set twice, to "),
+        (
+            "[[m]]\ntemperature = 1.5\n[[m]]\ntop_k = 1\n",
+            ": several objects have sampling settings: m.0, m.1; save one",
+        ),
+        ("[m]\ntemp = 0.5\n[m]\nname = a b\n", ": there are two sections [m]; remove one of them"),
+        ("name = 'x'\n", ": no sampling settings; "),
+        ("[m]\nname = x y\n", ":1: not JSON: "),
+        ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ": 'TEMP' is set twice; remove one of them"),
         ("temperature 0.5\nsampler chain top-k\n", ":1: not JSON: "),
         ("name=x\nport=5\n", ":1: not JSON: "),
     ],
@@ -315,7 +329,7 @@ def test_a_text_without_settings_elsewhere_is_not_read(path: Path) -> None:
     [
         {"command": "python gen.py --temperature 0.7", "temperature": 0.5},
         {"args": ["--temperature", "0.5", "--top-k", "2"], "temperature": 0.5},
-        {"cmd": "a --temp 0.5 --temp 0.6", "presets": {"x": {"temperature": 0.5}}},
+        {"cmd": "bin/a --temp 0.5 --temp 0.6", "presets": {"x": {"temperature": 0.5}}},
     ],
 )
 def test_a_command_next_to_settings_is_not_applied(path: Path, fields: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ from functools import lru_cache
 from math import inf
 from typing import Any
 
+from tsoft.input.settings.field_values import number_or_none
+
 # The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes.
 PREFIX = re.compile(r"(llm\.prediction\.)(llama\.|mlx\.)?|(general\.sampling\.)")
 
@@ -240,6 +242,16 @@ def is_setting(field: str) -> bool:
     (True, True, False)
     """
     return field in PARAMETERS or field in _SWITCHES or field in BIAS_FIELDS | ORDER_FIELDS or field in _UNUSED_FIELDS
+
+
+def sets_number(name: str, value: Any) -> bool:
+    """Whether a field, under any of its names, sets a parameter to a number, which may be written as a string.
+
+    >>> sets_number("TOP_P", "0.9"), sets_number("temp", "/tmp"), sets_number("port", 5)
+    (True, False, False)
+    """
+    field = canonical(name)
+    return (field in PARAMETERS or field in MIROSTAT_FIELDS) and number_or_none(value) is not None
 
 
 def resembles_setting(field: str, value: Any) -> bool:

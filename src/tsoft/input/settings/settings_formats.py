@@ -14,7 +14,8 @@ from tsoft.input.limits import read_limited
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
-from tsoft.input.settings.texts import read_lines, settings_in
+from tsoft.input.settings.settings_lines import read_lines
+from tsoft.input.settings.texts import settings_in
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.

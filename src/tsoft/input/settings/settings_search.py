@@ -18,6 +18,7 @@ from tsoft.input.settings.sampling_fields import (
     names,
     without_prefix,
 )
+from tsoft.input.settings.settings_lines import shown_by_ollama
 from tsoft.input.settings.texts import is_text_field, settings_in
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
@@ -169,7 +170,7 @@ def _read(file: str, name: str, value: Any) -> Any:
     """Return the value of a field; an object, if it is a text in which Ollama shows the parameters of a model."""
     if name == "extra_body" and value is not None and not isinstance(value, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
-    if name == "parameters" and isinstance(value, str) and (lines := _lines(file, value)):
+    if name == "parameters" and isinstance(value, str) and (lines := shown_by_ollama(value, f"{file}: parameters")):
         return lines
     return value
 
@@ -191,14 +192,6 @@ def _element(data: Any) -> Any:
     while isinstance(data, list) and len(data) == 1:
         [data] = data
     return data
-
-
-def _lines(file: str, text: str) -> dict[str, str] | None:
-    """Return the parameters in the lines of a text, as Ollama shows those of a model; None for other texts."""
-    lines = [line.split(None, 1) for line in text.splitlines()]
-    if not lines or any(len(words) != 2 for words in lines):
-        return None
-    return unique(((name, value) for name, value in lines if name != "stop"), f"{file}: parameters")
 
 
 def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:

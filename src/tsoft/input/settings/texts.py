@@ -1,4 +1,4 @@
-"""Settings in a text: JSON, `name=value` between commas or in lines, or the options of a command."""
+"""Settings in a text: JSON, `name=value` between commas, or the options of a command."""
 
 import os
 import re
@@ -7,19 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from tsoft.errors import InputError
-from tsoft.input.settings.field_values import number_or_none, unique
-from tsoft.input.settings.sampling_fields import LOGIT_FIELDS, canonical, is_setting, names
+from tsoft.input.settings.field_values import unique
+from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 
 # The fields with such a text: commands, vLLM's override of generation_config.json, KoboldCpp's defaults, and the
 # arguments of lm-evaluation-harness. Any other text may mention settings.
 _TEXT_FIELDS = names("command cmd args entrypoint override_generation_config gendefaults gen_kwargs")
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
-# The limit of a line with one field.
-_MAX_LINE = 1000
-_SECTION = re.compile(r"\[+([^\[\]]+)\]+")
-# A line of an INI, TOML or .env file. Ollama shows parameters without =, and texts in quotation marks.
-_LINE = re.compile(r"""(?:export\s+)?([\w.-]+)(?:\s*=\s*|\s+(?=[-+.\d"]\S*$|"))(".*"|'.*'|.*?)(?:\s+[#;].*)?""")
 _OPTION = re.compile(r"-[^\d\W]|--\w")
 
 
@@ -70,8 +65,7 @@ def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
 
 def _with_numbers(fields: dict[str, Any]) -> dict[str, Any] | None:
     """Return the fields if one of them is a sampling parameter with a number."""
-    is_setting = any(canonical(name) in LOGIT_FIELDS and number_or_none(fields[name]) is not None for name in fields)
-    return fields if is_setting else None
+    return fields if any(sets_number(name, value) for name, value in fields.items()) else None
 
 
 def _of_json(text: str, where: str) -> dict[str, Any] | None:
@@ -126,27 +120,3 @@ def _value(name: str, value: Any, where: str) -> Any:
     if name == "c":
         return settings_in(value, where) or value
     return _of_json(value, where) or value if isinstance(value, str) else value
-
-
-def read_lines(text: str, where: str) -> dict[str, Any] | None:
-    """Return the parameters in the lines of an INI, TOML or .env file, or as `ollama show --parameters` prints them,
-    with an object for each section; None for other texts. Raise InputError for a parameter that is set twice.
-
-    >>> read_lines("top_k = 3  # few\\n[model]\\nTOP_P=0.9", "")
-    {'top_k': '3', 'model': {'TOP_P': '0.9'}}
-    """
-    sections: dict[str, list[tuple[str, str]]] = {"": []}
-    pairs = sections[""]
-    for line in map(str.strip, text.splitlines()):
-        if not line or line[0] in "#;":
-            continue
-        if len(line) > _MAX_LINE:
-            return None
-        if section := _SECTION.fullmatch(line):
-            pairs = sections.setdefault(section[1], [])
-        elif found := _LINE.fullmatch(line):
-            pairs.append((found[1], found[2].strip("\"'")))
-        else:
-            return None
-    objects = {section: _object(pairs, where) for section, pairs in sections.items()}
-    return objects.pop("") | objects if any(map(_with_numbers, objects.values())) else None

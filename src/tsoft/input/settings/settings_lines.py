@@ -1,0 +1,71 @@
+"""Settings in lines: TOML, INI, a .env file, and the output of `ollama show --parameters`."""
+
+import re
+from typing import Any
+
+from tsoft.errors import InputError
+from tsoft.input.settings.field_values import unique
+from tsoft.input.settings.sampling_fields import PARAMETERS, canonical, sets_number
+
+# The limits of an INI file. Larger files are something else.
+_MAX_CHARACTERS = 1 << 20
+_MAX_LINE = 1000
+# The section of the lines before the first one.
+_TOP = " "
+# Ollama shows texts in quotation marks.
+_SHOWN = re.compile(r'(\S+)\s+([^"\s]\S*|".*")')
+
+
+def read_lines(text: str, where: str) -> dict[str, Any] | None:
+    """Return the fields in lines, with an object for each section; None for other texts. Raise InputError for a
+    parameter that is set twice.
+
+    >>> read_lines("top_k = 3  # few\\n[model]\\nTOP_P = 0.9", "")
+    {'top_k': 3, 'model': {'TOP_P': 0.9}}
+    """
+    import tomllib
+
+    try:
+        found: dict[str, Any] | None = tomllib.loads(text)
+    except ValueError:
+        found = shown_by_ollama(text, where) or _of_ini(text, where)
+        parts = [found or {}, *(part for part in (found or {}).values() if isinstance(part, dict))]
+        if not any(sets_number(name, value) for part in parts for name, value in part.items()):
+            return None
+    # A .env file may have other variables, such as TEMP, the directory.
+    return found and {name: value for name, value in found.items() if not _is_other_variable(name, value)}
+
+
+def _is_other_variable(name: str, value: Any) -> bool:
+    is_text = isinstance(value, str) and not sets_number(name, value)
+    return name.isupper() and canonical(name) in PARAMETERS and is_text
+
+
+def shown_by_ollama(text: str, where: str) -> dict[str, Any] | None:
+    """Return the parameters in lines of a name and a value, as Ollama shows those of a model; None for other texts."""
+    lines = [_SHOWN.fullmatch(line.strip()) for line in text.strip().splitlines()]
+    pairs = [(line[1], line[2].strip('"')) for line in lines if line]
+    return unique((pair for pair in pairs if pair[0] != "stop"), where) if pairs and all(lines) else None
+
+
+def _of_ini(text: str, where: str) -> dict[str, Any] | None:
+    import configparser
+
+    if len(text) > _MAX_CHARACTERS or max(map(len, text.splitlines())) > _MAX_LINE:
+        return None
+    parser = configparser.RawConfigParser(
+        delimiters=("=",), inline_comment_prefixes=("#", ";"), empty_lines_in_values=False, default_section=""
+    )
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    # Without indentation, no line continues the value of the previous one.
+    lines = re.sub(r"(?m)^[ \t]*(?:export[ \t]+)?", "", text)
+    try:
+        parser.read_string(f"[{_TOP}]\n{lines}")
+    except configparser.DuplicateOptionError as error:
+        raise InputError(f"{where}: {error.option!r} is set twice; remove one of them") from None
+    except configparser.DuplicateSectionError as error:
+        raise InputError(f"{where}: there are two sections [{error.section}]; remove one of them") from None
+    except configparser.Error:
+        return None
+    sections = {name: {key: value.strip("\"'") for key, value in parser.items(name)} for name in parser.sections()}
+    return sections.pop(_TOP) | sections
