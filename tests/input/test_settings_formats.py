@@ -267,7 +267,7 @@ def test_errors_in_text_that_python_printed(path: Path, text: str, message: str)
         ("args: [--port, '8000', --top-p, '0.9', --lora, a, --lora, b]\n", {"top_p": 0.9}, "args"),
         ("cmd: |\n  vllm serve x\n  --override-generation-config '{\"top_k\": 3}'\n", {"top_k": 3}, "cmd.vllm"),
         # A script.
-        ("#!/bin/sh\nexllama -m 'my model' \\\n --temp 0.5 --seed -1  # mine\n", {"tau": 0.5}, "exllama"),
+        ("#!/bin/sh\nbin/exllama -m 'my model' \\\n --temp 0.5 --seed -1  # mine\n", {"tau": 0.5}, "exllama"),
     ],
 )
 def test_settings_in_a_text(path: Path, text: str, expected: dict[str, float], where: str) -> None:
@@ -285,6 +285,74 @@ def test_a_command_of_llama_cpp_has_its_defaults(path: Path) -> None:
     assert read(str(path)).origin.path == "command.sh.c.PORT=1.exec.llama-server"
     message = problem(path, "llama-cli --temp 0.5 --temp 0.6 --top-k 3")
     assert message.startswith(': \'temp\' is set twice, to "0.5" and "0.6"')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "llama-server -m x.gguf --temp 0.5 &",
+        "llama-server -m x.gguf --temp 0.5 > log.txt 2>&1",
+        'exec llama-server -m x.gguf --temp 0.5 "$@"',
+        "#!/bin/bash\nset -euo pipefail\ncd models && llama-server -t $(nproc) --temp 0.5 2>/dev/null | tee log\n",
+        "bash -lc 'cd models; llama-server --temp 0.5'",
+        "llama-server -p 'a; b & --temp 1 > x' -r '>' --temp 0.5",
+        # Values in several lines.
+        "llama-server \\\r\n  -m x.gguf \\\r\n  --temp 0.5\r\n",
+        "llama-server\n  -m x.gguf\n  # mine\n  --temp 0.5\n",
+    ],
+)
+def test_a_script_with_a_command(path: Path, text: str) -> None:
+    assert values(path, text) == {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+    pytest.importorskip("yaml")
+    assert values(path, json.dumps({"command": text}))["tau"] == 0.5
+
+
+def test_other_words_of_a_command_are_skipped(path: Path) -> None:
+    assert values(path, "docker run -p 8080:8080 -v x:/m IMAGE -m /m/x.gguf --temp 0.5") == {"tau": 0.5}
+
+
+def test_a_command_without_a_temperature(path: Path) -> None:
+    assert values(path, "llama-cli -m x.gguf --repeat-penalty 1.3")["repetition_penalty"] == 1.3
+    assert values(path, "llama-cli -m x.gguf --mirostat 2 --mirostat-ent 3") == {"mirostat_tau": 3, "tau": 0.8}
+
+
+@pytest.mark.parametrize("separator", ["\n", "; ", " && ", " || ", " | ", " & "])
+def test_several_commands_are_several_objects(path: Path, separator: str) -> None:
+    text = separator.join(("bin/llama-server --temp 0.6 --no-mmap", "bin/llama-server --top-k 1 --no-mmap"))
+    message = ": several objects have sampling settings: 0.llama-server, 1.llama-server; save one of them"
+    assert problem(path, text).startswith(message)
+    message = message.replace("0.", "command.0.").replace("1.", "command.1.")
+    assert problem(path, json.dumps({"command": text})).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("-l 0-5 --logit-bias 1+2.5", ((0, -5.0), (1, 2.5))),
+        ("--logit-bias=3-1 --temp 0.5", ((3, -1.0),)),
+    ],
+)
+def test_biases_of_a_command_of_llama_cpp(path: Path, options: str, expected: tuple[tuple[int, float], ...]) -> None:
+    """TOKEN_ID(+/-)BIAS in common/arg.cpp."""
+    path.write_text(f"llama-server -m x.gguf {options}")
+    assert read(str(path)).biases == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "llama-cli --temp 1 --logit-bias x",
+            ": llama-cli: logit_bias: expected an array of [token, bias] or an object",
+        ),
+        ("llama-cli -l 1-1 -l 1+2", ": logit_bias: '1' is set twice, to "),
+        *((text, ":1: not JSON: ") for text in ("Never use --temp 0.6", "--temp 0.6 is low", "a-b -p 'x --temp 0.6")),
+    ],
+)
+def test_errors_in_a_command(path: Path, text: str, message: str) -> None:
+    found = problem(path, text)
+    assert found.startswith(message)
+    assert ("or as a command with its options, such as llama-server --temp 0.7" in found) is ("not JSON" in message)
 
 
 @pytest.mark.parametrize(

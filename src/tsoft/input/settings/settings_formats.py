@@ -104,7 +104,9 @@ def _parsed(text: str, name: str) -> Any:
     try:
         return _json(text, name)
     except InputError as error:
-        raise InputError(f'{error}; write the settings as JSON, such as {{"temperature": 0.7}}') from None
+        command = ", or as a command with its options, such as llama-server --temp 0.7" if "--" in text else ""
+        json_fix = 'write the settings as JSON, such as {"temperature": 0.7}'
+        raise InputError(f"{error}; {json_fix}{command}") from None
 
 
 def _printed_call(text: str, name: str) -> Any:

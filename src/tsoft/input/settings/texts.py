@@ -16,6 +16,17 @@ _TEXT_FIELDS = names("command cmd args entrypoint override_generation_config gen
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
 _OPTION = re.compile(r"-[^\d\W]|--\w")
+# A token of a shell. Comments and redirections have no effect on the options.
+_WORD = r"""(?:[^\s;&|<>()"'\\$]|\$(?:\([^()'"\\]*\))?|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+"""
+_REDIRECTION = rf"(?:&|\d*)[<>]+[&|]?[ \t]*(?!-){_WORD}"
+_TOKEN = re.compile(rf"[ \t\r]+|\#.*|{_REDIRECTION}|(?P<end>[\n;&|()]+)|(?P<word>{_WORD})")
+# The first word of a command, in which a sentence would have no such character, and the names without one.
+_PROGRAM = re.compile(
+    r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
+    r"python|sh|bash|exec|env|sudo|nohup|uv|uvx|srun|docker|podman"
+)
+# The value of llama.cpp's option --logit-bias: a token's id, a sign and a number.
+_BIAS = re.compile(r"\s*(\d+)\s*([+-])\s*(.+)")
 
 
 def is_text_field(name: str) -> bool:
@@ -25,20 +36,23 @@ def is_text_field(name: str) -> bool:
 
 def settings_in(value: Any, where: str) -> Any:
     """Return the settings in a text, or in an array of the words of a command, as an object; None if it has none. The
-    settings of a command are in objects with the names of its program and of other words before the first option. Raise
-    InputError if the text has two values for a setting.
+    settings of a command are in objects with the names of its program and of other words before the first option. If
+    several commands have settings, return an array. Raise InputError if a text has two values for a setting.
 
     >>> settings_in('{"temperature": 0.5}', ""), settings_in("top_k=3,temperature=0.5", "")
     ({'temperature': 0.5}, {'top_k': '3', 'temperature': '0.5'})
-    >>> settings_in("bin/llama-server -m 'my model' --temp 0.6 --top-k=3 --no-mmap", "")
+    >>> settings_in("bin/llama-server -m 'my model' --temp 0.6 --top-k=3 --no-mmap > log &", "")
     {'llama-server': {'m': 'my model', 'temp': '0.6', 'top-k': '3', 'no-mmap': True}}
     """
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
         return _of_command(value, where)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
         return None
-    found = _of_json(value, where) or _of_pairs(value, where)
-    return _of_command(_words(value), where) if found is None and "--" in value else found
+    if found := _of_json(value, where) or _of_pairs(value, where):
+        return found
+    commands = [_of_command(words, where) for words in _commands(value) if _is_command(words)]
+    commands = [command for command in commands if command]
+    return commands if len(commands) > 1 else commands[0] if commands else None
 
 
 def mentions_settings(value: Any) -> bool:
@@ -84,39 +98,63 @@ def _of_json(text: str, where: str) -> dict[str, Any] | None:
     return _with_numbers(value)
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a command in one or several lines; nothing if a quotation mark is missing."""
-    try:
-        return shlex.split(text.replace("\\\n", " "), comments=True)
-    except ValueError:
-        return []
+def _commands(text: str) -> list[list[str]]:
+    """Return the words of each command in a script; nothing if a quotation mark or a bracket is not closed."""
+    text = re.sub(r"\\\r?\n", " ", text)
+    commands: list[list[str]] = [[]]
+    position, end = 0, ""
+    while token := _TOKEN.match(text, position):
+        position = token.end()
+        end += token["end"] or ""
+        if word := token["word"]:
+            # In YAML, a command may have options in several lines.
+            if end.strip() or (end and not word.startswith("-")):
+                commands.append([])
+            commands[-1].append(" ".join(shlex.split(word)))
+            end = ""
+    return commands if position == len(text) else []
 
 
-def _of_command(words: Iterable[str], where: str) -> dict[str, Any] | None:
-    """Return the options of a command, each with its value, or True. After the first option, other words are values of
-    options: a sentence that names an option is no command."""
+def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list[str]]:
+    """Return the words of a command before its options; the options, each with its value, or True; and other words."""
     program: list[str] = []
     options: list[tuple[str, Any]] = []
+    others: list[str] = []
     for word in words:
         name, separator, value = word.partition("=")
         if _OPTION.match(word):
             options.append((name.lstrip("-"), value if separator else True))
         elif options and options[-1][1] is True:
             options[-1] = (options[-1][0], word)
-        elif options:
-            return None
         else:
-            program.append(os.path.basename(word))
-    found = _object([(name, _value(name, value, where)) for name, value in options], where)
-    if _with_numbers(found) is None and not any(isinstance(value, dict) for value in found.values()):
+            (others if options else program).append(word)
+    return program, options, others
+
+
+def _is_command(words: list[str]) -> bool:
+    """Whether words start with a program, unlike a sentence that names an option, or are only options."""
+    program, _, others = _parts(words)
+    program = [word for word in program if not re.match(r"\w+=", word)]
+    return bool(_PROGRAM.fullmatch(program[0])) if program else not others
+
+
+def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
+    program, options, _ = _parts(words)
+    biases = [_BIAS.fullmatch(str(value)) if name in ("l", "logit-bias") else None for name, value in options]
+    pairs = [
+        (name, _value(name, value, where)) for (name, value), bias in zip(options, biases, strict=True) if not bias
+    ]
+    found = _object(pairs, where)
+    if any(biases):
+        found["logit_bias"] = unique(((bias[1], bias[2] + bias[3]) for bias in biases if bias), f"{where}: logit_bias")
+    if _with_numbers(found) is None and not any(isinstance(value, dict | list) for value in found.values()):
         return None
     for word in reversed(program):
-        found = {word: found}
+        found = {os.path.basename(word): found}
     return found
 
 
 def _value(name: str, value: Any, where: str) -> Any:
-    """Return the value of an option: an object if it is JSON, or the command of `sh -c`."""
-    if name == "c":
-        return settings_in(value, where) or value
-    return _of_json(value, where) or value if isinstance(value, str) else value
+    """Return the value of an option: an object or an array if it is a text with settings, or the script of `sh -c`."""
+    has_text = is_text_field(name) or re.fullmatch(r"[a-z]?c", name)
+    return settings_in(value, where) or value if has_text else value
