@@ -483,7 +483,6 @@ def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     [
         ("nvext", {"temperature": 0.5, "nvext": {"top_k": 3}}),
         ("model_kwargs", {"temperature": 0.5, "model_kwargs": {"extra_body": {"top_k": 3}}}),
-        ("custom_params", {"temperature": 0.5, "custom_params": {"top_k": "3"}}),
         ("", {"inferenceConfig": {"temperature": 0.5}, "additionalModelRequestFields": {"top_k": 3}}),
         (
             "",
@@ -497,6 +496,17 @@ def test_objects_that_a_program_merges_into_the_body(read_json: Any, name: str, 
     if name:
         with pytest.raises(InputError, match=f"temperature and {name}.temperature differ; remove one of them"):
             read_json({**fields, name: {"temperature": 0.7}})
+
+
+def test_custom_params_are_merged_only_in_params(read_json: Any) -> None:
+    """Open WebUI's backend/open_webui/utils/payload.py, and SGLang's sampling_params.py."""
+    fields = {"temperature": 0.5, "custom_params": {"top_k": "3"}}
+    assert read_json({"params": fields}).values == (("tau", 0.5), ("top_k", 3.0))
+    assert read_json({"text": "x", "sampling_params": {"temperature": 0.5, "custom_params": {"a": 1}}}).values == (
+        ("tau", 0.5),
+    )
+    with pytest.raises(InputError, match="several objects have sampling settings: sampling_params, "):
+        read_json({"text": "x", "sampling_params": fields})
 
 
 def test_an_object_without_settings_is_named(read_json: Any) -> None:

@@ -30,8 +30,9 @@ _TEXTS = names(
 _INPUTS = names("input inputs")
 
 # Objects whose fields the program merges into the object around them: OpenAI's Python client, LangChain, NVIDIA's
-# servers, Open WebUI, and the Converse API of Amazon Bedrock.
-_MERGED = names("extra_body model_kwargs nvext custom_params inferenceConfig additionalModelRequestFields")
+# servers, and the Converse API of Amazon Bedrock. In the params of Open WebUI, custom_params is another one; SGLang
+# passes an object with this name to a logits processor.
+_MERGED = names("extra_body model_kwargs nvext inferenceConfig additionalModelRequestFields")
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[s
             continue
         seen.add(id(value))
         if isinstance(value, dict):
-            fields = _fields(file, value)
+            fields = _fields(file, path, value)
             found.append(Place(file, path, fields, frozenset(value.keys() | fields.keys()), around))
             around |= fields.keys()
             inside = [((*path, name), item) for name, item in fields.items() if _may_have_settings(name, item)]
@@ -149,14 +150,15 @@ def _has_tensors(value: Any) -> bool:
     )
 
 
-def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(file: str, path: tuple[str, ...], value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an object that are not null, with those of the objects that its program merges into it."""
+    merging = _MERGED | {"custom_params"} if path[-1:] == ("params",) else _MERGED
     body: dict[str, Any] = {}
     waiting = deque([("", value)])
     while waiting:
         prefix, part = waiting.popleft()
         fields = {name: _read(file, name, item) for name, item in part.items()}
-        merged = {name: item for name, item in fields.items() if name in _MERGED and isinstance(item, dict)}
+        merged = {name: item for name, item in fields.items() if name in merging and isinstance(item, dict)}
         waiting += [(f"{prefix}{name}.", item) for name, item in merged.items()]
         pairs = [pair for name, item in fields.items() if name not in merged for pair in _expanded(name, item)]
         for name, item in unique(pairs, file).items():
