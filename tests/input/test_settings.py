@@ -498,6 +498,12 @@ def test_objects_that_a_program_merges_into_the_body(read_json: Any, name: str, 
             read_json({**fields, name: {"temperature": 0.7}})
 
 
+def test_fields_that_differ_are_named_with_their_objects(read_json: Any) -> None:
+    fields = {"temperature": 0.5, "extra_body": {"top_k": 3}, "nvext": {"top_k": 4}}
+    with pytest.raises(InputError, match=r"extra_body\.top_k and nvext\.top_k differ; remove one of them"):
+        read_json(fields)
+
+
 def test_custom_params_are_merged_only_in_params(read_json: Any) -> None:
     """Open WebUI's backend/open_webui/utils/payload.py, and SGLang's sampling_params.py."""
     fields = {"temperature": 0.5, "custom_params": {"top_k": "3"}}

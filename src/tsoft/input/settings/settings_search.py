@@ -154,6 +154,7 @@ def _fields(file: str, path: tuple[str, ...], value: Mapping[str, Any]) -> dict[
     """Return the fields of an object that are not null, with those of the objects that its program merges into it."""
     merging = _MERGED | {"custom_params"} if path[-1:] == ("params",) else _MERGED
     body: dict[str, Any] = {}
+    paths: dict[str, str] = {}
     waiting = deque([("", value)])
     while waiting:
         prefix, part = waiting.popleft()
@@ -163,8 +164,9 @@ def _fields(file: str, path: tuple[str, ...], value: Mapping[str, Any]) -> dict[
         pairs = [pair for name, item in fields.items() if name not in merged for pair in _expanded(name, item)]
         for name, item in unique(pairs, file).items():
             if name in body and body[name] != item:
-                raise InputError(f"{file}: {name} and {prefix}{name} differ; remove one of them")
+                raise InputError(f"{file}: {paths[name]} and {prefix}{name} differ; remove one of them")
             body[name] = item
+            paths.setdefault(name, f"{prefix}{name}")
     return with_agnai_order(body)
 
 
