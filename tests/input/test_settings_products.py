@@ -763,6 +763,12 @@ def test_the_order_of_agnai_depends_on_the_service(tmp_path: Path, fields: dict[
     assert got == pytest.approx([*softmax(LOGITS[:expected] / 2), *[0] * (4 - expected)])
 
 
+@pytest.mark.parametrize(("element", "expected"), [("0.5", "0.5"), ("1e400", "Infinity")])
+def test_an_order_of_agnai_with_another_number(read_json: Any, element: str, expected: str) -> None:
+    problem = failure(read_json, {**AGNAI, "service": "kobold", "order": f"{element},2"})
+    assert problem == f"sampler_order: expected numbers from 0 to 6, got {expected}"
+
+
 @pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])
 def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -> None:
     """llama.cpp and KoboldCpp apply it twice."""

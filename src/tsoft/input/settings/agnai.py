@@ -49,7 +49,7 @@ def _numbers(value: Any, samplers: tuple[str, ...]) -> list[Any]:
     found: Mapping[str, int] = {name: i for i, name in enumerate(samplers)}
     elements = [(element, number_or_none(element)) for element in value.split(",")]
     return [
-        found[element] if number is None else int(number)
+        found[element] if number is None else int(number) if number.is_integer() else number
         for element, number in elements
         if number is not None or element in found
     ]
