@@ -13,8 +13,9 @@ from tool import TSOFT, environment, here_on_terminal, status_on_terminal
 from tsoft.output.encodings import encodable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-# The characters of examples of labels, of names in references, and of the explorer, which always draws in UTF-8.
-NOT_DRAWN = set("日本語天气｜öéúćč⌫°€中")
+# The characters of examples of labels, of marks in responses, of names in references, and of the explorer, which always
+# draws in UTF-8.
+NOT_DRAWN = set("日本語天气｜◁▷öéúćč⌫°€中")
 
 
 def test_each_character_of_tsoft_has_a_look_alike() -> None:
