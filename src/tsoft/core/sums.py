@@ -63,7 +63,7 @@ def _plain_summation(n: int, ndim: int) -> Sum:
 @functools.cache
 def _exact_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
     """Return a function that sums rows of n <= MAX_DOT terms, which are at most 16, with one rounding."""
-    plain_sum, split_sums = _plain_summation(n, ndim), _split_summation(n, n, ndim, dtype)
+    plain_sum, split_sums = _plain_summation(n, ndim), _split_summation(n, _exponent(n), ndim, dtype)
 
     def exact_sum(terms: Array) -> Array:
         high, low = split_sums(terms)
@@ -90,17 +90,22 @@ def _by_blocks(sum_up: Sum, n: int) -> Sum:
     return sum_blocks
 
 
+def _exponent(n: int) -> int:
+    """Return the exponent of the power of two that separates the terms of a row of n terms."""
+    return (n * 16).bit_length()
+
+
 @functools.cache
-def _split_summation(n: int, length: int, ndim: int, dtype: np.dtype[Any]) -> Callable[[Array], tuple[Any, Any]]:
-    """Return a function of `length` terms of rows of n terms. It returns two numbers per row, whose sum is that of the
-    terms: the first one is exact, and the second one small.
+def _split_summation(length: int, exponent: int, ndim: int, dtype: np.dtype[Any]) -> Callable[[Array], tuple[Any, Any]]:
+    """Return a function of `length` terms of each row. It returns two numbers per row, whose sum is that of the terms:
+    the first one is exact, and the second one small.
 
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples of a row is
     exact, and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
     sum_up = _plain_summation(length, ndim)
     # An operation with an array without axes takes less time than with a number.
-    shift = np.array(3.0 * 2 ** (n * 16).bit_length())
+    shift = np.array(3.0 * 2**exponent)
 
     def split_sums(terms: Array) -> tuple[Any, Any]:
         part = np.add(terms, shift)
@@ -131,13 +136,14 @@ def _sum_of_pieces(terms: Callable[[Array], Array], x: Array, length: int) -> Ar
     """Do the same in pieces of `length` classes, which have at most MAX_DOT terms. The memory of their scratch arrays
     is not returned to the system and requested again."""
     n = x.shape[-1]
+    exponent = _exponent(n)
 
     def sum_up(rows: Array) -> Array:
         high: Any = 0.0
         low: Any = 0.0
         for i in range(0, n, length):
             piece = terms(rows[..., i : i + length])
-            sums = _split_summation(n, piece.shape[-1], piece.ndim, piece.dtype)(piece)
+            sums = _split_summation(piece.shape[-1], exponent, piece.ndim, piece.dtype)(piece)
             high, low = high + sums[0], low + sums[1]
         total: Array = high + low
         return total
