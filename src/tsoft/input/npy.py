@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -30,6 +31,9 @@ PICKLED = "pickled objects, which tsoft never loads since they can run any code"
 MAGIC = b"\x93NUMPY"
 # numpy's limit: a longer header may crash Python's parser.
 LONGEST_HEADER = 10_000
+# Python's parser counts its depth for all threads together: two that parse at the same time may raise SystemError, as
+# seen in Python 3.11.7.
+_PARSING = Lock()
 # The approximate size of a block in bytes.
 BLOCK = 1 << 22
 # For an array of fewer bytes, a thread that reads it costs more time than it saves.
@@ -135,7 +139,8 @@ def _parsed_header(text: str, source: str) -> NpyHeader:
     import ast
 
     try:
-        entries = ast.literal_eval(text.strip())
+        with _PARSING:
+            entries = ast.literal_eval(text.strip())
         shape, fortran, descr = entries["shape"], entries["fortran_order"], entries["descr"]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise InputError(f"{source}: invalid .npy header: {text.strip()[:60]!r}") from None
