@@ -49,32 +49,33 @@ def summation(n: int, ndim: int, dtype: np.dtype[Any]) -> tuple[Sum, bool]:
     if n not in _PLAIN_LENGTHS or dtype == _FLOAT32:
         return _exact_summation(n, ndim, dtype), True
     # In any order, no term is rounded more often than there are additions.
-    return _plain_summation(n, ndim) if n <= MAX_ROUNDINGS + 1 else functools.partial(np.add.reduce, axis=-1), False
+    plain_sum = (
+        _plain_summation(n, ndim, dtype) if n <= MAX_ROUNDINGS + 1 else functools.partial(np.add.reduce, axis=-1)
+    )
+    return plain_sum, False
 
 
 @functools.cache
-def _plain_summation(n: int, ndim: int) -> Sum:
-    """Return a function that sums rows of n float64 terms, in any order."""
+def _plain_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
+    """Return a function that sums rows of n <= MAX_DOT terms as float64, in any order."""
     # For short rows, dot products take half the time of numpy's sum. For a single row, the method `dot` gives the same
     # bits as vecdot.
-    return _ONES[:n].dot if ndim == 1 else functools.partial(np.vecdot, _ONES[:n])
+    sum_up: Sum = _ONES[:n].dot if ndim == 1 else functools.partial(np.vecdot, _ONES[:n])
+    return sum_up if dtype == _FLOAT64 else lambda terms: sum_up(terms.astype(_FLOAT64))
 
 
 @functools.cache
 def _exact_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
     """Return a function that sums rows of n <= MAX_DOT terms, which are at most 16, with one rounding."""
-    plain_sum, split_sums = _plain_summation(n, ndim), _split_summation(n, _exponent(n), ndim, dtype)
+    split_sums = _split_summation(n, _exponent(n), ndim, dtype)
 
-    def exact_sum(terms: Array) -> Array:
+    def add_parts(terms: Array) -> Array:
         high, low = split_sums(terms)
         total: Array = high + low
         return total
 
-    def sum_in_float64(terms: Array) -> Array:
-        return plain_sum(terms.astype(_FLOAT64))
-
     # The low part of a sum of float32 terms is 0.
-    sum_up = exact_sum if dtype == _FLOAT64 else sum_in_float64
+    sum_up = add_parts if dtype == _FLOAT64 else _plain_summation(n, ndim, dtype)
     return sum_up if ndim == 1 else _by_blocks(sum_up, n)
 
 
@@ -103,7 +104,7 @@ def _split_summation(length: int, exponent: int, ndim: int, dtype: np.dtype[Any]
     Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples of a row is
     exact, and a small rest. For float32 terms, a sum of float64 is precise enough.
     """
-    sum_up = _plain_summation(length, ndim)
+    sum_up = _plain_summation(length, ndim, dtype)
     # An operation with an array without axes takes less time than with a number.
     shift = np.array(3.0 * 2**exponent)
 
@@ -113,7 +114,7 @@ def _split_summation(length: int, exponent: int, ndim: int, dtype: np.dtype[Any]
         high = sum_up(part)
         return high, sum_up(np.subtract(terms, part, part))
 
-    return split_sums if dtype == _FLOAT64 else lambda terms: (sum_up(terms.astype(_FLOAT64)), 0.0)
+    return split_sums if dtype == _FLOAT64 else lambda terms: (sum_up(terms), 0.0)
 
 
 def exact_sum(terms: Callable[[Array], Array], x: Array) -> Array:
