@@ -113,6 +113,10 @@ class LongColumns:
     keys: tuple[str, ...]
     target: str | None
 
+    def field(self, name: str) -> int:
+        """Return the place of a column in a line, from 1."""
+        return self.names.index(name) + 1
+
 
 def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColumns:
     """Return the columns of the long form, with a note that names each guess."""
@@ -284,7 +288,7 @@ class LongForm:
                 raise ValueError(f"the target is not that of line {lines[0]}, which has the same distribution")
             return TargetLookup(names, len(texts), ignored).index(texts[0])
         except ValueError as error:
-            raise self.options.error(line, str(error), self.columns.names.index(column) + 1) from None
+            raise self.options.error(line, str(error), self.columns.field(column)) from None
 
     def _values(self, part: ClassLines) -> Array:
         if part.values is not None:
@@ -292,8 +296,8 @@ class LongForm:
         values = []
         for line, text in zip(part.lines, part.columns[self.columns.quantity], strict=True):
             if not fields.is_number(text):
-                field = self.columns.names.index(self.columns.quantity) + 1
-                raise self.options.field_error(line, fields.number_error(text, field))
+                error = fields.number_error(text, self.columns.field(self.columns.quantity))
+                raise self.options.field_error(line, error)
             values.append(fields.number(text))
         return np.array(values)
 
@@ -303,10 +307,10 @@ class LongForm:
         for line, index in zip(lines, texts, strict=True):
             if not (index.isdigit() and index.isascii() and len(index) < 10):
                 problem = f"expected a whole number of at least 0, got {shortened(index)!r}"
-                raise self.options.error(line, problem, self.columns.names.index(INDEX) + 1)
+                raise self.options.error(line, problem, self.columns.field(INDEX))
             if index in seen:
                 problem = f"the index {index} repeats; add a column row to separate the vectors"
-                raise self.options.error(line, problem, self.columns.names.index(INDEX) + 1)
+                raise self.options.error(line, problem, self.columns.field(INDEX))
             seen.add(index)
         return list(map(int, texts))
 
@@ -318,7 +322,6 @@ def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
         values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]
         class_lines = [numbers for row in run for numbers in row.class_lines or ()]
         keys = None if run[0].keys is None else [key for row in run for key in row.keys or ()]
-        targets = (
-            None if run[0].targets is None else np.concatenate([row.targets for row in run if row.targets is not None])
-        )
+        parts = [row.targets for row in run if row.targets is not None]
+        targets = np.concatenate(parts) if parts else None
         yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True, targets=targets, keys=keys)
