@@ -1,0 +1,318 @@
+"""Rows in JSON values: arrays of numbers, objects {label: number}, and records with such an array."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tsoft.errors import InputError, joined, shortened, unknown
+from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.json_values import RepeatedNames, described
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
+from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import is_response
+from tsoft.input.table_columns import (
+    MAX_COMPARED,
+    MAX_LISTED,
+    ROW,
+    TAU,
+    ColumnError,
+    TableColumns,
+    decide,
+    is_key_name,
+    is_target_name,
+)
+
+
+@dataclass(frozen=True)
+class JsonValue:
+    """A JSON value, and its location for messages."""
+
+    where: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class JsonRow:
+    """A row as JSON values.
+
+    `key` is the name of the numbers in a record; `is_object` is true for {label: number}. `target` is the field of
+    the true class and its value, and `id` is the row's key, if it has them.
+    """
+
+    where: str
+    values: list[Any]
+    quantity: str
+    labels: tuple[str, ...] | None = None
+    key: str | None = None
+    is_object: bool = False
+    target: tuple[str, Any] | None = None
+    id: str | int | None = None
+
+    def error(self, problem: str, column: int | None = None) -> InputError:
+        """Return an error in this row, and in the number at `column` from 0."""
+        place = "" if self.key is None else f": {self.key}"
+        if column is not None:
+            place += f": {self.labels[column]!r}" if self.is_object and self.labels else f": field {column + 1}"
+        return InputError(f"{self.where}{place}: {problem}")
+
+
+class RowReader:
+    """Reads the rows of JSON values. It remembers what the fields of objects are, and which fields a note has named."""
+
+    def __init__(self, options: ReadOptions):
+        self.options = options
+        self._quantity = options.quantity or "logit"
+        self._columns: dict[tuple[str, ...], TableColumns] = {}
+        self._next_key: int | None = None
+        self._ignored: set[str] = set()
+
+    def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
+        """Yield the rows of a value, and the responses in it."""
+        where, content = value.where, value.value
+        if isinstance(content, list) and is_response(content):
+            yield value
+            return
+        if not isinstance(content, list):
+            yield from self._object(value)
+            return
+        if content and isinstance(content[0], dict | RepeatedNames):
+            for i, element in enumerate(content):
+                yield from self._object(JsonValue(f"{where}: record {i}", element))
+            return
+        if self.options.names_columns:
+            options = self.options.column_options
+            raise InputError(f"{where}: an array has no names, so {options} do not apply; remove them")
+        if content and isinstance(content[0], list):
+            for i, values in enumerate(content):
+                if not isinstance(values, list):
+                    raise InputError(f"{where}: row {i}: expected an array, got {described(values)}")
+                yield _not_empty(JsonRow(f"{where}: row {i}", values, self._quantity))
+        else:
+            yield _not_empty(JsonRow(where, content, self._quantity))
+
+    def _object(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
+        """Yield the rows of an object: a record or {label: number}; or the object itself if it is a response."""
+        content = value.value
+        if isinstance(content, RepeatedNames):
+            yield self._numbers_by_label(content.pairs, value.where)
+            return
+        if not isinstance(content, dict):
+            problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
+            raise InputError(f"{value.where}: {problem}")
+        if is_response(content):
+            if self.options.names_columns:
+                options = self.options.column_options
+                raise InputError(f"{value.where}: an API response has no columns, so {options} do not apply")
+            yield value
+        elif key := _array_key(content, self.options.quantity):
+            yield from self._record(content, key, value.where)
+        else:
+            yield _not_empty(self._numbers_by_label(list(content.items()), value.where))
+
+    def _numbers_by_label(self, pairs: list[tuple[str, Any]], where: str) -> JsonRow:
+        """Return the row of an object {label: number}, which may also have a key and a true class."""
+        names, content = tuple(name for name, _ in pairs), [value for _, value in pairs]
+        # The names in a vocabulary are tokens.
+        is_plain = (not names or len(names) > MAX_COMPARED) and not self.options.names_columns
+        if is_plain and not any(is_key_name(name) or is_target_name(name, self.options) for name in names):
+            return JsonRow(where, content, self._quantity, names, is_object=True)
+        if names not in self._columns:
+            try:
+                texts = [as_text(value) for value in content]
+                decided = decide(names, texts, self.options, [])
+            except ColumnError as error:
+                raise InputError(f"{where}: {error}") from None
+            # Strings of digits are texts, which do not count.
+            has_texts = decided.key is not None and isinstance(content[decided.key], str)
+            self._columns[names] = replace(decided, counts=False) if has_texts else decided
+        columns = self._columns[names]
+        if not columns.logits:
+            raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
+        labels = tuple(names[i] for i in columns.logits)
+        label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
+        if len(labels) == 1 and label is not None and not self.options.reads_targets:
+            problem = f"one number and the label {shortened(label)!r}, but expected the numbers of all classes"
+            raise InputError(f'{where}: {problem}; write one object per row, such as {{"cat": 2, "dog": 1}}')
+        target = None if columns.target is None else (names[columns.target], content[columns.target])
+        for i in columns.unused_targets:
+            value = content[i]
+            if isinstance(value, float) and value % 1 != 0:
+                problem = f"{names[i]!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
+                raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
+        key = None if columns.key is None else self._key(content[columns.key], names, where)
+        values, quantity = [content[i] for i in columns.logits], self._quantity
+        if len(labels) == 1 and labels[0].lower() in QUANTITIES:
+            # The name of a single number may say what it is.
+            quantity = labels[0].lower()
+            if self.options.quantity not in (None, quantity):
+                raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
+        return JsonRow(where, values, quantity, labels, is_object=True, target=target, id=key)
+
+    def _key(self, value: Any, names: tuple[str, ...], where: str) -> str | int:
+        """Return the key of an object. Raise InputError if the keys stop counting."""
+        columns = self._columns[names]
+        assert columns.key is not None
+        if columns.counts:
+            is_whole = type(value) is int or (type(value) is float and value % 1 == 0)
+            expected = value if self._next_key is None else self._next_key
+            if not is_whole or value != expected:
+                problem = f"expected {expected}, as this field counts the rows, got {described(value)}"
+                fix = "pass --id-column if it names the rows, or list the fields of the logits with --columns"
+                raise InputError(f"{where}: {names[columns.key]!r}: {problem}; {fix}")
+            self._next_key = int(value) + 1
+            return int(value)
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise InputError(
+                f"{where}: {names[columns.key]!r}: expected a string or an integer, got {described(value)}"
+            )
+        return value
+
+    def _record(self, record: dict[str, Any], key: str, where: str) -> Iterator[JsonRow]:
+        """Yield the row under `key`, or the rows of an array of arrays, with the record's labels."""
+        if isinstance(record[key], dict):
+            if record.get("labels") is not None:
+                raise InputError(f"{where}: {key!r} already names the classes; remove 'labels'")
+            record = record | {key: [*record[key].values()], "labels": [*record[key]]}
+        options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
+        if options.quantity not in (None, quantity):
+            raise InputError(f"{where}: {contradiction(repr(key), quantity, options.quantity)}")
+        if options.columns.logits is not None:
+            raise InputError(
+                f"{where}: --columns selects fields with one number each, and {key!r} has several; remove it"
+            )
+        if record.get("exact") is False and key != "logits":
+            listed = f"{key} are of the listed tokens alone, which tsoft takes for all tokens"
+            options.note(f"{options.source}: the records of an API response are not exact; {listed}")
+        target = self._target_field(record, where)
+        labels = None if target and target[0] == "labels" else record.get("labels")
+        if labels is not None:
+            _check_labels(labels, where)
+        names = None if labels is None else tuple(labels)
+        ids = self._id_field(record, where)
+        self._note_ignored(record, {key, "labels" if labels is not None else None, ids and ids[0]}, target)
+        target = target if options.reads_targets else None
+        is_column = target is not None and isinstance(target[1], list) and len(target[1]) == len(values) > 1
+        has_rows = bool(values) and isinstance(values[0], list)
+        if is_column and not has_rows:
+            _refuse_one_hot(target, where)
+        rows = values if has_rows else [[value] for value in values] if is_column else [values]
+        targets = _one_each(target, len(rows), has_rows or is_column, where)
+        keys = _one_each(ids, len(rows), has_rows or is_column, where)
+        for i, (row, row_target, row_key) in enumerate(zip(rows, targets, keys, strict=True)):
+            place = f"{where}: row {i}" if has_rows or is_column else where
+            if not isinstance(row, list):
+                raise InputError(f"{place}: {key}: expected an array, got {described(row)}")
+            if (
+                names is not None
+                and len(names) != len(row)
+                and not (options.targets and (len(names), len(row)) == (2, 1))
+            ):
+                counts = f"{len(row)} {key}, but {len(names)} label{'s' * (len(names) != 1)}"
+                raise InputError(f"{place}: {counts}; write one label per class")
+            if row_key is not None and (not isinstance(row_key, str | int) or isinstance(row_key, bool)):
+                assert ids
+                raise InputError(f"{place}: {ids[0]}: expected a string or an integer, got {described(row_key)}")
+            named_target = None if target is None else (target[0], row_target)
+            yield _not_empty(JsonRow(place, row, quantity, names, key, target=named_target, id=row_key))
+
+    def _target_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
+        """Return the field of the true classes and its value: that of --target-column, or `targets`, `labels` if it
+        contains integers, `target` or `label`, or, if targets are requested, `y` or `class`."""
+        options, chosen = self.options, self.options.targets.column if self.options.targets else None
+        if chosen is not None:
+            return _field("--target-column", chosen, record, where)
+        labels = record.get("labels")
+        has_integers = isinstance(labels, list) and bool(labels) and all(type(v) in (int, bool) for v in labels)
+        names = ["targets", *["labels"] * has_integers, *TARGET_NAMES]
+        names += FURTHER_TARGET_NAMES if options.targets else ()
+        return next(((name, record[name]) for name in names if record.get(name) is not None), None)
+
+    def _id_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
+        """Return the field of the key, or keys, and its value: that of an option, or one with the name of a key.
+
+        `row` with `tau` is the number that tsoft writes.
+        """
+        if self.options.columns.key is not None:
+            return _field(self.options.columns.key_option, self.options.columns.key, record, where)
+        names = [name for name in record if is_key_name(name) and not (name == ROW and TAU in record)]
+        names.sort(key=lambda name: name == ROW)
+        kinds = (str, int, list)
+        return next(((n, record[n]) for n in names if isinstance(record[n], kinds) and record[n] is not True), None)
+
+    def _note_ignored(self, record: dict[str, Any], used: set[str | None], target: tuple[str, Any] | None) -> None:
+        """Print a note that names the fields that tsoft does not read and that no note has named yet, except those of
+        a record that tsoft wrote."""
+        if {ROW, TAU} <= record.keys() or {"prompt", "model"} <= record.keys():
+            return
+        if target and self.options.reads_targets:
+            used = {*used, target[0]}
+        names = [name for name in record if name not in used and name not in self._ignored and record[name] is not None]
+        if not names:
+            return
+        self._ignored |= set(names)
+        shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
+        more = f" and {len(shown) - MAX_LISTED} more" * (len(shown) > MAX_LISTED)
+        listed = ", ".join(shown[:MAX_LISTED]) + more if more else joined(shown)
+        self.options.note(f"{self.options.source}: tsoft ignores the field{'s' * (len(shown) > 1)} {listed}")
+
+
+def _refuse_one_hot(target: tuple[str, Any] | None, where: str) -> None:
+    """Raise InputError for an array of targets that may also be one-hot, for one row."""
+    if target and all(value in (0, 1) for value in target[1]) and sum(target[1]) == 1:
+        problem = f"{target[0]}: ambiguous: this may be one-hot, or one target for each number"
+        raise InputError(f"{where}: {problem}; write the index of the class, or the logits as one array per row")
+
+
+def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:
+    if name not in record:
+        raise InputError(f"{where}: {option}: {unknown('field', shortened(name), map(shortened, record))}")
+    return name, record[name]
+
+
+def _one_each(field: tuple[str, Any] | None, rows: int, are_several: bool, where: str) -> list[Any]:
+    """Return the value of a field for each row of a record."""
+    if field is None:
+        return [None] * rows
+    name, value = field
+    if not isinstance(value, list):
+        if are_several and rows > 1:
+            raise InputError(f"{where}: {name}: expected one value for each of {rows} rows, got {described(value)}")
+        return [value] * rows
+    if len(value) != rows:
+        raise InputError(f"{where}: {name}: {len(value)} values, but {rows} row{'s' * (rows != 1)}; write one per row")
+    return value
+
+
+def as_text(value: Any) -> str:
+    """Return a JSON value as the field of a table."""
+    if isinstance(value, str):
+        return value
+    return described(value) if value is None or isinstance(value, bool | list | dict) else repr(value)
+
+
+def _not_empty(row: JsonRow) -> JsonRow:
+    """Return the row. Raise InputError if it has no numbers."""
+    if not row.values:
+        raise row.error("empty row; expected at least one number")
+    return row
+
+
+def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
+    """Return the name of the array of numbers in a record, or of its {label: number}, preferably one of this quantity;
+    None if it has neither."""
+    keys = [key for key in ARRAY_QUANTITIES if isinstance(value := record.get(key), list) or _is_vector(value)]
+    return next((key for key in keys if ARRAY_QUANTITIES[key] == quantity), keys[0] if keys else None)
+
+
+def _is_vector(value: Any) -> bool:
+    """Return whether a value is an object {label: number}, whose numbers may be wrong."""
+    return isinstance(value, dict) and not any(isinstance(number, list | dict) for number in value.values())
+
+
+def _check_labels(labels: Any, where: str) -> None:
+    """Raise InputError if the labels of a record are not an array of strings."""
+    if not isinstance(labels, list):
+        raise InputError(f"{where}: labels: expected an array of strings, got {described(labels)}")
+    if not set(map(type, labels)) <= {str}:
+        i = next(i for i, label in enumerate(labels) if not isinstance(label, str))
+        raise InputError(f"{where}: labels: field {i + 1}: expected a string, got {described(labels[i])}")
