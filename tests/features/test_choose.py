@@ -384,8 +384,10 @@ def test_answers_per_line_per_list_and_in_a_table_are_the_same(tmp_path: Path) -
     columns = {name: [record[name] for record in answer_lines()] for name in ("problem", "tau")}
     columns |= {name: [str(record[name] or "") for record in answer_lines()] for name in ("answer", "target")}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    names = list(answer_lines()[0])
+    split = json.dumps({"columns": names, "data": [list(record.values()) for record in answer_lines()]})
     expected = records(stdin=lines)
-    assert records(stdin=lists) == records(stdin=table.getvalue()) == expected
+    assert records(stdin=split) == records(stdin=lists) == records(stdin=table.getvalue()) == expected
     assert records(str(tmp_path / "a.parquet")) == expected
     # Both measures for k = 1 and 3. a has 2 and 1 right answers of 3, b has 1 and 2.
     assert [(row["measure"], row["k"]) for row in expected] == list(itertools.product(("pass", "majority"), (1, 3)))

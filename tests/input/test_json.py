@@ -68,6 +68,14 @@ SHAPES = {
     "over lines": ("\n\n[\n[1,\n2],\n[3,4]\n]\n", [[1, 2], [3, 4]], None),
     "lines": ('[1, 2]\n\n[3, 4, 5]\r\n[[6], [7]]\n{"a": 8}', [[1, 2], [3, 4, 5], [6], [7], [8]], None),
     "a mark": ("\ufeff[1, 2]", [[1, 2]], None),
+    "columns and rows": (
+        '{"columns": ["id", 7, "cat"], "data": [["a", 2, 1], ["b", 0, 3]], "ncols": 3}',
+        [[2, 1], [0, 3]],
+        ("7", "cat"),
+    ),
+    "columns, rows and an index": ('{"columns": ["a", "b"], "index": [0], "data": [[2, 1]]}', [[2, 1]], ("a", "b")),
+    "a schema and records": ('{"schema": {"fields": []}, "data": [{"index": 5, "a": 2}]}', [[2]], ("a",)),
+    "a label called data": ('{"columns": 2, "data": 1}', [[2, 1]], ("columns", "data")),
     "a large whole number": ("[123456789012345678901234567890, 1]", [[1.2345678901234568e29, 1]], None),
 }
 
@@ -156,7 +164,26 @@ WRONG = {
     "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': expected a number, got \"x\""),
     "a label's array": (
         '{"cat": [1]}',
-        "f:1: 'cat': expected a number, got an array; if it has the numbers of all classes, call it logits or probs",
+        "f:1: 'cat': expected a number, got an array; if it has the numbers of all classes, call it logits or probs; "
+        "write a table as an array with one object per row, as pandas does with orient='records'",
+    ),
+    "objects": (
+        '{"0": {"cat": 1}}',
+        "f:1: '0': expected a number, got an object; write a table as an array with one object per row, as pandas does "
+        "with orient='records'",
+    ),
+    "a short row of a table": ('{"columns": ["a", "b"], "data": [[2, 1], [2]]}', "f:1: row 1: 1 value, but 2 columns"),
+    "a short index": (
+        '{"columns": ["a"], "index": [0], "data": [[2], [1]]}', "f:1: 1 value in index, but 2 rows in data"
+    ),
+    "an index that is a column": (
+        '{"columns": ["index"], "index": [0], "data": [[2]]}',
+        "f:1: two columns have the name 'index'; write each name once",
+    ),
+    "two levels of columns": ('{"columns": [["a"]], "data": [[2]]}', "f:1: columns: expected names, one per column"),
+    "a number for a row of a table": ('{"columns": ["a"], "data": [2]}', "f:1: row 0: expected an array, got 2"),
+    "null in a table": (
+        '{"columns": ["a"], "data": [[2], [null]]}', f"f:1: row 1: 'a': expected a number, got null{HINT}"
     ),
     "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', f"f:1: record 1: logits: field 2: {NAN}"),
     "all masked": ('{"probs": [0, 0]}', f"f:1: probs: {MASKED}"),

@@ -32,6 +32,13 @@ JSON_QUANTITIES = {
     for name, quantity in QUANTITIES.items()
 }
 
+# The fixes for an array or an object in the place of a number in {label: number}.
+_TABLE = "write a table as an array with one object per row, as pandas does with orient='records'"
+_NOT_A_ROW: dict[type, str] = {
+    list: f"; if it has the numbers of all classes, call it logits or probs; {_TABLE}",
+    dict: f"; {_TABLE}",
+}
+
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a document or, if the first line is a complete value, of each line as it arrives."""
@@ -149,8 +156,7 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                is_array = row.is_object and isinstance(value, list)
-                fix = "; if it has the numbers of all classes, call it logits or probs" if is_array else ""
+                fix = _NOT_A_ROW.get(type(value), "") if row.is_object else ""
                 raise row.error(problem + fix, column)
     raise AssertionError
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.errors import InputError, joined, shortened, unknown
+from tsoft.input import json_tables
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
-from tsoft.input.json_values import RepeatedNames, described
+from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -104,6 +105,9 @@ class RowReader:
                 options = self.options.column_options
                 raise InputError(f"{value.where}: an API response has no columns, so {options} do not apply")
             yield value
+        elif (records := json_tables.records(content, Location(value.where))) is not None:
+            for i, record in enumerate(records):
+                yield from self._object(JsonValue(f"{value.where}: row {i}", record))
         elif key := _array_key(content, self.options.quantity):
             yield from self._record(content, key, value.where)
         else:

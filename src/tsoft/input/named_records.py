@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from tsoft.errors import InputError, shortened
-from tsoft.input import fields
+from tsoft.input import fields, json_tables
 from tsoft.input.formats import FORMATS, detect
 from tsoft.input.json import may_continue
 from tsoft.input.json_values import Location, Object, as_object, parsed_json
@@ -102,7 +102,9 @@ def _is_value(line: bytes, options: ReadOptions) -> bool:
 
 
 def _values(value: Any, location: Location) -> Iterator[NamedRecord]:
-    """Yield an object, or the objects of an array."""
+    """Yield an object, or the objects of an array or a table."""
+    records = json_tables.records(value, location)
+    value = value if records is None else records
     if not isinstance(value, list):
         yield NamedRecord(as_object(value, location), location)
         return
