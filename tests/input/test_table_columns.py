@@ -116,6 +116,10 @@ LOGITS = {
         "cat,dog,pred\n1,0,1\n",
         "tsoft reads 'pred' as a logit; pass --columns if that is wrong",
     ),
+    "a column that may hold targets": (
+        "cat,dog,y\n1.5,0,1\n",
+        "tsoft reads 'y' as a logit; pass --columns if that is wrong",
+    ),
     "a date": (
         "date,cat,dog\n20240101,1,2\n",
         "tsoft reads 'date' as a logit; pass --columns if that is wrong",
@@ -133,6 +137,10 @@ def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
     z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)
     assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
     assert done.stderr.startswith(f"tsoft: note: stdin: {note}")
+
+
+def test_integers_are_logits_without_a_note_among_integers() -> None:
+    assert here("compute", stdin="x,y\n2,1\n").stderr == ""
 
 
 def test_a_squid_is_a_class() -> None:

@@ -368,7 +368,7 @@ class _Decision:
         counts = Counter(stems.values())
         common = [i for i in stems if counts[stems[i]] > 1]
         odd = sorted(set(logits) - set(common))
-        results = [i for i in logits if self._lower(i) in _RESULT_NAMES]
+        results = [i for i in logits if self._lower(i) in _RESULT_NAMES or self._may_be_target(i, logits)]
         if results and len(results) < len(logits):
             reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")
@@ -383,6 +383,11 @@ class _Decision:
         if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
             reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")
+
+    def _may_be_target(self, index: int, logits: Sequence[int]) -> bool:
+        """Return whether a column may contain targets that the command does not read: an integer among fractions."""
+        is_whole = [whole_number(self._value(i)) is not None for i in (index, *logits)]
+        return self._lower(index) in FURTHER_TARGET_NAMES and is_whole[0] and not all(is_whole)
 
     def _quoted(self, indices: Sequence[int]) -> str:
         shown = [self.names[i] for i in indices[:MAX_LISTED]]
