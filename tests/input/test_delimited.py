@@ -88,6 +88,57 @@ def test_the_first_error_is_reported_with_its_line_and_field(text: bytes, expect
     assert message(text) == expected
 
 
+BLANKS = "commas and blanks in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
+DECIMAL = "'%s' may be a number with a decimal comma; write 1.5 instead of 1,5, or the field in quotes"
+QUOTE = "has no closing quote in this line; join the lines of the field, or write a quote as two"
+COMMENT = "starts a comment; if it is a field, write it in quotes"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat 1,5\ndog 2,5\n", f"f:1: {BLANKS}"),
+        ("cat: 1,5\ndog: 2,5\n", f"f:1: {BLANKS}"),
+        ("label logit\ncat 1,5\ndog 2,5\n", f"f:2: {BLANKS}"),
+        ("id score\na 1,5\nb 2,5\n", f"f:2: {BLANKS}"),
+        ("label,logit\na,2\nowl;1,5\n", f"f:3: {DECIMAL % '1,5'}"),
+        ("label,logit\na,2\nowl\t-1,25\n", f"f:3: {DECIMAL % '-1,25'}"),
+        ('cat,dog,text\n2,1,"a\n3,4,b"\n', f"f:2: field 3: '\"a' {QUOTE}"),
+        ("cat,dog,tag\n2,1,#a\n", f"f:2: '#a' {COMMENT}"),
+        ("cat;dog;#tag\n2;1;0\n", f"f:1: '#tag' {COMMENT}"),
+        ("row,label,logit\n0,#,2\n", f"f:2: '#' {COMMENT}"),
+        ("2\t1\t#a\n", f"f:1: '#a' {COMMENT}"),
+        ("cat,dog\n2,1\n#N/A,3\n", "f:3: field 1: '#N/A' is not a number; write -inf to mask a class"),
+        ("logit,label\n2,cat\n#DIV/0!,dog\n", "f:3: field 1: '#DIV/0!' is not a number; write -inf to mask a class"),
+        ("2 1 #null!\n", "f:1: field 3: '#null!' is not a number; write -inf to mask a class"),
+        ("2\n#N/A\n1\n", "f:2: field 1: '#N/A' is not a number; write -inf to mask a class"),
+        ("#N/A\n2\n", "f:1: field 1: '#N/A' is not a number; write -inf to mask a class"),
+    ],
+)
+def test_parts_of_a_line_that_would_be_misread_are_errors(text: str, expected: str) -> None:
+    assert message(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("label,logit\nClass #1,1\nClass # 2,2\n", ("Class #1", "Class # 2")),
+        ("logit,label\n1,5 #1\n2,a b # c\n", ("5", "a b # c")),
+        ("Sample #,b #2\n1,2 # numbers\n", ("Sample #", "b #2")),
+        ("Class 1,1\nClass 2,2\n", ("Class 1", "Class 2")),
+        ('"a # b" 1 # one, two\nc 2\t# cold\n', ("a # b", "c")),
+        ('label\tlogit\n"\t1\n"a\t2\n', ('"', '"a')),
+    ],
+)
+def test_labels_may_have_hashes_commas_and_quotes(text: str, labels: tuple[str, ...]) -> None:
+    [block] = read(text, delimiter="," if text.startswith("Class") else None)
+    assert (block.labels, block.logits.tolist()) == (labels, [[1, 2]])
+
+
+def test_numbers_in_quotes_are_rows() -> None:
+    assert [block.logits.tolist() for block in read('"2","1"\n"0","3"\n')] == [[[2, 1], [0, 3]]]
+
+
 HEADER = "if this line is a header, pass --columns '*'"
 EMPTY = "empty; write -inf to mask a class"
 

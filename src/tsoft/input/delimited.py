@@ -31,7 +31,7 @@ from tsoft.input.row_groups import (
     ParsedRow,
     RowGroup,
     blocks,
-    check_class_comments,
+    check_labeled_comments,
     padded,
     parsed_groups,
     runs,
@@ -88,7 +88,7 @@ def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) 
 def _check_comments_before(batch: LineBatch, first: Line, options: ReadOptions) -> None:
     """Raise InputError for a comment before the first line of a vector that looks like the line of a class."""
     data = b"\n".join(batch.data.split(b"\n")[: first.number - batch.number + 1])
-    check_class_comments(replace(batch, data=data), options.delimiter, 2, 1, options)
+    check_labeled_comments(replace(batch, data=data), options.delimiter, 2, [1], "class", options)
 
 
 def _with_unnamed_column(first: Line) -> Line:
@@ -215,7 +215,7 @@ class PlainRows:
         self._mask = float(QUANTITIES[options.quantity or "logit"].mask)
 
     def row(self, line: Line) -> ParsedRow:
-        texts = fields.split(line.text)
+        texts = fields.split_labels(line.text) if '"' in line.text else fields.split(line.text)
         if "=" in line.text and (pairs := fields.split_pairs(texts)):
             labels, values = pairs
             return ParsedRow(line.number, values, labels)
@@ -251,10 +251,10 @@ class PairRows(PlainRows):
     """The same layout with the labels of the classes, one of which may start with #."""
 
     def check_comments(self, batch: LineBatch) -> None:
-        _check_labeled_comments(batch, self._options)
+        _check_pair_comments(batch, self._options)
 
 
-def _check_labeled_comments(batch: LineBatch, options: ReadOptions) -> None:
+def _check_pair_comments(batch: LineBatch, options: ReadOptions) -> None:
     """Raise InputError for a comment of `label=number`, such as `#=1`."""
     for number, data in enumerate(batch.data.split(b"\n"), batch.number) if b"#" in batch.data else ():
         line = decode_text(data, options.source, number)
@@ -335,9 +335,9 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
         if has_labels:
-            check_class_comments(batch, options.delimiter, 2, 1, options)
+            check_labeled_comments(batch, options.delimiter, 2, [1], "class", options)
         if fields.is_pair(first.text):
-            _check_labeled_comments(batch, options)
+            _check_pair_comments(batch, options)
         classes = [(_labeled_number(line, has_labels, options), line.number) for line in blanks.without(batch.lines())]
         labels += [label for (label, _), _ in classes]
         values.append(np.array([value for (_, value), _ in classes]))

@@ -9,13 +9,18 @@ import re
 
 from tsoft.errors import shortened
 
-_COMMENT = r'"[^"]*"|(?:^|(?<=[\s,;]))#.*'
+_QUOTED = r'"[^"]*"'
+_HASH = re.compile(rf"{_QUOTED}|(?:^|(?<=[\s,;]))#")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
 # A field between blanks that may be a number with a decimal comma, or with commas between its thousands.
 _COMMA_NUMBER = r"(?<!\S)[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)"
-# What programs write for a missing number, in lower case.
-MISSING = ("none", "null", "na", "n/a")
+# A number with a decimal comma after a semicolon or a tab.
+_DECIMAL_COMMA = re.compile(r"[;\t]\s*[-+]?\d+,\d+\s*(?:[;\t]|$)")
+# What programs write for a missing number, in lower case, and the errors of spreadsheets.
+_ERRORS = ("#n/a", "#na", "#null!", "#num!", "#value!", "#div/0!", "#ref!", "#name?")
+MISSING = ("none", "null", "na", "n/a", *_ERRORS)
+_ERROR = re.compile(rf"(?:{'|'.join(map(re.escape, _ERRORS))})(?![^\s,;])", re.IGNORECASE)
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
 _MINUS = "\N{MINUS SIGN}"
 
@@ -34,16 +39,29 @@ class FieldError(ValueError):
 
 
 def without_comment(line: str) -> str:
-    """Return `line` up to a # that starts a field outside quotes.
+    """Return `line` up to a comment: a # that starts a field outside quotes, or follows a number and a blank.
 
-    >>> without_comment('2 1 # warm')
-    '2 1 '
-    >>> without_comment('"#1",C#')
-    '"#1",C#'
+    >>> without_comment('2 1 # warm'), without_comment("2,1 # warm")
+    ('2 1 ', '2,1 ')
+    >>> without_comment('"#1",C#'), without_comment("Class #1,2"), without_comment("#N/A,2")
+    ('"#1",C#', 'Class #1,2', '#N/A,2')
     """
-    if "#" not in line:
-        return line
-    return re.sub(_COMMENT, lambda match: "" if match[0].startswith("#") else match[0], line)
+    for match in _HASH.finditer(line) if "#" in line else ():
+        if match[0] == "#" and _starts_comment(line, match.start()):
+            return line[: match.start()]
+    return line
+
+
+def _starts_comment(line: str, position: int) -> bool:
+    """Return whether the # at a position starts a comment. If commas, semicolons or tabs separate the fields, it may
+    also be part of a label, such as `Class #1`."""
+    if _ERROR.match(line, position):
+        return False
+    *before, field = re.split("[,;\t]", re.sub(_QUOTED, "", line[:position]))
+    are_numbers = [is_number(word) or is_pair(word) for word in field.split()]
+    if before or not are_numbers:
+        return all(are_numbers)
+    return are_numbers[-1] or re.search("[,;\t]", line[position:]) is None
 
 
 def number(text: str) -> float:
@@ -84,6 +102,13 @@ def _refuse_mixture(line: str) -> None:
         )
 
 
+def _refuse_decimal_comma(line: str) -> None:
+    """Raise FieldError for a number between blanks that may have a decimal comma."""
+    if re.search(_COMMA_NUMBER, line):
+        problem = "commas and blanks in one line; separate fields with only one of them"
+        raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
+
+
 def looks_like_number(text: str) -> bool:
     """Return whether `text` is a number, or too similar to one to be meant as a label."""
     try:
@@ -103,9 +128,8 @@ def split(line: str) -> list[str]:
         return line.split()
     _refuse_mixture(line)
     parts = [part.split() for part in line.replace(";", ",").split(",")]
-    if any(len(part) > 1 for part in parts) and re.search(_COMMA_NUMBER, line):
-        problem = "commas and blanks in one line; separate fields with only one of them"
-        raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
+    if any(len(part) > 1 for part in parts):
+        _refuse_decimal_comma(line)
     if not all(parts):
         before = parts[: parts.index([])]
         raise FieldError("empty", 1 + sum(map(len, before)), is_missing=True)
@@ -197,16 +221,27 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     ['cat', 'dog']
     """
     line = line.strip("\r\n ")
+    unquoted = re.sub(_QUOTED, "", line)
     if delimiter is None:
-        _refuse_mixture(re.sub(r'"[^"]*"', "", line))
+        _refuse_mixture(unquoted)
+        if " " in unquoted.strip():
+            _refuse_decimal_comma(unquoted)
         delimiter = found_delimiter(line)
+    elif delimiter == "," and (wrong := _DECIMAL_COMMA.search(unquoted)):
+        text = shortened(wrong[0].strip(" ;\t"))
+        problem = f"{text!r} may be a number with a decimal comma; write 1.5 instead of 1,5"
+        raise FieldError(f"{problem}, or the field in quotes")
     if '"' not in line:
         return [unescape(field.strip()) for field in (line.split(delimiter) or [""])]
     separator = delimiter or r"\s+"
     field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{separator}).)*))({separator}|$)')
-    fields, position = [], 0
+    fields: list[str] = []
+    position = 0
     while match := field.match(line, position):
         quoted, unquoted, end = match.groups()
+        if quoted is None and unquoted.startswith('"') and delimiter in (",", ";"):
+            problem = f"{shortened(unquoted)!r} has no closing quote in this line"
+            raise FieldError(f"{problem}; join the lines of the field, or write a quote as two", len(fields) + 1)
         fields.append(unescape(unquoted.strip() if quoted is None else quoted.replace('""', '"')))
         if not end:
             break
@@ -223,7 +258,7 @@ def found_delimiter(line: str) -> str | None:
     >>> found_delimiter("cat,dog"), found_delimiter("cat, dog\\tbird"), found_delimiter("cat,\\tdog")
     (',', '\\t', ',')
     """
-    unquoted = re.sub(r'"[^"]*"', "", line.strip())
+    unquoted = re.sub(_QUOTED, "", line.strip())
     if "\t" in re.sub(r"\s*[,;]\s*", ",", unquoted):
         return "\t"
     return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields, number_workers
 from tsoft.input.limits import size_text
 from tsoft.input.read_options import ReadOptions
@@ -23,8 +23,8 @@ CHUNK = 1 << 18
 MOST_CHUNKS = 3
 # After a read of fewer bytes, the next ones have probably not arrived yet. A full pipe has twice as many.
 MUCH = 1 << 15
-# The first character of a line that is neither blank nor only a comment.
-_CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
+# The first character of a line that is neither blank nor only a comment, or of an error of a spreadsheet.
+_CONTENT = re.compile(rb"^[^\S\n]*(?:[^\s#]|#[A-Za-z])", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ class LineBatch:
         that is not UTF-8 text."""
         for number, data in enumerate(self.data.split(b"\n"), self.number):
             line = decode_text(data, self.options.source, number)
-            text = fields.without_comment(line).strip()
+            content = fields.without_comment(line)
+            if content != line:
+                self._check_comment(content, line[len(content) :], number)
+            text = content.strip()
             if "\r" in text:
                 raise self.options.error(
                     number, "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
@@ -62,12 +65,21 @@ class LineBatch:
             if text or not line.strip():
                 yield Line(number, text)
 
+    def _check_comment(self, content: str, comment: str, number: int) -> None:
+        """Raise InputError for a comment after a separator, which would leave an empty field. Readers of `label=number`
+        have an error of their own."""
+        separators = (",", ";") if comment[1:2] == " " else (",", ";", "\t")
+        if content.strip() and content.rstrip(" ").endswith(separators) and not fields.is_pair(comment.strip()):
+            text = shortened(re.split("[,;\t]", comment)[0].strip())
+            raise self.options.error(number, f"{text!r} starts a comment; if it is a field, write it in quotes")
+
     def comments(self) -> Iterator[tuple[int, str]]:
         """Yield the lines that are only a comment, with their numbers."""
         if b"#" in self.data:
             for number, data in enumerate(self.data.split(b"\n"), self.number):
-                if data.lstrip().startswith(b"#"):
-                    yield number, data.decode(errors="replace").strip()
+                text = data.decode(errors="replace").strip()
+                if text and not fields.without_comment(text):
+                    yield number, text
 
     def comment_before(self, number: int) -> str | None:
         """Return the text of the comment that is the line before line `number`; None if there is no comment."""

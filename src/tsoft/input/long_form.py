@@ -20,7 +20,7 @@ from tsoft.input.row_groups import (
     BlankLines,
     RowGroup,
     blocks,
-    check_class_comments,
+    check_labeled_comments,
     header_delimiter,
     not_empty,
     numbers_of,
@@ -28,7 +28,6 @@ from tsoft.input.row_groups import (
     without_header,
 )
 from tsoft.input.table_columns import is_key_name
-from tsoft.input.utf8 import decode_text
 
 LABEL, INDEX = "label", "index"
 # The columns that identify a vector. Others with the name of a key may do so, too.
@@ -205,19 +204,11 @@ class LongForm:
             yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
 
     def _check_comments(self, batch: LineBatch) -> None:
-        """Raise InputError for a comment that looks like a line whose first field is a label or a key, and for one in
-        the place of a label at the end of a line."""
+        """Raise InputError for a comment that looks like a line whose first field is a label or a key."""
         names, quantity = self.columns.names, self.columns.quantity
         if names[0] not in (INDEX, *KEY_COLUMNS, *QUANTITIES):
-            check_class_comments(batch, self.delimiter, len(names), names.index(quantity), self.options)
-        if names[-1] != LABEL or self.delimiter is None or b"#" not in batch.data:
-            return
-        for number, data in enumerate(batch.data.split(b"\n"), batch.number):
-            line = decode_text(data, self.options.source, number)
-            before = fields.without_comment(line)
-            if before != line and before.rstrip(" ").endswith(self.delimiter):
-                problem = "a field that starts with # is a comment; write the field in quotes if it is a label"
-                raise self.options.error(number, problem, len(names))
+            width, number = len(names), names.index(quantity)
+            check_labeled_comments(batch, self.delimiter, width, [number], "class", self.options)
 
     def _by_vector(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None

@@ -213,6 +213,9 @@ def plain_columns(batch: LineBatch, width: int, delimiter: str | None) -> list[l
     text = batch.plain_text()
     if text is None or delimiter is None or any(special in text for special in '"\\#'):
         return None
+    # The slower parser finds decimal commas.
+    if delimiter == "," and (";" in text or "\t" in text):
+        return None
     # A tab at either end of a line is stripped as a blank.
     if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
         return None
@@ -228,28 +231,28 @@ def numbers_of(texts: Sequence[str]) -> Array | None:
     return numbers.values if numbers and len(numbers.widths) == len(numbers.values) == len(texts) else None
 
 
-def check_class_comments(
-    batch: LineBatch, delimiter: str | None, width: int, number: int, options: ReadOptions
+def check_labeled_comments(
+    batch: LineBatch, delimiter: str | None, width: int, numbers: Sequence[int], noun: str, options: ReadOptions
 ) -> None:
-    """Raise InputError for a comment that looks like the line of a class, such as `#,1`, with `width` fields and the
-    number in the field `number`."""
+    """Raise InputError for a comment that looks like the line of a class or a row, as `noun` calls it: `#,1`, with
+    `width` fields, some of which are numbers."""
     for line, text in batch.comments():
         if fields.is_pair(text) and width == 2 and len(text.split()) == 1:
             fix = f"write {fields.quote(text.rpartition('=')[0])} and the number, with a blank between them,"
-        elif _is_class(text, delimiter, width, number):
+        elif _has_numbers(text, delimiter, width, numbers):
             fix = "write the first field in quotes"
         else:
             continue
-        raise options.error(line, f"a line that starts with # is a comment; {fix} if it is a class")
+        raise options.error(line, f"a line that starts with # is a comment; {fix} if it is a {noun}")
 
 
-def _is_class(text: str, delimiter: str | None, width: int, number: int) -> bool:
-    """Return whether a text has these fields, the first of which has no blanks."""
+def _has_numbers(text: str, delimiter: str | None, width: int, numbers: Sequence[int]) -> bool:
+    """Return whether a text has `width` fields, of which the first has no blanks, and these are numbers."""
     try:
         texts = fields.split_labels(text, delimiter)
     except fields.FieldError:
         return False
-    return len(texts) == width and fields.is_number(texts[number]) and " " not in texts[0]
+    return len(texts) == width and " " not in texts[0] and all(fields.is_number(texts[i]) for i in numbers)
 
 
 def header_delimiter(header: Line) -> str | None:

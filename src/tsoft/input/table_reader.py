@@ -23,6 +23,7 @@ from tsoft.input.row_groups import (
     ParsedRow,
     RowGroup,
     blocks,
+    check_labeled_comments,
     header_delimiter,
     numbers_of,
     parsed_groups,
@@ -61,11 +62,8 @@ class Table:
         """Raise InputError for a comment that looks like a row with a key, such as `#1,2,0`."""
         columns = self.columns
         if 0 in (columns.key, columns.target, *columns.unused_targets) and not columns.counts:
-            separators = len(columns.names) - 1
-            for number, text in batch.comments():
-                if any(text.count(delimiter) == separators for delimiter in ",;\t"):
-                    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
-                    raise self.options.error(number, problem)
+            width, delimiter = len(columns.names), self.options.delimiter
+            check_labeled_comments(batch, delimiter, width, columns.logits, "row", self.options)
 
     def row(self, line: Line) -> ParsedRow:
         columns, names = self.columns, self.columns.names
