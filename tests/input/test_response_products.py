@@ -3,11 +3,12 @@ source or documentation shows its fields."""
 
 import contextlib
 import io
+import itertools
 import json
 import math
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -1118,11 +1119,11 @@ def test_rows_with_fields_of_responses_are_rows(row: dict[str, Any]) -> None:
 # Evaluations
 
 
-def sample(*numbers: object, **fields: Any) -> dict[str, Any]:
+def sample(*numbers: object, contexts: Sequence[str] = (), texts: Sequence[str] = (), **fields: Any) -> dict[str, Any]:
     """Return a sample of lm-evaluation-harness: lm_eval/loggers/evaluation_tracker.py, save_results_samples."""
-    arguments = {
-        f"gen_args_{i}": {"arg_0": "Q:", "arg_1": f" {label}"} for i, label in enumerate("ABC"[: len(numbers)])
-    }
+    texts = texts or ("was big.",) * len(contexts) or "ABC"[: len(numbers)]
+    pairs = itertools.zip_longest(contexts, texts, fillvalue="Q:")
+    arguments = {f"gen_args_{i}": {"arg_0": context, "arg_1": f" {text}"} for i, (context, text) in enumerate(pairs)}
     responses = [[[number, "False"]] for number in numbers]
     return {"doc_id": 0, "doc": {}, "target": "1", "arguments": arguments, "resps": responses} | fields
 
@@ -1136,6 +1137,52 @@ def test_a_sample_of_lm_evaluation_harness_is_a_row_of_log_likelihoods() -> None
     assert [block.logits.tolist() for block in blocks] == [[[-1.5, -0.5]], [[-2.0, -0.25]]]
     assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[1], [0]]
     assert [block.first_row for block in blocks] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("document", "target"),
+    [
+        # doc_to_target of most tasks is an index, whatever the texts are; that of others is the text (api/task.py).
+        (sample(-3, -4, -1, target="2", texts="123", acc=1.0), 2),
+        (sample(-3, -1, -4, target="2", texts="123", acc=1), 1),
+        (sample(-3, -1, -4, target="2", texts="123", acc=0.0), 2),
+        (sample(-3, -1, -4, target="3", texts="123", acc=0.0), 2),
+        # The answers of winogrande are contexts of one continuation, so only acc tells which one is right.
+        (sample(-9, -8, target="was big.", contexts=("Sarah", "Maria"), acc=1.0), 1),
+        (sample(-9, -8, target="was big.", contexts=("Sarah", "Maria"), acc=0.0), 0),
+    ],
+)
+def test_the_accuracy_decides_what_an_ambiguous_target_is(document: Any, target: int) -> None:
+    [block], notes = read(lines(document), targets=TargetSource())
+    assert (block.targets is not None and block.targets.tolist(), notes) == ([target], [])
+
+
+AMBIGUOUS = "a target may be the index or the text of an answer, and tsoft takes it as the index"
+CONTRADICTION = "the target and acc of a sample contradict each other"
+
+
+@pytest.mark.parametrize(
+    ("document", "target", "problem"),
+    [
+        (sample(-1, -3, -4, target="2", texts="123", acc=0.0), 2, AMBIGUOUS),
+        (sample(-1, -3, -4, target="2", texts="123"), 2, AMBIGUOUS),
+        (sample(-1, -3, -4, target="2", acc=1.0), 2, CONTRADICTION),
+    ],
+)
+def test_a_doubtful_target_of_a_sample_is_noted_once(document: Any, target: int, problem: str) -> None:
+    blocks, notes = read(lines(document, document), targets=TargetSource())
+    assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[target]] * 2
+    assert notes == [f"FILE:1: {problem}"]
+
+
+def test_answers_without_the_question_are_no_further_classes() -> None:
+    """With acc_mutual_info, the harness computes each answer again without the question (api/task.py)."""
+    document = sample(-1, -2, -0.5, -0.25, contexts=("Q", "Q", "", ""), texts=("yes", "no", "yes", "no"), target="0")
+    [block], [note] = read(lines(document))
+    assert (block.labels, block.logits.tolist()) == (("yes", "no"), [[-1, -2]])
+    assert note == (
+        "FILE:1: tsoft does not use the log-likelihoods of the answers without the question (acc_mutual_info)"
+    )
 
 
 def test_calibrate_reads_samples() -> None:
@@ -1152,6 +1199,10 @@ def test_calibrate_reads_samples() -> None:
         (sample("-1", "-2", resps=[["some text"]]), "resps[0]: the sample has no log-likelihoods of answers"),
         (sample("-1", None), "resps[1]: missing; expected a number"),
         (sample("-1", "much"), 'resps[1]: expected a number, got "much"'),
+        (
+            sample(-1, -2, -3, target="big", contexts=("a", "b", "c"), acc=0.0),
+            "target: the answers are contexts, and the sample does not state which of the 3 is right",
+        ),
         (sample("-1", "-2", target="5"), "target: '5' is neither the index nor the text of one of 2 answers"),
     ],
 )

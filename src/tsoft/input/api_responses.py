@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.api_tokens import DrawnToken
-from tsoft.input.eval_samples import is_eval_sample, sample_block
+from tsoft.input.eval_samples import SampleReader, is_eval_sample
 from tsoft.input.inspect_logs import ZIP, samples
 from tsoft.input.json_lines import joined_lines, numbered_lines
 from tsoft.input.json_values import Location, Object, described, is_index, json_path, parsed_json
@@ -140,6 +140,7 @@ class ResponseReader:
         self._has_choices = False
         self._problem: InputError | None = None
         self._texts = Texts(self._note_spelling)
+        self._samples = SampleReader(options)
         self._noted: set[str] = set()
         # The kinds of events of the Responses API that had tokens of the current response.
         self._read_events: set[str] = set()
@@ -182,9 +183,7 @@ class ResponseReader:
         elif isinstance(document, dict) and has_null_response(document):
             self._skip(location, "the request has no response (null)")
         elif isinstance(document, dict) and is_eval_sample(document):
-            yield sample_block(
-                document, location, self.row, self.options.targets if self.options.reads_targets else None
-            )
+            yield self._samples.block(document, location, self.row)
             self.row += 1
         elif isinstance(document, dict):
             message = error_message(document)

@@ -3,7 +3,7 @@
 Source: github.com/EleutherAI/lm-evaluation-harness, lm_eval/loggers/evaluation_tracker.py, save_results_samples.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.input.api_tokens import number_of
 from tsoft.input.json_values import Location, Object, as_list, is_index
 from tsoft.input.quantity import QUANTITIES, to_logits
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ReadOptions
 
 
 def is_eval_sample(value: object) -> bool:
@@ -20,26 +20,91 @@ def is_eval_sample(value: object) -> bool:
     return isinstance(value, dict) and "doc_id" in value and isinstance(value.get("resps"), list)
 
 
-def sample_block(sample: Object, location: Location, row: int, targets: TargetSource | None) -> Block:
-    """Return the block of one row: the log-likelihood of each answer.
+@dataclass(frozen=True)
+class _Answers:
+    """The log-likelihoods of the answers to a question, and their texts if the sample has them. With `in_contexts`,
+    the answers are the contexts of one continuation, which is then the target."""
 
-    targets: how to read the right answer, if it is to be read. The block then has its index instead of the answers as
-    labels, which differ from question to question. Raise InputError if the sample has no log-likelihoods.
-    """
-    responses = sample["resps"]
-    numbers = [_log_likelihood(response, location.at(f"resps[{i}]")) for i, response in enumerate(responses)]
-    try:
-        logits = to_logits(np.array([numbers], np.float64), QUANTITIES["logprob"])
-    except LogitsError as error:
-        raise location.at("resps").error(error.problem) from None
-    origin = Origin("logprob", labels_vary=True, source=location.source)
-    if targets is None:
-        return Block(logits, _labels(sample, len(numbers)), row, origin)
-    if targets.per_character:
-        logits = logits / _lengths(sample, len(numbers), location)
-    # Over the answers, these are no log-probabilities, whose exponentials sum to 1.
-    origin = replace(origin, quantity="logit", target=str(sample.get("target")))
-    return Block(logits, None, row, origin, targets=_target(sample, len(numbers), location))
+    numbers: list[float]
+    texts: tuple[str, ...] | None
+    in_contexts: bool = False
+
+
+class SampleReader:
+    """Reads samples as blocks of one row, and prints each note only once."""
+
+    def __init__(self, options: ReadOptions):
+        self._options, self._targets = options, options.targets if options.reads_targets else None
+        self._noted: set[str] = set()
+
+    def block(self, sample: Object, location: Location, row: int) -> Block:
+        """Return the block of a sample: the log-likelihood of each answer.
+
+        If targets are to be read, the block has the index of the right answer instead of the answers as labels, which
+        differ from question to question. Raise InputError if the sample has no log-likelihoods, or if its right answer
+        is unknown.
+        """
+        answers = self._answers(sample, location)
+        try:
+            logits = to_logits(np.array([answers.numbers], np.float64), QUANTITIES["logprob"])
+        except LogitsError as error:
+            raise location.at("resps").error(error.problem) from None
+        origin = Origin("logprob", labels_vary=True, source=location.source)
+        if self._targets is None:
+            return Block(logits, answers.texts, row, origin)
+        if self._targets.per_character:
+            logits = logits / _lengths(answers, location)
+        # Over the answers, these are no log-probabilities, whose exponentials sum to 1.
+        origin = replace(origin, quantity="logit", target=str(sample.get("target")))
+        return Block(logits, None, row, origin, targets=np.array([self._target(sample, answers, location)]))
+
+    def _answers(self, sample: Object, location: Location) -> _Answers:
+        """Return the answers, which are the second argument of each request, or the first if the second is always the
+        same. For `acc_mutual_info`, each answer has a further request without the question, which is not used."""
+        responses = sample["resps"]
+        numbers = [_log_likelihood(response, location.at(f"resps[{i}]")) for i, response in enumerate(responses)]
+        requests = _requests(sample, len(numbers))
+        if not requests:
+            return _Answers(numbers, None)
+        contexts, texts = zip(*requests, strict=True)
+        half = len(numbers) // 2
+        if texts[:half] == texts[half:] and all(contexts[:half]) and not any(contexts[half:]):
+            self._note(
+                "tsoft does not use the log-likelihoods of the answers without the question (acc_mutual_info)", location
+            )
+            return _Answers(numbers[:half], texts[:half])
+        if len(set(texts)) == 1 < len(set(contexts)):
+            return _Answers(numbers, contexts, in_contexts=True)
+        return _Answers(numbers, texts)
+
+    def _target(self, sample: Object, answers: _Answers, location: Location) -> int:
+        """Return the index of the right answer: the target is the index, or its text. Where this is ambiguous, the
+        accuracy that the harness computed decides."""
+        target, classes = sample.get("target"), len(answers.numbers)
+        possible = [*range(classes)] if answers.in_contexts else _indices(target, answers)
+        if not possible:
+            raise location.at("target").error(
+                f"{target!r} is neither the index nor the text of one of {classes} answers"
+            )
+        accuracy, best = sample.get("acc"), int(np.argmax(answers.numbers))
+        if accuracy in (0, 1):
+            agreeing = [i for i in possible if (i == best) == bool(accuracy)]
+            if not agreeing:
+                self._note("the target and acc of a sample contradict each other", location)
+            possible = agreeing or possible
+        if len(possible) > 1 and answers.in_contexts:
+            problem = f"the answers are contexts, and the sample does not state which of the {classes} is right"
+            raise location.at("target").error(problem)
+        if len(possible) > 1:
+            problem = "a target may be the index or the text of an answer, and tsoft takes it as the index"
+            self._note(problem, location)
+        return possible[0]
+
+    def _note(self, text: str, location: Location) -> None:
+        """Print a note with the location of the first sample that it is about."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._options.note(f"{location.place}: {text}")
 
 
 def _log_likelihood(response: object, location: Location) -> float:
@@ -53,33 +118,31 @@ def _log_likelihood(response: object, location: Location) -> float:
     return number
 
 
-def _labels(sample: Object, classes: int) -> tuple[str, ...] | None:
-    """Return the answers, which are the second argument of each request."""
+def _requests(sample: Object, count: int) -> list[tuple[str, str]] | None:
+    """Return the context and the continuation of each request; None if the sample does not have them."""
     arguments = sample.get("arguments")
     requests = list(arguments.values()) if isinstance(arguments, dict) else arguments
-    if not isinstance(requests, list) or len(requests) != classes:
+    if not isinstance(requests, list) or len(requests) != count:
         return None
     pairs = [list(request.values()) if isinstance(request, dict) else request for request in requests]
-    if not all(isinstance(pair, list) and len(pair) > 1 and isinstance(pair[1], str) for pair in pairs):
+    if not all(isinstance(pair, list) and [*map(type, pair[:2])] == [str, str] for pair in pairs):
         return None
-    return tuple(pair[1].strip() for pair in pairs)
+    return [(pair[0].strip(), pair[1].strip()) for pair in pairs]
 
 
-def _lengths(sample: Object, classes: int, location: Location) -> Array:
+def _lengths(answers: _Answers, location: Location) -> Array:
     """Return the number of characters of each answer, by which `acc_norm` divides (lm_eval/api/task.py)."""
-    labels = _labels(sample, classes)
-    if labels is None or not all(labels):
+    if answers.texts is None or answers.in_contexts or not all(answers.texts):
         raise location.at("arguments").error("the texts of the answers are missing, and --acc-norm needs their lengths")
-    return np.array([len(label) for label in labels], np.float64)
+    return np.array([len(text) for text in answers.texts], np.float64)
 
 
-def _target(sample: Object, classes: int, location: Location) -> Array:
-    """Return the index of the right answer: the target is the index, or its text."""
-    target = sample.get("target")
-    index = int(target) if isinstance(target, str) and target.strip().isdecimal() else target
-    labels = _labels(sample, classes)
-    if labels and isinstance(target, str) and target.strip() in labels:
-        index = labels.index(target.strip())
-    if not is_index(index) or index >= classes:
-        raise location.at("target").error(f"{target!r} is neither the index nor the text of one of {classes} answers")
-    return np.array([index])
+def _indices(target: object, answers: _Answers) -> list[int]:
+    """Return the indices that a target may name. The harness takes digits as an index, unless they are the field of a
+    data set with texts (`doc_to_target`)."""
+    text = target.strip() if isinstance(target, str) else None
+    index = int(text) if text and text.isdecimal() else target
+    indices = [index] if is_index(index) and index < len(answers.numbers) else []
+    if answers.texts and text in answers.texts:
+        indices.append(answers.texts.index(text))
+    return [*dict.fromkeys(indices)]
