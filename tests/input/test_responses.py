@@ -628,6 +628,67 @@ def test_errors_in_a_token(item: Any, message: str) -> None:
         read(chat(item))
 
 
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        # openai-python turns the bytes of transcriptions into floats: types/audio/transcription.py.
+        ({"token": "h\u00e9", "bytes": [104.0, 195.0, 169.0]}, "h\u00e9"),
+        # Inspect writes code points for Together: model/_providers/together.py.
+        ({"token": "\u4f60", "bytes": [20320]}, "\u4f60"),
+        ({"token": "\u00e9", "bytes": [233]}, "\u00e9"),
+        ({"token": "\ufffd", "bytes": [195]}, "<0xC3>"),
+        # Bytes without a text: autogen_core/models/_types.py, TopLogprob.
+        ({"token": None, "bytes": [104, 105]}, "hi"),
+        ({"token": "a", "bytes": []}, "a"),
+    ],
+)
+def test_bytes_of_clients(changes: dict[str, Any], label: str) -> None:
+    [block] = read(chat(entry("a", -0.5) | changes))
+    assert block.labels == (label,)
+
+
+TWICE = "the alternatives contain a token twice; tsoft counts it once"
+
+
+@pytest.mark.parametrize(
+    ("tops", "expected"),
+    [
+        # vLLM lists a drawn token in its place among the most probable ones, and before them.
+        ([{"token": "a", "logprob": -1.5, "id": 5}, {"token": "a", "logprob": -1.5, "id": 5}], [-1.5]),
+        ([{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -2}, {"token": "a", "logprob": -1.5}], [-1.5, -2]),
+    ],
+)
+def test_a_repeated_alternative_counts_once(tops: list[Any], expected: list[float]) -> None:
+    notes: list[str] = []
+    [block] = read(chat({"token": "a", "logprob": -1.5, "top_logprobs": tops}), note=notes.append)
+    assert block.logits.tolist() == [expected]
+    assert notes == [f"FILE: choice 0, token 0 ('a'): {TWICE}"]
+
+
+def test_alternatives_that_share_their_text_alone_are_different_tokens() -> None:
+    tops = [{"token": "a", "logprob": p, "id": i} for p, i in ((-1, 5), (-1, 6), (-2, 7))]
+    [block] = read(chat({"token": "a", "logprob": -1, "id": 6, "top_logprobs": tops}), note=pytest.fail)
+    assert (block.logits.tolist(), block.partial and block.partial.index) == ([[-1, -1, -2]], 1)
+
+
+def test_tokens_without_text_may_be_different_parts_of_a_character() -> None:
+    tops = [{"token": "", "logprob": p, "bytes": []} for p in (-0.5, -1.5, -1.5)]
+    notes: list[str] = []
+    [block] = read(chat({"token": "", "logprob": -2.5, "bytes": [], "top_logprobs": tops}), note=notes.append)
+    assert block.logits.tolist() == [[-0.5, -1.5, -1.5, -2.5]]
+    assert "treats them as two tokens" in notes[0]
+
+
+@pytest.mark.parametrize("name", ["", "\ufffd"])
+def test_a_name_that_hides_tokens_bounds_no_unlisted_token(name: str) -> None:
+    """llama-cpp-python (llama.py) decodes parts of characters to "", and the last of them overwrites the others."""
+    names = {"a": -2.0, name: -3.0, "b": -3.5}
+    logprobs = {"tokens": ["a"], "token_logprobs": [-2.0], "top_logprobs": [names]}
+    [block] = read({"choices": [{"index": 0, "text": "a", "logprobs": logprobs}]})
+    assert block.partial
+    assert block.partial.cap == math.inf
+
+
 def test_numbers_that_json_does_not_have() -> None:
     text = json.dumps(chat(entry(" a", -0.5, (" a", -0.5), (" b", -math.inf), (" c", math.nan))))
     with pytest.raises(InputError, match=r"top_logprobs\[2\], logprob: NaN is not a log-probability"):

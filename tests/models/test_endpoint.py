@@ -376,7 +376,7 @@ def test_alternatives_without_a_drawn_token() -> None:
 def test_token_that_is_listed_several_times() -> None:
     """Tokens of the same text are merged into one, with the sum of their probabilities. A continuation could not
     distinguish them."""
-    listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
+    listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.0625)))
     with serving(Reply(llama_cpp(listed))) as served:
         model = endpoint_at(served)
         text = model.prompt("x")
@@ -386,12 +386,12 @@ def test_token_that_is_listed_several_times() -> None:
     tokens = [distribution.token(i) for i in range(distribution.block.logits.shape[1])]
     assert [model.label(token) for token in tokens] == ["b", "a"] == list(distribution.block.labels or ())
     assert len(set(tokens)) == 2
-    sums = np.log([0.125, 0.5])
+    sums = np.log([0.125, 0.3125])
     assert [distribution.logprob(i) for i in range(2)] == pytest.approx(sums.tolist())
     np.testing.assert_allclose(distribution.block.logits, sums[np.newaxis])
     assert distribution.block.partial is not None
     assert distribution.block.partial.index == 1
-    assert distribution.block.partial.mass == pytest.approx(0.625)
+    assert distribution.block.partial.mass == pytest.approx(0.4375)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tsoft.input.fields import is_number, number
 from tsoft.input.json_problems import SURROGATE
-from tsoft.input.json_values import Location, described, is_index
+from tsoft.input.json_values import Location, described
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
 
@@ -19,8 +19,17 @@ _ZERO = -1000.0
 _ROUNDING = 1e-3
 # A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
 _BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
-# What a decoder writes for bytes that are only part of a character. Different tokens have it.
+# What a decoder writes for bytes that are only part of a character.
 REPLACEMENT = "\ufffd"
+
+
+def hides_bytes(label: str) -> bool:
+    r"""Return whether different tokens may have this text: decoders write U+FFFD, or nothing, for part of a character.
+
+    >>> hides_bytes("\ufffd"), hides_bytes(""), hides_bytes("a")
+    (True, True, False)
+    """
+    return not label or REPLACEMENT in label
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class ApiToken:
             return self.id == other.id
         if self.label != other.label:
             return False
-        if self.data is None or other.data is None or REPLACEMENT in self.label:
+        if self.data is None or other.data is None or hides_bytes(self.label):
             return None
         return self.data == other.data
 
@@ -123,12 +132,14 @@ def number_of(value: object, location: Location) -> float | None:
 
 
 def label_of(token: object, data: bytes | None, location: Location) -> str:
-    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes. Raise InputError
-    for a lone surrogate, which a live server's answer may have.
+    r"""Return the label of a token: its text or, if the token is only part of a character or has no text, its bytes.
+    Raise InputError for a lone surrogate, which a live server's answer may have.
 
     >>> label_of(" Paris", None, Location("")), label_of("bytes:\\xe2\\x80", None, Location(""))
     (' Paris', '<0xE2><0x80>')
     """
+    if token is None and data:
+        return token_label(data)
     if not isinstance(token, str):
         raise location.error(
             "missing; expected a string" if token is None else f"expected a string, got {described(token)}"
@@ -146,10 +157,22 @@ def label_of(token: object, data: bytes | None, location: Location) -> str:
         raise location.error(SURROGATE) from None
 
 
-def bytes_of(values: object, location: Location) -> bytes | None:
-    """Return the bytes that a token has as an array of numbers; None if it has no array."""
-    if values is None:
+def bytes_of(values: object, token: object, location: Location) -> bytes | None:
+    """Return the bytes that a token has as an array of numbers; None if it has none.
+
+    openai-python writes them as floats in transcriptions (types/audio/transcription.py), and Inspect writes the code
+    points of the characters for Together (model/_providers/together.py).
+    """
+    if values is None or values == []:
         return None
-    if not isinstance(values, list) or not all(is_index(byte) and byte < 256 for byte in values):
-        raise location.error("expected an array of whole numbers from 0 to 255")
-    return bytes(values)
+    if isinstance(token, str) and values == [*map(ord, token)]:
+        return token.encode(errors="surrogatepass")
+    try:
+        if not isinstance(values, list) or not {*map(type, values)} <= {int, float}:
+            raise ValueError
+        data = bytes(map(int, values))
+        if [*data] != values:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise location.error("expected an array of whole numbers from 0 to 255") from None
+    return data

@@ -13,7 +13,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import LARGEST_VOCABULARY, PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.input.api_tokens import REPLACEMENT, ApiToken, DrawnToken, number_text
+from tsoft.input.api_tokens import ApiToken, DrawnToken, hides_bytes, number_text
 
 # If less than this is missing from the sum of the probabilities, rounding may explain it.
 _MISSING = 1e-3
@@ -49,7 +49,11 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
     The server's number for the drawn token takes precedence over that of an alternative. An alternative with the same
     text but another number is another token, unless its id or bytes are the same.
     """
-    tokens, token, notes = drawn.alternatives, drawn.token, dict[str, str]()
+    token, notes = drawn.token, dict[str, str]()
+    tokens = _without_repeated(drawn.alternatives)
+    if len(tokens) < len(drawn.alternatives):
+        notes["repeated"] = "the alternatives contain a token twice; tsoft counts it once"
+        drawn = replace(drawn, alternatives=tokens)
     identities = [token.is_same(other) for other in tokens]
     candidates = [i for i, is_same in enumerate(identities) if is_same is not False]
     same = [i for i in candidates if identities[i]] or [i for i in candidates if token.agrees(tokens[i])]
@@ -74,6 +78,17 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
     return ListedTokens(tokens, index, cap, notes)
 
 
+def _without_repeated(tokens: list[ApiToken]) -> list[ApiToken]:
+    """Return the tokens, the first of those with the same id, or with the same text, bytes and number. Tokens that may
+    be parts of different characters, and those without a number, remain."""
+    kept: dict[object, ApiToken] = {}
+    for i, token in enumerate(tokens):
+        is_unclear = hides_bytes(token.label) or math.isnan(token.logprob)
+        same = i if is_unclear else (token.label, token.data, token.number)
+        kept.setdefault(same if token.id is None else str(token.id), token)
+    return [*kept.values()]
+
+
 def _unlisted_cap(
     drawn: DrawnToken, tokens: list[ApiToken], index: int, *, explained: bool
 ) -> tuple[float, str | None]:
@@ -83,7 +98,7 @@ def _unlisted_cap(
     The drawn token does not count, since the server may have added it. `explained` is true if the drawn token is not an
     alternative because an object has room for only one token of this text.
     """
-    if drawn.keyed_by_text and any(REPLACEMENT in token.label for token in drawn.alternatives):
+    if drawn.keyed_by_text and any(hides_bytes(token.label) for token in drawn.alternatives):
         # Several of the most probable tokens may have this text, and an object has room for only one of them.
         return math.inf, None
     others = _logprobs([token for i, token in enumerate(drawn.alternatives) if i != index])

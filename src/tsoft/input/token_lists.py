@@ -198,7 +198,7 @@ def api_token(value: object, location: Location) -> ApiToken:
         token_id, text, data = text, data, None
     if text is None and is_index(token_id):
         text = f"#{token_id}"
-    data = bytes_of(data, location.at(text_name, "bytes"))
+    data = bytes_of(data, text, location.at(text_name, "bytes"))
     return ApiToken(label_of(text, data, location.at(text_name)), logprob, token_id, data)
 
 
