@@ -111,6 +111,7 @@ def test_forms() -> None:
         (["--prob", "a=0_2"], "--prob: expected LABEL=NUMBER, such as dog=0.25, got 'a=0_2'"),
         (["--prob", "#" + "9" * 5000 + "=0.2"], "--prob: unknown class '#9999"),
         (["--margin", "0.1", "--log"], "unknown option --log"),
+        (["--margin", "0.1", "--bits", "-f", "csv"], "--bits has no effect on csv; use --format table, json or jsonl"),
         (["--margin", "0.1", "--with-logits", "-f", "jsonl"], "unknown option --with-logits"),
         (["--prob", "c=0.5"], "--prob: unknown class 'c'; choose from a, b"),
         (["--prob", "#7=0.5"], "--prob: unknown class '#7'"),

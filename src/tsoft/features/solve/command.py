@@ -83,7 +83,8 @@ def solve(
     from tsoft.options.output import chosen_formats, kept_for, view, write
 
     target = _target(targets, bits.bits)
-    chosen = chosen_formats(output, bits, display, figure, forms=lambda _: ["measures"])
+    forms = [] if targets.entropy is None else ["measures"]
+    chosen = chosen_formats(output, bits, display, figure, forms=lambda _: forms)
     solved = kept_for(chosen, solved_blocks(logits.blocks(input, None, bounds=bounds), target))
     has_unsolved = False
     for file, format in chosen:
