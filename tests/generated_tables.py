@@ -7,6 +7,9 @@ from tsoft.sampling.engine import Engine
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
+# The default values of the parameters that follow the drawn tokens, in the letters of the other parameters.
+_STATES = {"mirostat_mu": "2·S", "adaptive_mean": "P"}
+
 # A header, the line of dashes below it, and the rows.
 _TABLE = re.compile(r"^(?P<header>\|.*\|)\n(?:\|.*\|\n)+", re.MULTILINE)
 
@@ -96,7 +99,7 @@ def _values(parameter: SamplerParameter) -> str:
     if parameter.low == -inf:
         return "any number"
     if parameter.is_flag:
-        return "none"
+        return "–"
     kind = "whole, " if parameter.whole else ""
     low = f"above {parameter.low:g}" if parameter.exclusive_low else f"{parameter.low:g}"
     if parameter.high == inf:
@@ -108,7 +111,7 @@ def _default(sampler: Sampler, parameter: SamplerParameter) -> str:
     if parameter is TAU:
         return "1"
     if parameter.off is None or parameter.is_flag:
-        return "as at the start" if parameter is sampler.state_parameter else "off"
+        return _STATES[parameter.name] if parameter is sampler.state_parameter else "off"
     is_off = parameter in sampler.switch_parameters or parameter.off == parameter.low
     return "all" if parameter.off == inf else f"{parameter.off:g}" + " (off)" * is_off
 
@@ -176,8 +179,16 @@ def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
         "accepts": ", ".join(f"{_name(limit.parameter)} {limit}" for limit in api.limits),
         "`--defaults`": f"{defaults}{',' * bool(api.defaults_note)} {api.defaults_note}".strip(),
         "API logprobs": api.logprobs,
-        "not computed": ". ".join(f"With {' and '.join(names)}, {text}" for names, text in engine.caveats),
+        "not computed": _caveats(engine),
     }
+
+
+def _caveats(engine: Engine) -> str:
+    """Return what tsoft does not compute, one sentence for all samplers with the same caveat."""
+    samplers: dict[str, list[str]] = {}
+    for names, text in engine.caveats:
+        samplers.setdefault(text, []).append(" and ".join(names))
+    return ". ".join(f"With {' or '.join(names)}, {text}" for text, names in samplers.items())
 
 
 def _name(parameter: str) -> str:
@@ -201,10 +212,6 @@ _PARAMETERS = [(sampler, parameter) for sampler in SAMPLERS.values() for paramet
 # The tables are narrow, because `tsoft help` shows them on a terminal of 80 columns.
 TABLES = dict(
     (
-        _table(
-            ("option", "what it does"),
-            [(_option(parameter), parameter.help) for _, parameter in _PARAMETERS],
-        ),
         _table(
             ("option", "values", "default", "name in `--samplers`"),
             [

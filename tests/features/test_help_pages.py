@@ -13,11 +13,19 @@ ROOT = Path(__file__).parents[2]
 DOCS = Path(tsoft.__file__).parent / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 TOPICS = {"input", "output", "samplers", "engines", "api-responses", "library", "speed", "energies", "errors"}
-LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+# An option in the help of a command.
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
 
 def text(page: str) -> str:
     return (DOCS / f"{page}.md").read_text("utf-8")
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_each_command_and_topic_has_a_page() -> None:
@@ -35,11 +43,12 @@ def test_a_page_starts_with_its_purpose_and_an_example(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_prose_fits_100_columns_and_links_exist(page: str) -> None:
+def test_prose_fits_100_columns_and_links_lead_to_a_heading(page: str) -> None:
     prose = re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
     assert all(len(line) <= 100 or line.startswith(("|", "    ", "![")) for line in prose.splitlines())
-    for link in LINK.findall(prose):
+    for link, anchor in LINK.findall(prose):
         assert (DOCS / link).exists(), link
+        assert not anchor or anchor in anchors(link.removesuffix(".md") or page), anchor
 
 
 def test_the_readme_is_short_and_its_links_exist() -> None:
@@ -47,8 +56,14 @@ def test_the_readme_is_short_and_its_links_exist() -> None:
     assert len(readme.splitlines()) <= 200
     links = LINK.findall(readme)
     assert len(links) > 20
-    assert all((ROOT / link).exists() for link in links)
+    assert all((ROOT / link).exists() for link, _ in links)
     assert all(f"docs/{page}.md" in readme for page in PAGES)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_manual_has_every_option_of_a_command(command: str) -> None:
+    manual = {option for page in PAGES for option in OPTION.findall(text(page))}
+    assert set(OPTION.findall(out(command, "--help", COLUMNS="200"))) <= manual
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -76,7 +91,7 @@ def test_the_contents_list_every_page_with_its_summary() -> None:
     assert max(map(len, here_on_terminal("help", NO_COLOR="1").splitlines())) <= 80
 
 
-@pytest.mark.parametrize("word", ["picture", "figure", "CSV", "temperature", "logprobs", "calibrate", "API"])
+@pytest.mark.parametrize("word", ["figure", "CSV", "temperature", "logprobs", "calibrate", "API"])
 def test_common_words_lead_to_a_page(word: str) -> None:
     assert word.lower() in out("help").lower()
     assert word in (ROOT / "README.md").read_text("utf-8")
@@ -93,7 +108,7 @@ def test_a_mistyped_topic_names_the_nearest() -> None:
 
 
 def test_a_word_that_is_not_a_topic_names_the_pages_with_it() -> None:
-    done = here("help", "reliability")
+    done = here("help", "bootstrap")
     assert done.returncode == 2
     assert "calibrate" in done.stderr
     assert "tsoft help" in done.stderr

@@ -38,9 +38,9 @@ def _samplers(*samplers: "str | Sampler") -> tuple[Sampler, ...]:
     return tuple(_sampler(sampler) if isinstance(sampler, str) else sampler for sampler in samplers)
 
 
-# How an engine's rules were tested.
-_RUN = "tested against a transcription of its code, and that against the code itself"
-_READ = "tested against a transcription of its code, not against the code itself"
+# How tsoft's rules were compared with the code of an engine.
+_RUN = "checked against the code"
+_READ = "checked against a transcription only"
 
 _ALL_PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 _DYNAMIC = ("tau", "dynatemp_range", "dynatemp_exponent")

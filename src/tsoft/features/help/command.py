@@ -9,27 +9,27 @@ from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 
 
-def _topics(incomplete: str) -> list[tuple[str, str]]:
+def _pages(incomplete: str) -> list[tuple[str, str]]:
     from tsoft.features.help.pages import pages
 
     return [(page.name, page.summary) for page in pages() if page.name.startswith(incomplete)]
 
 
 @bundle
-class TopicArgument:
-    topic: Annotated[
+class PageArgument:
+    page: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TOPIC]",
+            metavar="[PAGE]",
             show_default=False,
-            autocompletion=_topics,
+            autocompletion=_pages,
             help="A command or a topic. Without it, tsoft lists all pages.",
         ),
     ] = None
 
 
 @bundled
-def help(topic: TopicArgument) -> None:
+def help(page: PageArgument) -> None:
     """Read the manual: a page for each command and topic.
 
     On a terminal, formats the page. In a pipe, prints its Markdown.
@@ -42,7 +42,7 @@ def help(topic: TopicArgument) -> None:
     from tsoft.features.help.pages import page_text
     from tsoft.output.file import open_output
 
-    text = page_text("-".join(topic.topic or ["help"]))
+    text = page_text("-".join(page.page or ["help"]))
     encoding = "utf-8"
     if sys.stdout is not None and sys.stdout.isatty():
         from tsoft.features.help.terminal_markdown import rendered

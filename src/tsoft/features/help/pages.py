@@ -39,24 +39,24 @@ def contents() -> str:
     )
     commands, topics = ("\n".join(lines) for lines in page_lists)
     return (
-        f"# The manual of tsoft\n\n`tsoft help NAME` prints a page.\n\n"
+        f"# The manual of tsoft\n\n`tsoft help PAGE` prints a page.\n\n"
         f"## Commands\n\n```text\n{commands}\n```\n\n## Topics\n\n```text\n{topics}\n```\n"
     )
 
 
 def page_text(name: str) -> str:
-    """Return the page of a topic; the list of pages for `help`. Raise UsageError if no page has this name."""
+    """Return the text of a page; the list of pages for `help`. Raise UsageError if no page has this name."""
     texts = {page.name: page.text for page in pages()}
-    topic = name.lower().removesuffix(".md").removeprefix("tsoft-")
-    if topic == "help":
+    word = name.lower().removesuffix(".md").removeprefix("tsoft-")
+    if word == "help":
         return contents()
-    if topic in texts:
-        return texts[topic]
-    counts = {page: text.lower().count(topic) for page, text in texts.items() if topic and topic in text.lower()}
+    if word in texts:
+        return texts[word]
+    counts = {page: text.lower().count(word) for page, text in texts.items() if word and word in text.lower()}
     mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
     hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""
-    suggestion = nearest(topic, texts)
+    suggestion = nearest(word, texts)
     # A word of the manual is no misspelled page, unless it is a part of the page's name.
-    if suggestion and (topic in suggestion or not mentioning):
+    if suggestion and (word in suggestion or not mentioning):
         hint = f"did you mean {suggestion!r}? "
     raise UsageError(f"unknown page {name!r}; {hint}run 'tsoft help' to list the pages")
