@@ -68,7 +68,7 @@ def test_long_has_a_line_per_alternative() -> None:
     assert [row["token"] for row in rows] == [alternative["token"] for alternative in FIRST]
     assert [row["rank"] for row in rows] == [str(i + 1) for i in range(len(FIRST))]
     assert [float(row["prob"]) for row in rows[:3]] == pytest.approx([P[0] / (P[0] + P[1]), P[1] / (P[0] + P[1]), 0])
-    assert [row["drawn"] for row in rows].count("true") == 1
+    assert [row["chosen"] for row in rows].count("true") == 1
 
 
 def test_json_states_whether_the_result_is_exact() -> None:

@@ -28,8 +28,8 @@ def alternatives(result: Distributions, content: Content, most: int | None) -> R
     assert partial
     order = descending_order(result.block.logits[0], result.block.logits[0])[:most].tolist()
     places = list(product(range(len(result.taus)), order))
-    drawn = Column("drawn", [_boolean(i == partial.index) for _, i in places])
-    return Records([*_columns(result, content, places), drawn], result.block.location, headed=True)
+    chosen = Column("chosen", [_boolean(i == partial.index) for _, i in places])
+    return Records([*_columns(result, content, places), chosen], result.block.location, headed=True)
 
 
 def _columns(result: Distributions, content: Content, places: Sequence[tuple[int, int]]) -> list[Column]:
