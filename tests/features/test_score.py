@@ -342,11 +342,11 @@ def test_windows_that_do_not_fit(prompt: str | None, sizes: dict[str, int], mess
         read(TEXT, prompt, **sizes)
 
 
-# The least probable stretches
+# The least probable spans
 
 
 def maximal(values: list[float], start: int = 0) -> list[tuple[int, int]]:
-    """Return the maximal stretches by their definition: that with the largest sum, then those on both sides of it."""
+    """Return the maximal spans by their definition: that with the largest sum, then those on both sides of it."""
     ranges = itertools.combinations(range(len(values) + 1), 2)
     best = max(ranges, key=lambda ends: sum(values[slice(*ends)]), default=(0, 0))
     if sum(values[slice(*best)]) <= 0:
@@ -356,7 +356,7 @@ def maximal(values: list[float], start: int = 0) -> list[tuple[int, int]]:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 14))
-def test_spans_are_the_maximal_stretches(seed: int, count: int) -> None:
+def test_spans_are_the_maximal_spans(seed: int, count: int) -> None:
     surprises = np.random.default_rng(seed).exponential(size=count).tolist()
     mean = sum(surprises) / count
     spans = least_probable(surprises, mean)

@@ -104,7 +104,7 @@ def test_other_columns_may_be_logits(command: str, header: str) -> None:
     assert "ambiguous: each line may be one class, since 'label' and" in done.stderr.replace("Label", "label")
 
 
-FIRST_FIELD, PAIR = "write the first field in quotes", 'write "#" and the number, with a blank between them,'
+FIRST_FIELD, PAIR = "write the first field in quotes", 'write "#" and the number, with a space between them,'
 COMMENTS = {
     "long form": ("label,logit\nthe,2\n#,1\na,0.5\n", 3, FIRST_FIELD),
     "long form with a key": ("id,label,logit\n1,a,2\n#2,a,1\n", 3, FIRST_FIELD),

@@ -336,7 +336,7 @@ def test_model_of_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 READ = {
     "empty": (b"", ": cannot build a model from an empty text"),
     "a mark alone": (b"\xef\xbb\xbf", ": cannot build a model from an empty text"),
-    "blank": (b" \n\r\n\t", ": cannot build a model from a blank text"),
+    "blank": (b" \n\r\n\t", ": cannot build a model from whitespace"),
     "bytes": (b"\xef\xbb\xbfone\ntwo \xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
     "cut": (b"one\n\ntw" + "ö".encode()[:1], ":3: not UTF-8 text (byte 0xc3); convert it to UTF-8"),
     "NUL": (b"one\ntwo\0", ":2: not UTF-8 text (a NUL byte); convert it to UTF-8"),

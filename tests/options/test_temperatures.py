@@ -69,7 +69,7 @@ def test_what_is_no_temperature_is_refused(text: str) -> None:
     [
         ("", "no temperature; pass a number from 0 to inf"),
         ("1,,2", "no temperature between the commas of '1,,2'; remove the extra comma"),
-        ("0.5,", "no temperature after the comma of '0.5,'; write a list without blanks, such as 0.5,1,2"),
+        ("0.5,", "no temperature after the comma of '0.5,'; write a list without spaces, such as 0.5,1,2"),
     ],
 )
 def test_a_temperature_that_is_missing(text: str, problem: str) -> None:

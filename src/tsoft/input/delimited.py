@@ -261,7 +261,7 @@ def _check_pair_comments(batch: LineBatch, options: ReadOptions) -> None:
         comment = re.split(r"[\s,;]+", line[len(fields.without_comment(line)) :].strip())
         if all(map(fields.is_pair, comment)):
             problem = f"{shortened(comment[0])!r} starts a comment"
-            fix = "if it is a class, write one class per line, with its label in quotes and a blank before the number"
+            fix = "if it is a class, write one class per line, with its label in quotes and a space before the number"
             raise options.error(number, f"{problem}; {fix}")
 
 

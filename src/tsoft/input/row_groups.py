@@ -238,7 +238,7 @@ def check_labeled_comments(
     `width` fields, some of which are numbers."""
     for line, text in batch.comments():
         if fields.is_pair(text) and width == 2 and len(text.split()) == 1:
-            fix = f"write {fields.quote(text.rpartition('=')[0])} and the number, with a blank between them,"
+            fix = f"write {fields.quote(text.rpartition('=')[0])} and the number, with a space between them,"
         elif _has_numbers(text, delimiter, width, numbers):
             fix = "write the first field in quotes"
         else:

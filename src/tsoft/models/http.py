@@ -379,7 +379,7 @@ def _spelling_pattern(character: str) -> str:
 def _parsed(url: str) -> Url:
     """Return the parsed URL of --endpoint. No message shows the URL, because it may contain a password."""
     if not url.isprintable() or " " in url:
-        raise UsageError("--endpoint: the URL contains blanks or control characters; remove them")
+        raise UsageError("--endpoint: the URL contains spaces or control characters; remove them")
     try:
         parsed_url = parse_url(url)
     except exceptions.LocationParseError:

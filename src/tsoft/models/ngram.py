@@ -75,7 +75,7 @@ class Ngram:
         if order < 1:
             raise UsageError(f"--order {order}: an n-gram has at least 1 token; pass --order 1 or more")
         if not text.strip():
-            raise InputError(f"{name}: cannot build a model from {'a blank' if text else 'an empty'} text")
+            raise InputError(f"{name}: cannot build a model from {'whitespace' if text else 'an empty text'}")
         text_pieces = pieces(text, by)
         if len(text_pieces) * order > MAX_NGRAMS:
             problem = (

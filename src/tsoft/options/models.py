@@ -195,7 +195,7 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
 
 
 def _with_note(text: str, options: ModelOptions) -> str:
-    """Return the prompt. Print a note if it ends in a blank."""
+    """Return the prompt. Print a note if it ends with a space."""
     if text.endswith(" ") and text.strip() and options.ngram is None and not options.chat:
         from tsoft.notes import note
 

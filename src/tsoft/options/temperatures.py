@@ -104,7 +104,7 @@ def _missing(text: str) -> str:
     if not re.search("[,;]", text):
         return "no temperature; pass a number from 0 to inf"
     if text.rstrip()[-1] in ",;":
-        return f"no temperature after the comma of {text!r}; write a list without blanks, such as 0.5,1,2"
+        return f"no temperature after the comma of {text!r}; write a list without spaces, such as 0.5,1,2"
     return f"no temperature between the commas of {text!r}; remove the extra comma"
 
 

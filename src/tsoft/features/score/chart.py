@@ -17,7 +17,7 @@ from tsoft.features.score.scored_text import ScoredText
 from tsoft.features.score.tau_curve import CURVE_TAUS, RANGE, BestTau
 from tsoft.models.token_texts import decoded_pieces
 
-# The most tokens of a text, and the most stretches, that a terminal shows.
+# The most tokens of a text, and the most spans, that a terminal shows.
 MAX_TOKENS, MAX_SPANS = 2000, 10
 # The scale of a chart extends to this multiple of the lowest perplexity of each text.
 _SHOWN_FACTOR = 3.0
@@ -29,12 +29,12 @@ _EXPLANATIONS = {
     "95 % interval": "95 % interval: of the best τ, over resamples of blocks of neighboring tokens",
     "impossible": "impossible: tokens of probability 0 under the model, which the other lines leave out",
     "excess": "excess: the number of nats by which the surprise, −ln of the probability, exceeds that of the same"
-    " number of average tokens; no stretch inside or around it has a larger one",
+    " number of average tokens; no span inside or around it has a larger one",
 }
 
 
 def draw_texts(texts: Sequence[ScoredText], tau_count: int, view: View, *, spans: bool, chart: bool) -> Iterator[str]:
-    """Yield the tokens of a single text in colors, the totals, the least probable stretches and the curve over τ."""
+    """Yield the tokens of a single text in colors, the totals, the least probable spans and the curve over τ."""
     if len(texts) == 1:
         yield _colored(texts[0], view) + "\n"
         if view.screen.color:
@@ -133,7 +133,7 @@ def interval_text(best: BestTau, view: View) -> str:
 
 
 def _spans(text: ScoredText, view: View, *, named: bool) -> str:
-    """Return a table of the least probable stretches."""
+    """Return a table of the least probable spans."""
     view.legend.add_lines(_EXPLANATIONS["excess"])
     heading = f"{visible(text.name)}: " if named else ""
     room = max(16, view.screen.width - 30)
@@ -147,7 +147,7 @@ def _spans(text: ScoredText, view: View, *, named: bool) -> str:
     ]
     rest = len(text.spans) - MAX_SPANS
     more = f"… {rest} more; json has all\n" if rest > 0 else ""
-    return text_tables([[f"{heading}least probable", "row", "excess"], *lines], view.screen) + more
+    return text_tables([[f"{heading}least probable", "tokens", "excess"], *lines], view.screen) + more
 
 
 def _curves(texts: Sequence[ScoredText], view: View) -> str:

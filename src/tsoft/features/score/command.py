@@ -64,7 +64,7 @@ class ScoringOptions:
     spans: Annotated[
         bool,
         typer.Option(
-            "--spans", help="List the least probable stretches: those whose surprise exceeds the mean by the most."
+            "--spans", help="List the least probable spans: those whose surprise exceeds the mean by the most."
         ),
         Displayed("json", "jsonl", PAGE_FORMAT),
     ] = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class ScoreResult(Result):
     """The scores of texts, which `texts` computes once, at the first `tau_count` of their temperatures. With `spans`,
-    json and the display contain the least probable stretches. A display contains a chart if `chart` is true."""
+    json and the display contain the least probable spans. A display contains a chart if `chart` is true."""
 
     texts: Callable[[], Sequence[ScoredText]]
     scorer: Scorer
@@ -168,7 +168,7 @@ def _token_object(text: ScoredText, i: int, model: Model) -> dict[str, Any]:
 
 
 def _spans(text: ScoredText) -> list[dict[str, Any]]:
-    """Return the least probable stretches, by the rows of their first and last tokens."""
+    """Return the least probable spans, by the rows of their first and last tokens."""
     return [
         {
             "first_row": span.start,

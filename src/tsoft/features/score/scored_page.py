@@ -48,8 +48,8 @@ def _summary(text: ScoredText, view: View) -> Iterator[str]:
 
 def _spans(text: ScoredText, view: View) -> Iterator[str]:
     for span in text.spans[:MAX_SPANS]:
-        stretch = b"".join(text.pieces[span.start : span.stop]).decode(errors="replace")
-        yield f"improbable: {token_name(stretch)}, excess {number_text(span.excess, view.digits or 3)} nats"
+        piece = b"".join(text.pieces[span.start : span.stop]).decode(errors="replace")
+        yield f"improbable: {token_name(piece)}, excess {number_text(span.excess, view.digits or 3)} nats"
 
 
 def _token(text: ScoredText, i: int, part: str, scorer: Scorer, view: View) -> PageToken:

@@ -138,7 +138,7 @@ class ScoredText:
 
     @cached_property
     def spans(self) -> list[Span]:
-        """The least probable stretches at τ = 1, the largest excess first. They contain no token of probability 0."""
+        """The least probable spans at τ = 1, the largest excess first. They contain no token of probability 0."""
         surprises = [-token.logprob for token in self.tokens]
         known = [surprise for surprise in surprises if surprise < np.inf]
         if not known:

@@ -1,4 +1,4 @@
-"""The least probable stretches of a text."""
+"""The least probable spans of a text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Span:
 
 
 def least_probable(surprises: Sequence[float], mean: float) -> list[Span]:
-    """Return the stretches whose excess over the mean no longer or shorter stretch exceeds, the largest first. They do
+    """Return the spans whose excess over the mean no longer or shorter span exceeds, the largest first. They do
     not overlap.
 
     Source: Ruzzo & Tompa 1999, "A linear time algorithm for finding all maximal scoring subsequences", ISMB.
@@ -43,7 +43,7 @@ def least_probable(surprises: Sequence[float], mean: float) -> list[Span]:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A stretch, the sums of the excesses up to its start and up to its stop, and the index of the last candidate with
+    """A span, the sums of the excesses up to its start and up to its stop, and the index of the last candidate with
     a `lower` left sum, -1 for none."""
 
     start: int
