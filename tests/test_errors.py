@@ -299,7 +299,7 @@ TYPED = {
     "nothing in an argument": (["1", ""], "argument 2: empty; write -inf to mask a class"),
     "a label alone": (["cat=", "dog=1"], "argument 1: no number after cat=; write -inf to mask a class"),
     "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number; label every number or no number"),
-    "two names": (["a=1", "b=2", "--labels", "x,y"], "--labels and LABEL=NUMBER both name the classes; use only one"),
+    "two names": (["a=1", "b=2", "--labels", "x,y"], "--labels and LABEL=NUMBER are mutually exclusive, since both"),
     "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels has 1 name; pass one name per"),
     "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature; pass a number from 0 to inf"),
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature; pass a number from 0 to inf"),
@@ -324,7 +324,7 @@ TYPED = {
     "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; use --format tsv or csv"),
     "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; use --format json or jsonl"),  # noqa: E501
     "a format of arguments": (["1", "2", "--input-format", "csv"], "--input-format has no effect on logits that are"),
-    "two inputs": (["1", "2", "-i", "x.txt"], "the logits are arguments and --input reads a file"),
+    "two inputs": (["1", "2", "-i", "x.txt"], "logits as arguments and --input are mutually exclusive"),
     "two kinds": (["1", "--probs", "--energies"], "--energies, --probs and --logprobs are mutually exclusive"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin; pass the logits as arguments or with -i FILE"),
     "an unknown ending": (["1", "-o", "x.xyz"], "x.xyz: cannot tell the format from the ending .xyz; pass --format"),

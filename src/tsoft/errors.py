@@ -84,6 +84,15 @@ def joined(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def exclusive(*names: str, reason: str = "") -> str:
+    """Return the message for options or arguments of which only one may be passed.
+
+    >>> exclusive("--key", "--columns", reason="both select the logits")
+    '--key and --columns are mutually exclusive, since both select the logits; pass only one'
+    """
+    return f"{joined(names)} are mutually exclusive{reason and f', since {reason}'}; pass only one"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun, which has an s unless the number is 1.
 

@@ -973,7 +973,7 @@ def test_partial_answer_has_no_command_line(model: Markov, capfd: Capture) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", "a", "2", "1"], "explore takes either --prompt or logits, not both"),
+        (["--prompt", "a", "2", "1"], "--prompt and logits as arguments are mutually exclusive; pass only one"),
         (["--prompt", "a", "-i", "x.npy"], "--prompt and --input are mutually exclusive"),
         (["--prompt", "a", "--labels", "a,b"], "--prompt and --labels are mutually exclusive"),
         (["--prompt", "a", "--probs"], "--prompt and --probs are mutually exclusive"),

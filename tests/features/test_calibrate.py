@@ -858,12 +858,15 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([VAL, "-i", VAL], f"{VAL!r} and --input both name the logits; remove one of the two"),
-        ([VAL, VAL, "--targets", VAL], f"{VAL!r} and --targets both name the targets; remove one of the two"),
+        ([VAL, "-i", VAL], f"{VAL!r} and --input are mutually exclusive, since both name the logits; pass only one"),
+        (
+            [VAL, VAL, "--targets", VAL],
+            f"{VAL!r} and --targets are mutually exclusive, since both name the targets; pass only one",
+        ),
         ([VAL, VAL, VAL], f"unexpected arguments: {VAL}; pass a file of logits and a file of targets"),
         (
             ["--targets", VAL, "--target-column", "y"],
-            "--target-column and --targets both select the targets; remove one of the two",
+            "--target-column and --targets are mutually exclusive, since both name the targets; pass only one",
         ),
         (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
         (

@@ -101,7 +101,7 @@ def test_labels_in_brackets_are_no_json() -> None:
         ("[]", "the JSON: empty row; "),
         ('[{"a":1},{"b":3}]', "the JSON has several rows with different labels; pipe it in"),
         ("[1,2] --labels a", "the JSON: 2 classes, but --labels has 1 name"),
-        ("[2,1] -i x.npy", "the logits are arguments and --input reads a file"),
+        ("[2,1] -i x.npy", "logits as arguments and --input are mutually exclusive"),
     ],
 )
 def test_an_error_names_its_place(line: str, message: str) -> None:

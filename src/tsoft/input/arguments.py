@@ -11,7 +11,7 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import LogitsError
-from tsoft.errors import InputError, UsageError, shortened
+from tsoft.errors import InputError, UsageError, exclusive, shortened
 from tsoft.frozen import frozen
 from tsoft.input import fields
 from tsoft.input.quantity import QUANTITIES, to_logits
@@ -57,7 +57,7 @@ def typed_block(arguments: list[str], quantity: str, labels: "Labels | None") ->
         return _json_block(arguments, quantity, labels)
     row = parse_arguments(arguments, QUANTITIES[quantity].mask_fix)
     if row.labels and labels:
-        raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
+        raise UsageError(exclusive("--labels", "LABEL=NUMBER", reason="both name the classes"))
     try:
         logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
         return Block(logits, labels.matching(len(row.numbers)) if labels else row.labels, origin=Origin(quantity))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
-from tsoft.errors import InputError, joined, shortened, unknown
+from tsoft.errors import InputError, exclusive, joined, shortened, unknown
 from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_number_type, leaf_columns, text_of
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
@@ -133,7 +133,7 @@ class _Table:
     def lists(self, column: Leaf, leaves: list[Leaf], options: ReadOptions) -> Iterator[Block]:
         """Yield the blocks of a column of lists."""
         if options.columns.logits is not None:
-            raise ColumnError("--columns selects columns of numbers, and --key a column of lists; remove one of them")
+            raise ColumnError(exclusive("--key", "--columns", reason="the column of --key has lists"))
         name, labels = self._written()
         if column.name != name:
             name, labels = column.name.rsplit(".", 1)[-1].lower(), None
@@ -265,7 +265,7 @@ def _with_named_quantity(name: str, options: ReadOptions) -> ReadOptions:
 def _with_prefix(leaves: list[Leaf], options: ReadOptions) -> ReadOptions:
     """Return the options with the fields of the structure that --key names as the columns of the logits."""
     if options.columns.logits is not None:
-        raise ColumnError("--key and --columns both select the logits; remove one of them")
+        raise ColumnError(exclusive("--key", "--columns", reason="both select the logits"))
     names = tuple(leaf.name for leaf in leaves if leaf.name.startswith(f"{options.key}.") and is_number_type(leaf.type))
     if not names:
         raise ColumnError(f"--key: {options.key!r} has no fields of numbers")

@@ -11,7 +11,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.probability_rows import DECIMALS, are_one_hot, count_percentages, count_probabilities
 from tsoft.core.softmax import Array, log_sum_exp
-from tsoft.errors import UsageError, joined
+from tsoft.errors import UsageError, exclusive, joined
 from tsoft.notes import note
 from tsoft.options.input import ListedOptions, LogitsOptions
 from tsoft.options.input_files import in_sequence, listed_files
@@ -100,7 +100,7 @@ def _both_typed_and_read(arguments: list[str]) -> str:
     """Return the message for logits that are arguments in addition to --input."""
     if (file := next(filter(os.path.isfile, arguments), None)) is not None:
         return f"unexpected argument {file}; if the shell expanded a pattern, quote it, as in -i 'logits/*.npy'"
-    return "the logits are arguments and --input reads a file; remove one of the two"
+    return exclusive("logits as arguments", "--input")
 
 
 def checked(
@@ -158,7 +158,7 @@ def _quantity(options: LogitsOptions) -> str | None:
     chosen = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
     names = [name for name, is_chosen in chosen.items() if is_chosen]
     if len(names) > 1:
-        raise UsageError("--energies, --probs and --logprobs are mutually exclusive; pass only one")
+        raise UsageError(exclusive("--energies", "--probs", "--logprobs"))
     return names[0] if names else None
 
 

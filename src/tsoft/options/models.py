@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.input.source import STDIN, open_input, stdin_conflict
 from tsoft.input.utf8 import decode_text
 from tsoft.notes import note
@@ -123,8 +123,7 @@ def open_model(options: ModelOptions, shared: Sequence[str] = ()) -> "Model":
     """
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
-        typed = " and ".join(f"--{kind}" for kind in kinds)
-        raise UsageError(f"{typed} are mutually exclusive; pass only one")
+        raise UsageError(exclusive(*(f"--{kind}" for kind in kinds)))
     kind = kinds[0] if kinds else "model"
     _check_kind(options, kind, shared, is_chosen=bool(kinds))
     if kinds and getattr(options, kind) == "":

@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, exclusive
 from tsoft.notes import note
 from tsoft.options.input import BoundsOptions, ListedOptions, LogitsOptions
 
@@ -45,7 +45,7 @@ def apply_options(
     if classes is not None:
         _check_vocabulary(classes)
     if listed_only and classes is not None:
-        raise UsageError("--listed-only and --vocab-size are mutually exclusive; pass only one")
+        raise UsageError(exclusive("--listed-only", "--vocab-size"))
     if tau is not None or classes is not None:
         blocks = (_with_options(block, tau, classes) for block in blocks)
     if listed_only:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.features.audit.server.probe_options import ProbeOptions
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
@@ -350,7 +350,7 @@ def _evidence(input: LogitsOptions, bounds: BoundsOptions, drawn: DrawsOptions, 
         if not drawn.chosen:
             raise UsageError(NO_DRAWS)
     elif drawn.chosen:
-        raise UsageError("--draws and --chosen are mutually exclusive; pass only one")
+        raise UsageError(exclusive("--draws", "--chosen"))
     elif not drawn.draws:
         raise UsageError("--draws needs a file name")
     if drawn.draws == "-" and not input.logits and input.has_stdin:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
@@ -375,12 +375,12 @@ def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) 
         fix = "pass a file of logits and a file of targets, or a pattern in quotes, such as 'val/*.npz'"
         raise UsageError(f"unexpected arguments: {listed}; {fix}")
     if source.inputs is not None:
-        raise UsageError(f"{files[0]!r} and --input both name the logits; remove one of the two")
+        raise UsageError(exclusive(repr(files[0]), "--input", reason="both name the logits"))
     source = replace(source, inputs=[files[0]])
     if len(files) == 1:
         return source, truth
     if truth.targets is not None:
-        raise UsageError(f"{files[1]!r} and --targets both name the targets; remove one of the two")
+        raise UsageError(exclusive(repr(files[1]), "--targets", reason="both name the targets"))
     _check_second_file(*files)
     return source, replace(truth, targets=files[1])
 
@@ -402,7 +402,7 @@ def _target_options(truth: TargetsOptions, fields: TargetFieldOptions, answers: 
     from tsoft.input.read_options import TargetSource
 
     if truth.targets is not None and fields.target_column is not None:
-        raise UsageError("--target-column and --targets both select the targets; remove one of the two")
+        raise UsageError(exclusive("--target-column", "--targets", reason="both name the targets"))
     return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, per_character=answers.acc_norm)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import InputError, UsageError, shortened
+from tsoft.errors import InputError, UsageError, exclusive, shortened
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
@@ -129,7 +129,7 @@ def _target_options(distillation: DistillationOptions, fields: TargetFieldOption
 
     is_separate = distillation.targets is not None
     if is_separate and fields.target_column is not None:
-        raise UsageError("--target-column and --targets both select the targets; remove one of the two")
+        raise UsageError(exclusive("--target-column", "--targets", reason="both name the targets"))
     return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, is_separate)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, option_name
 from tsoft.options.history_options import HistoryOptions, TextSource
@@ -210,16 +210,14 @@ def _check_model(
 ) -> None:
     """Raise UsageError for logits or tokens together with a prompt, and for model options without a prompt."""
     if start.prompt is not None and (words := as_typed(history)):
-        raise UsageError(f"--prompt and {words[0]} are mutually exclusive, since the text is known; remove one of them")
+        raise UsageError(exclusive("--prompt", words[0], reason="the text is known"))
     words = as_typed(model) if start.prompt is None else [*as_typed(bounds), *as_typed(input)]
     if start.prompt is None and words:
         raise UsageError(f"{words[0]} has no effect without a language model; pass --prompt TEXT, too")
     if input.logits and start.prompt is not None:
-        raise UsageError("explore takes either --prompt or logits, not both; remove one of them")
+        raise UsageError(exclusive("--prompt", "logits as arguments"))
     if start.prompt is not None and words:
-        raise UsageError(
-            f"--prompt and {words[0]} are mutually exclusive, since a model computes the logits; remove one of them"
-        )
+        raise UsageError(exclusive("--prompt", words[0], reason="a model computes the logits"))
 
 
 def _rows(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.seeds import Seed
@@ -56,7 +56,7 @@ def learn(options: LessonOptions) -> None:
 
     is_app = not options.list and sys.stdout is not None and sys.stdout.isatty()
     if options.list and (options.restart or options.lesson is not None):
-        raise UsageError(f"--list and {'--restart' if options.restart else 'a lesson'} are mutually exclusive")
+        raise UsageError(exclusive("--list", "--restart" if options.restart else "a lesson"))
     if options.seed is not None and not is_app:
         raise UsageError(
             f"--seed has no effect {'on --list' if options.list else 'in a pipe, where tsoft prints the text'}"

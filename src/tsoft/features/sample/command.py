@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError, shortened
+from tsoft.errors import UsageError, exclusive, shortened
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.folder_options import RandomFolderOptions
@@ -104,7 +104,7 @@ def sample(
     if output.digits is not None and all(format == "tsv" for _, format in chosen):
         raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels; remove --digits")
     if drawing.counts and drawing.draws:
-        raise UsageError("--counts and --draws are mutually exclusive; pass only one")
+        raise UsageError(exclusive("--counts", "--draws"))
     # One draw is the default only where each draw is a line.
     is_shown = any(format in ("table", *FIGURE_FORMATS) for _, format in chosen)
     size, seed = _size(drawing.n, 1000 if is_shown else 1), chosen_seed(drawing.seed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.folder_options import FolderOptions
@@ -234,7 +234,7 @@ def _checked(
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
     if scoring.per_token and scoring.spans:
-        raise UsageError("--per-token and --spans are mutually exclusive; pass only one")
+        raise UsageError(exclusive("--per-token", "--spans"))
     if scoring.prompt == "":
         raise UsageError("--prompt: the text is empty; remove --prompt")
     if model.chat and scoring.prompt is None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError, joined
+from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
@@ -104,8 +104,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     if not typed:
         raise UsageError("no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob")
     if len(typed) > 1:
-        names = joined([f"--{name.replace('_', '-')}" for name in typed])
-        raise UsageError(f"{names} are mutually exclusive; pass only one")
+        raise UsageError(exclusive(*(f"--{name.replace('_', '-')}" for name in typed)))
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
