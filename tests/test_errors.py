@@ -43,7 +43,7 @@ COLUMNS = "if 'b' is not a logit, pass --id-column or --columns"
 INDEX = "field 2: the index 1 repeats; add a column row to separate the vectors"
 NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
 TWICE = "the header has two columns called 'label'; remove or rename one"
-CARRIAGE_RETURN = "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
+CARRIAGE_RETURN = "carriage return inside the line; convert the line endings with tr '\\r' '\\n'"
 UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 READ = {
     "empty": ("", "stdin: no logits: the input is empty"),
@@ -149,11 +149,11 @@ KINDS = {
     "a dictionary": (b"{'cat': 2.0, 'dog': 1.0}", "a dictionary that Python printed; print it with json.dumps"),
     "an object": (
         b"ChatCompletion(id='c', choices=[Choice(finish_reason='stop', index=0)])",
-        "an object that Python printed; print it as JSON, such as with print(response.model_dump_json())",
+        "an object that Python printed; print it as JSON: print(response.model_dump_json())",
     ),
     "another object": (
         b"[RequestOutput(request_id=0, prompt='a', outputs=[])]",
-        "an object that Python printed; print it as JSON, such as with print(response.model_dump_json())",
+        "an object that Python printed; print it as JSON: print(response.model_dump_json())",
     ),
     "an output": (
         b"CausalLMOutputWithPast(loss=None, logits=tensor([[[1.]]]))",

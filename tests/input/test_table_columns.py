@@ -102,15 +102,15 @@ def test_a_column_label_is_no_class_next_to_a_file_of_targets(tmp_path: Path) ->
 LOGITS = {
     "an id of fractions": (
         "id,a,b\n3.5,1,0\n0.1,0,1\n",
-        "the column 'id' is read as a logit, because 3.5 is not a count",
+        "tsoft reads 'id' as a logit, because 3.5 is not a count",
     ),
     "a negative index": (
         "index,a,b\n-1,1,0\n",
-        "the column 'index' is read as a logit, because -1 is not a count",
+        "tsoft reads 'index' as a logit, because -1 is not a count",
     ),
     "a label of fractions": (
         "a,b,label\n1,0,0.5\n",
-        "the column 'label' is read as a logit, because 0.5 is not a class",
+        "tsoft reads 'label' as a logit, because 0.5 is not a class",
     ),
     "a result": (
         "cat,dog,pred\n1,0,1\n",
@@ -489,7 +489,7 @@ def test_a_column_that_counts_the_rows_is_noted(form: str, start: int) -> None:
         texts = [json.dumps(row) for row in rows]
     text = json.dumps(rows) if form == "json" else "\n".join(texts)
     done = here("compute", stdin=text)
-    note = "stdin: 'sample' is read as a logit, but counts the rows; pass --columns if that is wrong"
+    note = "stdin: tsoft reads 'sample' as a logit, but it counts the rows; pass --columns if that is wrong"
     assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
 
 
@@ -508,14 +508,14 @@ WHOLE = "".join(f"{i + 1} {7 * i % 5}\n" for i in range(10))
 )
 def test_a_column_without_a_name_that_counts_the_rows_is_noted(text: str, options: list[str]) -> None:
     quantity = "an energy" if "--energies" in options else "a logit"
-    note = f"stdin: class #0 is read as {quantity}, but counts the rows; remove the column if that is wrong"
+    note = f"stdin: tsoft reads class #0 as {quantity}, but it counts the rows; remove the column if that is wrong"
     done = here("compute", *options, stdin=text)
     assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
 
 
 def test_a_column_of_an_array_that_counts_the_rows_is_noted(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", np.column_stack([np.arange(20), np.random.default_rng(1).normal(size=(20, 2))]))
-    note = "class #0 is read as a logit, but counts the rows; remove the column if that is wrong"
+    note = "tsoft reads class #0 as a logit, but it counts the rows; remove the column if that is wrong"
     assert here("compute", "-i", str(tmp_path / "z.npy")).stderr == f"tsoft: note: {tmp_path / 'z.npy'}: {note}\n"
 
 

@@ -44,8 +44,8 @@ def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Blo
 def _reading(names: list[str], quantity: str) -> str:
     """Return how tsoft reads columns, and what they do."""
     if len(names) == 1:
-        return f"{names[0]} is read as {QUANTITIES[quantity].noun}, but counts"
-    return f"{joined(names)} are read as {QUANTITIES[quantity].plural}, but count"
+        return f"tsoft reads {names[0]} as {QUANTITIES[quantity].noun}, but it counts"
+    return f"tsoft reads {joined(names)} as {QUANTITIES[quantity].plural}, but they count"
 
 
 def _has_fractions(numbers: Array) -> bool:

@@ -110,7 +110,7 @@ _UNREADABLE = {
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
     ),
     rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": (
-        "an object that Python printed; print it as JSON, such as with print(response.model_dump_json())"
+        "an object that Python printed; print it as JSON: print(response.model_dump_json())"
     ),
 }
 

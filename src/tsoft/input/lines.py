@@ -60,7 +60,7 @@ class LineBatch:
             text = content.strip()
             if "\r" in text:
                 raise self.options.error(
-                    number, "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
+                    number, "carriage return inside the line; convert the line endings with tr '\\r' '\\n'"
                 )
             if text or not line.strip():
                 yield Line(number, text)

@@ -249,7 +249,7 @@ class _Decision:
         name, text = self.names[index], shortened(self._value(index))
         if self.options.columns.logits is None:
             self.notes.append(
-                f"the column {shortened(name)!r} is read as a logit, because {text} {reason};"
+                f"tsoft reads {shortened(name)!r} as a logit, because {text} {reason};"
                 " pass --columns to list the logits"
             )
 

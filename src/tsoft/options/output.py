@@ -195,7 +195,7 @@ def show_option(default: str) -> Any:
 
 
 _sort = _display(
-    "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
+    "--sort", help="Sort the classes by probability. If not all classes are shown, they are always sorted."
 )
 
 

@@ -81,11 +81,11 @@ def bandit(
 
     At each step, a run draws an arm from the softmax of the mean rewards so
     far, at the temperature of the schedule. On a terminal, compares the
-    schedules: the regret (the reward lost relative to the best arm), how often runs
-    pull the best arm, and the probability of each arm over time. In a pipe,
-    prints one line per schedule and step: schedule, step, τ, regret so far, its
-    standard error, share of runs that pull the best arm, and the probability of
-    each arm.
+    schedules: the regret (the reward lost relative to the best arm), how often
+    runs pull the best arm, and the probability of each arm over time. In a
+    pipe, prints one line per schedule and step: schedule, step, τ, regret so
+    far, its standard error, share of runs that pull the best arm, and the
+    probability of each arm.
 
     Examples:
       tsoft bandit 1.0 0.9 0.5 --schedule cosine,linear
