@@ -376,7 +376,7 @@ def percents(*probs: float) -> list[str]:
 def computed_numbers() -> dict[int, list[str]]:
     """Return the numbers in the texts, computed with scipy."""
     tops = [softmax(LETTERS / tau).max() for tau in (0.5, 1, 2)]
-    top_taus = [tau_of(lambda tau: softmax(LETTERS / tau).max(), top) for top in (0.73, 0.46, 0.32)]
+    top_tau = tau_of(lambda tau: softmax(LETTERS / tau).max(), 0.73)
     sure = tau_of(lambda tau: entropy(ANIMALS, tau), log(3))
     first, second = np.sort(softmax(ANIMALS / sure))[:-3:-1]
     peak = minimize_scalar(lambda tau: -heat_capacity(tau), bounds=(0.1, 2), method="bounded").x
@@ -386,7 +386,7 @@ def computed_numbers() -> dict[int, list[str]]:
     p = softmax(LETTERS)[0]
     return {
         1: [f"{e:.2f}", f"{log(2):.3f}", f"{log(1000):.2f}", f"{0.5 + log(2):.3f}"],
-        2: [*percents(*tops), *(f"{tau:.3f}" for tau in top_taus)],
+        2: [*percents(*tops), f"{top_tau:.3f}"],
         3: [],
         4: [f"{log(4):.3f}", f"{log(3):.3f}", *percents(1 / 3)],
         5: [f"{exp(entropy(ANIMALS)):.2f}", f"{sure:.3f}", f"{log(3):.3f}", *percents(first - second)],
@@ -408,7 +408,7 @@ def computed_numbers() -> dict[int, list[str]]:
 # The numbers that a text defines: logits, temperatures, settings, goals, counts, keys, and the names of digits.
 DEFINED = {
     1: {"0.5", "2"},
-    2: {"2", "1", "0.5", "0.1", "73", "46", "32"},
+    2: {"2", "1", "0.5", "0.1", "73"},
     3: {"0", "0.001", "2"},
     4: {"0", "1", "8", "4", "3"},
     5: {"0", "1", "3", "3.00"},
