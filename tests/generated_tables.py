@@ -7,8 +7,8 @@ from tsoft.sampling.engine import Engine
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, paths_of
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
-# The default values of the parameters that follow the drawn tokens, in the letters of the other parameters.
-_STATES = {"mirostat_mu": "2·S", "adaptive_mean": "P"}
+# The default values of the parameters that follow the drawn tokens, from other parameters.
+_STATES = {"mirostat_mu": "2·S", "adaptive_mean": "the target"}
 
 # A header, the line of dashes below it, and the rows.
 _TABLE = re.compile(r"^(?P<header>\|.*\|)\n(?:\|.*\|\n)+", re.MULTILINE)
