@@ -97,7 +97,7 @@ READ = {
     "an array with an unknown name": (
         '{"scores": [1, 2]}\n',
         "stdin:1: 'scores': expected a number, got an array; if it has the numbers of all classes, call it logits or"
-        " probs",
+        " probs; write a table as an array with one object per row, as pandas does with orient='records'",
     ),
     "numbered fields": (
         "1:4.5 2:-0.5 3:0.8 0\n",

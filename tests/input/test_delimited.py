@@ -66,7 +66,7 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
         *[
             (
                 text + b"\n",
-                "f:1: commas and blanks in one line; separate fields with only one of them, and write 1.5 instead of"
+                "f:1: commas and spaces in one line; separate fields with only one of them, and write 1.5 instead of"
                 " 1,5",
             )
             for text in (b"2,5 1,5", b"2,5e-3 1", b"1,234.5 2")
@@ -88,7 +88,7 @@ def test_the_first_error_is_reported_with_its_line_and_field(text: bytes, expect
     assert message(text) == expected
 
 
-BLANKS = "commas and blanks in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
+BLANKS = "commas and spaces in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
 DECIMAL = "'%s' may be a number with a decimal comma; write 1.5 instead of 1,5, or the field in quotes"
 QUOTE = "has no closing quote in this line; join the lines of the field, or write a quote as two"
 COMMENT = "starts a comment; if it is a field, write it in quotes"

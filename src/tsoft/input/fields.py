@@ -105,7 +105,7 @@ def _refuse_mixture(line: str) -> None:
 def _refuse_decimal_comma(line: str) -> None:
     """Raise FieldError for a number between blanks that may have a decimal comma."""
     if re.search(_COMMA_NUMBER, line):
-        problem = "commas and blanks in one line; separate fields with only one of them"
+        problem = "commas and spaces in one line; separate fields with only one of them"
         raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
 
 
