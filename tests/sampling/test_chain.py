@@ -378,6 +378,36 @@ def test_samplers_set_the_order_of_engines_without_a_fixed_one(capfd: Capture) -
     assert messages.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
 
 
+@pytest.mark.parametrize(
+    ("engine", "typed", "order"),
+    [
+        # common/sampling.cpp: biases are first, and adaptive-p is last.
+        ("llama.cpp", "temperature;adaptive_p;top_k", "temperature;top_k;adaptive_p"),
+        ("llama.cpp", "top_k;logit_bias;temperature", "logit_bias;top_k;temperature"),
+        ("llama.cpp", "mirostat;temperature", "temperature;mirostat"),
+        # gpttype_adapter.cpp: users order seven groups; min-p is part of top-p, and top-n-sigma of the temperature.
+        ("koboldcpp", "xtc;temperature", "temperature;xtc"),
+        ("koboldcpp", "top_p;temperature;min_p;top_n_sigma;top_k", "top_p;min_p;temperature;top_n_sigma;top_k"),
+    ],
+)
+def test_an_order_that_users_of_an_engine_cannot_choose_is_an_error(
+    capfd: Capture, engine: str, typed: str, order: str
+) -> None:
+    status, text, messages = called(capfd, "compute", *TYPED, "--samplers", typed, "--like", engine)
+    assert (status, text) == (2, "")
+    assert f"--like {engine}: this engine has only the order {order} for these samplers" in messages
+    assert called(capfd, "compute", *TYPED, "--samplers", order, "--like", engine)[0] == 0
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "koboldcpp"])
+def test_mirostat_of_engines_has_the_plain_temperature(capfd: Capture, engine: str) -> None:
+    """common/sampling.cpp and gpttype_adapter.cpp: the dynamic temperature is part of the other order."""
+    typed = ("compute", *TYPED, "--tau", "2", "--mirostat-tau", "3", "--like", engine)
+    status, text, messages = called(capfd, *typed, "--dynatemp-range", "0.9")
+    assert (status, text) == (0, printed(capfd, *typed))
+    assert messages == f"tsoft: note: {engine} does not apply dynatemp_range with mirostat\n"
+
+
 def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
     status, text, messages = called(capfd, "compute", *TYPED, "--typical-p", "0.5", "--like", "all", "-f", "jsonl")
     # The engines that have it.

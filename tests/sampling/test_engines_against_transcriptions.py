@@ -119,7 +119,8 @@ COMPANIONS = {
 NOT_ALONE = ("dry_", "xtc_", "mirostat_", "adaptive_", "smoothing_curve", "dynatemp_exponent", "logit_bias")
 ALONE = ("dry_multiplier", "xtc_probability")
 TOP_P_0_IS_OFF = ("mlx-lm", "mlx-lm@0.31", "exllamav2", "ollama@mlx")
-LAST_0_IS_ALL = ("exllamav3", "koboldcpp", "text-generation-webui")
+# 0 tokens are all tokens there, or one token.
+LAST_0_IS_SPECIAL = ("exllamav3", "koboldcpp", "mlx-lm", "mlx-lm@0.31", "text-generation-webui")
 DYNAMIC = ("dynatemp_range", "dynatemp_exponent")
 # Masked classes are candidates, which typical-p, the dynamic temperature and adaptive-p count.
 COUNTS_MASKED = ("llama.cpp", "ollama", "koboldcpp")
@@ -158,11 +159,11 @@ def choices(rng: Generator, size: int, engine: str) -> dict[str, Callable[[], An
         "repetition_penalty": one_of(0.8, 1.1, 1.5),
         "presence_penalty": one_of(-0.5, 0.3, 1.0),
         "frequency_penalty": one_of(-0.1, 0.1, 0.5),
-        "penalty_last_n": one_of(1, 5, 30, *[0] * (engine in LAST_0_IS_ALL)),
+        "penalty_last_n": one_of(1, 5, 30, *[0] * (engine in LAST_0_IS_SPECIAL)),
         "dry_multiplier": one_of(0.3, 0.8),
         "dry_base": one_of(1.0, 1.75, 2.0),
         "dry_allowed_length": one_of(0, 1, 2, 3, 4),
-        "dry_penalty_last_n": one_of(3, 20, 200, *[0] * (engine in LAST_0_IS_ALL)),
+        "dry_penalty_last_n": one_of(3, 20, 200, *[0] * (engine in LAST_0_IS_SPECIAL)),
         "dry_breakers": lambda: tuple(tokens(longest) for _ in range(2)),
         "mirostat_tau": one_of(1.0, 3.0),
         "mirostat_mu": one_of(-1.0, 1.0, 2.0, 4.0),

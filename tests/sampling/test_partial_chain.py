@@ -295,6 +295,18 @@ def test_a_value_that_switches_a_sampler_off_keeps_all_classes(engine: str, name
     assert not mixture.undecided.any()
 
 
+def test_classes_that_only_rounding_separates_tie_for_min_p() -> None:
+    """At τ = inf, and at 1e13, all classes are equal, so min-p 1 removes none: the listed ones have 3 of 40 parts."""
+    listed = PartialDistribution(np.array([-0.9651, -1.9651, -2.9651]), 0, -2.9651, classes=40)
+    for tau in (np.inf, 1e16):
+        *_, mixture = mixtures(
+            listed, [Step(SAMPLERS["temperature"], (tau, 0.0, 1.0)), Step(SAMPLERS["min_p"], (1.0,))]
+        )
+        low, high = np.exp(mixture.log_bounds)
+        assert (low <= 1 / 40 + 1e-12).all()
+        assert (high >= 1 / 40 - 1e-12).all()
+
+
 def test_smoothing_needs_the_highest_logit() -> None:
     with pytest.raises(PartialDistributionError, match="smoothing 1 needs every logit"):
         after(PartialDistribution(np.log([0.1]), 0, np.inf), ("smoothing", 1.0))

@@ -296,6 +296,32 @@ def test_sequence_breakers_of_the_history(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "engine", "penalty"),
+    [
+        # koboldcpp.py has no breakers unless a request sets them.
+        ("a : b a :", "koboldcpp", 1),
+        ("a : b a :", "llama.cpp", 0),
+        # generator/sampler/custom.py: dry_default_sequence_breaker_tokens.
+        ("a : b a :", "exllamav3", 1),
+        ("a . b a .", "exllamav3", 0),
+    ],
+)
+def test_engines_have_different_sequence_breakers(text: str, engine: str, penalty: float, tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("\n".join(text.split()))
+    options = ("--history", str(tmp_path / "history"), "--dry-multiplier", "1", "--like", engine)
+    assert_allclose(printed("a=0", ":=0", "b=0", ".=0", *options), softmax([0, 0, -penalty, 0]), rtol=1e-6)
+
+
+def test_engines_with_different_sequence_breakers_need_the_option(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a\nb\n")
+    options = ("--history", str(tmp_path / "history"), "--dry-multiplier", "1", "--like", "llama.cpp,koboldcpp")
+    done = here("compute", "a=0", "b=0", *options)
+    problem = "llama.cpp and koboldcpp have different default sequence breakers; pass --dry-sequence-breaker"
+    assert (done.returncode, done.stderr) == (2, f"tsoft: error: {problem}\n")
+    assert here("compute", "a=0", "b=0", *options, "--dry-sequence-breaker", ":").returncode == 0
+
+
+@pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["--repetition-penalty", "1.1"], "--repetition-penalty depends on the tokens before the distribution"),

@@ -612,9 +612,11 @@ class Explorer(App[None]):
         self._set_samplers(self.samplers.toggled(parameter))
 
     def action_move(self, by: int) -> None:
-        if not self.samplers.is_reorderable and self.samplers.engine:
-            self.notify(f"{self.samplers.engine.name} applies its samplers in a fixed order.")
-        self._set_samplers(self.samplers.moved(self._panel.sliders.current, by))
+        moved, engine = self.samplers.moved(self._panel.sliders.current, by), self.samplers.engine
+        if engine and moved == self.samplers:
+            subject = "this sampler in a fixed place" if engine.reorders else "its samplers in a fixed order"
+            self.notify(f"{engine.name} applies {subject}.")
+        self._set_samplers(moved)
 
     def action_tau(self, tau: float) -> None:
         self._set_samplers(self.samplers.with_value(TAU, float(tau)))

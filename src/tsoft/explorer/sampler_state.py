@@ -239,7 +239,9 @@ class SamplerState:
         settings = list(self.settings)
         position = settings.index(setting)
         settings.insert(max(position + by, 0), settings.pop(position))
-        return replace(self, settings=tuple(settings))
+        names = [each.sampler.name for each in settings]
+        order = self.engine.ordered(names) if self.engine else names
+        return replace(self, settings=tuple(sorted(settings, key=lambda each: order.index(each.sampler.name))))
 
     def with_engine(self, engine: Engine | None) -> "SamplerState":
         """Return the state with an engine's rules and order."""

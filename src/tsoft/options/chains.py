@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tsoft.errors import InputError, TsoftError, UsageError, unknown
+from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
@@ -52,7 +52,7 @@ def planned(
     typed_names = set(typed) | ({TAU.name} if taus else set())
     on = _on(values, has_biases=bool(biases))
     defaults = EngineDefaults.of(engines, samplers.defaults, {*values, *([TAU.name] if taus is not None else [])})
-    breakers = _breakers(samplers.dry_sequence_breaker, on, settings)
+    breakers = _breakers(samplers.dry_sequence_breaker, on, settings, engines)
     history = text.read(breakers) if text else None
     ignored = _need_history(on, typed_names, text.fix) if text and history is None else []
     on = [sampler for sampler in on if sampler not in ignored]
@@ -85,19 +85,29 @@ def _on(values: Mapping[str, float], *, has_biases: bool) -> list[Sampler]:
     return [sampler for sampler in SAMPLERS.values() if (has_biases if sampler.is_bias else is_on(sampler, values))]
 
 
-def _breakers(typed: list[str] | None, on: list[Sampler], settings: "Settings | None") -> tuple[bytes, ...]:
-    """Return the sequence breakers of DRY. Typed ones override those of the settings file."""
+def _breakers(
+    typed: list[str] | None, on: list[Sampler], settings: "Settings | None", engines: list[Engine]
+) -> tuple[bytes, ...]:
+    """Return the sequence breakers of DRY. Typed ones override those of the settings file, and these the default of the
+    engines, which must agree."""
     from tsoft.input.fields import unescape
     from tsoft.sampling.history import SEQUENCE_BREAKERS
 
     if typed is not None and SAMPLERS["dry"] not in on:
         raise UsageError("--dry-sequence-breaker has no effect without --dry-multiplier; add --dry-multiplier")
-    if typed == ["none"]:
-        return ()
-    if typed and not {"", "none"}.isdisjoint(typed):
+    if typed and typed != ["none"] and not {"", "none"}.isdisjoint(typed):
         raise UsageError("--dry-sequence-breaker: pass a non-empty text, or only the word none")
     in_file = settings.breakers if settings else None
-    breakers = tuple(map(unescape, typed)) if typed else SEQUENCE_BREAKERS if in_file is None else in_file
+    if typed:
+        breakers = () if typed == ["none"] else tuple(map(unescape, typed))
+    elif in_file is not None:
+        breakers = in_file
+    else:
+        defaults = {engine.api.breakers: engine.name for engine in engines if engine.has("dry_multiplier")}
+        if len(defaults) > 1 and SAMPLERS["dry"] in on:
+            names = joined(list(defaults.values()))
+            raise UsageError(f"{names} have different default sequence breakers; pass --dry-sequence-breaker")
+        breakers = next(iter(defaults), SEQUENCE_BREAKERS)
     return tuple(breaker.encode(errors="replace") for breaker in breakers)
 
 

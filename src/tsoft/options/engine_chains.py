@@ -115,7 +115,16 @@ def engine_chain(
     active = [sampler for sampler in SAMPLERS.values() if sampler in on or sampler.name in added]
     chain = chain_of(engine, order, active, {**defaults.values[engine.name], **values})
     applied = {step.sampler.name for step in chain.steps}
-    if ignored := [sampler.name for sampler in on if engine.omits(sampler.name, applied) and is_on(sampler, values)]:
+    ignored = [sampler.name for sampler in on if engine.omits(sampler.name, applied) and is_on(sampler, values)]
+    parameters = {parameter.name for step in chain.steps for parameter in step.sampler.parameters}
+    ignored += [
+        parameter.name
+        for sampler in on
+        for parameter in sampler.parameters
+        if sampler.name in applied and engine.has(parameter.name) and parameter.name not in parameters
+        if values.get(parameter.name, parameter.off) != parameter.off
+    ]
+    if ignored:
         note(f"{engine.name} does not apply {joined(ignored)} with {joined(list(engine.condition(applied)))}")
     names = applied | {parameter.name for step in chain.steps for parameter, value in step.settings if value}
     for condition, sentence in engine.caveats:

@@ -56,6 +56,9 @@ def _obstacle(
     """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
     if order is not None and not engine.reorders:
         return "a fixed sampler order"
+    names = [sampler.name for sampler in order or ()]
+    if order is not None and engine.ordered(names) != names:
+        return f"only the order {';'.join(engine.ordered(names))} for these samplers"
     on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
     on += [BIAS] * has_biases
     missing = [parameter.option for parameter in on if not engine.has(parameter.name)]

@@ -190,7 +190,8 @@ def chain_of(
 ) -> Chain:
     """Return the chain of the `active` samplers by the rules of an engine, or by tsoft's if `engine` is None.
 
-    If `order` is None, or the engine's order is fixed, the engine's order applies. Biases are first unless the order
+    If `order` is None, or the engine's order is fixed, the engine's order applies. In other engines, some samplers keep
+    their place. Biases are first unless the order
     includes them, and samplers without parameters, which are always on, follow those that they follow in the engine.
     `values` are the parameters' values by name; other parameters are off, and an engine may have other values that
     switch a sampler off. The biases and the temperature are set later.
@@ -199,7 +200,7 @@ def chain_of(
     'top_k 40'
     """
     rules = _rules(engine, active, values)
-    names = [*rules] if order is None or (engine and not engine.reorders) else _completed(order, rules)
+    names = [*rules] if order is None or (engine and not engine.reorders) else _completed(order, rules, engine)
     is_active = {sampler.name for sampler in active}
     samplers = (rules[name] for name in names if name in rules)
     steps = (
@@ -226,9 +227,11 @@ def _rules(engine: Engine | None, active: Sequence[Sampler], values: Mapping[str
     return {sampler.name: sampler for sampler in engine.applied(on)}
 
 
-def _completed(order: tuple[Sampler, ...], rules: Mapping[str, Sampler]) -> list[str]:
-    """Return the names in an order, with the biases and the samplers without parameters."""
+def _completed(order: tuple[Sampler, ...], rules: Mapping[str, Sampler], engine: Engine | None) -> list[str]:
+    """Return the names in an order, as far as the engine allows it, with the biases and the samplers without
+    parameters."""
     names = [sampler.name for sampler in order]
+    names = engine.ordered(names) if engine else names
     names = ["logit_bias"] * ("logit_bias" not in names) + names
     ranks = {name: rank for rank, name in enumerate(rules)}
     for name in (sampler.name for sampler in rules.values() if not sampler.parameters):

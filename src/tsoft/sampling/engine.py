@@ -1,8 +1,9 @@
 """An engine: its samplers in its order, and what it does at low temperatures, by default, and in its API."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tsoft.sampling.history import SEQUENCE_BREAKERS
 from tsoft.sampling.sampler_table import Sampler
 from tsoft.sampling.step import Step
 
@@ -69,12 +70,13 @@ class Limit:
 class EngineApi:
     """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
     its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply. The API refuses
-    values beyond the `limits`."""
+    values beyond the `limits`. `breakers` are the sequence breakers of DRY if a request has none."""
 
     logprobs: str
     defaults: tuple[tuple[str, float], ...]
     defaults_note: str = ""
     limits: tuple[Limit, ...] = ()
+    breakers: tuple[str, ...] = SEQUENCE_BREAKERS
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,9 @@ class Engine:
     """The rules of an engine, or of one of its paths.
 
     `samplers` are in the engine's order, and the first of the `variants` whose condition is met replaces them. A
-    sampler without parameters is always on. With `reorders`, users of the engine can choose the order. `caveats` are
-    what the engine does that tsoft does not compute: pairs of the samplers or parameters that must be on for it, and a
-    sentence.
+    sampler without parameters is always on. Users of the engine can choose the order of the `movable` groups of
+    samplers; those before the groups and after them keep their places. `caveats` are what the engine does that tsoft
+    does not compute: pairs of the samplers or parameters that must be on for it, and a sentence.
     """
 
     name: str
@@ -93,7 +95,7 @@ class Engine:
     low_tau: LowTemperature
     api: EngineApi
     variants: tuple[Variant, ...] = ()
-    reorders: bool = False
+    movable: tuple[tuple[str, ...], ...] = ()
     caveats: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
@@ -105,6 +107,30 @@ class Engine:
         'vllm'
         """
         return self.name.partition("@")[0]
+
+    @property
+    def reorders(self) -> bool:
+        """Whether users of the engine can choose the order of its samplers."""
+        return bool(self.movable)
+
+    def ordered(self, names: Sequence[str]) -> list[str]:
+        """Return names of samplers in an order that users of the engine can choose: its groups in the order in which
+        they first occur, and names that it does not have at the end.
+
+        >>> from tsoft.sampling.engines import ENGINES
+        >>> ENGINES["koboldcpp"].ordered(["xtc", "top_n_sigma", "top_k", "temperature"])
+        ['temperature', 'top_n_sigma', 'top_k', 'xtc']
+        """
+        places = {sampler.name: i for i, sampler in enumerate(self.samplers)}
+        groups = {name: group for group in self.movable for name in group}
+        ranks = {group: i for i, group in reversed([*enumerate(map(groups.get, names))])}
+        start = min((places[name] for name in groups), default=0)
+
+        def key(name: str) -> tuple[int, int, int]:
+            place = places.get(name, len(places))
+            return (1, ranks[groups[name]], place) if name in groups else (0 if place < start else 2, 0, place)
+
+        return sorted(names, key=key)
 
     @property
     def min_tau(self) -> float:

@@ -27,8 +27,8 @@ def repetition_only(z: Array, history: History, repetition: float) -> Array:
 
 
 def presence_and_repetition(z: Array, history: History, repetition: float, presence: float, last_n: float) -> Array:
-    """Apply no frequency penalty, as in KoboldCpp."""
-    return penalties(z, history, repetition, presence, last_n=last_n)
+    """Apply no frequency penalty, and consider at least one token, as KoboldCpp does."""
+    return penalties(z, history, repetition, presence, last_n=max(last_n, 1.0))
 
 
 def output_only_after_repetition(
@@ -59,7 +59,7 @@ def _presence_and_frequency(z: Array, tokens: Array, presence: float, frequency:
 def whole_text_at_0(
     z: Array, history: History, repetition: float, presence: float, frequency: float, last_n: float
 ) -> Array:
-    """Consider the whole text if last_n is 0, as text-generation-webui does."""
+    """Consider the whole text if last_n is 0, as text-generation-webui and mlx-lm do."""
     return penalties(z, history, repetition, presence, frequency, last_n or inf)
 
 

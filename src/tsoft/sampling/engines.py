@@ -38,6 +38,11 @@ def _samplers(*samplers: "str | Sampler") -> tuple[Sampler, ...]:
     return tuple(_sampler(sampler) if isinstance(sampler, str) else sampler for sampler in samplers)
 
 
+def _singly(names: str) -> tuple[tuple[str, ...], ...]:
+    """Return a group for each name."""
+    return tuple((name,) for name in names.split())
+
+
 # How tsoft's rules were compared with the code of an engine.
 _RUN = "checked against the code"
 _READ = "checked against a transcription only"
@@ -69,6 +74,7 @@ _TRANSFORMERS = Engine(
 )
 
 _LLAMA_PENALTIES = _sampler("penalties", penalty_last_n=64.0)
+_COUNTS_BANNED = "it counts every biased class"
 _LLAMA_CPP = Engine(
     "llama.cpp",
     EngineSource("llama.cpp 0c1e57098", "2026", "src/llama-sampler.cpp; its server's order", _RUN),
@@ -95,18 +101,18 @@ _LLAMA_CPP = Engine(
     (
         Variant(
             ("mirostat",),
-            _samplers(
-                "logit_bias", _sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC), "mirostat"
-            ),
+            _samplers("logit_bias", _sampler("temperature", "engine_samplers.temperature_or_top"), "mirostat"),
         ),
     ),
-    reorders=True,
+    movable=_singly("penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"),
     caveats=(
         (("top_n_sigma", "typ_p"), "typical-p is undefined; tsoft ignores the classes that top_n_sigma removed"),
         (
             ("top_n_sigma", "dynatemp_range"),
             "the dynamic temperature may count the removed classes; tsoft ignores them",
         ),
+        (("logit_bias", "dynatemp_range"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
+        (("logit_bias", "typ_p"), "typical-p is undefined if a bias is -inf; tsoft ignores such classes"),
     ),
 )
 
@@ -293,7 +299,7 @@ def _mlx_lm(version: str, source: EngineSource, top_p: str) -> Engine:
         source,
         _samplers(
             "logit_bias",
-            _sampler("penalties", penalty_last_n=20.0),
+            _sampler("penalties", "engine_penalties.whole_text_at_0", penalty_last_n=20.0),
             _sampler("top_p", top_p),
             _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
             _sampler("xtc", "engine_cutoffs.xtc_above"),
@@ -385,6 +391,7 @@ def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top
             "from before the penalties and samplers",
             (("tau", 1.0),),
             "in ComboSampler; a job without a sampler has min_p 0.08, then temperature 0.8, an order that tsoft lacks",
+            breakers=tuple('.,!?<>[](){}\n\t"'),
         ),
         (
             Variant(
@@ -471,7 +478,7 @@ def _koboldcpp_samplers(*end: "str | Sampler") -> tuple[Sampler, ...]:
     """Return KoboldCpp's samplers before those at the `end`."""
     return _samplers(
         "logit_bias",
-        _sampler("dry", "engine_penalties.dry_koboldcpp"),
+        _sampler("dry", "engine_penalties.dry_koboldcpp", dry_penalty_last_n=320.0),
         Sampler("top_3000", "engine_cutoffs.top_3000", ()),
         _sampler(
             "penalties",
@@ -494,29 +501,40 @@ _KOBOLDCPP_CHAIN = (
     _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
 )
 _KOBOLDCPP_TEMPERATURE = (_sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC), "smoothing")
+_KOBOLDCPP_MIROSTAT = (_sampler("temperature", "engine_samplers.temperature_or_top"), "smoothing", "mirostat")
+_KOBOLDCPP_XTC = _sampler("xtc", xtc_threshold=0.2)
 _KOBOLDCPP_ADAPTIVE = _sampler("adaptive_p", adaptive_target=0.0)
 _KOBOLDCPP = Engine(
     "koboldcpp",
     EngineSource("KoboldCpp", "2026, commit not recorded", "gpttype_adapter.cpp", _READ),
     _koboldcpp_samplers(
-        *_KOBOLDCPP_CHAIN, *_KOBOLDCPP_TEMPERATURE, "top_n_sigma", "xtc", "mirostat", _KOBOLDCPP_ADAPTIVE
+        *_KOBOLDCPP_CHAIN, *_KOBOLDCPP_TEMPERATURE, "top_n_sigma", _KOBOLDCPP_XTC, "mirostat", _KOBOLDCPP_ADAPTIVE
     ),
     LowTemperature(),
-    EngineApi("not known", (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92))),
+    EngineApi("not known", (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92)), breakers=()),
     (
-        Variant(("mirostat",), _koboldcpp_samplers(*_KOBOLDCPP_TEMPERATURE, "mirostat")),
+        Variant(("mirostat",), _koboldcpp_samplers(*_KOBOLDCPP_MIROSTAT)),
         Variant(
             ("adaptive_p", "xtc"),
             _koboldcpp_samplers(
                 *_KOBOLDCPP_CHAIN,
                 *_KOBOLDCPP_TEMPERATURE,
                 "top_n_sigma",
-                _sampler("xtc", "engine_samplers.xtc_lowering"),
+                replace(_KOBOLDCPP_XTC, path="engine_samplers.xtc_lowering"),
                 _KOBOLDCPP_ADAPTIVE,
             ),
         ),
     ),
-    reorders=True,
+    movable=(
+        *_singly("penalties top_k top_a tfs typ_p"),
+        ("top_p", "min_p"),
+        ("temperature", "smoothing", "top_n_sigma"),
+    ),
+    caveats=(
+        (("adaptive_p",), "and with neither min-p nor top-p, it applies min-p 0.002, which tsoft does not compute"),
+        (("logit_bias", "top_n_sigma"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
+        (("logit_bias", "dynatemp_range"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
+    ),
 )
 
 
@@ -562,7 +580,10 @@ _WEBUI = Engine(
     ),
     # adaptive_p and mirostat draw a token, which leaves nothing for the samplers after them.
     (Variant(("adaptive_p",), _webui_samplers(_WEBUI_ADAPTIVE)), Variant(("mirostat",), _webui_samplers("mirostat"))),
-    reorders=True,
+    movable=_singly(
+        "penalties dry top_n_sigma temperature smoothing top_k top_p typ_p epsilon_cutoff eta_cutoff tfs top_a min_p "
+        "adaptive_p mirostat xtc"
+    ),
     caveats=(
         (("dry",), "it uses only the last token of a sequence breaker, which tsoft does not compute"),
         (("xtc",), "it spares line breaks and the end token, which tsoft does not compute"),

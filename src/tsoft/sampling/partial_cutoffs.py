@@ -139,7 +139,7 @@ def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
 
 
 def min_p(classes: KnownRanks, p: float) -> Decision:
-    return classes.gap >= _log(p)
+    return (classes.gap >= _log(p)) | (classes.gap >= -EQUAL_GAP)
 
 
 def min_p_below_1(classes: KnownRanks, p: float) -> Decision:

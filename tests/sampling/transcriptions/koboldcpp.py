@@ -49,7 +49,8 @@ def koboldcpp(logits: Row, settings: Settings, history: History) -> Row:
     without = drawn(left, settings).probabilities(len(logits))
     if not settings.xtc_probability or settings.xtc_probability < 0:
         return without
-    threshold = 0.1 if settings.xtc_threshold is None else settings.xtc_threshold
+    # koboldcpp.py sets the defaults of a request.
+    threshold = 0.2 if settings.xtc_threshold is None else settings.xtc_threshold
     with_xtc = drawn(xtc(left, threshold), settings).probabilities(len(logits))
     return mixture(without, with_xtc, min(settings.xtc_probability, 1))
 
@@ -69,7 +70,7 @@ def start(logits: Row, settings: Settings, history: History) -> Candidates:
     left = llama_cpp.top_k(Candidates(np.arange(len(z)), z), 3000)
     out = np.array(left.logits, FLOAT)
     full, reduced = repetition(settings)
-    window = history.last(320 if settings.penalty_last_n is None else settings.penalty_last_n)
+    window = history.last(320 if settings.penalty_last_n is None else max(settings.penalty_last_n, 1))
     near, far = set(window[len(window) // 2 :]), set(window[: len(window) // 2])
     for place, token in enumerate(left.ids):
         if token in near or token in far:
@@ -90,7 +91,7 @@ def dry(z: Row, settings: Settings, history: History) -> Row:
     """DRY over the whole context (or its last tokens): off unless the limit exceeds the allowed length; none exempt."""
     multiplier, base = settings.dry_multiplier or 0, 1.75 if settings.dry_base is None else settings.dry_base
     allowed = 2 if settings.dry_allowed_length is None else settings.dry_allowed_length
-    last = settings.dry_penalty_last_n or 0
+    last = 320 if settings.dry_penalty_last_n is None else settings.dry_penalty_last_n
     window = history.last(last if last > 0 else -1)
     out = np.array(z, FLOAT)
     if multiplier <= 0 or base <= 0 or len(window) <= allowed:

@@ -60,7 +60,8 @@ def logprobs(logits: Row, settings: Settings, history: History) -> Row:
     The presence penalty counts a token once, the frequency penalty each time. A penalty of 0 is off.
     """
     z = biased(logits, settings.logit_bias)
-    window = counts(history.last(20 if settings.penalty_last_n is None else settings.penalty_last_n))
+    # tokens[-0:] are all tokens.
+    window = counts(history.last(20 if settings.penalty_last_n is None else settings.penalty_last_n or -1))
     for token in window if settings.repetition_penalty else ():
         r = FLOAT(settings.repetition_penalty)
         z[token] = z[token] * r if z[token] < 0 else z[token] / r

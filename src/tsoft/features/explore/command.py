@@ -154,10 +154,11 @@ def _with_history(data: "ExplorerInput", tokens: "TokenNames", history: HistoryO
     from tsoft.options.biases import remembered
 
     tokens.history(data.rows.block(0))
-    breakers = None if tokens.breakers == DEFAULT_BREAKERS else [escape(text.decode()) for text in tokens.breakers]
+    # The defaults of engines differ, and the user can change the engine.
+    breakers = [escape(text.decode()) for text in tokens.breakers]
     # A command cannot read stdin again.
     arguments = None if history.history == "-" else tuple(as_typed(history))
-    option = dataclasses.replace(SamplerOptions(), dry_sequence_breaker=["none"] if breakers == [] else breakers)
+    option = dataclasses.replace(SamplerOptions(), dry_sequence_breaker=breakers or ["none"])
     known = KnownHistory(remembered(tokens.history), arguments, tuple(as_typed(option)))
     return dataclasses.replace(data, history=known)
 
