@@ -74,7 +74,7 @@ _TRANSFORMERS = Engine(
 )
 
 _LLAMA_PENALTIES = _sampler("penalties", penalty_last_n=64.0)
-_COUNTS_BANNED = "it counts every biased class"
+_COUNTS_BANNED = "a class with a bias of -inf counts, too; tsoft ignores it"
 _LLAMA_CPP = Engine(
     "llama.cpp",
     EngineSource("llama.cpp 0c1e57098", "2026", "src/llama-sampler.cpp; its server's order", _RUN),
@@ -111,7 +111,7 @@ _LLAMA_CPP = Engine(
             ("top_n_sigma", "dynatemp_range"),
             "the dynamic temperature may count the removed classes; tsoft ignores them",
         ),
-        (("logit_bias", "dynatemp_range"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
+        (("logit_bias", "dynatemp_range"), _COUNTS_BANNED),
         (("logit_bias", "typ_p"), "typical-p is undefined if a bias is -inf; tsoft ignores such classes"),
     ),
 )
@@ -532,8 +532,8 @@ _KOBOLDCPP = Engine(
     ),
     caveats=(
         (("adaptive_p",), "and with neither min-p nor top-p, it applies min-p 0.002, which tsoft does not compute"),
-        (("logit_bias", "top_n_sigma"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
-        (("logit_bias", "dynatemp_range"), f"{_COUNTS_BANNED}, even one with a bias of -inf; tsoft does not"),
+        (("logit_bias", "top_n_sigma"), _COUNTS_BANNED),
+        (("logit_bias", "dynatemp_range"), _COUNTS_BANNED),
     ),
 )
 
