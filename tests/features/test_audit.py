@@ -130,11 +130,19 @@ def test_too_few_draws_are_inconclusive_and_more_would_decide(audited: Audited) 
     assert verdicts(report)["temperature"] == "confirmed"
 
 
-def test_without_settings_nothing_is_contradicted(audited: Audited) -> None:
+def test_without_a_request_there_is_nothing_to_confirm(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1))
-    assert code == 0
+    assert (code, report["verdict"], verdicts(report)["fit"]) == (0, "noted", "confirmed")
     assert "other cutoffs" not in verdicts(report)
     assert finding(report, "top_k")["low"] == 10
+    # JSON tells 10 from 10.0.
+    assert type(finding(report, "top_k")["low"]) is int
+
+
+@pytest.mark.parametrize("option", ["--top-p=1", "--top-k=0"])
+def test_a_value_that_switches_a_cutoff_off_requests_no_cutoff(audited: Audited, option: str) -> None:
+    code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1), option)
+    assert (code, report["verdict"], verdicts(report)["other cutoffs"]) == (3, "contradicted", "contradicted")
 
 
 def test_temperature_0_must_draw_the_most_probable_class(audited: Audited) -> None:

@@ -628,6 +628,14 @@ def test_file_gives_the_same_findings() -> None:
     assert findings_of(read_probes(value, "p.json")) == findings_of(probes)
 
 
+def test_without_a_request_the_file_of_a_server_is_only_noted() -> None:
+    probes = replace(probed(Simulated(hidden={"top_k": 5})), settings=RequestSettings({}))
+    report = ServerAudit(probes, requested_settings(probes.settings, "")).report
+    found = verdicts({finding.name: finding for finding in report.findings})
+    assert (report.verdict, found["temperature_0"], found["fit"]) == (NOTED, CONFIRMED, CONFIRMED)
+    assert "other cutoffs" not in found
+
+
 PROBE = {
     "purpose": "list",
     "prompt": 0,

@@ -64,7 +64,8 @@ class Audit:
         has_cause = any(finding.verdict is Verdict.CONTRADICTED for finding in settings)
         together = () if has_cause else tuple(self._together)
         findings = (*settings, *together, self._fit)
-        return AuditReport(findings, self.interval, self.evidence.draws, self.draws.informative)
+        counts = self.evidence.draws, self.draws.informative
+        return AuditReport(findings, self.interval, *counts, has_request=self.requested.states_cutoffs)
 
     @cached_property
     def _supports(self) -> Supports:

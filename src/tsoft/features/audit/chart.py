@@ -42,7 +42,8 @@ def _reasons(report: AuditReport) -> Iterator[str]:
             yield f"{name_text(finding.name)}: {'; '.join(parts)}"
     if report.draws:
         yield f"draws: {report.draws:,}; the estimate of τ uses {report.informative:,}"
-    yield f"verdict: {report.verdict}"
+    reason = ", because no setting was requested" if report.verdict is Verdict.NOTED else ""
+    yield f"verdict: {report.verdict}{reason}"
 
 
 def _parts(finding: Finding) -> Iterator[str]:

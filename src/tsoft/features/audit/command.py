@@ -176,8 +176,8 @@ def audit(
     gives a verdict on each requested setting. With --endpoint, sends requests to
     a server and audits its answers. From two responses, finds whether their
     log-probabilities come before or after the temperature. The exit code is 0 if
-    every setting is confirmed, 3 if one is contradicted, and 4 if none is
-    contradicted but one is inconclusive.
+    every setting is confirmed or none was requested, 3 if one is contradicted,
+    and 4 if none is contradicted but one is inconclusive.
 
     Examples:
       tsoft audit --endpoint http://localhost:8080/v1 --tau 0.7 --top-p 0.9
@@ -317,6 +317,7 @@ def _planned(
     """Return the plan for the options, and the requested settings. Raise UsageError for those that an audit
     cannot test."""
     from tsoft.features.audit.requested import Requested
+    from tsoft.options.output import typed_fields
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
     from tsoft.sampling.chain import chain_of
@@ -332,7 +333,9 @@ def _planned(
     if not chain.has_temperature:
         raise UsageError("the samplers include no temperature; add temperature to --samplers")
     is_known = plan.taus is not None
-    settings = Requested(float(taus[0]) if is_known else None, chain, states_cutoffs=is_known or plan.has_chain)
+    # A value that switches a sampler off is a request, too.
+    is_stated = is_known or plan.has_chain or bool(typed_fields(parameters))
+    settings = Requested(float(taus[0]) if is_known else None, chain, states_cutoffs=is_stated)
     if settings.problem:
         raise UsageError(settings.problem)
     return plan, settings

@@ -8,8 +8,7 @@ from tsoft.core.draw_likelihood import TauInterval
 
 
 class Verdict(StrEnum):
-    """Whether the draws show that a requested setting was applied. NOTED is a finding on a setting that was not
-    requested."""
+    """Whether the draws show that a requested setting was applied. NOTED is a finding without a request."""
 
     CONFIRMED = "confirmed"
     CONTRADICTED = "contradicted"
@@ -42,17 +41,20 @@ class Finding:
 @dataclass(frozen=True)
 class AuditReport:
     """All findings of an audit, and the 95 % interval of the temperature, None if it was not estimated. `draws` is the
-    number of all draws, and `informative` of those that the estimate uses."""
+    number of all draws, and `informative` of those that the estimate uses. If `has_request` is false, no setting was
+    requested, so there is nothing to confirm."""
 
     findings: tuple[Finding, ...]
     tau: TauInterval | None = None
     draws: int = 0
     informative: int = 0
+    has_request: bool = True
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on all settings together."""
-        return overall([finding.verdict for finding in self.findings])
+        """The verdict on all settings together. Without a request it is NOTED, unless it is worse than CONFIRMED."""
+        verdict = overall([finding.verdict for finding in self.findings])
+        return Verdict.NOTED if verdict is Verdict.CONFIRMED and not self.has_request else verdict
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict:

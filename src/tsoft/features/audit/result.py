@@ -28,7 +28,8 @@ class AuditResult(Result):
 
     @property
     def exit_code(self) -> int:
-        """0 if all settings are confirmed, 3 if one is contradicted, 4 if none is but one is inconclusive."""
+        """0 if all settings are confirmed or none was requested, 3 if one is contradicted, 4 if none is but one is
+        inconclusive."""
         return EXIT_CODES[self.report.verdict]
 
     def records(self) -> Iterator[Records]:
@@ -72,14 +73,19 @@ class AuditResult(Result):
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
+    low, high = (_whole(end) if finding.name == "top_k" else end for end in (finding.low, finding.high))
     return {
         "finding": finding.name,
         "requested": finding.requested,
         "found": finding.found,
         "verdict": str(finding.verdict),
-        "low": finding.low,
-        "high": finding.high,
+        "low": low,
+        "high": high,
         "p_value": finding.p_value,
         "draws_needed": finding.draws_needed,
         "reason": finding.reason,
     }
+
+
+def _whole(end: float | None) -> int | None:
+    return None if end is None else int(end)

@@ -78,7 +78,8 @@ def requested_settings(settings: RequestSettings, source: str, refused: Sequence
     tau = values.pop(_TEMPERATURE, None)
     samplers = [SAMPLERS[name] for name in settings.order]
     engine = ENGINES[settings.engine] if settings.engine else None
-    requested = Requested(tau, chain_of(engine, tuple(samplers), samplers, values))
+    is_stated = settings != RequestSettings({})
+    requested = Requested(tau, chain_of(engine, tuple(samplers), samplers, values), states_cutoffs=is_stated)
     if problem := requested.problem_with_lists:
         raise InputError(f"{source}: settings: {problem}")
     return requested

@@ -87,7 +87,7 @@ class ServerAudit:
         """The findings about the draws; none if there are no draws, or no known distribution."""
         findings, audit = self._independent
         if audit is None:
-            return AuditReport(tuple(findings))
+            return AuditReport(tuple(findings), has_request=self.requested.states_cutoffs)
         report = audit.report
         report = replace(report, findings=(*findings, *report.findings))
         if audit.evidence.noise > _MAX_NOISE:
