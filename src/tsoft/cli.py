@@ -63,6 +63,8 @@ def with_hyphens(name: str) -> str:
     return name.replace("_", "-")
 
 
+# What commands are called in other tools.
+_OTHER_NAMES = {"man": "help", "manual": "help", "softmax": "compute", "version": "--version"}
 # A number, perhaps with a label, or the start of JSON.
 _LOGIT = r"(?i)\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))"
 
@@ -71,7 +73,8 @@ class CommandGroup(PlainHelp, TyperGroup):
     """The group of all commands. It recognizes logits that were typed without a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if COMMANDS.keys().isdisjoint(args) and _starts_with_logits(args):
+        own = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        if COMMANDS.keys().isdisjoint(args) and own.isdisjoint(map(_normalized, args[:1])) and _are_for_compute(args):
             if (option := _option_unknown_to_compute(args)) is not None:
                 raise UsageError(
                     f"no command, and tsoft compute has no option {option}; run 'tsoft' to list the commands"
@@ -90,27 +93,41 @@ class CommandGroup(PlainHelp, TyperGroup):
             return None, None, rest
         raise UsageError(_unknown_command(name))
 
+    def commands_with(self, option: str) -> list[str]:
+        """Return the commands that have an option."""
+        return [name for name in COMMANDS if _normalized(option) in _options_of(name)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
         write_sections({group: list(summaries.items()) for group, summaries in GROUPS.items()}, formatter)
 
 
-def _starts_with_logits(args: list[str]) -> bool:
-    """Return whether the arguments are logits, perhaps with options before them."""
+def _are_for_compute(args: list[str]) -> bool:
+    """Return whether the arguments are logits, perhaps with options before them, or start with an option of compute."""
     are_logits = [re.match(_LOGIT, arg) is not None for arg in args]
-    return any(are_logits) and (are_logits[0] or args[0].startswith("-"))
+    if any(are_logits) and (are_logits[0] or args[0].startswith("-")):
+        return True
+    return bool(args) and args[0].startswith("-") and _normalized(args[0].partition("=")[0]) in _options_of("compute")
 
 
 def _option_unknown_to_compute(args: list[str]) -> str | None:
     """Return the first option among the arguments that `tsoft compute` does not have, if there is one."""
-    parameters = command("compute").params
-    known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
-    known.update(CONTEXT_SETTINGS["help_option_names"])
+    known = _options_of("compute")
     typed = itertools.takewhile(lambda arg: arg != "--", args)
     options = (arg.partition("=")[0] for arg in typed if arg.startswith("-") and shield(arg) == arg)
-    # A letter may be followed by its value, as in -t0.5.
-    names = {option: with_hyphens(option) if option.startswith("--") else option[:2] for option in options}
-    return next((option for option, name in names.items() if name not in known), None)
+    return next((option for option in options if _normalized(option) not in known), None)
+
+
+def _options_of(name: str) -> set[str]:
+    """Return the names of a command's options."""
+    parameters = command(name).params
+    names = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
+    return names | {*CONTEXT_SETTINGS["help_option_names"]}
+
+
+def _normalized(option: str) -> str:
+    """Return the name of an option: a letter may be followed by its value, as in -t0.5."""
+    return with_hyphens(option) if option.startswith("--") else option[:2]
 
 
 def _unknown_command(name: str) -> str:
@@ -118,7 +135,13 @@ def _unknown_command(name: str) -> str:
 
     if name.lower() in [page.name for page in pages()]:
         return f"unknown command {name!r}; to read this page of the manual, type: tsoft help {name.lower()}"
-    suggestion = nearest(name, COMMANDS)
+    if os.path.exists(name):
+        from shlex import join
+
+        opened = ["explore", name] if name.lower().endswith(".tsoft") else ["compute", "-i", name]
+        return f"no command; to read {name!r}, type: tsoft {join(opened)}"
+    longer = (command for command in COMMANDS if command.startswith(name.lower()) and len(name) > 1)
+    suggestion = _OTHER_NAMES.get(name.lower()) or next(longer, None) or nearest(name, COMMANDS, 0.7)
     return f"unknown command {name!r}; " + (
         f"did you mean {suggestion!r}?" if suggestion else "run 'tsoft' to list the commands"
     )

@@ -75,13 +75,13 @@ def shortened(text: str, width: int = 40) -> str:
     return head.rstrip() + "…" if width > 0 else ""
 
 
-def joined(words: Sequence[str]) -> str:
-    """Return words as a list with commas and a final "and".
+def joined(words: Sequence[str], conjunction: str = "and") -> str:
+    """Return words as a list with commas and a final "and", or another conjunction.
 
-    >>> joined(["a", "b", "c"])
-    'a, b and c'
+    >>> joined(["a", "b", "c"]), joined(["a", "b"], "or")
+    ('a, b and c', 'a or b')
     """
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    return f" {conjunction} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def exclusive(*names: str, reason: str = "") -> str:
@@ -102,12 +102,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the most similar of the names; None if no name is similar."""
+def nearest(name: str, names: Iterable[str], similarity: float = 0.6) -> str | None:
+    """Return the most similar of the names; None if no name has at least this similarity, from 0 to 1."""
     import difflib  # imported here because only errors need it
 
     by_lower_case = {choice.lower(): choice for choice in names}
-    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1)
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1, similarity)
     return by_lower_case[matches[0]] if matches else None
 
 

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tsoft.errors import joined
 from tsoft.explorer.value_field import TextField
 
 Result = TypeVar("Result")
@@ -194,19 +195,10 @@ class FileNameDialog(Dialog[str]):
         if name.removesuffix(self._endings[0]).lower().endswith(self._endings):
             name = name.removesuffix(self._endings[0])
         if not name.lower().endswith(self._endings) or os.path.basename(name).lower() in self._endings:
-            self._box.border_subtitle = f"use a name that ends in {alternatives(self._endings)}"
+            self._box.border_subtitle = f"use a name that ends in {joined(self._endings, 'or')}"
             return
         if name != self._unconfirmed and os.path.isfile(name):
             self._unconfirmed = name
             self._box.border_subtitle = "file exists; Enter again replaces it"
             return
         self.end(name)
-
-
-def alternatives(words: Sequence[str]) -> str:
-    """Return words as a list with commas and a final "or".
-
-    >>> alternatives((".json", ".csv", ".svg"))
-    '.json, .csv or .svg'
-    """
-    return " or ".join([", ".join(words[:-1]), words[-1]])

@@ -4,8 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tsoft.errors import TsoftError
-from tsoft.explorer.dialogs import alternatives
+from tsoft.errors import TsoftError, joined
 from tsoft.explorer.saved_state import ENDING, SavedState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.input.formats import by_name
@@ -80,7 +79,7 @@ def write(name: str, exports: Exports) -> str | None:
                 for text in write_records(records, format.name, NumberFormat()):
                     out(text)
         else:
-            return f"{name}: cannot tell the format; use a name that ends in {alternatives(ENDINGS)}"
+            return f"{name}: cannot tell the format; use a name that ends in {joined(ENDINGS, 'or')}"
     except (TsoftError, ValueError) as error:
         # A name that contains NUL raises ValueError.
         return str(error)

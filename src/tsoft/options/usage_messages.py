@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 from tsoft.core.units import unit_hint
-from tsoft.errors import nearest, unknown
+from tsoft.errors import unknown
+from tsoft.options.option_hints import option_hint
 
 
 def usage_message(error: typer.TyperException) -> str:
@@ -28,22 +29,7 @@ def _option_message(name: str, message: str, context: Any) -> str:
         return f"{name} needs a value"
     if "does not take a value" in message:
         return f"{name} takes no value"
-    return f"unknown option {name}" + ("" if context is None else _similar_option(name, context))
-
-
-def _similar_option(name: str, context: Any) -> str:
-    """Return a hint at the option that starts with `name` or is most similar; empty if there is none."""
-    # Without their dashes, which would make all options similar.
-    options = [option.lstrip("-") for parameter in context.command.params for option in _names(parameter)]
-    typed = name.lstrip("-").replace("_", "-")
-    longer = [option for option in options if option.startswith(typed) and len(typed) > 1]
-    # Typing errors rarely change the first letter, and --rows is not --probs.
-    suggestion = longer[0] if longer else nearest(typed, [option for option in options if option[:1] == typed[:1]])
-    return f"; did you mean --{suggestion}?" if suggestion and len(suggestion) > 1 else ""
-
-
-def _names(parameter: Any) -> list[str]:
-    return [name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
+    return f"unknown option {name}" + ("" if context is None else option_hint(name, context))
 
 
 def _value_message(parameter: Any, message: str) -> str:
