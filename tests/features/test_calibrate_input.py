@@ -95,6 +95,17 @@ def test_the_option_that_names_the_classes_minus_1_and_1(name: str) -> None:
         assert "--labels" not in calibrated(stdin=text, code=1)[1]
 
 
+@pytest.mark.parametrize(
+    "arguments", [["-", "true_class"], ["--targets", "true_class"], ["--test", "a.csv", "--test-targets", "true_class"]]
+)
+def test_a_column_in_the_place_of_a_file_of_targets(arguments: list[str], tmp_path: Path) -> None:
+    text = "a,b,true_class\n1,2,0\n2,1,0\n"
+    (tmp_path / "a.csv").write_text(text)
+    arguments = [str(tmp_path / word) if word == "a.csv" else word for word in arguments]
+    problem = "true_class: no such file; for a column of the input, pass --target-column true_class"
+    assert f"tsoft: error: {problem}\n" in calibrated(*arguments, stdin=text, code=1)[1]
+
+
 def test_a_text_of_one_number_per_line(tmp_path: Path) -> None:
     for targets in ("target\n1\n0\n0\n1\n", "+1\n-1\n-1\n+1\n"):
         (tmp_path / "y.txt").write_text(targets)

@@ -517,9 +517,16 @@ def test_wrong_texts_are_reported(data: bytes, message: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_a_missing_file_is_reported() -> None:
-    done = here("score", "story.txt", "nowhere.txt", *MODEL)
-    assert (done.returncode, done.stderr) == (1, "tsoft: error: nowhere.txt: No such file or directory\n")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("nowhere.txt", "No such file or directory"),
+        ("It was late.", "no such file; to score a text, pipe it to tsoft score"),
+    ],
+)
+def test_a_missing_file_is_reported(name: str, problem: str) -> None:
+    done = here("score", "story.txt", name, *MODEL)
+    assert (done.returncode, done.stderr) == (1, f"tsoft: error: {name}: {problem}\n")
 
 
 # Servers

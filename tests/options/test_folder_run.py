@@ -60,6 +60,17 @@ def test_a_folder_is_read_by_name_into_one_array(shards: Path) -> None:
     np.testing.assert_allclose(np.load("all.npy"), expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("inputs", [["-i", "logits"], ["-i", "logits/0*.npy"], ["-i", "a.csv", "-i", "b.csv"]])
+def test_a_file_for_all_results_that_may_be_meant_as_a_folder_is_noted(shards: Path, inputs: list[str]) -> None:
+    for name in ("a.csv", "b.csv"):
+        Path(name).write_text("1,2\n")
+    note = "--output probs is one file for all results; for a file each, pass -o probs/"
+    assert f"tsoft: note: {note}\n" in here("compute", *inputs, "-o", "probs").stderr
+    # The second run replaces the file.
+    assert note not in here("compute", *inputs, "-o", "probs", "-o", "probs.csv").stderr
+    assert note not in here("compute", "-i", "logits/00.npy", "-o", "one").stderr
+
+
 def test_an_array_has_one_type(shards: Path) -> None:
     np.save("single.npy", np.ones((1, 6), np.float32))
     expected = softmax(np.concatenate([logits(3), np.ones((1, 6))]), axis=1)
@@ -88,8 +99,8 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "logits", "--labels", "@special/pipe", "-o", "p/"], 2, "special/pipe: a pipe can be read only once"),
         (["-i", "logits", "--max-line", "9"], 2, "--max-line has no effect on logits/00.npy, which is npy"),
         (["-i", "logits", "-o", "p/", "--backend", "multiprocessing"], 2, "--backend multiprocessing returns no resul"),
-        (["-i", "logits", "--jobs", "2"], 2, "--jobs has no effect without a folder for the results; add -o FOLDER/"),
-        (["-i", "logits", "--resume"], 2, "--resume has no effect without a folder for the results"),
+        (["-i", "logits", "--jobs", "2"], 2, "--jobs has no effect without -o FOLDER/; add -o FOLDER/"),
+        (["-i", "logits", "--resume"], 2, "--resume has no effect without -o FOLDER/"),
         (["-i", "logits", "-o", "p/", "-o", "a.csv"], 2, "--output p/ is a folder for all results"),
         (["-i", "logits", "-i", "-", "-o", "p/"], 2, "--output p/ is a folder, so the input must be files"),
         (["-i", "logits", "--tau", "-", "-o", "p/"], 2, "--tau: stdin can be read only once"),
@@ -97,6 +108,7 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "a.csv", "-i", "other/a.tsv", "-o", "p/"], 2, "the results of a.csv and other/a.tsv would both be p/a"),
         (["-i", "logits", "-o", "p/", "--backend", "lokj"], 2, "unknown backend 'lokj'; did you mean 'loky'?"),
         (["-i", "logits", "-o", "p/", "--cluster", "tcp://x", "--jobs", "2"], 2, "--jobs has no effect with --cluster"),
+        (["-i", "logits", "-o", "a.csv/"], 1, "a.csv/: not a folder but a file; remove it, or pass another folder"),
         (["-i", "logits", "-o", "p/", "--tau", "x", "--keep-going"], 2, "--tau: 'x' is not a temperature"),
     ],
 )

@@ -142,4 +142,4 @@ def _hint(wrong: str) -> str:
     """Return a hint at the likely mistake if the argument `wrong` is not a number."""
     if wrong.startswith(("[", "{")):
         return "; write the numbers without brackets"
-    return f"; to read the file {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""
+    return f"; to read {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""

@@ -1,5 +1,6 @@
 """Reading a file of targets in any of its formats."""
 
+import os
 from typing import BinaryIO
 
 from tsoft.errors import InputError
@@ -18,6 +19,9 @@ def read(name: str, options: TargetSource | None = None) -> Targets:
     """
     options = options or TargetSource()
     source = STDIN if name == "-" else name
+    if source != STDIN and not (os.path.exists(name) or os.sep in name or "." in name):
+        # It looks like the name of a column.
+        raise InputError(f"{name}: no such file; for a column of the input, pass --target-column {name}")
     with open_input(name) as stream:
         head, stream = with_head(stream)
         format = by_content(head) or by_name(name) or FORMATS["text"]

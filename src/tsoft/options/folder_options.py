@@ -24,14 +24,15 @@ class FolderOptions(JobOptions):
     # The name of the field with the files to compute.
     shards_field: ClassVar[str] = "inputs"
 
-    def refuse(self, *, jobs: bool = True) -> None:
+    def refuse(self, *, jobs: bool = True, jobs_need: str = "-o FOLDER/") -> None:
         """Raise UsageError for an option without effect, because the output is no folder. With `jobs`, the options of
-        jobs have no effect, either."""
-        names = ["resume", "keep_going", *["jobs", "backend", "cluster"] * jobs]
-        for name in names:
+        jobs have no effect, either; `jobs_need` are the options with which they would have one."""
+        needed = {"resume": "-o FOLDER/", "keep_going": "-o FOLDER/"}
+        if jobs:
+            needed |= dict.fromkeys(("jobs", "backend", "cluster"), jobs_need)
+        for name, options in needed.items():
             if getattr(self, name) not in (None, False):
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} has no effect without a folder for the results; add -o FOLDER/")
+                raise UsageError(f"--{name.replace('_', '-')} has no effect without {options}; add {options}")
 
 
 @bundle

@@ -21,12 +21,13 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
         options_of = [(bundle, field) for bundle in bundles.values() for field in fields(bundle)]
         values = {field.name: getattr(bundle, field.name) for bundle, field in options_of}
         folder = next(filter(_is_folder, values["output"] or []), None)
+        options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
         if folder is None:
+            _note_one_file(values["output"] or [], values[options.shards_field] or [])
             function(**bundles)
         else:
             from tsoft.options.folder_run import FolderRun
 
-            options = next(bundle for bundle in bundles.values() if isinstance(bundle, FolderOptions))
             files = frozenset(field.name for _, field in options_of if names_file(field))
             FolderRun(function.__module__, function.__name__, options, values, files, folder)()
 
@@ -35,3 +36,13 @@ def into_folder(function: Callable[..., None]) -> Callable[..., None]:
 
 def _is_folder(name: str) -> bool:
     return name.endswith(("/", os.sep)) or os.path.isdir(name)
+
+
+def _note_one_file(outputs: list[str], inputs: list[str]) -> None:
+    """Print a note if the results of several files go to one new file whose name may be meant as that of a folder."""
+    new = next((name for name in outputs if not (os.path.splitext(name)[1] or os.path.exists(name))), None)
+    are_several = len(inputs) > 1 or any(os.path.isdir(name) or "*" in name for name in inputs)
+    if new and new != "-" and are_several:
+        from tsoft.notes import note
+
+        note(f"--output {new} is one file for all results; for a file each, pass -o {new}/")

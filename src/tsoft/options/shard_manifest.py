@@ -71,6 +71,8 @@ def opened_manifest(run: ManifestSettings, shards: Sequence[Shard]) -> Iterator[
     try:
         os.makedirs(run.folder, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  (the next line closes it)
+    except FileExistsError:
+        raise OutputError(f"{run.folder}: not a folder but a file; remove it, or pass another folder") from None
     except OSError as error:
         raise OutputError(f"{run.folder}: {error.strerror or error}") from None
     with file:

@@ -1,5 +1,6 @@
 """Reading texts, and scoring them with a model."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,8 @@ def read_text(file: str) -> InputText:
     Raise InputError for an empty text.
     """
     name = STDIN if file == "-" else file
+    if len(file.split()) > 1 and not os.path.exists(file):
+        raise InputError(f"{file}: no such file; to score a text, pipe it to tsoft score")
     with open_input(file) as stream:
         data = read_limited(stream, MAX_BYTES, name, "text")
     text = decode_text(data, name, allows_nul=True).removesuffix("\n").removesuffix("\r")

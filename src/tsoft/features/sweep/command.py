@@ -155,7 +155,7 @@ def sweep(
     from tsoft.options.mean_result import MeanResult
     from tsoft.sampling.distributions import measure_unit
 
-    folder.refuse(jobs=not sweeping.mean)
+    folder.refuse(jobs=not sweeping.mean, jobs_need="-o FOLDER/ or --mean")
     folder.check()
     # Several files are averaged one by one, so that jobs do not change the result.
     files = _files(input, folder) if sweeping.mean else []
