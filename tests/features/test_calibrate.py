@@ -159,7 +159,8 @@ def test_without_resamples_nothing_is_simulated() -> None:
     for report in record["reports"]:
         assert (report["ece_chance_mean"], report["ece_mass_chance_95"]) == (None, None)
     shown = out("calibrate", "-i", VAL, "-f", "table", "--resamples", "0")
-    assert "(sandwich)" in shown
+    assert "(sandwich estimate)" in shown
+    assert "\nsandwich estimate: from the curvature of the NLL" in shown
     assert "nan" not in shown
 
 
@@ -480,9 +481,21 @@ def test_notes(arrays: dict[str, Any], code: int, printed: str, note: str, form:
     path = saved(tmp_path / "a.npz", **arrays)
     fewer = () if form == "tsv" else ("--resamples", "40")
     stdout, stderr = calibrated("-i", path, "-f", form, *fewer, code=code)
-    if form != "tsv" or "resamples" not in note:
-        assert any(line.startswith(f"tsoft: note: {path}: ") and note in line for line in stderr.splitlines())
+    # Tsv has neither an interval nor a measure.
+    is_shown = form != "tsv" or not any(word in note for word in ("resamples", "ECE", "bins"))
+    assert any(line.startswith(f"tsoft: note: {path}: ") and note in line for line in stderr.splitlines()) == is_shown
     assert printed in stdout if form == "tsv" else len(stdout) > 100
+
+
+@pytest.mark.parametrize(
+    ("measures", "worse", "merged"),
+    [("nll,brier", False, False), ("ece", True, False), ("brier_top", False, True), ("ece,ece_mass", True, True)],
+)
+def test_notes_on_measures_need_their_measures(measures: str, worse: bool, merged: bool, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=LOGITS[20:50], targets=DIGITS[20:50])
+    options = ("--resamples", "0", "--bins", "40", "-f", "csv")
+    stderr = calibrated("-i", path, *options, "--measures", measures)[1]
+    assert ("the ECE is worse" in stderr, "equal-mass bins" in stderr) == (worse, merged)
 
 
 def test_notes_on_the_rows_of_test(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from tsoft.notes import note
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
+# The measures with bins of equal mass.
+_MASS_MEASURES = {"ece_mass", "brier_top"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def calibration(
         measured.append(_measured("test", test_scores, measuring, generator, test))
     for measured_rows, source in zip(measured, (rows, test), strict=False):
         assert source
-        _note_contradictions(measured_rows, source.name)
+        _note_contradictions(measured_rows, source.name, measuring.measures)
+        _note_merged(measured_rows, source.name, measuring.measures)
         _note_unknown(measured_rows, source.name)
     return FittedCalibration(fit, interval, measuring.seed, measured, taus, scores.nll[2:])
 
@@ -174,7 +177,7 @@ def _interval(
     interval."""
     interval = confidence_interval(rows, fit, rows.rows, resamples if rows.fits_in_memory else 0, generator)
     if interval and interval.reason:
-        note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
+        note(f"{rows.name}: {interval.reason}: the interval is the sandwich estimate")
     if interval and interval.limits:
         resampled = f"{interval.limits} of {counted(resamples, 'bootstrap resample')}"
         note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
@@ -190,25 +193,31 @@ def _measured(
     return MeasuredRows(data, before, after, source.ignored if source.leaves_out else None)
 
 
-def _note_contradictions(measured: MeasuredRows, name: str) -> None:
-    """Print notes on measures that the temperature makes worse, and on merged bins."""
+def _note_contradictions(measured: MeasuredRows, name: str, measures: Sequence[str]) -> None:
+    """Print notes on measures that the temperature makes worse, if they are the NLL or requested."""
     before, after = measured.before, measured.after
     eces = {
-        "equal width": (before.equal_width.ece, after.equal_width.ece),
-        "equal mass": (before.equal_mass.ece, after.equal_mass.ece),
+        "ece": ("equal width", before.equal_width.ece, after.equal_width.ece),
+        "ece_mass": ("equal mass", before.equal_mass.ece, after.equal_mass.ece),
     }
-    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
+    shown = [ece for measure, ece in eces.items() if measure in measures]
+    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, first, second in shown if second > first]
     comparison = f"at τ = {after.tau:.6g}, compared with τ = 1,"
     if after.nll < before.nll and worse:
         note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)}){HIGHER_ECE}")
     if after.nll > before.nll:
         note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
+
+
+def _note_merged(measured: MeasuredRows, name: str, measures: Sequence[str]) -> None:
+    """Print a note on merged bins of equal mass, if a requested measure uses them."""
     merged = [
         f"{len(report.equal_mass.counts)} at τ = {report.tau:.6g}"
         for report in measured.reports
         if report.equal_mass.is_merged
     ]
-    if merged:
+    if merged and not _MASS_MEASURES.isdisjoint(measures):
+        before = measured.before
         requested = before.equal_mass.requested
         cause = "rows of equal confidence share a bin" if before.rows >= requested else "each bin needs a row"
         note(f"{name}: {cause}, so there are fewer than {requested} equal-mass bins: {' and '.join(merged)}")

@@ -25,6 +25,7 @@ _SHORTEST_BAR, _LONGEST_BAR = 8, 40
 _MARK = "│"
 # The digits of the ends of a range, which are two numbers in one column.
 _RANGE_DIGITS = 3
+_SANDWICH = "sandwich estimate: from the curvature of the NLL, and from the scatter of its slope over the rows"
 NAMES = {name.name: name for name in (*MEASURE_NAMES, *BRIER_PARTS)}
 _BY_CHANCE = "by chance: the mean of perfectly calibrated models with the same probabilities"
 _BELOW = "95 % below: 95 % of these models are below this; a higher value is a sign of miscalibration"
@@ -39,11 +40,18 @@ def draw(calibration: FittedCalibration, view: View, chart: bool) -> Iterator[st
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
     yield wrapped(headline(calibration), width) + "\n" + _measures(measured, view)
-    view.legend.add_lines(*measure_legend(measured[0].before), *same_accuracy(measured[0].before))
+    view.legend.add_lines(
+        *sandwich_legend(calibration), *measure_legend(measured[0].before), *same_accuracy(measured[0].before)
+    )
     view.legend.add_lines(FIT if len(measured) == 1 else FIT_AND_TEST)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
+
+
+def sandwich_legend(calibration: FittedCalibration) -> list[str]:
+    """Return the line that explains the sandwich estimate, if the interval is one."""
+    return [_SANDWICH] if calibration.interval and calibration.interval.method == "sandwich" else []
 
 
 def headline(calibration: FittedCalibration) -> str:
@@ -55,7 +63,7 @@ def headline(calibration: FittedCalibration) -> str:
         return f"{tau_text(fit.tau)}; a single row does not determine an interval."
     low, high = (tau_text(end).removeprefix("τ = ") for end in (interval.low, interval.high))
     resamples = interval.resamples
-    method = f"bootstrap, {counted(resamples, 'resample')}" if resamples else interval.method
+    method = f"bootstrap, {counted(resamples, 'resample')}" if resamples else f"{interval.method} estimate"
     verdict = "it contains 1, so these rows do not show whether the model is overconfident or underconfident"
     if interval.low > 1 or interval.high < 1:
         verdict = f"the model is {'over' if interval.low > 1 else 'under'}confident"

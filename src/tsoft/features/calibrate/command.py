@@ -279,8 +279,10 @@ def calibrate(
     if method.method == "vector":
         _calibrate_vector(rows, test, settings, method, saving.save, chosen, figure, lambda: view(output))
         return
+    # Tsv contains no measure, so it needs no note on one.
+    shown = replace(settings, measures=()) if formats == {"tsv"} else settings
     with _started(jobs, [rows] if test is None else [rows, test]):
-        calibrated = calibration(rows, test, settings, points)
+        calibrated = calibration(rows, test, shown, points)
     if saving.save is not None:
         from tsoft.features.calibrate.saving import save_temperature
 

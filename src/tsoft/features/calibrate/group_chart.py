@@ -10,7 +10,7 @@ from tsoft.core.interval import Interval
 from tsoft.errors import shortened, visible
 from tsoft.features.calibrate.calibration import MeasuredRows
 from tsoft.features.calibrate.chance import Measurement
-from tsoft.features.calibrate.chart import FIT, FIT_AND_TEST, NAMES, headline, same_accuracy
+from tsoft.features.calibrate.chart import FIT, FIT_AND_TEST, NAMES, headline, same_accuracy, sandwich_legend
 from tsoft.features.calibrate.group_calibration import GroupedCalibration
 
 # The name of all rows together, and the mark of a measure beyond its level.
@@ -39,7 +39,8 @@ def draw(calibration: GroupedCalibration, view: View) -> Iterator[str]:
     yield _measures(calibration.column, parts, view)
     measurements = together.measured[0].before.measurements
     view.legend.add_lines(
-        *(f"{NAMES[each.name].label.strip('−+ ')}: {NAMES[each.name].meaning}" for each in measurements)
+        *sandwich_legend(together),
+        *(f"{NAMES[each.name].label.strip('−+ ')}: {NAMES[each.name].meaning}" for each in measurements),
     )
     view.legend.add_lines(_BEYOND, *[_TEST] * bool(calibration.difference))
     view.legend.add_lines(*same_accuracy(together.measured[0].before))
