@@ -75,6 +75,14 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
             b"row,a,b\n0,1,x\n",
             "f:2: field 3: 'x' is not a number; if 'b' is not a logit, pass --id-column or --columns",
         ),
+        *[
+            (
+                f'logits,target\n"{numbers}",0\n'.encode(),
+                f"f:2: field 1: '{numbers}' is a list; save lists as Parquet or JSON Lines, in pandas with"
+                " df.to_json(FILE, orient='records', lines=True)",
+            )
+            for numbers in ("[2.5, -1]", "[2.5 -1. ]")
+        ],
         (b"row,a,b\n0,1\n", "f:2: expected 3 fields, as in the header, got 2"),
         (
             b"index,label,logit\n0,a,1\n0,b,2\n",

@@ -79,14 +79,18 @@ class Table:
             values = fields.numbers([texts[i] for i in columns.logits])
         except fields.FieldError as error:
             index = columns.logits[(error.field or 1) - 1]
-            raise self._not_a_logit(error, index) from None
+            raise self._not_a_logit(error, index, texts[index]) from None
         for i in columns.unused_targets:
             self._check_class(texts[i], i)
         key = None if columns.key is None else self._key(texts[columns.key], columns.key)
         return ParsedRow(line.number, values, self.labels, self._target(texts), key)
 
-    def _not_a_logit(self, error: fields.FieldError, index: int) -> fields.FieldError:
+    def _not_a_logit(self, error: fields.FieldError, index: int, text: str) -> fields.FieldError:
         """Return an error in a column of logits, with what to do if the column is something else."""
+        if text.startswith("[") and text.endswith("]"):
+            # pandas writes lists as text.
+            save = "save lists as Parquet or JSON Lines, in pandas with df.to_json(FILE, orient='records', lines=True)"
+            return fields.FieldError(f"{shortened(text)!r} is a list; {save}", index + 1)
         options = "--target-column, --id-column" if self.options.reads_targets else "--id-column"
         fix = f"; if {shortened(self.columns.names[index])!r} is not a logit, pass {options} or --columns"
         is_explained = error.is_missing or "; did you mean" in error.problem
