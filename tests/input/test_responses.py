@@ -826,7 +826,7 @@ def test_notes() -> None:
     assert len(notes) == 4
     assert "the probabilities after the server's temperature and samplers" in notes[0]
     assert notes[0].endswith("pass --applied-tau to undo the temperature")
-    assert "row 0: tsv contains the probabilities among the listed tokens alone" in notes[1]
+    assert "note: tsv contains the probabilities among the listed tokens alone" in notes[1]
     assert "row 1: the 7 alternatives sum to 1" in notes[2]
     assert "at least 87.14 % (row 0), on average 96.16 %" in notes[3]
     undone = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"), "--applied-tau", "0.8")

@@ -149,7 +149,7 @@ def test_a_bias_needs_a_listed_token() -> None:
 
 def test_tsv_has_a_note_that_it_contains_listed_tokens_alone() -> None:
     inexact, exact = here("compute", "-i", CHAT), here("compute", "-i", CHAT, "--top-k", "3")
-    assert "row 0: tsv contains the probabilities among the listed tokens alone" in inexact.stderr
+    assert "note: tsv contains the probabilities among the listed tokens alone" in inexact.stderr
     assert "tsv contains" not in exact.stderr
 
 

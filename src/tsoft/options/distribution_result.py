@@ -107,7 +107,7 @@ class DistributionsResult(Result):
             if not is_noted and not result.exact.all():
                 is_noted = True
                 kind = "the probabilities among the listed tokens alone; csv and json contain bounds, too"
-                note(f"row {result.block.first_row}: {self.form.format} contains {kind}")
+                note(f"{self.form.format} contains {kind}")
             yield result
 
     def records(self) -> Iterator[Records]:
