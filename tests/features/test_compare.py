@@ -630,6 +630,15 @@ def test_responses_with_different_numbers_of_texts(tmp_path: Path) -> None:
     assert complaint(one, str(two)) == "the numbers of texts differ: A has 1 and B has 2; both need the same texts"
 
 
+@pytest.mark.parametrize(("columns", "tables"), [(80, 1), (60, 2), (40, 3)])
+def test_on_a_narrow_terminal_tokens_stay_beside_their_acceptance(columns: int, tables: int) -> None:
+    table = here("compare", TEACHER, STUDENT, "--format", "table", COLUMNS=str(columns)).stdout
+    headers = [line.split("  ") for line in table.splitlines() if line.endswith("  tokens")]
+    assert len(headers) == tables
+    names = [name.strip() for header in headers for name in header if name.strip()]
+    assert names == ["acceptance", "tokens", "exact match", "tokens", "greedy", "tokens"]
+
+
 def test_a_figure_and_a_table_are_drawn(tmp_path: Path) -> None:
     figure = tmp_path / "c.svg"
     one, other = response_file(tmp_path / "a.json", FIRST), response_file(tmp_path / "b.json", SECOND)

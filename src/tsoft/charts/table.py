@@ -49,19 +49,22 @@ def new_table(*, show_header: bool = True) -> Table:
     return Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0), show_header=show_header)
 
 
-def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[str] = ()) -> str:
+def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[str] = (), together: int = 1) -> str:
     """Return a table of texts. The first row is the header; columns whose headers are in `right` are right-aligned.
     On a narrow screen the first column is wrapped, and columns that do not fit continue in another table, which
-    repeats the first column."""
+    repeats the first column. Each `together` columns after the first one stay in one table."""
     columns = list(zip(*rows, strict=True))
     first, *others = [max(map(cell_len, column)) for column in columns]
     first = max(1, min(first, 2 * screen.width // 5, screen.width - 1 - 2 * GAP - max(others, default=0)))
     tables, start = [], 1
     while start < len(columns):
         table_width, stop = 1 + first + GAP, start
-        while stop < len(columns) and (stop == start or table_width + others[stop - 1] <= screen.width):
-            table_width += others[stop - 1] + GAP
-            stop += 1
+        while stop < len(columns):
+            added = sum(width + GAP for width in others[stop - 1 : stop - 1 + together])
+            if stop > start and table_width + added - GAP > screen.width:
+                break
+            table_width += added
+            stop += together
         table = new_table()
         table.add_column(Text(shortened(rows[0][0], first)), width=first)
         for header, width in zip(rows[0][start:stop], others[start - 1 : stop - 1], strict=True):

@@ -122,7 +122,7 @@ def _acceptance_table(summary: ComparisonSummary, settings: ComparisonSettings, 
             counts = [f"{float(bound[t]):.2f}" for bound in tokens[name]]
             cells.append(counts[0] if counts[0] == counts[1] else " to ".join(counts))
         lines.append(cells)
-    return text_tables(lines, view.screen)
+    return text_tables(lines, view.screen, together=2)
 
 
 def acceptance_curves(summary: ComparisonSummary) -> tuple[list[str], Array]:
