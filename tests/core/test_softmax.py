@@ -85,6 +85,12 @@ def test_shapes_without_classes(f: Any) -> None:
             f(np.zeros(shape))
 
 
+def test_rows_of_different_lengths_are_an_error() -> None:
+    for z in ([[1, 2], [3]], [[[1], [2]], [[3]]]):
+        with pytest.raises(ValueError, match="the rows have different lengths; pad the shorter ones with -inf"):
+            tsoft.softmax(z)
+
+
 @pytest.mark.parametrize("f", ALL)
 @pytest.mark.parametrize("tau", [-1, -5e-324, nan, -inf, [1, -1], [nan], [[1, 2]], [[1]]])
 def test_invalid_tau_is_an_error(f: Any, tau: Any) -> None:

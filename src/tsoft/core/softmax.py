@@ -343,7 +343,7 @@ def validate_logits(z: ArrayLike) -> Array:
     else:
         if _is_masked(z):
             raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
-        z = np.asarray(z)
+        z = _as_array(z)
     dtype = z.dtype
     if dtype.kind not in "biuf":
         raise TypeError(f"logits must be real numbers, got an array of {dtype}")
@@ -356,6 +356,15 @@ def validate_logits(z: ArrayLike) -> Array:
         _require_float64(z)
     # Arrays with an equal dtype that is another object, such as those from pickle, become views.
     return np.asarray(z, working)
+
+
+def _as_array(z: ArrayLike) -> Array:
+    try:
+        return np.asarray(z)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError("the rows have different lengths; pad the shorter ones with -inf") from None
 
 
 def _require_float64(z: Array) -> None:

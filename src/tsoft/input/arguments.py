@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
 
+# Words that are no numbers, but may be meant for something else.
+_HINTS = {"help": "; for the options, pass --help", "-": "; to read stdin, pass -i -"}
+
+
 @frozen
 class TypedNumbers:
     """Numbers from the command line, their labels if they have any, and the place from 1 of each number's argument."""
@@ -140,6 +144,11 @@ def _fields_of_only_argument(argument: str, empty_fix: str) -> list[str]:
 
 def _hint(wrong: str) -> str:
     """Return a hint at the likely mistake if the argument `wrong` is not a number."""
+    if wrong in _HINTS:
+        return _HINTS[wrong]
     if wrong.startswith(("[", "{")):
         return "; write the numbers without brackets"
+    label, _, number = wrong.partition(":")
+    if label and fields.is_number(number):
+        return f"; did you mean {label}={number}?"
     return f"; to read {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""

@@ -13,6 +13,7 @@ from tsoft.options.engine_chains import EngineDefaults, engine_chain, note_promp
 from tsoft.options.engine_names import engines_by_name, supporting_engines
 from tsoft.options.history_options import TextSource
 from tsoft.options.names import split_names
+from tsoft.options.numbers import percentage_hint
 from tsoft.options.sampler_options import PARAMETERS, ParameterOptions, SamplerOptions
 from tsoft.options.settings_notes import note_ignored, note_rules, note_settings
 from tsoft.sampling.chain import Chain, is_on
@@ -163,7 +164,8 @@ def _companions(name: str) -> list[str]:
 
 def _check(parameter: SamplerParameter, value: float, where: str, error: Error) -> None:
     if not parameter.allows(value):
-        raise error(f"{where}: expected {parameter.range}, got {value:.15g}")
+        hint = percentage_hint(value) if parameter.metavar == "P" else ""
+        raise error(f"{where}: expected {parameter.range}, got {value:.15g}{hint}")
 
 
 def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None:

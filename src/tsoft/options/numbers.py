@@ -48,6 +48,15 @@ def share(text: str) -> float:
     return float(Decimal(stripped[:-1].strip()).scaleb(-2))
 
 
+def percentage_hint(value: float) -> str:
+    """Return a hint at the share that a number above 1 may mean; empty for a number that is no percentage.
+
+    >>> percentage_hint(73), percentage_hint(101)
+    ('; for 73 %, pass 0.73', '')
+    """
+    return f"; for {value:g} %, pass {value / 100:g}" if 2 <= value <= 100 else ""
+
+
 def read_strictly(parameter: Any) -> None:
     """Let an option read its numbers by the rule of this module, not by that of Python's int and float."""
     parse = {"int": whole_number, "float": number}.get(parameter.type.name.removesuffix(" range"))

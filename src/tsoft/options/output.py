@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeV
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, joined
 from tsoft.notes import are_collected
 from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel, option_name
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl", "svg", "png", "pdf"]
-ArrayFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
+ArrayFormat = Literal[
+    "table", "tsv", "csv", "json", "jsonl", "npy", "npz", "parquet", "safetensors", "svg", "png", "pdf"
+]
 OutputFormat = Literal[ArrayFormat, "html"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz", "parquet", "safetensors")
@@ -61,12 +63,8 @@ class OnlyIn:
         """Return the options that choose one of these forms, for messages."""
         known = ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS, PAGE_FORMAT)
         formats = [name for name in known if name in self.forms]
-        choices = f"--format {_alternatives(formats)}"
+        choices = f"--format {joined(formats, 'or')}"
         return f"{choices} or --long" if "long" in self.forms else choices
-
-
-def _alternatives(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 class Displayed(OnlyIn):

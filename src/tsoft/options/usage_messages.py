@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from tsoft.core.units import unit_hint
-from tsoft.errors import unknown
+from tsoft.errors import joined, unknown
 from tsoft.options.option_hints import option_hint
 
 
@@ -19,7 +19,7 @@ def usage_message(error: typer.TyperException) -> str:
     if (parameter := getattr(error, "param", None)) is not None:
         return _value_message(parameter, message)
     if match := re.match(r"Got unexpected extra argument\(?s?\)? \((.*)\)$", message):
-        return _argument_message(match[1])
+        return _argument_message(match[1], context)
     return error.format_message()
 
 
@@ -78,5 +78,9 @@ def _numbers(kind: Any) -> str:
     return f"{number} of at least {low:.15g}" if high is None else f"{number} from {low:.15g} to {high:.15g}"
 
 
-def _argument_message(arguments: str) -> str:
-    return f"unexpected arguments: {arguments}" if " " in arguments else f"unexpected argument {arguments!r}"
+def _argument_message(arguments: str, context: Any) -> str:
+    """Return the message for arguments that a command does not take, with those that it takes."""
+    params = [param for param in context.command.params if param.param_type_name == "argument"]
+    taken = joined([param.metavar or param.name.upper() for param in params]) or "no arguments"
+    unexpected = f"arguments: {arguments}" if " " in arguments else f"argument {arguments!r}"
+    return f"unexpected {unexpected}; {context.command.name} takes {taken}"

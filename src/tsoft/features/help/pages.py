@@ -52,6 +52,8 @@ def page_text(name: str) -> str:
         return contents()
     if word in texts:
         return texts[word]
+    if all(part in texts for part in word.split("-")):
+        raise UsageError(f"help prints one page; pass one of {', '.join(word.split('-'))}")
     counts = {page: text.lower().count(word) for page, text in texts.items() if word and word in text.lower()}
     mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
     hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""

@@ -8,7 +8,7 @@ from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
-from tsoft.options.numbers import share
+from tsoft.options.numbers import percentage_hint, share
 from tsoft.options.output import BitsOptions, FigureOptions, RecordOutputOptions, TableDisplayOptions
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ def solve(
     from tsoft.options.output import chosen_formats, kept_for, view, write
 
     target = _target(targets, bits.bits)
-    forms = [] if targets.entropy is None else ["measures"]
-    chosen = chosen_formats(output, bits, display, figure, forms=lambda _: forms)
+    # Tsv and csv have no entropy but that of the target.
+    unitless = ("tsv", "csv") if targets.entropy is None else ()
+    chosen = chosen_formats(
+        output, bits, display, figure, forms=lambda name: ["measures"] if name not in unitless else []
+    )
     solved = kept_for(chosen, solved_blocks(logits.blocks(input, None, bounds=bounds), target))
     has_unsolved = False
     for file, format in chosen:
@@ -111,8 +114,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
         label, value = named_number(str(value), "--prob", "dog=0.25", share)
     option = f"--{measure.replace('_', '-')}"
     if measure not in UNBOUNDED and not 0 <= value <= 1:
-        hint = f"; for {value:g} %, pass {value / 100:g}" if 1 < value <= 100 else ""
-        raise UsageError(f"{option}: expected a number from 0 to 1, got {value:.15g}{hint}")
+        raise UsageError(f"{option}: expected a number from 0 to 1, got {value:.15g}{percentage_hint(value)}")
     if not 0 <= value < float("inf"):
         raise UsageError(f"{option}: expected a finite number of at least 0, got {value:.15g}")
     return Target(measure, value, label, bits)
