@@ -143,6 +143,14 @@ def test_help_lists_no_option_without_effect(command: str) -> None:
     assert "--vocab-size" not in help_of(command)
 
 
+def test_help_has_its_sections_in_the_same_order_in_all_commands() -> None:
+    last = ["Output", "Table and chart", "Samplers", "Figure", "Many files"]
+    for command in COMMANDS:
+        sections = re.findall(r"^([A-Z][\w τ]*):$", out(command, "--help"), re.MULTILINE)
+        places = [last.index(section) if section in last else -1 for section in sections]
+        assert places == sorted(places), command
+
+
 def test_help_lists_all_samplers_and_engines() -> None:
     text = help_of("compute")
     parameters = [

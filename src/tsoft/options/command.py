@@ -40,6 +40,9 @@ def unshield(value: Any) -> Any:
     return [unshield(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+_LAST_SECTIONS = ("Output", "Table and chart", "Samplers", "Figure", "Many files")
+
+
 class PlainHelp:
     """The --help of a command in plain text, which needs no slow import."""
 
@@ -58,7 +61,14 @@ class PlainHelp:
             default = "Arguments" if param.param_type_name == "argument" else "Options"
             if record := _help_record(param, ctx):
                 sections.setdefault(param.rich_help_panel or default, []).append(record)
-        write_sections(sections, formatter)
+        # The sort keeps the order of the others.
+        write_sections({name: sections[name] for name in sorted(sections, key=_place)}, formatter)
+
+
+def _place(section: str) -> int:
+    """Return the place of a section of --help: the last ones have the same order in all commands. What most users need
+    is before the long list of samplers."""
+    return _LAST_SECTIONS.index(section) if section in _LAST_SECTIONS else -1
 
 
 def _help_record(param: Any, ctx: Any) -> tuple[str, str] | None:

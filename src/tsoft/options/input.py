@@ -113,7 +113,7 @@ class ReadingOptions:
         _option(
             "--id-column",
             metavar="NAME",
-            show_default="id, index or unnamed, if it counts or has text",
+            show_default="a column such as id, image_id or index that counts or has text",
             help="Column of a table that names the rows. The output has it, too.",
         ),
     ] = None
