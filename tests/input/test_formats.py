@@ -18,7 +18,7 @@ from tsoft.options.output import ARRAY_FORMATS, FIGURE_FORMATS, TEXT_FORMATS, Ou
 def test_every_format_is_offered() -> None:
     """The options repeat the names of the formats, so that --help does not import them."""
     assert get_args(InputFormat) == tuple(FORMATS)
-    assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *FIGURE_FORMATS, *ARRAY_FORMATS, "html")
+    assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS, "html")
     assert {*TEXT_FORMATS, *ARRAY_FORMATS} <= FORMATS.keys()
 
 

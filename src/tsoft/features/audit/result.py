@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
+from tsoft.sampling.sampler_table import SAMPLERS
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -73,7 +74,7 @@ class AuditResult(Result):
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
-    low, high = (_whole(end) if finding.name == "top_k" else end for end in (finding.low, finding.high))
+    low, high = (_shown_end(finding.name, end) for end in (finding.low, finding.high))
     return {
         "finding": finding.name,
         "requested": finding.requested,
@@ -87,5 +88,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _whole(end: float | None) -> int | None:
-    return None if end is None else int(end)
+def _shown_end(name: str, end: float | None) -> float | None:
+    """Return an end of the range of a finding, as an integer if its setting is a whole number."""
+    is_whole = name in SAMPLERS and SAMPLERS[name].parameters[0].whole
+    return int(end) if is_whole and end is not None else end
