@@ -30,7 +30,6 @@ settings.load_profile("suite")
 
 def pytest_collection_finish() -> None:
     """Exempt the tests themselves, which live as long as the process, from garbage collection."""
-    gc.collect()
     gc.freeze()
 
 

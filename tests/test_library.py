@@ -94,7 +94,7 @@ def test_a_docstring_documents_each_parameter_in_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["LogitsError", *FUNCTIONS, *FIGURES])
 def test_the_examples_of_a_docstring_import_what_they_use(name: str) -> None:
-    """A user has only these names. pytest itself runs the examples, with the names of the module."""
+    """A user has only these names. `test_examples` runs the examples, with the names of the module."""
     examples = doctest.DocTestParser().get_examples(public(name).__doc__)
     assert examples
     nodes = list(ast.walk(ast.parse("".join(example.source for example in examples))))
