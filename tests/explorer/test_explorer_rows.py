@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from characters import CHARACTERS
 from explorer.states import Z, some
 from tsoft.core.block import Block
 from tsoft.explorer.explorer_rows import ExplorerRows, likelihood
@@ -39,7 +40,7 @@ def test_a_row_s_order_depends_on_its_biases() -> None:
 
 
 @some
-@given(st.text(max_size=3))
+@given(st.text(CHARACTERS, max_size=3))
 def test_names_match_in_upper_and_lower_case(text: str) -> None:
     row = ExplorerRows([Block(Z[np.newaxis], LABELS)]).row(0)
     assert row.matching(text).tolist() == [i for i, n in enumerate(row.names) if text.casefold() in n.casefold()]

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from characters import CHARACTERS
 from tool import environment, here, out, started, traced_peak
 from tsoft.input import long_form
 from tsoft.input.formats import FORMATS
@@ -337,7 +338,7 @@ def test_csv_of_a_stream_of_different_labels_is_long() -> None:
     assert out("compute", "-f", "csv", "--digits", "2", "a=2", "b=1") == "row,tau,a,b\n0,1,0.73,0.27\n"
 
 
-LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+LABELS = st.text(CHARACTERS, max_size=6) | st.sampled_from(
     [
         "",
         "#3",

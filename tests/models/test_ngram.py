@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from characters import CHARACTERS
 from tool import TESTS
 from tsoft.errors import InputError, UsageError
 from tsoft.models import ngram
@@ -205,7 +206,7 @@ def test_discount_that_would_be_zero_or_negative() -> None:
 
 
 @FEW
-@given(st.text(), st.sampled_from(["word", "char"]))
+@given(st.text(CHARACTERS), st.sampled_from(["word", "char"]))
 def test_joined_tokens_are_the_text(text: str, by: By) -> None:
     parts = pieces(text, by)
     assert "".join(parts) == text
@@ -217,7 +218,7 @@ def test_joined_tokens_are_the_text(text: str, by: By) -> None:
 
 
 @FEW
-@given(TEXTS, st.text(), st.sampled_from(["word", "char"]))
+@given(TEXTS, st.text(CHARACTERS), st.sampled_from(["word", "char"]))
 def test_prompt_may_be_any_text(text: str, prompt: str, by: By) -> None:
     model = Ngram(text, by, 3, "text")
     tokens = model.prompt(prompt)
