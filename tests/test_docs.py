@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import generated_tables
+from cases import each_case
 from tool import here_in_bytes, in_terminal, look, status_on_terminal
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,7 @@ def test_python_examples(page: Path) -> None:
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each_case("page", PAGES)
 def test_tables_equal_those_of_the_code(page: Path) -> None:
     assert generated_tables.updated(read(page)) == read(page)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cases import each_case
 from tool import TSOFT, environment, forked, here, out, started, status_on_terminal
 from tsoft.input import targets
 from tsoft.input.limits import size_text
@@ -331,7 +332,7 @@ TYPED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("typed", "message"), TYPED.values(), ids=TYPED.keys())
+@each_case(("typed", "message"), TYPED.values())
 def test_errors_in_the_command(typed: list[str], message: str) -> None:
     assert complaint("compute", *typed, code=2).startswith(message)
 

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
 import tsoft
+from cases import each_case
 from labeled import digits
 from tool import TESTS, environment, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
@@ -70,7 +71,7 @@ def public(name: str) -> Any:
     return attrgetter(name)(tsoft)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS + FIGURES)
+@each_case("name", FUNCTIONS + FIGURES)
 def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> None:
     text = inspect.getdoc(public(name))
     assert text
@@ -83,7 +84,7 @@ def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> N
     assert {"Parameters", "Returns", "Raises", "Examples"} <= set(actual)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS + FIGURES)
+@each_case("name", FUNCTIONS + FIGURES)
 def test_a_docstring_documents_each_parameter_in_order(name: str) -> None:
     function = public(name)
     text = inspect.getdoc(function) or ""
@@ -92,7 +93,7 @@ def test_a_docstring_documents_each_parameter_in_order(name: str) -> None:
     assert documented == list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("name", ["LogitsError", *FUNCTIONS, *FIGURES])
+@each_case("name", ["LogitsError", *FUNCTIONS, *FIGURES])
 def test_the_examples_of_a_docstring_import_what_they_use(name: str) -> None:
     """A user has only these names. `test_examples` runs the examples, with the names of the module."""
     examples = doctest.DocTestParser().get_examples(public(name).__doc__)

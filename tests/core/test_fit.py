@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 import tsoft
+from cases import each_case
 from labeled import CountedPasses, digits, once, random_rows, reference, resampled
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import (
@@ -83,8 +84,8 @@ def test_scipy_finds_no_lower_nll() -> None:
     assert nll(log_tau_of_fit) <= minimum.fun + 1e-15
 
 
-@pytest.mark.parametrize("right", [6, 9, 99, 51])
-@pytest.mark.parametrize("gap", [1e-300, 1e-8, 1.0, 2.5, 1e8, 1e307])
+@each_case("right", [6, 9, 99, 51])
+@each_case("gap", [1e-300, 1e-8, 1.0, 2.5, 1e8, 1e307])
 def test_two_classes_in_closed_form(right: int, gap: float) -> None:
     """If k of n rows have the target at the top, and all have the same gap, exp(gap / tau) = k / (n - k)."""
     count = 10 if right < 10 else 100

@@ -30,6 +30,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tool import TESTS
 
 GOLDEN = json.loads((TESTS / "data" / "golden.json").read_text(encoding="utf-8"))
@@ -196,13 +197,13 @@ def case_name(case: dict[str, Any]) -> str:
     return str(case["name"])
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=case_name)
+@each_case("case", GOLDEN)
 def test_golden_case_is_within_the_bounds(case: dict[str, Any]) -> None:
     check([[float(v) for v in case["logits"]]], float(case["tau"]))
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=case_name)
-@pytest.mark.parametrize("of_reference", [True, False], ids=["reference", "core"])
+@each_case("case", GOLDEN)
+@each_case("of_reference", [True, False])
 def test_golden_numbers(case: dict[str, Any], of_reference: bool) -> None:
     """Compare the core, and the reference above, with the golden numbers.
 
@@ -316,8 +317,8 @@ def test_bounds_of_float32_with_a_tau_outside_its_range(tau: float) -> None:
     check(np.repeat(z, 20, axis=1), tau)
 
 
-@pytest.mark.parametrize("n", [31, 32, 33, 127, 500, 700])
-@pytest.mark.parametrize("x", [-36.7, -36.8, -40.0, -300.0, -705.0, -744.0])
+@each_case("n", [31, 32, 33, 127, 500, 700])
+@each_case("x", [-36.7, -36.8, -40.0, -300.0, -705.0, -744.0])
 def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
     """Each of hundreds of terms is below the rounding of 1, but their sum is not."""
     z = np.full(n, x)

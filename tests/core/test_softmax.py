@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from tsoft.core import measures
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -91,8 +92,8 @@ def test_rows_of_different_lengths_are_an_error() -> None:
             tsoft.softmax(z)
 
 
-@pytest.mark.parametrize("f", ALL)
-@pytest.mark.parametrize("tau", [-1, -5e-324, nan, -inf, [1, -1], [nan], [[1, 2]], [[1]]])
+@each_case("f", ALL)
+@each_case("tau", [-1, -5e-324, nan, -inf, [1, -1], [nan], [[1, 2]], [[1]]])
 def test_invalid_tau_is_an_error(f: Any, tau: Any) -> None:
     with pytest.raises(ValueError, match="tau must be") as caught:
         f([1, 2], tau)

@@ -11,6 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tsoft.core.solve import (
     ROUNDING,
     Solution,
@@ -300,7 +301,7 @@ def test_no_peak_if_the_logit_is_the_mean() -> None:
 # Values without a solution.
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("solve_value", "z", "value", "reason"),
     [
         (

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each_case
 from explorer.states import PARAMETERS, ROW, Z, many, some, states, values
 from tool import environment
 from tsoft import cli
@@ -101,7 +102,7 @@ def test_every_engine_takes_every_sampler_that_it_has(engine: Engine | None) -> 
     assert ("--samplers" in moved.options) is state.is_reorderable
 
 
-@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+@each_case("parameter", PARAMETERS)
 def test_every_parameter_has_a_slider_once_it_is_on(parameter: SamplerParameter) -> None:
     state = every_sampler(first_only=False)
     assert parameter in state.visible_parameters

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each_case
 from explorer.states import some, states
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
@@ -117,7 +118,7 @@ def reverse_vllm(data: Any) -> None:
 SETTINGS = ("state", "samplers", "settings")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("data", "problem"),
     [
         (b"", "f: not valid JSON"),

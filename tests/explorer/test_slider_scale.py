@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each_case
 from explorer.states import PARAMETERS, allowed, many, some, values
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.slider_scale import SliderScale, value_text
@@ -36,8 +37,8 @@ def test_a_step_leads_to_an_allowed_value_on_its_side(parameter: SamplerParamete
     assert down <= value <= up
 
 
-@pytest.mark.parametrize("parameter", EACH, ids=lambda parameter: parameter.name)
-@pytest.mark.parametrize("coarse", [False, True])
+@each_case("parameter", EACH)
+@each_case("coarse", [False, True])
 def test_steps_lead_from_end_to_end_and_back_over_the_same_values(parameter: SamplerParameter, coarse: bool) -> None:
     scale = SliderScale(parameter)
     up = [scale.first]

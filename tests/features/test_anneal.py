@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tool import here, in_terminal, out
 from tsoft.core.schedules import SCHEDULES, ScheduleEndError, constant, cosine, linear
 
@@ -128,9 +129,9 @@ def test_constant_takes_0_and_inf() -> None:
         assert constant(tau, 1.0, 3).tolist() == [tau] * 3
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("tau", [0.0, -1.0, float("nan"), float("inf")])
-@pytest.mark.parametrize("last", [False, True])
+@each_case("name", NAMES)
+@each_case("tau", [0.0, -1.0, float("nan"), float("inf")])
+@each_case("last", [False, True])
 def test_ends_that_a_schedule_does_not_take(name: str, tau: float, last: bool) -> None:
     is_valid = (name in REACHING and tau == 0) or (name == "constant" and (last or tau >= 0))
     a, b = (1.0, tau) if last else (tau, 1.0)

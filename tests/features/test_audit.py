@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from cases import each_case
 from tool import here, here_on_terminal
 
 ROWS, CLASSES = 4, 300
@@ -320,7 +321,7 @@ def complaint(*arguments: str, stdin: str = "", code: int = 1) -> str:
     return done.stderr.splitlines()[-1].removeprefix("tsoft: error: ")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("stdin", "options", "message"),
     [
         ("cow\n", [], "stdin:1: unknown class 'cow'; choose from cat, dog"),

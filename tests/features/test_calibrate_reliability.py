@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from cases import each_case
 from labeled import digits, once, random_rows, reference
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import LabeledRows
@@ -110,7 +111,7 @@ def test_confidences_that_tie_share_a_bin_of_equal_mass() -> None:
     assert equal_masses(np.array([0.5, 0.6]), 5).tolist() == [0, 0.5, 1]
 
 
-@pytest.mark.parametrize("classes", range(2, 41))
+@each_case("classes", range(2, 41))
 def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
     """Each class has the probability 1 / classes, which is an edge of a bin of equal width. A third of the rows have a
     higher confidence."""

@@ -17,6 +17,7 @@ import pytest
 from scipy import stats
 
 import tsoft
+from cases import each_case
 from svg_charts import charts, texts
 from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
@@ -483,7 +484,7 @@ def test_files_have_the_temperatures_of_tau(tmp_path: Path) -> None:
     assert complaint("--tau", "0.5", stdin=FEW).startswith("stdin:2: tau: 0.2, but --tau gives 0.5 for this file")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "message"),
     [
         ("problem,tau,n,correct\na,1,3,4\n", 'stdin:2: correct: expected a whole number from 0 to 3, got "4"'),

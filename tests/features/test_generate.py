@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from markov import Markov
 from tool import TESTS, TSOFT, environment, here, out, started
 from tsoft.features.generate.interrupts import Interrupts
@@ -79,7 +80,7 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
     assert shown == direct
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "message"),
     [
         (("next", "x", *MODEL, "--tau", "0.5"), "in jsonl, next writes the raw logits"),

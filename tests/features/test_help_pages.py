@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tsoft
+from cases import each_case
 from tool import here, here_on_terminal, out, run
 from tsoft.cli import COMMANDS
 
@@ -32,7 +33,7 @@ def test_each_command_and_topic_has_a_page() -> None:
     assert set(PAGES) >= (COMMANDS.keys() - {"help"}) | TOPICS
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_case("page", PAGES)
 def test_a_page_starts_with_its_purpose_and_an_example(page: str) -> None:
     heading, blank, summary, blank_too, *rest = text(page).split("\n")
     assert heading == f"# tsoft {page}" if page in COMMANDS else f"# {page}"
@@ -42,7 +43,7 @@ def test_a_page_starts_with_its_purpose_and_an_example(page: str) -> None:
     assert example < 12
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_case("page", PAGES)
 def test_prose_fits_100_columns_and_links_lead_to_a_heading(page: str) -> None:
     prose = re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
     assert all(len(line) <= 100 or line.startswith(("|", "    ", "![")) for line in prose.splitlines())
@@ -66,7 +67,7 @@ def test_the_manual_has_every_option_of_a_command(command: str) -> None:
     assert set(OPTION.findall(out(command, "--help", COLUMNS="200"))) <= manual
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_case("page", PAGES)
 def test_a_pipe_prints_the_markdown_of_a_page(page: str) -> None:
     assert out("help", page) == text(page)
 

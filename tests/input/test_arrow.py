@@ -12,6 +12,7 @@ import pytest
 
 import tsoft
 from array_files import complaint, numbers, read, rows
+from cases import each_case
 from tool import here, out
 from tsoft.core.block import Block
 from tsoft.errors import InputError
@@ -294,7 +295,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("columns", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
+@each_case(("columns", "reading", "message"), BROKEN.values())
 def test_errors(columns: dict[str, Any], reading: dict[str, Any], message: str) -> None:
     table = pa.table(columns)
     for data, format in ((ipc(table, stream=True), "arrow"), (stored(**columns), "parquet")):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from random_json import random_value
 from tool import here, in_turns, out
 from tsoft.core.block import Block
@@ -91,7 +92,7 @@ def test_numbers_by_label_under_a_name_have_targets() -> None:
     assert complaint(record.replace("1", '"x"') % '"id": 1') == 'f:1: logits: field 2: expected a number, got "x"'
 
 
-@pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
+@each_case(("text", "logits", "labels"), SHAPES.values())
 def test_shapes(text: str, logits: list[list[float]], labels: tuple[str, ...] | None) -> None:
     blocks = read(text)
     assert rows(blocks) == logits
@@ -265,7 +266,7 @@ def test_a_record_may_have_a_field_that_responses_have() -> None:
     assert rows(read('{"logits": [2, 1], "tokens": ["a", "b"], "content": []}')) == [[2, 1]]
 
 
-@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
+@each_case(("text", "message"), WRONG.values())
 def test_errors(text: str | bytes, message: str) -> None:
     problem = complaint(text)
     assert problem.startswith(message) if message.endswith(": ") else problem == message

@@ -12,6 +12,7 @@ import pytest
 
 import tsoft
 from array_files import SHAPES, Pipe, complaint, numbers, read, rows, saved, zipped
+from cases import each_case
 from tsoft.core.softmax import validate_logits
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS
@@ -146,7 +147,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "message"), WRONG.values(), ids=WRONG.keys())
+@each_case(("data", "message"), WRONG.values())
 def test_errors(data: bytes, message: str) -> None:
     assert complaint(data) == message
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from tool import TESTS, here
 from tsoft.core.block import Block
 from tsoft.errors import InputError
@@ -67,7 +68,7 @@ def texts(blocks: list[Block]) -> list[list[str]]:
     return list(found.values())
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@each_case("path", FILES)
 def test_every_product(path: Path) -> None:
     blocks, notes = read(path.read_bytes())
     drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
@@ -111,7 +112,7 @@ WITHOUT_IDS = {
 PATHS_AND_FORMS = [(path, form) for path in FILES for form in FORMS if path.name not in WITHOUT_IDS.get(form, ())]
 
 
-@pytest.mark.parametrize(("path", "form"), PATHS_AND_FORMS, ids=lambda value: getattr(value, "name", value))
+@each_case(("path", "form"), PATHS_AND_FORMS)
 def test_every_product_in_every_form(path: Path, form: str) -> None:
     blocks, _ = read(FORMS[form](documents_of(path)).encode())
     drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
@@ -562,7 +563,7 @@ def test_tokens_that_contradict_the_text_of_an_answer_are_noted(answer: Any, spe
     assert read_json({"choices": [legacy("a", "a"), answer | {"index": 1}]})[1] == [f"FILE:1: choice 1: {problem}"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "answer",
     [
         legacy("Yes.", " Yes", ".", "\n"),
@@ -771,8 +772,8 @@ DOCUMENTS = {
 }
 
 
-@pytest.mark.parametrize("form", ["lines", "array", "data"])
-@pytest.mark.parametrize(("documents", "expected"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
+@each_case("form", ["lines", "array", "data"])
+@each_case(("documents", "expected"), DOCUMENTS.values())
 def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]], form: str) -> None:
     if form == "data":
         data = b"".join(b"data: " + line + b"\n" for line in lines(*documents).splitlines())

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from cases import each_case
 from tool import here, out
 from tsoft.options.numbers import share, whole_number
 
 
-@pytest.mark.parametrize(
+@each_case(
     "option",
     ["--digits", "--show", "--rows", "--vocab-size", "--applied-tau", "--top-k", "--top-p", "--min-p", "--top-n-sigma"],
 )
-@pytest.mark.parametrize("text", ["1_0", "٣", "0x1", "1,5", "", "one"])
+@each_case("text", ["1_0", "٣", "0x1", "1,5", "", "one"])
 def test_an_option_takes_the_numbers_that_logits_take(option: str, text: str) -> None:
     done = here("compute", "2", "1", option, text)
     assert (done.returncode, done.stdout) == (2, "")

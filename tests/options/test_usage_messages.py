@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import each_case
 from tool import here
 
 
@@ -102,8 +103,8 @@ def test_usage_error(line: str, message: str, monkeypatch: pytest.MonkeyPatch, r
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
-@pytest.mark.parametrize("option", ["--format", "--input-format", "--units", "--top-p", "--digits"])
-@pytest.mark.parametrize("value", ["\x1b[31m", "is not a", "it's \u202e", "\udcff"])
+@each_case("option", ["--format", "--input-format", "--units", "--top-p", "--digits"])
+@each_case("value", ["\x1b[31m", "is not a", "it's \u202e", "\udcff"])
 def test_a_hostile_value_is_escaped_once(option: str, value: str) -> None:
     done = here("compute", "2", "1", option, value)
     assert done.returncode == 2

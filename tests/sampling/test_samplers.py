@@ -17,6 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tool import TESTS
 from tsoft import cli
 from tsoft.cli import run
@@ -360,7 +361,7 @@ def test_a_sampler_agrees_with_its_definition(name: str) -> None:
 DECIMALS = [0.4, 0.3, 0.2, 0.1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value", "count"),
     [
         ("top_p", 0.9, 3),
@@ -375,7 +376,7 @@ DECIMALS = [0.4, 0.3, 0.2, 0.1]
         ("top_a", 0.625, 4),
     ],
 )
-@pytest.mark.parametrize("shift", [0.0, 1.0, -3.0, 1e3])
+@each_case("shift", [0.0, 1.0, -3.0, 1e3])
 def test_a_decimal_threshold_is_reached_despite_rounding(name: str, value: float, count: int, shift: float) -> None:
     assert kept(public_sampler(name)(np.log(DECIMALS) + shift, value)) == list(range(count))
 
@@ -420,7 +421,7 @@ def test_cutoffs_of_equal_classes_keep_their_share(n: int) -> None:
         assert len(kept(tsoft.top_h(np.zeros(n), k / n))) == k
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value", "expected"),
     [
         ("top_k", 2, [0, 1]),
@@ -650,7 +651,7 @@ def test_edt_of_a_certain_distribution_is_greedy(dtype: type) -> None:
             assert scaled[1] < 0
 
 
-@pytest.mark.parametrize("name", [*CUTS, *OTHERS])
+@each_case("name", [*CUTS, *OTHERS])
 def test_only_a_sampler_of_raw_logits_changes_with_a_constant(name: str) -> None:
     sampler = SAMPLERS[{"dynamic": "temperature", "cubic": "smoothing"}.get(name, name)]
     apply = OTHERS.get(name) or sampler_at(name, 0.5)

@@ -5,6 +5,7 @@ from math import e, exp, log
 import numpy as np
 import pytest
 
+from cases import each_case
 from sampling.transcriptions import (
     flashinfer,
     llama_cpp,
@@ -117,7 +118,7 @@ def test_engines_are_greedy_at_0_and_some_just_above() -> None:
         run("transformers", p, temperature=0)
 
 
-@pytest.mark.parametrize("name", PATHS)
+@each_case("name", PATHS)
 def test_a_setting_that_an_engine_lacks_is_refused(name: str) -> None:
     lacking = "top_h" if name != "transformers" else "top_a"
     with pytest.raises(NotImplementedError, match=lacking):
