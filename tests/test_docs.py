@@ -94,7 +94,7 @@ def test_tables_equal_those_of_the_code(page: Path) -> None:
     assert generated_tables.updated(read(page)) == read(page)
 
 
-@pytest.mark.parametrize("table", generated_tables.TABLES.values(), ids=generated_tables.TABLES)
+@each_case("table", generated_tables.TABLES.values())
 def test_a_page_has_each_table_of_the_code(table: str) -> None:
     assert any(table in read(page) for page in PAGES)
 

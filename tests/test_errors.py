@@ -205,13 +205,13 @@ def test_a_pickle_in_the_place_of_another_file(tmp_path: Path) -> None:
         assert complaint(*typed, code=1) == f"{path}: this is {PICKLE}"
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
-@pytest.mark.parametrize("text", ["", "1 nan\n", "a,b\n1\n"])
+@each_case("form", ["csv", "json", "jsonl", "table"])
+@each_case("text", ["", "1 nan\n", "a,b\n1\n"])
 def test_no_format_writes_anything_before_its_first_record(text: str, form: str) -> None:
     complaint("compute", "--format", form, stdin=text, code=1)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("flag", "text", "message"),
     [
         ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
@@ -366,7 +366,7 @@ def test_labels_that_are_not_utf_8_are_an_error_in_every_format(format: str) -> 
     assert message == r"--labels: '\xff,é' is not UTF-8 text; type it in UTF-8"
 
 
-@pytest.mark.parametrize(
+@each_case(
     "arguments",
     [
         ("compute", "a=2", "--id-column", "\udcff"),

@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 
+from cases import each_case
 from tool import here, here_on_terminal, out
 from tsoft.cli import COMMANDS, GROUPS, SUMMARIES
 from tsoft.sampling.engines import DEFAULT_ENGINES
@@ -128,7 +129,7 @@ def test_default_temperatures_are_those_of_the_help() -> None:
     assert out("sweep", "2", "1") == out("sweep", "2", "1", "--from", "0.1", "--to", "10", "--steps", "25")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_case("command", COMMANDS)
 def test_help_names_no_other_command_s_defaults(command: str) -> None:
     text = help_of(command)
     assert "in a sweep" not in text
@@ -167,7 +168,7 @@ def test_help_offers_several_engines_only_where_they_are_compared(command: str, 
     assert ("Several engines" in help_of(command)) is takes_several
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_case("command", COMMANDS)
 def test_summaries_are_sentences(command: str) -> None:
     function = getattr(importlib.import_module(f"tsoft.features.{command}.command"), command)
     summary = function.__doc__.split("\n")[0]

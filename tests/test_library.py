@@ -142,7 +142,7 @@ def test_a_name_imports_only_numpy() -> None:
 # Samplers
 
 
-@pytest.mark.parametrize("name", TRUNCATIONS)
+@each_case("name", TRUNCATIONS)
 def test_a_sampler_has_a_plain_signature(name: str) -> None:
     argument, _ = TRUNCATIONS[name]
     others = ["curve"] if name == "smoothing" else []
@@ -155,7 +155,7 @@ def test_the_samplers_of_the_table_are_public() -> None:
     assert covered == {sampler.function.__name__ for sampler in SAMPLERS.values()}
 
 
-@pytest.mark.parametrize("name", TRUNCATIONS)
+@each_case("name", TRUNCATIONS)
 def test_a_sampler_names_argument_value_and_range(name: str) -> None:
     argument, parameter = TRUNCATIONS[name]
     function, z = getattr(tsoft, name), [2.0, 1.0, 0.5]
@@ -219,7 +219,7 @@ def test_arrays_without_rows_have_empty_results(shape: tuple[int, ...], tau: Any
     assert targets.student.kl.shape == targets.rest_entropy.shape == by_row
 
 
-@pytest.mark.parametrize("name", [*TRUNCATIONS, *FLAGS, "temperature", "logit_bias", "top"])
+@each_case("name", [*TRUNCATIONS, *FLAGS, "temperature", "logit_bias", "top"])
 def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
     arguments: dict[str, Any] = {"temperature": [0.5], "logit_bias": [{}], "top": [], **{flag: [] for flag in FLAGS}}
     value = arguments.get(name, [1])
@@ -490,8 +490,8 @@ def test_a_fit_at_a_limit_has_a_reason() -> None:
     assert tsoft.fit_temperature([[2, 0], [0, 1]], [1, 0]).tau == inf
 
 
-@pytest.mark.parametrize("function", [tsoft.fit_temperature, tsoft.reliability])
-@pytest.mark.parametrize(
+@each_case("function", [tsoft.fit_temperature, tsoft.reliability])
+@each_case(
     ("z", "targets", "problem"),
     [
         ([[2, 1], [0, 1]], [0], r"targets must have shape \(2,\), one per row of logits; got \(1,\)"),
@@ -661,7 +661,7 @@ WRONG_NUMBERS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("function", "arguments", "options"), WRONG_NUMBERS)
+@each_case(("function", "arguments", "options"), WRONG_NUMBERS)
 def test_only_whole_numbers_are_sizes_seeds_and_bins(
     function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from pyte.graphics import FG_BG_256
 from rich.cells import cell_len
 
 import tsoft
+from cases import each_case
 from pictures import LOGITS, SERIES, bar_example, on_screen, plain
 from tsoft.charts.bars import FILLS, grouped_bars
 from tsoft.charts.style import tau_colors
@@ -148,7 +149,7 @@ def test_one_class_of_one_series_and_equal_values() -> None:
     assert heights(chart(np.full((2, 3), 1 / 3), width=5 + 12)) == [80] * 6
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("highest", "labels"),
     [
         (1, ["1", "0.75", "0.5", "0.25", "0"]),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import tsoft
+from cases import each_case
 from tsoft.core import draw
 from tsoft.core.block import Block
 from tsoft.core.chi_square import chi_square_tail, goodness_of_fit
@@ -167,8 +168,8 @@ def test_a_count_of_0_draws_nothing() -> None:
     assert counts(np.array([0.5, 0.5]), 0, generator(1, 0, COUNTS)).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("function", [lambda *arguments: list(draws(*arguments)), counts])
-@pytest.mark.parametrize("weights", [[0, 0], [0.5, -0.1], [np.nan, 1], [-1]])
+@each_case("function", [lambda *arguments: list(draws(*arguments)), counts])
+@each_case("weights", [[0, 0], [0.5, -0.1], [np.nan, 1], [-1]])
 def test_invalid_weights_are_an_error(function: Callable[..., Any], weights: list[float]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
         function(np.array(weights), 3, generator(1, 0, DRAWS))

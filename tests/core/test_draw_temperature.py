@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 import tsoft
+from cases import each_case
 from tsoft.core.draw_likelihood import ConditionalDraws, TauLikelihood
 
 
@@ -134,7 +135,7 @@ def test_sorted_draws_give_no_other_temperature(sign: int) -> None:
     assert estimate.draws > 300
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("z", "draws", "error"),
     [
         ([1.0, 2.0], [0.5], ValueError),

@@ -104,7 +104,7 @@ def test_masked_classes_do_not_change_the_fit(masked: int) -> None:
     assert fit_rows(once(LabeledRows(z, (np.arange(10) >= 5).astype(int)))).tau == inf
 
 
-@pytest.mark.parametrize("power", [-1000, -300, -7, 0, 7, 300, 1010])
+@each_case("power", [-1000, -300, -7, 0, 7, 300, 1010])
 def test_the_temperature_scales_with_the_logits(power: int) -> None:
     val = digits("val")
     rows = LabeledRows(np.ldexp(val.logits.astype(float), power), val.targets)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
@@ -139,8 +140,8 @@ def test_the_bounds_meet_if_every_class_is_listed(tau: float) -> None:
     np.testing.assert_array_equal(low, high)
 
 
-@pytest.mark.parametrize("logprobs", [[-0.1, -800.0], [-0.1, -np.inf], [-1e-9, np.nan], [5e-8, -17.0], [-3000.0]])
-@pytest.mark.parametrize("classes", [None, 3, 10**12])
+@each_case("logprobs", [[-0.1, -800.0], [-0.1, -np.inf], [-1e-9, np.nan], [5e-8, -17.0], [-3000.0]])
+@each_case("classes", [None, 3, 10**12])
 def test_extreme_logprobs_have_bounds_that_are_not_nan(logprobs: list[float], classes: int | None) -> None:
     """Only tokens without a logprob have bounds of NaN. The cap may underflow or be 0, and the sum may round to more
     than 1.

@@ -77,7 +77,7 @@ def test_logits_that_are_not_real_numbers_are_a_type_error(z: Any) -> None:
             f(z)
 
 
-@pytest.mark.parametrize("f", [*ALL, tsoft.top])
+@each_case("f", [*ALL, tsoft.top])
 def test_shapes_without_classes(f: Any) -> None:
     with pytest.raises(ValueError, match="got a single number"):
         f(3.0)

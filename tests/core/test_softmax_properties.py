@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import tsoft
+from cases import each_case
 from tsoft.core import softmax, sums, threads
 
 MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=25)
@@ -183,8 +184,8 @@ def test_a_row_does_not_depend_on_its_neighbors(n: int, dtype: Any, monkeypatch:
         np.testing.assert_array_equal(results[5:18], f(z[5:18], 0.7))
 
 
-@pytest.mark.parametrize("n", [4, 40])
-@pytest.mark.parametrize("f", [*KEEP, *REDUCE])
+@each_case("n", [4, 40])
+@each_case("f", [*KEEP, *REDUCE])
 def test_memory_layout_does_not_matter(n: int, f: Any) -> None:
     z = np.random.default_rng(n).normal(0, 3, (6, 5, n))
     z[2, 3, 1] = -inf

@@ -5,6 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from cases import each_case
 from tsoft.core.block import Block, Origin
 from tsoft.explorer.command_line import edit_biases
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
@@ -43,7 +44,7 @@ def test_typed_classes() -> None:
     assert typed_logit("−1.5", row([1])) == -1.5
 
 
-@pytest.mark.parametrize("text", ["", "cat", "cat=", "1=cat", "nan", "a=inf", "a=-inf", "\udc80=1"])
+@each_case("text", ["", "cat", "cat=", "1=cat", "nan", "a=inf", "a=-inf", "\udc80=1"])
 def test_bad_classes(text: str) -> None:
     with pytest.raises(EntryError):
         typed_class(text, row([1]))

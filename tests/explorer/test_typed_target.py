@@ -5,6 +5,7 @@ from math import inf, log
 import numpy as np
 import pytest
 
+from cases import each_case
 from tsoft.core.block import Block
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.typed_class import EntryError
@@ -13,7 +14,7 @@ from tsoft.explorer.typed_target import TypedTarget, nearest_tau, typed_target
 ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b", "cat"))]).row(0)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "target"),
     [
         ("top-prob 73%", TypedTarget("top_prob", 0.73)),
@@ -41,7 +42,7 @@ def test_an_entropy_in_bits() -> None:
     assert reason.endswith("(in nats; 1 bit is 0.6931 nats)")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "problem"),
     [
         ("", "type top-prob 73%"),

@@ -204,7 +204,7 @@ def test_digits_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert [line.split(",")[0] for line in many[1:]] == list(map(str, range(250)))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         (["--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0; linear"),

@@ -365,7 +365,7 @@ def test_counts_has_no_effect_on_records(stdin: str) -> None:
     assert "--counts has no effect on draws in " in message
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "message"),
     [
         (["cat=2", "dog=1"], "no draws; pass --draws FILE"),

@@ -12,6 +12,7 @@ import pytest
 from scipy.special import log_softmax
 from scipy.stats import t as student_t
 
+from cases import each_case
 from tsoft.core.softmax import Array
 from tsoft.features.audit.pair_kind import LogprobPair, LogprobsForm, LogprobsKind, logprobs_kind
 from tsoft.features.audit.pair_slope import fit_slope, t_quantile
@@ -94,9 +95,9 @@ def test_another_slope_contradicts_and_names_exchanged_temperatures() -> None:
     assert exchanged.reason.endswith("it fits the temperatures in the other order")
 
 
-@pytest.mark.parametrize("cut", [lambda p: top_k(p, 4), lambda p: top_p(p, 0.8)], ids=["top-k", "top-p"])
-@pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize("taus", [(1.0, 1.0), (0.6, 1.2)], ids=["raw", "tempered"])
+@each_case("cut", [lambda p: top_k(p, 4), lambda p: top_p(p, 0.8)])
+@each_case("side", [0, 1])
+@each_case("taus", [(1.0, 1.0), (0.6, 1.2)])
 def test_a_cutoff_shows_as_tokens_that_the_other_response_predicts(
     cut: Callable[[Array], Array], side: int, taus: tuple[float, float]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import each_case
 from progress import progress_screen
 from tool import here, here_on_terminal, in_terminal, out
 from tsoft.core.schedules import TemperatureSchedule
@@ -291,7 +292,7 @@ def test_a_note_has_the_seed_that_repeats_the_result() -> None:
     assert out(*typed, "--seed", seed) == first.stdout
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         ([], "no arms; pass the mean reward of each arm"),

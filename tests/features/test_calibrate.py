@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from labeled import once
 from tool import TESTS, here, in_terminal, out, status_on_terminal, traced_peak
 from tsoft.core import fixed_blocks
@@ -790,7 +791,7 @@ TEXTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("piped", "message"), TEXTS.values(), ids=TEXTS.keys())
+@each_case(("piped", "message"), TEXTS.values())
 def test_errors_in_a_text(piped: str, message: str) -> None:
     stdout, stderr = calibrated(code=1, stdin=piped)
     assert stdout == ""
@@ -868,7 +869,7 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
         assert message in calibrated("--targets", str(tmp_path / "y.txt"), code=1, stdin=piped)[1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         ([VAL, "-i", VAL], f"{VAL!r} and --input are mutually exclusive, since both name the logits; pass only one"),

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
 import tsoft
+from cases import each_case
 from tool import here
 from tsoft.features.calibrate.choice_bounds import BOUNDED, measure_bounds, tau_bounds
 
@@ -261,7 +262,7 @@ def test_a_table_shows_bounds() -> None:
 ANSWERED = response([-0.5, None, -1.5, None, None, None, None], 0, "A")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("documents", "arguments", "code", "problem"),
     [
         ([ANSWERED], (), 1, "pass --choices A,B if the answer is one of a few tokens; tsoft audit --chosen estimates"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from labeled import DATA, digits
 from tool import here
 
@@ -175,8 +176,8 @@ def test_a_figure_has_all_charts() -> None:
     assert "--no-chart has no effect on svg" in done.stderr
 
 
-@pytest.mark.parametrize("tau", [5e-324, 1e-308, 1.0, 7.1e307, 1.79e308])
-@pytest.mark.parametrize("points", [CHART_POINTS, FIGURE_POINTS])
+@each_case("tau", [5e-324, 1e-308, 1.0, 7.1e307, 1.79e308])
+@each_case("points", [CHART_POINTS, FIGURE_POINTS])
 def test_the_curve_is_finite_around_any_fit(tau: float, points: int) -> None:
     """No power overflows, which would be a warning."""
     taus = curve_taus(tau, RowSummary(2, np.ones(2), 1.0, 1.0, 1.0, 1.0, 0, 0, False), points)

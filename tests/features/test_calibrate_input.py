@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from cases import each_case
 from tool import here
 
 # A binary classifier: one logit per row, and the temperature with sum (sigmoid(z / tau) - y) z = 0.
@@ -238,7 +239,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "message"), WRONG.values(), ids=WRONG.keys())
+@each_case(("value", "message"), WRONG.values())
 def test_errors_in_json(value: dict[str, Any], message: str) -> None:
     assert calibrated(stdin=json.dumps(value), code=1)[1].splitlines()[-1] == f"tsoft: error: stdin:1: {message}"
 

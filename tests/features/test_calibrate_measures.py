@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special
 
 import tsoft
+from cases import each_case
 from labeled import DATA, digits, random_rows
 from tool import here, out
 from tsoft.core.labeled_rows import LabeledRows
@@ -400,7 +401,7 @@ def test_confidences_have_the_measures_of_their_logits() -> None:
     assert {name: values[name] for name in names} == pytest.approx({name: expected[name] for name in names}, rel=1e-9)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("confidence", "right", "options", "problem"),
     [
         ([0.5], [1, 0], {}, r"right must have shape \(1,\), as confidence has; got \(2,\)"),

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax
 
+from cases import each_case
 from labeled import digits, once
 from tool import TESTS, here
 from tsoft.core.fit import fit_rows
@@ -118,7 +119,7 @@ def test_records_have_a_line_per_method() -> None:
 TABLE = "a,b,target\n2,0,a\n1,0,b\n3,1,a\n0,1,b\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "stdin", "code", "problem"),
     [
         (("--l2", "0"), TABLE, 2, "--l2: expected a number from 1e-06 to 1e+12, got 0"),

@@ -18,6 +18,7 @@ from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
 import tsoft
+from cases import each_case
 from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
@@ -96,8 +97,8 @@ def test_the_limits_of_tau(tau: float, expected: dict[str, float]) -> None:
     assert {name: getattr(result, name) for name in expected} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("mask", [-INF, -1.7976931348623157e308, -1e308])
-@pytest.mark.parametrize("taus", [(1.0, 0.3), (0.5, 1.0), (0.25, 0.25)])
+@each_case("mask", [-INF, -1.7976931348623157e308, -1e308])
+@each_case("taus", [(1.0, 0.3), (0.5, 1.0), (0.25, 0.25)])
 def test_a_class_with_a_very_low_logit_counts_as_masked(mask: float, taus: tuple[float, float]) -> None:
     target, draft = [2.0, 1.0, mask], [1.0, 2.0, mask]
     p, q = softmax(np.array([2.0, 1.0]) / taus[0]), softmax(np.array([1.0, 2.0]) / taus[1])
@@ -421,7 +422,7 @@ def test_a_mask_on_one_side_makes_kl_infinite() -> None:
     assert re.search(rf"KL\(B‖A\) +inf +{other} +{other} +inf\n", table)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "message"),
     [
         (["-", "-"], "only one of FILE_A and FILE_B can read stdin; pass files or arguments for the others"),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from characters import CHARACTERS
 from tool import environment, here, out, started, traced_peak
 from tsoft.input import long_form
@@ -41,7 +42,7 @@ def test_every_digit_reads_back() -> None:
     assert rows(printed) == [tsoft.softmax(LOGITS, 0.5).tolist()]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "arguments",
     [
         ("-1.5", "2", "-.5", "--tau", "2"),

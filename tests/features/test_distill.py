@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
+from cases import each_case
 from tool import TESTS, here, here_on_terminal, in_terminal, out, run
 from tsoft.core.averages import average_measures
 from tsoft.core.block import Block
@@ -550,7 +551,7 @@ def test_rows_with_different_classes() -> None:
     assert len(out("distill", "-f", "jsonl", "--tau", "1", stdin="1 2 3\n1 2\n").splitlines()) == 2
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         (["2", "1", "--alpha", "0.5"], "--alpha has no effect without --student; add --student FILE"),

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 import tsoft
+from cases import each_case
 from tool import here, in_terminal, out
 
 LOGITS = [2, 1, 0.5, 0.1]
@@ -98,7 +99,7 @@ def test_forms() -> None:
     assert out("solve", *TYPED, "--margin", "0.2", "--digits", "3") == f"{tau:.3g}\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         ([], "no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob"),

@@ -6,6 +6,7 @@ from math import exp
 
 import pytest
 
+from cases import each_case
 from tool import here, out
 
 
@@ -86,7 +87,7 @@ def test_labels_in_brackets_are_no_json() -> None:
     assert out("compute", "[PAD]=2", "[1]=1", "-f", "csv").startswith("row,tau,[PAD],[1]\n")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("line", "message"),
     [
         ("[2, 1, x]", "argument 3: not JSON at 'x]': "),

@@ -108,7 +108,7 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize("array", TYPES.values(), ids=TYPES.keys())
+@each_case("array", TYPES.values())
 def test_numbers_of_all_types_are_exact(array: Any) -> None:
     expected = [float(value) for value in array.to_pylist()]
     table = pa.table({"a": array, "b": [0.0, 0.0]})

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from tool import here
 from tsoft.core.block import Block
 from tsoft.errors import InputError
@@ -40,7 +41,7 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
     assert block.labels == ("cat", "dog")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "expected"),
     [
         (b"1 2\n1 x\n\xff\n", "f:2: field 2: 'x' is not a number"),
@@ -151,7 +152,7 @@ HEADER = "if this line is a header, pass --columns '*'"
 EMPTY = "empty; write -inf to mask a class"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "expected"),
     [
         ("2.5,1.5,NA\n0.2,1.5,0.7\n", "f:1: field 3: 'NA' is not a number; write -inf to mask a class"),
@@ -269,7 +270,7 @@ def test_lines_are_counted_over_all_batches() -> None:
         list(delimited.read(LineByLine(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
-@pytest.mark.parametrize("measures", table_reader.WRITTEN_MEASURES)
+@each_case("measures", table_reader.WRITTEN_MEASURES)
 def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...]) -> None:
     names = ["row", "tau", *measures, "cat", "dog"]
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]

@@ -5,8 +5,8 @@ from random import Random
 from typing import get_args
 
 import numpy as np
-import pytest
 
+from cases import each_case
 from tsoft.errors import InputError
 from tsoft.input import delimited
 from tsoft.input.formats import FORMATS, Format, by_name
@@ -22,7 +22,7 @@ def test_every_format_is_offered() -> None:
     assert {*TEXT_FORMATS, *ARRAY_FORMATS} <= FORMATS.keys()
 
 
-@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS.keys())
+@each_case("format", FORMATS.values())
 def test_every_format_has_a_reader(format: Format) -> None:
     assert callable(format.reader())
 

@@ -9,6 +9,7 @@ import pytest
 
 import tsoft
 from array_files import complaint, numbers, read, rows
+from cases import each_case
 from tool import here
 from tsoft.core.softmax import Array
 from tsoft.input import kld
@@ -106,7 +107,7 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
+@each_case(("data", "reading", "message"), BROKEN.values())
 def test_errors(data: bytes, reading: dict[str, Any], message: str) -> None:
     if data == WHOLE + b"x":
         with pytest.raises(Exception, match=message):

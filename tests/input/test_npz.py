@@ -11,14 +11,15 @@ import pytest
 
 import tsoft
 from array_files import complaint, numbers, read, rows, saved, zipped
+from cases import each_case
 from tsoft.input import npz
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import TargetSource
 
 
-@pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
-@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
-@pytest.mark.parametrize("labels", [["a", "é"], [b"a", "é".encode()]], ids=["texts", "bytes"])
+@each_case("pack", [False, True])
+@each_case("piped", [False, True])
+@each_case("labels", [["a", "é"], [b"a", "é".encode()]])
 def test_files_saved_by_numpy_are_read(pack: bool, piped: bool, labels: list[Any]) -> None:
     logits = numbers((5, 2), "f4")
     [block] = read(zipped(pack, logits=logits, labels=np.array(labels)), "npz", piped=piped)
@@ -111,7 +112,7 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
+@each_case(("data", "reading", "message"), BROKEN.values())
 def test_errors(data: bytes, reading: dict[str, Any], message: str) -> None:
     assert complaint(data, "npz", **reading) == message
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from array_files import complaint, numbers, read
+from cases import each_case
 from tsoft.core.softmax import Array
 from tsoft.input.formats import FORMATS, by_content
 
@@ -46,7 +47,7 @@ def test_arrays_of_numpy(shape: tuple[int, ...]) -> None:
                 assert np.array_equal(rows(text), array.reshape(-1, shape[-1])), text
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "[4.2188, 3.4219, -inf]\n",
@@ -62,9 +63,7 @@ def test_lists_of_python(text: str) -> None:
     assert rows(text).tolist() == EXPECTED[:1]
 
 
-@pytest.mark.parametrize(
-    "text", ["[PAD] 2\n", "[1]=2 [2]=3", "[1,2]", "[1.5, 2]", "[\n 1.5\n]", "[1e5,-2.0]", "[ 2 , 1 ]"]
-)
+@each_case("text", ["[PAD] 2\n", "[1]=2 [2]=3", "[1,2]", "[1.5, 2]", "[\n 1.5\n]", "[1e5,-2.0]", "[ 2 , 1 ]"])
 def test_other_texts_are_not_printed_arrays(text: str) -> None:
     assert by_content(text.encode()) != FORMATS["printed"]
 
@@ -85,7 +84,7 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), BROKEN.values(), ids=BROKEN.keys())
+@each_case(("text", "message"), BROKEN.values())
 def test_errors(text: str, message: str) -> None:
     assert message in complaint(text.encode(), "printed")
 

@@ -968,7 +968,7 @@ def test_an_answer_without_text_is_noted(filtered: dict[str, Any]) -> None:
         read_json(alone)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "message",
     [
         {"content": "a"},
@@ -1099,7 +1099,7 @@ def test_an_error_field_without_an_error() -> None:
         assert texts(read_json({"choices": [choice("a")]} | fields)[0]) == [["a"]]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "row",
     [
         {"choices": 2.0, "logprobs": -1.0},

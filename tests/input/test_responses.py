@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from random_json import random_value
 from tool import TESTS, here, here_in_bytes, in_turns, out, run
 from tsoft.core.block import Block
@@ -172,7 +173,7 @@ def stream(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
     return ("".join(f"data: {json.dumps(event)}\n\n" for event in events) + end).encode()
 
 
-@pytest.mark.parametrize("response", KINDS.values(), ids=KINDS.keys())
+@each_case("response", KINDS.values())
 def test_every_format(response: Any) -> None:
     blocks = read(response)
     assert is_response(response)
@@ -272,7 +273,7 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("data", STREAMS.values(), ids=STREAMS.keys())
+@each_case("data", STREAMS.values())
 def test_streams(data: bytes) -> None:
     blocks = read(data)
     assert chosen(blocks) == [" a", "\n"]
@@ -622,7 +623,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("item", "message"), WRONG.values(), ids=WRONG.keys())
+@each_case(("item", "message"), WRONG.values())
 def test_errors_in_a_token(item: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(chat(item))
@@ -710,7 +711,7 @@ def test_unequal_lists() -> None:
         read(wrong)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "data",
     [b"", b"\n", b"data: [DONE]\n", b"[]", b"2", b'"x"', b"{}", b'{"a": 1}', b'{"choices": [1]}', b"[" * 100_000],
 )

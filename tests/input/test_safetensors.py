@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from array_files import complaint, numbers, read, rows
+from cases import each_case
 from tsoft.core.softmax import Array
 from tsoft.input.read_options import TargetSource
 
@@ -114,7 +115,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("data", "message"), BROKEN.values(), ids=BROKEN.keys())
+@each_case(("data", "message"), BROKEN.values())
 def test_errors(data: bytes, message: str) -> None:
     assert complaint(data, "safetensors").startswith(message)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cases import each_case
 from tool import TESTS, here
 from tsoft.errors import InputError
 from tsoft.input.settings.settings import Settings
@@ -159,7 +160,7 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
 }
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
+@each_case("name", PRODUCTS)
 def test_settings_of_a_product(name: str) -> None:
     kind, engine, path, values, unused = PRODUCTS[name]
     got = product(name)

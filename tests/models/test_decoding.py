@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from cases import each_case
 from tsoft.core.block import Block
 from tsoft.core.draw import generator
 from tsoft.core.partial_distribution import PartialDistribution
@@ -116,8 +117,8 @@ def test_beam_of_two_beats_greedy() -> None:
     )
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 6])
-@pytest.mark.parametrize("penalty", [0.0, 0.7, 2.0])
+@each_case("width", [1, 2, 3, 6])
+@each_case("penalty", [0.0, 0.7, 2.0])
 def test_beam_keeps_its_width_and_order(width: int, penalty: float) -> None:
     model, most = markov(width, 1.5), 5
     greedy = SequenceDecoder(GeneratedText((0,)), greedy_token, limits(most))
@@ -178,8 +179,8 @@ def test_round_calls_the_model_once() -> None:
     assert all(decoder.text.finish in (END, LENGTH) for decoder in decoders)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("tau", [0.0, 0.3, 1.0, 2.0, math.inf])
+@each_case("seed", range(3))
+@each_case("tau", [0.0, 0.3, 1.0, 2.0, math.inf])
 def test_generated_token_has_its_probability_and_alternatives(seed: int, tau: float) -> None:
     model = markov(seed)
     decoder = SequenceDecoder(
@@ -228,7 +229,7 @@ def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = (
     return text
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("tokens", "most", "stops", "data", "steps", "finish"),
     [
         ((0, 1, LAST, 0), 9, (), b"ab", 3, END),

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import each_case
 from characters import CHARACTERS
 from tool import TESTS
 from tsoft.errors import InputError, UsageError
@@ -248,7 +249,7 @@ WORDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "words"), WORDS.items())
+@each_case(("text", "words"), WORDS.items())
 def test_tokens_by_word(text: str, words: list[str]) -> None:
     assert pieces(text, "word") == words
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from tool import here, in_terminal, out
 
 THERMODYNAMICS = ["log_z", "free_energy", "mean_energy", "heat_capacity"]
@@ -177,7 +178,7 @@ WITH_SAMPLERS = "works only without samplers and --explain; remove them"
 STATES = "--degeneracy: expected whole numbers from 1 to 1e15, got"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "message"),
     [
         (["compute", "--units", "eV", "--tau", "300"], f"--units {NOT_ENERGIES}"),

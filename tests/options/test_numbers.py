@@ -20,7 +20,7 @@ def test_an_option_takes_the_numbers_that_logits_take(option: str, text: str) ->
     assert f"{option}: expected a" in done.stderr
 
 
-@pytest.mark.parametrize(
+@each_case(
     "line",
     [
         "sample 2 1 --seed ٣",
@@ -69,7 +69,7 @@ def test_a_percentage_is_the_nearest_float() -> None:
         assert share(f"{k / 10:.1f}%") == float(f"{k}e-3")
 
 
-@pytest.mark.parametrize("text", ["101%", "-1%", "%", "x%", "1_0%", "nan%", "5%%", "٣%"])
+@each_case("text", ["101%", "-1%", "%", "x%", "1_0%", "nan%", "5%%", "٣%"])
 def test_what_is_no_percentage(text: str) -> None:
     assert_refused(share, text)
 

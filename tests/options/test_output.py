@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from tool import TESTS, here, here_in_bytes, here_on_terminal, status_on_terminal
 from tsoft import cli
 from tsoft.cli import COMMANDS
@@ -131,14 +132,7 @@ INPUT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "option", "marker"),
-    [
-        pytest.param(*case, id=f"{case[0]} {case[1]}")
-        for case in limited_options()
-        if case[0] not in ("next", "generate")
-    ],
-)
+@each_case(("command", "option", "marker"), [case for case in limited_options() if case[0] not in ("next", "generate")])
 def test_an_option_without_effect_is_an_error_in_every_command(command: str, option: str, marker: OnlyIn) -> None:
     """Test the formats that are not in the mark. sweep and solve have measures in every format."""
     if "measures" in marker.forms and command in ("sweep", "solve"):

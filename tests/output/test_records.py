@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from tsoft.errors import InputError
 from tsoft.output import records
 from tsoft.output.number_format import NumberFormat
@@ -216,14 +217,13 @@ def test_json_has_every_text_and_number_unchanged() -> None:
     assert [(o["a"], float(o["b"]), o["c"]) for o in objects] == rows
 
 
-@pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl"])
-@pytest.mark.parametrize(
+@each_case("format", ["tsv", "csv", "json", "jsonl"])
+@each_case(
     "column",
     [
         Column("label", ["é", "\ud800b"]),
         Column("probs", np.zeros((2, 2)), labels=["é", "\ud800b"]),
     ],
-    ids=["value", "header"],
 )
 def test_text_that_is_not_unicode_is_an_error(format: str, column: Column) -> None:
     columns = [column, *([] if column.labels is None else [Column("labels", [column.labels] * 2, In.JSON)])]

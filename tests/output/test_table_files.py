@@ -11,6 +11,7 @@ import pytest
 
 import tsoft
 from array_files import numbers, read, rows, saved
+from cases import each_case
 from tool import here
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
@@ -75,9 +76,9 @@ def test_classes_that_cannot_be_columns_are_a_list(labels: tuple[str, ...] | Non
     assert block.labels == labels
 
 
-@pytest.mark.parametrize("log", [False, True], ids=["probs", "log"])
-@pytest.mark.parametrize("axes", [None, (2, 3)], ids=["unknown", "known"])
-@pytest.mark.parametrize("taus", [[0.7], [0.5, 1.0]], ids=["one", "several"])
+@each_case("log", [False, True])
+@each_case("axes", [None, (2, 3)])
+@each_case("taus", [[0.7], [0.5, 1.0]])
 def test_safetensors_have_the_axes_of_the_input(taus: list[float], axes: Any, log: bool) -> None:
     array = numbers((6, 4))
     blocks = [

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tsoft
+from cases import each_case
 from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.sampling import apply_chains, mixture
@@ -71,7 +72,7 @@ def kept(z: Any) -> list[int]:
 # Values that switch a sampler off.
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("engine", "name", "off", "on"),
     [
         ("transformers", "epsilon_cutoff", 1.0, 0.999),
@@ -124,7 +125,7 @@ def short_cases() -> list[Any]:
     return cases
 
 
-@pytest.mark.parametrize("number", range(len(short_cases())))
+@each_case("number", range(len(short_cases())))
 def test_llama_cpp_server_agrees_on_the_most_probable_classes(number: int) -> None:
     """The classes after the first few hundred are merged into one, which does not change the samplers."""
     case = short_cases()[number]
@@ -214,10 +215,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("engine", "name", "probs", "value", "expected"),
-    [pytest.param(*case, id=f"{case[0]} {case[1]} {case[3]} of {case[2]}") for case in KEPT],
-)
+@each_case(("engine", "name", "probs", "value", "expected"), KEPT)
 def test_an_engine_keeps_these_classes(
     engine: str, name: str, probs: Row, value: float, expected: list[int] | int
 ) -> None:
@@ -451,7 +449,7 @@ def every_step(engine: Engine) -> Chain:
     )
 
 
-@pytest.mark.parametrize("engine", [name for name in ENGINES if ENGINES[name].is_greedy(0.0)])
+@each_case("engine", [name for name in ENGINES if ENGINES[name].is_greedy(0.0)])
 def test_greedy_decoding_takes_the_first_of_the_top_classes(engine: str) -> None:
     """The other samplers have no effect; the biases come first."""
     chain = every_step(ENGINES[engine])

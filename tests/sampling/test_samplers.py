@@ -455,7 +455,7 @@ def test_four_equal_classes(name: str, value: float, expected: list[int]) -> Non
     assert kept(public_sampler(name)([-inf, 7.0, 7.0, -inf, 7.0, 7.0], value)) == [(1, 2, 4, 5)[i] for i in expected]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value"),
     [
         ("top_n_sigma", 1e3),
@@ -675,7 +675,7 @@ def test_temperature_agrees_with_softmax(row: Row, tau: float) -> None:
     assert [bool(x > -inf) for x in scaled] == [x > -inf and (tau > 0 or x == max(row)) for x in row]
 
 
-@pytest.mark.parametrize("tau", [0.0, 5e-324, 1e-310, 1e-200, 0.5, 1.0, 1e200, LAST, inf])
+@each_case("tau", [0.0, 5e-324, 1e-310, 1e-200, 0.5, 1.0, 1e200, LAST, inf])
 def test_temperature_at_extreme_values(tau: float) -> None:
     rows = [
         [LAST, -LAST, 0.0, -inf],
@@ -712,7 +712,7 @@ def dynamic(row: Row, tau: float, span: float, exponent: float) -> float:
     return coldest + (hottest - coldest) * float(share**exponent)
 
 
-@pytest.mark.parametrize("unit", [1e-310, 1e-50, 1e-38, 1.0, 1e38, 1e50, 1e300])
+@each_case("unit", [1e-310, 1e-50, 1e-38, 1.0, 1e38, 1e50, 1e300])
 def test_dynamic_temperatures_of_any_size(unit: float) -> None:
     # The entropy is that of equal classes below the unit 1, and nearly 0 above it.
     row = [2 * unit, unit, 0.0]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tsoft
+from cases import each_case
 from tool import here
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.explanation import explain
@@ -67,7 +68,7 @@ def test_penalties_do_not_overflow() -> None:
     assert result.argmax() == 0
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "error"),
     [
         (([0.5],), ValueError),

@@ -134,7 +134,7 @@ Z = np.array([2, 0.5, -2, 1], np.float32)
 TALK = History((0, 0, 2, 2, 1), 2)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "expected"),
     [
         # Repetition penalty 2, presence 0.5, frequency 0.25.
