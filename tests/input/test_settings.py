@@ -12,7 +12,7 @@ from random_json import random_value
 from tool import TESTS
 from tsoft.errors import InputError
 from tsoft.input.settings.settings import Settings, SettingsSource
-from tsoft.input.settings.settings_reader import read
+from tsoft.input.settings.settings_reader import read, readings
 
 # The responses of a real llama-server, which may be missing.
 SHARED = TESTS.parents[1] / "shared/data/llm"
@@ -131,6 +131,16 @@ def test_a_generation_config_bans_tokens(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "suppress_tokens": [1, 7, -1], "begin_suppress_tokens": [220], "num_beams": 4})
     assert got.biases == ((1, -math.inf), (7, -math.inf))
     assert [sentence.split()[0] for sentence in got.unused] == ["num_beams", "begin_suppress_tokens"]
+
+
+def test_vllm_takes_more_fields_from_a_generation_config_than_sglang(tmp_path: Path) -> None:
+    """get_diff_sampling_param in vllm/config/model.py, get_default_sampling_params in sglang's model_config.py."""
+    model = {**CHAT_MODEL, "do_sample": False, "frequency_penalty": 0.5, "presence_penalty": 1.5, "typical_p": 0.5}
+    (tmp_path / "generation_config.json").write_text(json.dumps(model))
+    got = readings(str(tmp_path / "generation_config.json"), ["vllm", "sglang"])
+    plain, penalties = {"tau": 0.6, "top_p": 0.9}, {"frequency_penalty": 0.5, "presence_penalty": 1.5}
+    assert (dict(got["vllm"].values), dict(got["sglang"].values)) == ({**plain, **penalties}, plain)
+    assert got["vllm"].unused == ("vllm does not take do_sample and typical_p from this file",)
 
 
 def test_generation_config_with_parameters_that_transformers_lacks(read_json: Any) -> None:
@@ -449,7 +459,7 @@ def test_openai_request(read_json: Any) -> None:
 
 
 def test_vllm_request(read_json: Any) -> None:
-    chat = {"model": "Qwen/Qwen3-8B", "messages": MESSAGES}
+    chat = {"model": "Qwen/Qwen3-8B", "messages": MESSAGES, "presence_penalty": 0, "frequency_penalty": 0}
     parameters = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0}
     got = read_json({**chat, **parameters, "repetition_penalty": 1.05, "bad_words": ["x"], "allowed_token_ids": []})
     assert (got.origin.kind, got.origin.engine) == ("vLLM's sampling parameters", "vllm")
@@ -474,7 +484,7 @@ def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     model = "from the model's generation_config.json if it sets them"
     assert (got.values, got.hidden) == (
         (("top_k", 5.0), ("top_p", 0.9)),
-        (f"vLLM takes temperature, min_p and repetition_penalty {model}",),
+        (f"vLLM takes temperature, min_p, repetition_penalty, presence_penalty and frequency_penalty {model}",),
     )
 
 

@@ -111,14 +111,14 @@ PRODUCTS: dict[str, tuple[str, str | None, str, dict[str, float], list[str]]] = 
     ),
     "ollama.Modelfile": (
         "an Ollama Modelfile",
-        "llama.cpp",
+        "ollama",
         "PARAMETER",
         {"tau": 0.5, "top_k": 3, "top_p": 0.9, "repetition_penalty": 1.2, "penalty_last_n": 64},
         [],
     ),
     "ollama-chat.json": (
         "an Ollama request",
-        "llama.cpp",
+        "ollama",
         "options",
         {"tau": 0.5, "top_k": 3, "top_p": 0.9},
         [f"format {CONSTRAINED}"],
@@ -294,7 +294,7 @@ def test_the_kind_is_named_for_a_generation_config_only(read_json: Any, tmp_path
         ({"sampling_params": {"temperature": 0.5, "max_tokens": 5}}, None),
         ({"sampling_params": {"temperature": 0.5, "max_new_tokens": 5}}, "sglang"),
         ({"sampling_params": {"temperature": 0.5, "allowed_token_ids": None}}, "vllm"),
-        ({"temperature": 0.5, "num_ctx": 4096}, "llama.cpp"),
+        ({"temperature": 0.5, "num_ctx": 4096}, "ollama"),
         ({"pad_token_id": 0, "sampling": {"temperature": 0.5}}, None),
         ({"eos_token_id": None, "do_sample": True, "temperature": 0.5}, "transformers"),
         ({"body": {"model": "m", "messages": [], "temperature": 0.5, "n_predict": 5}}, "llama.cpp"),
@@ -310,8 +310,70 @@ def test_the_engine_is_known_from_its_own_fields_only(read_json: Any, fields: An
     assert read_json(fields).origin.engine == engine
 
 
+def ollama(**options: Any) -> dict[str, Any]:
+    return {"model": "m", "prompt": "x", "options": {"temperature": 0.7, "top_k": 0, "top_p": 1, **options}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "unused"),
+    [
+        # Options in Ollama's api/types.go. Older versions have mirostat and tail-free sampling.
+        (ollama(mirostat=2, mirostat_tau=1), {}, ["Ollama does not know mirostat 2, unlike its older versions"]),
+        (ollama(mirostat=0, tfs_z=0.3), {}, ["Ollama does not know tfs 0.3, unlike its older versions"]),
+        (
+            ollama(xtc_probability=1, xtc_threshold=0.2, dynatemp_range=0.3, dry_multiplier=0),
+            {},
+            ["Ollama does not know xtc_probability 1, xtc_threshold 0.2 and dynatemp_range 0.3"],
+        ),
+        (ollama(samplers=["top_k"]), {}, ["Ollama does not know samplers"]),
+        (ollama(logit_bias={"0": -100}, logitBias={}), {}, ["Ollama does not know logit_bias"]),
+        (ollama(repetition_penalty=1.3), {}, ["Ollama does not know repetition_penalty 1.3"]),
+        (ollama(rep_pen=1, min_p=0.1), {"min_p": 0.1}, []),
+        # A client that has a name for each program.
+        (ollama(typical=0.3, typical_p=0.3), {"typical_p": 0.3}, []),
+        (ollama(typical=0.4, typical_p=0.3), {"typical_p": 0.3}, ["Ollama does not know typical 0.4"]),
+        # llama.cpp's server-schema.cpp.
+        (
+            {"n_predict": 1, "temp": 0.1, "temperature": 0.7, "top_k": 0, "top_p": 1, "min_p": 0, "topp": 0.5},
+            {"min_p": 0},
+            ["llama.cpp does not know temp 0.1 and topp 0.5"],
+        ),
+        # GenerateParameters in Text Generation Inference's router/src/lib.rs.
+        (
+            {"inputs": "x", "parameters": {"temperature": 0.7, "top_p": 1, "do_sample": True, "min_p": 0.5}},
+            {},
+            ["Text Generation Inference does not know min_p 0.5"],
+        ),
+    ],
+)
+def test_fields_that_a_program_does_not_know_are_not_applied(
+    read_json: Any, fields: dict[str, Any], values: dict[str, float], unused: list[str]
+) -> None:
+    got = read_json(fields)
+    assert dict(got.values) == {"tau": 0.7, "top_p": 1, **values}
+    assert (got.samplers, got.biases, list(got.unused)) == (None, (), unused)
+
+
+def test_numbers_that_llama_cpp_moves_between_its_limits(read_json: Any) -> None:
+    """set_limits in tools/server/server-schema.cpp; dry_base below 1 is the server's default."""
+    fields = {"top_p": 1.5, "min_p": -1, "xtc_probability": 3, "temperature": -1, "dry_base": 0.5, "dry_multiplier": 1}
+    got = read_json({"n_predict": 1, "top_k": 0, "xtc_threshold": 0.1, "dry_penalty_last_n": 9, **fields})
+    limited = {"top_p": 1, "min_p": 0, "xtc_probability": 1, "tau": 0, "dry_base": 1.75}
+    assert dict(got.values) == {"xtc_threshold": 0.1, "dry_penalty_last_n": 9, "dry_multiplier": 1, **limited}
+    assert sorted(got.unused) == [
+        "dry_base 0.5 is taken as 1.75, as llama.cpp does",
+        "min_p -1 is taken as 0, as llama.cpp does",
+        "temperature -1 is taken as 0, as llama.cpp does",
+        "top_p 1.5 is taken as 1, as llama.cpp does",
+        "xtc_probability 3 is taken as 1, as llama.cpp does",
+    ]
+
+
 def test_text_generation_inference_is_greedy_without_samplers(read_json: Any) -> None:
     """server/text_generation_server/utils/tokens.py: it samples with do_sample, or if a sampler has an effect."""
+    greedy = "do_sample is not true, so Text Generation Inference takes the most probable token and ignores min_p 0.5"
+    got = read_json({"inputs": "x", "parameters": {"min_p": 0.5}})
+    assert (got.values, got.unused) == ((("tau", 0.0),), (greedy,))
     assert read_json({"inputs": "x", "parameters": {"top_p": 1, "temperature": 1.0}}).values == (("tau", 0.0),)
     assert read_json({"inputs": "x", "parameters": {"top_p": 1, "do_sample": True}}).values == (("top_p", 1.0),)
 
@@ -909,6 +971,8 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
             [],
         ),
         ({"presence_context_size": 5, "repetition_penalty": 0, "presence_penalty": 0}, {}, []),
+        # sample_utils.py: top_p 0 is off.
+        ({"presence_context_size": 5, "top_p": 0}, {"top_p": 1}, []),
     ],
 )
 def test_penalties_and_dry(read_json: Any, fields: Any, values: dict[str, float], unused: list[str]) -> None:

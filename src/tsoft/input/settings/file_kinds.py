@@ -4,26 +4,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from tsoft.input.settings.sampling_fields import CONTEXT_SIZES, GGUF_ORDER, NOVEL_AI_ORDER, PARAMETER_NAMES, names
+from tsoft.input.settings.sampling_fields import (
+    APPLIED,
+    CONTEXT_SIZES,
+    GGUF_ORDER,
+    NOVEL_AI_ORDER,
+    PARAMETERS,
+    names,
+)
 from tsoft.input.settings.settings_search import Place
 
-# The parameters of engines.
+# The fields of programs that have one name for each parameter.
 _PENALTIES = names("repetition_penalty presence_penalty frequency_penalty")
-_TEXT_SAMPLERS = names(
-    "penalty_last_n dry_multiplier dry_base dry_allowed_length dry_penalty_last_n mirostat_tau mirostat_eta "
-    "adaptive_target adaptive_decay"
+_LLAMA_CPP_FIELDS = names(
+    "temperature dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p xtc_probability "
+    "xtc_threshold repeat_penalty presence_penalty frequency_penalty repeat_last_n dry_multiplier dry_base "
+    "dry_allowed_length dry_penalty_last_n mirostat_tau mirostat_eta adaptive_target adaptive_decay samplers logit_bias"
 )
-LLAMA_CPP_PARAMETERS = (
-    names(
-        "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
-    )
-    | _PENALTIES
-    | _TEXT_SAMPLERS
+_LLAMA_CPP_OPTIONS = _LLAMA_CPP_FIELDS | names("temp typical top_nsigma dynatemp_exp mirostat_ent mirostat_lr")
+_GGUF_FIELDS = names(
+    "temp top_k top_p min_p xtc_probability xtc_threshold penalty_repeat penalty_last_n mirostat_tau mirostat_eta "
+    "suppress_tokens"
 )
-_KOBOLD_PARAMETERS = (LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor", "smoothing_curve"}) - {"frequency_penalty"}
-_VLLM_PARAMETERS = names("tau top_k top_p min_p") | _PENALTIES
-_TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff repetition_penalty")
-_MLX_LM_PARAMETERS = names("tau top_k top_p min_p xtc_probability xtc_threshold penalty_last_n") | _PENALTIES
+_OLLAMA_FIELDS = names(
+    "temperature top_k top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty repeat_last_n"
+)
+_TRANSFORMERS_FIELDS = names(
+    "temperature top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff repetition_penalty suppress_tokens"
+)
+_VLLM_FIELDS = names("temperature top_k top_p min_p logit_bias") | _PENALTIES
+_MLX_LM_FIELDS = (
+    names("temperature top_k top_p min_p xtc_probability xtc_threshold repetition_context_size logit_bias") | _PENALTIES
+)
+# The fields that two servers take from the model's generation_config.json.
+_SGLANG_DEFAULTS = names("repetition_penalty temperature top_k top_p min_p")
+VLLM_DEFAULTS = _SGLANG_DEFAULTS | names("presence_penalty frequency_penalty")
+# The parameters that older versions of a program have.
+_FORMER_PARAMETERS = {"llama.cpp": names("tfs"), "Ollama": names("tfs mirostat_tau mirostat_eta")}
 _LLAMA_CPP_DEFAULTS = {
     "tau": 0.8,
     "top_k": 40.0,
@@ -35,17 +52,26 @@ _LLAMA_CPP_DEFAULTS = {
     # In older versions, the whole context.
     "dry_penalty_last_n": 64.0,
 }
+# set_limits in llama.cpp's server-schema.cpp, and the limits of the options of its commands.
+_OPTION_LIMITS = {"tau": (0.0, inf), "dry_base": (1.0, inf)}
+_LLAMA_CPP_LIMITS = {
+    **_OPTION_LIMITS,
+    **dict.fromkeys(("top_p", "min_p", "xtc_probability", "xtc_threshold"), (0.0, 1.0)),
+    "adaptive_target": (-inf, 1.0),
+}
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 
 
 @dataclass(frozen=True)
 class ProgramRules:
-    """What the program of a kind of file does. `defaults` are the numbers that it applies if the file does not set
-    them; `unless` completes a sentence about them with an exception. `order` is the field with the order of its
-    samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
-    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff. `zeros` are numbers that 0 stands for."""
+    """What the program of a kind of file does. `fields` are those with parameters, orders and biases that it reads, as
+    `canonical` writes them; by default, the fields of all programs. `defaults` are the numbers that it applies if the
+    file does not set them; `unless` completes a sentence about them with an exception. `order` is the field with the
+    order of its samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
+    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff. `zeros` are numbers that 0 stands for. `limits` are
+    the lowest and the highest number of parameters, which it takes for numbers beyond them."""
 
-    parameters: frozenset[str] = frozenset(PARAMETER_NAMES)
+    fields: frozenset[str] = APPLIED
     defaults: Mapping[str, float] = field(default_factory=dict)
     unless: str = ""
     order: str = ""
@@ -53,6 +79,12 @@ class ProgramRules:
     reads_do_sample: bool = True
     cutoff_unit: float = 1.0
     zeros: Mapping[str, float] = field(default_factory=lambda: {"adaptive_target": -1.0})
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters that the fields set."""
+        return frozenset(PARAMETERS[name] for name in self.fields if name in PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -71,14 +103,24 @@ class FileKind:
     def matches(self, found: frozenset[str]) -> bool:
         return any(found.issuperset(mark.split("+")) for mark in self.marks)
 
+    def unlike_older(self, parameter: str) -> str:
+        """Return the end of a sentence about a parameter that the program does not know."""
+        return ", unlike its older versions" if parameter in _FORMER_PARAMETERS.get(self.program, ()) else ""
+
     def read_by(self, engine: str) -> "FileKind":
         """Return the kind as one of the `readers` reads it: with no defaults, and without do_sample."""
-        rules = ProgramRules(self.rules.parameters, reads_do_sample=False)
+        rules = ProgramRules(self.readers[engine], reads_do_sample=False)
         return replace(self, program=engine, engine=engine, rules=rules)
 
 
 def _marks(text: str) -> tuple[str, ...]:
     return tuple(text.split())
+
+
+def _fields_of(parameters: str) -> frozenset[str]:
+    """Return all fields that set one of the parameters, with those for orders and biases."""
+    others = names(parameters)
+    return frozenset(name for name in APPLIED if PARAMETERS.get(name, name) in others or name not in PARAMETERS)
 
 
 def _llama_cpp(
@@ -87,20 +129,24 @@ def _llama_cpp(
     defaults: Mapping[str, float] | None = None,
     unless: str = "",
     *,
-    program: str = "llama.cpp",
+    fields: frozenset[str] = _LLAMA_CPP_FIELDS,
+    limits: Mapping[str, tuple[float, float]] = _LLAMA_CPP_LIMITS,
     order: str = "samplers",
 ) -> FileKind:
-    """Return a kind of file for llama.cpp or a program that contains it."""
+    """Return a kind of file for llama.cpp."""
     rules = ProgramRules(
-        LLAMA_CPP_PARAMETERS, defaults or {}, unless, order, ("temperature",), reads_do_sample=False, zeros={}
+        fields, defaults or {}, unless, order, ("temperature",), reads_do_sample=False, zeros={}, limits=limits
     )
-    return FileKind(title, _marks(marks), program, "llama.cpp", rules)
+    return FileKind(title, _marks(marks), "llama.cpp", "llama.cpp", rules)
 
 
 def _ollama(title: str, marks: str, exception: str) -> FileKind:
-    """Return a kind of file for Ollama, which runs GGUF models with llama.cpp, and with other defaults."""
+    """Return a kind of file for Ollama. Its settings are those of `Options` in api/types.go."""
     defaults = {"tau": 0.8, "top_k": 40.0, "top_p": 0.9, "penalty_last_n": 64.0}
-    return _llama_cpp(title, marks, defaults, f", unless {exception}", program="Ollama")
+    rules = ProgramRules(
+        _OLLAMA_FIELDS, defaults, f", unless {exception}", reads_do_sample=False, zeros={}, limits=_LLAMA_CPP_LIMITS
+    )
+    return FileKind(title, _marks(marks), "Ollama", "ollama", rules)
 
 
 GENERATION_CONFIG = FileKind(
@@ -111,9 +157,9 @@ GENERATION_CONFIG = FileKind(
     ),
     "transformers",
     "transformers",
-    ProgramRules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
+    ProgramRules(_TRANSFORMERS_FIELDS, {"top_k": 50.0}),
     # vLLM's ModelConfig.get_diff_sampling_param and SGLang's ModelConfig.get_default_sampling_params.
-    dict.fromkeys(("vllm", "sglang"), names("repetition_penalty temperature top_k top_p min_p")),
+    {"vllm": VLLM_DEFAULTS, "sglang": _SGLANG_DEFAULTS},
 )
 OLLAMA_REQUEST = _ollama(
     "an Ollama request",
@@ -124,6 +170,8 @@ TGI_REQUEST = FileKind(
     "a Text Generation Inference request",
     _marks("parameters/+../inputs decoder_input_details top_n_tokens"),
     "Text Generation Inference",
+    # GenerateParameters in router/src/lib.rs.
+    rules=ProgramRules(names("temperature top_k top_p typical_p repetition_penalty frequency_penalty")),
 )
 VLLM = FileKind(
     "vLLM's sampling parameters",
@@ -134,7 +182,7 @@ VLLM = FileKind(
     ),
     "vllm",
     "vllm",
-    ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
+    ProgramRules(_VLLM_FIELDS, reads_do_sample=False),
 )
 SILLY_TAVERN = FileKind(
     "SillyTavern settings",
@@ -160,11 +208,11 @@ MLX_LM = FileKind(
     "mlx-lm",
     "mlx-lm",
     ProgramRules(
-        _MLX_LM_PARAMETERS,
+        _MLX_LM_FIELDS,
         {"tau": 0.0, "penalty_last_n": 20.0},
         ", unless the server was started with other defaults",
         reads_do_sample=False,
-        zeros={"repetition_penalty": 1.0},
+        zeros={"repetition_penalty": 1.0, "top_p": 1.0},
     ),
 )
 MLC = FileKind(
@@ -172,14 +220,17 @@ MLC = FileKind(
     _marks("mlc-chat-config.json conv_template+quantization context_window_size+quantization"),
     "MLC",
     # It has the ids of special tokens from transformers' file, but always samples.
-    rules=ProgramRules(names("tau top_p") | _PENALTIES, reads_do_sample=False),
+    rules=ProgramRules(names("temperature top_p") | _PENALTIES, reads_do_sample=False),
 )
 NOVEL_AI = FileKind(
     "NovelAI settings",
     _marks("order[] phrase_rep_pen math1_quad textGenerationSettingsVersion"),
     "NovelAI",
     rules=ProgramRules(
-        names("tau top_k top_p min_p typical_p tfs top_a penalty_last_n") | _PENALTIES,
+        _fields_of(
+            "tau top_k top_p min_p typical_p tfs top_a penalty_last_n repetition_penalty presence_penalty "
+            "frequency_penalty"
+        ),
         order=NOVEL_AI_ORDER,
     ),
 )
@@ -190,11 +241,17 @@ KOBOLD = FileKind(
     _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical gendefaults/"),
     "KoboldCpp",
     rules=ProgramRules(
-        _KOBOLD_PARAMETERS,
+        _fields_of(
+            "tau dynatemp_range dynatemp_exponent smoothing_factor smoothing_curve top_n_sigma top_k top_p min_p "
+            "typical_p tfs top_a xtc_probability xtc_threshold repetition_penalty presence_penalty penalty_last_n "
+            "dry_multiplier dry_base dry_allowed_length dry_penalty_last_n mirostat_tau mirostat_eta adaptive_target "
+            "adaptive_decay"
+        ),
         order="sampler_order",
         mirostat_keeps=("dry", "penalties", "temperature", "smoothing"),
         reads_do_sample=False,
         zeros={"adaptive_target": -1.0, "dry_penalty_last_n": inf},
+        limits={"tau": (0.0, inf)},
     ),
 )
 LLAMA_CPP_REQUEST = _llama_cpp(
@@ -211,8 +268,18 @@ _KINDS = (
         "llama-server/ llama-cli/ llama-completion/",
         _LLAMA_CPP_DEFAULTS,
         ", unless the model or a request sets others",
+        fields=_LLAMA_CPP_OPTIONS,
+        limits=_OPTION_LIMITS,
     ),
-    _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
+    _llama_cpp(
+        "a GGUF model",
+        "general.sampling. tokenizer.ggml.",
+        _LLAMA_CPP_DEFAULTS,
+        _SERVER,
+        fields=_GGUF_FIELDS,
+        limits={"tau": (0.0, inf)},
+        order=GGUF_ORDER,
+    ),
     _llama_cpp("llama.cpp's /props", "default_generation_settings/"),
     _llama_cpp("a llama.cpp response", "generation_settings/ n_discard"),
     FileKind(
@@ -226,7 +293,7 @@ _KINDS = (
         "LMDeploy's GenerationConfig",
         _marks("random_seed+stop_words"),
         "LMDeploy",
-        rules=ProgramRules(names("tau top_k top_p min_p repetition_penalty")),
+        rules=ProgramRules(names("temperature top_k top_p min_p repetition_penalty")),
     ),
     GENERATION_CONFIG,
     _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
@@ -250,7 +317,7 @@ _KINDS = (
         ),
         "sglang",
         "sglang",
-        ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
+        ProgramRules(_VLLM_FIELDS, reads_do_sample=False),
     ),
     VLLM,
     MLX_LM,

@@ -42,7 +42,7 @@ def names(text: str) -> frozenset[str]:
 _LOGIT_PARAMETERS = {
     "tau": "temperature temp",
     "dynatemp_range": "dynatemp_range",
-    "dynatemp_exponent": "dynatemp_exponent",
+    "dynatemp_exponent": "dynatemp_exponent dynatemp_exp",
     "smoothing_factor": "smoothing_factor",
     "smoothing_curve": "smoothing_curve",
     "top_n_sigma": "top_n_sigma nsigma top_nsigma",
@@ -132,6 +132,8 @@ NOVEL_AI_SAMPLERS = {"math1": ("math1_temp", "math1_quad", "math1_quad_entropy_s
 # Fields whose readers are in other modules.
 BIAS_FIELDS = names("logit_bias suppress_tokens")
 ORDER_FIELDS = names("samplers sampler_order sampler_priority")
+# The fields that set a parameter, the order of the samplers, or biases.
+APPLIED = frozenset(PARAMETERS) | ORDER_FIELDS | BIAS_FIELDS
 _SWITCHES = {
     *("do_sample", "decoding_method", "temperature_last", "min_keep"),
     *DYNAMIC_SWITCHES,
@@ -241,7 +243,7 @@ def is_setting(field: str) -> bool:
     >>> is_setting("temp"), is_setting("rep_pen"), is_setting("rep_pen_slope")
     (True, True, False)
     """
-    return field in PARAMETERS or field in _SWITCHES or field in BIAS_FIELDS | ORDER_FIELDS or field in _UNUSED_FIELDS
+    return field in APPLIED or field in _SWITCHES or field in _UNUSED_FIELDS
 
 
 def sets_number(name: str, value: Any) -> bool:

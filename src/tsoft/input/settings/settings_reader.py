@@ -1,6 +1,6 @@
 """Reading the sampling settings in a file of an engine, a server or a client."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from tsoft.errors import InputError, joined
@@ -15,6 +15,7 @@ from tsoft.input.settings.file_kinds import (
     TEXT_GENERATION_WEBUI,
     TGI_REQUEST,
     VLLM,
+    VLLM_DEFAULTS,
     FileKind,
     filtered_by,
     kind_of,
@@ -29,6 +30,7 @@ from tsoft.input.settings.sampling_fields import (
     NOVEL_AI_ORDER,
     NOVEL_AI_SAMPLERS,
     OFF_AT_ZERO,
+    PARAMETERS,
     PENALTIES_OFF,
     canonical,
     is_setting,
@@ -39,7 +41,13 @@ from tsoft.input.settings.settings_formats import load
 from tsoft.input.settings.settings_search import Place, places, settings_place
 from tsoft.input.settings.text_numbers import lone_companions, mirostat_version
 from tsoft.input.settings.token_biases import biases
-from tsoft.input.settings.unused_fields import fields_elsewhere, texts_elsewhere, unused_fields
+from tsoft.input.settings.unused_fields import (
+    fields_elsewhere,
+    foreign_fields,
+    known_fields,
+    texts_elsewhere,
+    unused_fields,
+)
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The sampler of each parameter.
@@ -129,6 +137,11 @@ def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
 
 
 def _settings(kind: FileKind, place: Place) -> Settings:
+    settings = _of_known_fields(kind, replace(place, fields=known_fields(kind, place)))
+    return replace(settings, unused=(*foreign_fields(kind, place), *settings.unused))
+
+
+def _of_known_fields(kind: FileKind, place: Place) -> Settings:
     numbers = numbers_of(kind, place)
     effective = _effective(numbers.values)
     active = {_SAMPLER_OF[parameter] for parameter in effective} | (effective.keys() & PENALTIES_OFF.keys())
@@ -154,9 +167,9 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
             values.pop(partner, None)
     hidden = described(_only(values, defaults))
     effective = _effective(numbers.values)
-    unknown = _described(_only(effective, effective.keys() - kind.rules.parameters), numbers)
+    unknown = _only(effective, effective.keys() - kind.rules.parameters)
     ignored = _described(_only(effective, kind.rules.parameters - applied), numbers)
-    unused = [f"{kind.program} does not know {unknown}"] if unknown else []
+    unused = [*_unknown(kind, unknown, numbers)]
     unused += [f"{kind.program} does not apply {ignored}, since {reason}"] if ignored else []
     sentences = (f"{kind.program} applies {hidden}, which the file does not set{kind.rules.unless}",) if hidden else ()
     return Settings(
@@ -171,6 +184,14 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
         (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers, order))),
         sentences or _model_defaults(kind, place),
     )
+
+
+def _unknown(kind: FileKind, parameters: Mapping[str, float], numbers: Numbers) -> Iterator[str]:
+    """Yield sentences about parameters that the program does not know."""
+    ends = {name: kind.unlike_older(name) for name in parameters}
+    for end in sorted(set(ends.values())):
+        found = _only(parameters, [name for name in parameters if ends[name] == end])
+        yield f"{kind.program} does not know {_described(found, numbers)}{end}"
 
 
 def _described(parameters: Mapping[str, float], numbers: Numbers) -> str:
@@ -238,8 +259,7 @@ def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     """Return a sentence about the settings that a server takes from the model because the request does not set them."""
     if kind is not VLLM or not {"model", "messages", "prompt"} & (place.names | place.around):
         return ()
-    fields = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    missing = [field for field in fields if place.get(field) is None]
+    missing = [field for field in PARAMETERS if field in VLLM_DEFAULTS and place.get(field) is None]
     return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()
 
 
@@ -257,10 +277,11 @@ def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) 
     effective = _effective(numbers.values)
     penalties = _only(effective, _WHEN_GREEDY)
     effective = _only(effective, effective.keys() - _WHEN_GREEDY)
+    samplers = _only(effective, kind.rules.parameters)
     if samples or (samples is None and kind not in (GENERATION_CONFIG, TGI_REQUEST)):
         return settings
-    if kind is TGI_REQUEST and effective:
-        sentence = f"{kind.program} samples although do_sample is not true, because of {described(effective)}"
+    if kind is TGI_REQUEST and samplers:
+        sentence = f"{kind.program} samples although do_sample is not true, because of {described(samplers)}"
         return replace(settings, unused=(sentence, *settings.unused))
     owner = kind.program or "the program"
     greedy = f"{reason}, so {owner} takes the most probable token"

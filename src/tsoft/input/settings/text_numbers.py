@@ -148,7 +148,7 @@ def _with_mirostat(kind: FileKind, place: Place, numbers: Numbers) -> Numbers:
         return replace(numbers, values=values)
     field = next(name for field in MIROSTAT_FIELDS for name in place.named(field))
     if not is_known:
-        sentence = f"{kind.program} does not know {field} {version}"
+        sentence = f"{kind.program} does not know {field} {version}{kind.unlike_older('mirostat_tau')}"
     elif version == 1:
         sentence = f"{field} 1 is not applied, since tsoft has only version 2 of mirostat"
     else:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, joined, shortened
 from tsoft.input.settings.field_values import number_or_none, type_of
-from tsoft.input.settings.file_kinds import COHERE, kind_of
+from tsoft.input.settings.file_kinds import COHERE, FileKind, kind_of
 from tsoft.input.settings.sampling_fields import (
+    APPLIED,
     BIAS_FIELDS,
     COHERE_PARAMETERS,
+    PARAMETER_NAMES,
+    PARAMETERS,
     UNUSED,
     UnusedFields,
     canonical,
@@ -44,6 +47,37 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
             yield f"{_unknown(name, value)}{hint}"
 
 
+def known_fields(kind: FileKind, place: Place) -> dict[str, Any]:
+    """Return the fields without those that the program does not know, although it knows the parameter by another name,
+    or tsoft applies the field in the files of other programs. Parameters that it lacks remain."""
+    fields, lacking = kind.rules.fields, PARAMETER_NAMES.keys() - kind.rules.parameters
+    return {
+        name: value
+        for name, value in place.fields.items()
+        if (field := canonical(name)) not in APPLIED - fields or PARAMETERS.get(field) in lacking
+    }
+
+
+def foreign_fields(kind: FileKind, place: Place) -> Iterator[str]:
+    """Yield a sentence about the fields that are not among the `known_fields`, without those that have no effect."""
+    known = known_fields(kind, place)
+    numbers = [
+        (PARAMETERS.get(canonical(name)), number_or_none(value))
+        for name, value in known.items()
+        if canonical(name) in PARAMETERS
+    ]
+    found = [
+        _with_value(name, value)
+        for name, value in place.fields.items()
+        if name not in known
+        and not _is_idle(canonical(name), value)
+        # A request to any of several programs has the same number under the names of each.
+        and (PARAMETERS.get(canonical(name)), number_or_none(value)) not in numbers
+    ]
+    if found:
+        yield f"{kind.program} does not know {joined(found)}"
+
+
 def texts_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
     """Yield sentences about texts with settings, which are not read if an object has some."""
     where = ".".join(settings.path) or "the outermost object"
@@ -67,9 +101,12 @@ def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
             is_unused = any(field in row.fields for row in UNUSED)
             # An object may have the name of a setting.
             is_object = isinstance(value, dict) and field not in BIAS_FIELDS
-            is_idle = value in ("", [], {}, False) or not has_effect(field, value)
-            if is_setting(field) and not is_unused and not is_object and not is_idle:
+            if is_setting(field) and not is_unused and not is_object and not _is_idle(field, value):
                 yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
+
+
+def _is_idle(field: str, value: Any) -> bool:
+    return value in ("", [], {}, False) or not has_effect(field, value)
 
 
 def _has_settings(value: Any) -> bool:
