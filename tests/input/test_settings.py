@@ -275,7 +275,10 @@ def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
         (["temperature", "top_k", "top_p", "min_p"], ("temperature", "top_k", "top_p", "min_p")),
         # common/sampling.cpp: one letter each.
         ("edskypmxt", LLAMA_CPP_CHAIN),
-        (["top-k", "nucleus", "typical_p", "tfs_z", "temp"], ("top_k", "top_p", "typ_p", "tfs", "temperature")),
+        # common_sampler_types_from_names: each name also with - or without a separator, and three others.
+        (["top-k", "nucleus", "typ", "temp", "topnsigma"], ("top_k", "top_p", "typ_p", "temperature", "top_n_sigma")),
+        (["topk", "TopP", "minp", "typp"], ("top_k", "top_p", "min_p", "typ_p")),
+        ("typ-p;topk", ("typ_p", "top_k")),
         ([], ()),
         ("", ()),
     ],
@@ -294,6 +297,22 @@ def test_samplers_that_the_file_does_not_list_are_not_applied(read_json: Any) ->
     assert got.unused == (f"llama.cpp does not apply {omitted}, since it applies only the file's samplers",)
     got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
     assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
+
+
+@pytest.mark.parametrize(
+    ("samplers", "unknown"),
+    [
+        # Names of older versions and of other programs.
+        (["typical", "top_k", "tfs_z"], '"typical" or "tfs_z"'),
+        (["TYPICAL-P", "k", "top_k"], '"TYPICAL-P" or "k"'),
+        # common_sampler_types_from_chars.
+        ("fkKz", '"f" or "K" or "z"'),
+    ],
+)
+def test_names_that_llama_cpp_does_not_know(read_json: Any, samplers: Any, unknown: str) -> None:
+    got = read_json({"prompt": "", "top_k": 3, "samplers": samplers})
+    assert (got.values, got.samplers) == ((("top_k", 3.0),), ("top_k",))
+    assert got.unused == (f"llama.cpp has no sampler called {unknown}, so it skips the name",)
 
 
 def test_llama_cpp_with_parameters_that_it_lacks(read_json: Any) -> None:

@@ -316,6 +316,27 @@ def test_a_command_without_a_temperature(path: Path) -> None:
     assert values(path, "llama-cli -m x.gguf --mirostat 2 --mirostat-ent 3") == {"mirostat_tau": 3, "tau": 0.8}
 
 
+@pytest.mark.parametrize(
+    ("options", "samplers"),
+    [
+        ("--samplers top_k", ("top_k",)),
+        ("--samplers 'temp;top_k'", ("temperature", "top_k")),
+        ("--sampling-seq kt", ("top_k", "temperature")),
+        ("--sampler-seq=tk", ("temperature", "top_k")),
+    ],
+)
+def test_the_order_of_a_command_of_llama_cpp(path: Path, options: str, samplers: tuple[str, ...]) -> None:
+    """common/arg.cpp: --samplers has names, --sampling-seq letters, and --dynatemp-exp has no other name."""
+    path.write_text(f"llama-server -m x.gguf {options} --top-k 3 --temp 0.5 --dynatemp-range 0.3 --dynatemp-exp 2")
+    dynamic = {"tau": 0.5, "dynatemp_range": 0.3, "dynatemp_exponent": 2} if "temperature" in samplers else {}
+    assert (dict(read(str(path)).values), read(str(path)).samplers) == ({"top_k": 3, **dynamic}, samplers)
+
+
+def test_two_orders_of_a_command(path: Path) -> None:
+    message = problem(path, "llama-cli --samplers top_k --sampling-seq kt --temp 0.5")
+    assert message == ": llama-cli: samplers and sampling-seq set the order; keep one of them"
+
+
 @pytest.mark.parametrize("separator", ["\n", "; ", " && ", " || ", " | ", " & "])
 def test_several_commands_are_several_objects(path: Path, separator: str) -> None:
     text = separator.join(("bin/llama-server --temp 0.6 --no-mmap", "bin/llama-server --top-k 1 --no-mmap"))

@@ -21,7 +21,9 @@ _LLAMA_CPP_FIELDS = names(
     "xtc_threshold repeat_penalty presence_penalty frequency_penalty repeat_last_n dry_multiplier dry_base "
     "dry_allowed_length dry_penalty_last_n mirostat_tau mirostat_eta adaptive_target adaptive_decay samplers logit_bias"
 )
-_LLAMA_CPP_OPTIONS = _LLAMA_CPP_FIELDS | names("temp typical top_nsigma dynatemp_exp mirostat_ent mirostat_lr")
+_LLAMA_CPP_OPTIONS = _LLAMA_CPP_FIELDS | names(
+    "temp typical top_nsigma dynatemp_exp mirostat_ent mirostat_lr sampler_seq sampling_seq"
+)
 _GGUF_FIELDS = names(
     "temp top_k top_p min_p xtc_probability xtc_threshold penalty_repeat penalty_last_n mirostat_tau mirostat_eta "
     "suppress_tokens"
@@ -261,16 +263,17 @@ LLAMA_CPP_REQUEST = _llama_cpp(
     _LLAMA_CPP_DEFAULTS,
     _SERVER,
 )
+LLAMA_CPP_COMMAND = _llama_cpp(
+    "a command of llama.cpp",
+    "llama-server/ llama-cli/ llama-completion/",
+    _LLAMA_CPP_DEFAULTS,
+    ", unless the model or a request sets others",
+    fields=_LLAMA_CPP_OPTIONS,
+    limits=_OPTION_LIMITS,
+)
 # The first kind that matches counts.
 _KINDS = (
-    _llama_cpp(
-        "a command of llama.cpp",
-        "llama-server/ llama-cli/ llama-completion/",
-        _LLAMA_CPP_DEFAULTS,
-        ", unless the model or a request sets others",
-        fields=_LLAMA_CPP_OPTIONS,
-        limits=_OPTION_LIMITS,
-    ),
+    LLAMA_CPP_COMMAND,
     _llama_cpp(
         "a GGUF model",
         "general.sampling. tokenizer.ggml.",

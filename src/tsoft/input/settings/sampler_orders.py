@@ -1,18 +1,19 @@
 """The order of the samplers in a file, in the notation of each program."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, shown, type_of
-from tsoft.input.settings.file_kinds import FileKind
+from tsoft.input.settings.file_kinds import LLAMA_CPP_COMMAND, FileKind
 from tsoft.input.settings.sampling_fields import (
     DYNAMIC_SWITCHES,
     GGUF_ORDER,
     NOVEL_AI_ORDER,
     ORDER_FIELDS,
     PENALTIES_OFF,
+    SEQUENCE_FIELDS,
     names,
 )
 from tsoft.input.settings.settings_search import Place
@@ -20,7 +21,7 @@ from tsoft.sampling.sampler_table import SAMPLERS
 
 # Samplers that tsoft does not have, by the names in the files.
 _NOT_AVAILABLE = names("infill encoder_repetition_penalty no_repeat_ngram penalty_alpha cfg top_g math1")
-# llama.cpp's samplers by their letters. Only versions before 2025 have tfs.
+# llama.cpp's samplers by their letters.
 _LETTERS = {
     "e": "penalties",
     "d": "dry",
@@ -28,20 +29,25 @@ _LETTERS = {
     "a": "adaptive_p",
     "s": "top_n_sigma",
     "k": "top_k",
-    "f": "tfs",
     "y": "typ_p",
     "p": "top_p",
     "m": "min_p",
     "x": "xtc",
     "t": "temperature",
 }
-# Other names of samplers; - may replace _ in each.
-_NAMES = {
+# llama.cpp's names of samplers, as in its common_sampler_types_from_names: also without the _ in each.
+_LLAMA_CPP_NAMES = {
+    **{name.replace("_", separator): name for name in _LETTERS.values() for separator in ("_", "")},
     "nucleus": "top_p",
+    "temp": "temperature",
+    "typ": "typ_p",
+}
+# The names of all programs, and of older versions of llama.cpp. - may replace _ in each.
+_NAMES = {
+    **{name: name for name in (*SAMPLERS, *PENALTIES_OFF, *_NOT_AVAILABLE)},
+    **_LLAMA_CPP_NAMES,
     "typical": "typ_p",
     "typical_p": "typ_p",
-    "typ": "typ_p",
-    "temp": "temperature",
     "tfs_z": "tfs",
     "quadratic_sampling": "smoothing",
     "dynamic_temperature": "temperature",
@@ -104,7 +110,8 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
 
     If the kind of file does not determine the field that counts, and the fields do not agree, no order applies.
     """
-    orders = [_in_steps(read(place), active) for read in _READERS]
+    read = [_samplers(kind, place), *(reader(place) for reader in _READERS)]
+    orders = [_in_steps(order, active) for order in read]
     # Only llama.cpp applies no sampler if its list is empty. SillyTavern has empty lists for other programs.
     orders = [order for order in orders if order.samplers or (order.samplers == () and order.field == kind.rules.order)]
     chosen = next(
@@ -170,42 +177,55 @@ def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
     return value
 
 
-def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
+def _named(place: Place, field: str, value: Iterable[Any], names: Mapping[str, str] = _NAMES) -> SamplerOrder:
     samplers, unknown = [], []
     for name in value:
         if not isinstance(name, str):
             raise InputError(f"{place.where}: {field}: expected an array of names or a string of letters, got an array")
-        canonical = name.replace("-", "_").lower()
-        canonical = _NAMES.get(canonical, canonical)
-        if canonical in SAMPLERS or canonical in PENALTIES_OFF or canonical in _NOT_AVAILABLE:
-            samplers.append(canonical)
+        if sampler := names.get(name.replace("-", "_").lower()):
+            samplers.append(sampler)
         else:
             unknown.append(shown(name))
     return SamplerOrder(field, tuple(samplers), tuple(dict.fromkeys(unknown)))
 
 
-def _samplers(place: Place) -> SamplerOrder:
-    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters. It applies
-    adaptive-p last."""
+def _samplers(kind: FileKind, place: Place) -> SamplerOrder:
+    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters. A command has
+    letters in a field of their own."""
     value = place.get("samplers")
-    if isinstance(value, str) and ";" not in value:
+    sequences = [name for field in SEQUENCE_FIELDS for name in place.named(field)]
+    if len(sequences) + (value is not None) > 1:
+        raise InputError(f"{place.where}: {joined(['samplers', *sequences])} set the order; keep one of them")
+    if sequences:
+        return _lettered(str(place.fields[sequences[0]]))
+    if isinstance(value, str) and ";" not in value and kind is not LLAMA_CPP_COMMAND:
         letters = value.strip()
-        if not _LETTERS.keys() >= set(letters) or letters in _NAMES:
+        if letters and (not letters.isalpha() or letters.lower() in _NAMES):
             problem = f"expected one letter per sampler, got {type_of(value)}; write names as an array"
             raise InputError(f"{place.where}: samplers: {problem}")
-        value = [_LETTERS[letter] for letter in letters]
+        return _lettered(letters)
     listed = _listed(place, "samplers", value)
-    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed))
+    names = _LLAMA_CPP_NAMES if kind.program == "llama.cpp" else _NAMES
+    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed, names))
+
+
+def _lettered(letters: str) -> SamplerOrder:
+    samplers = tuple(_LETTERS[letter] for letter in letters if letter in _LETTERS)
+    unknown = dict.fromkeys(shown(letter) for letter in letters if letter not in _LETTERS)
+    return _with_adaptive_p_last(SamplerOrder("samplers", samplers, tuple(unknown)))
 
 
 def _with_adaptive_p_last(order: SamplerOrder) -> SamplerOrder:
+    """Return an order of llama.cpp as it applies it."""
     return replace(order, samplers=tuple(sorted(order.samplers or (), key=lambda name: name == "adaptive_p")))
 
 
 def _sequence(place: Place) -> SamplerOrder:
     """Return the order in GGUF metadata, with llama.cpp's names."""
     listed = _listed(place, GGUF_ORDER, place.fields.get(GGUF_ORDER))
-    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, GGUF_ORDER, listed))
+    if listed is None:
+        return SamplerOrder()
+    return _with_adaptive_p_last(_named(place, GGUF_ORDER, listed, _LLAMA_CPP_NAMES))
 
 
 def _sampler_order(place: Place) -> SamplerOrder:
@@ -272,8 +292,8 @@ def _novel_ai_sampler(place: Place, element: Any) -> str:
     raise InputError(f"{where}: expected numbers from 0 to 10, or objects with id and enabled, got {shown(element)}")
 
 
+# The readers of the other fields with an order.
 _READERS: tuple[Callable[[Place], SamplerOrder], ...] = (
-    _samplers,
     _sequence,
     _sampler_order,
     _sampler_priority,

@@ -131,7 +131,9 @@ NOVEL_AI_ORDER = "order"
 NOVEL_AI_SAMPLERS = {"math1": ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), "top_g": ("top_g",)}
 # Fields whose readers are in other modules.
 BIAS_FIELDS = names("logit_bias suppress_tokens")
-ORDER_FIELDS = names("samplers sampler_order sampler_priority")
+# Options of llama.cpp's commands with the order in letters.
+SEQUENCE_FIELDS = ("sampler_seq", "sampling_seq")
+ORDER_FIELDS = names("samplers sampler_order sampler_priority").union(SEQUENCE_FIELDS)
 # The fields that set a parameter, the order of the samplers, or biases.
 APPLIED = frozenset(PARAMETERS) | ORDER_FIELDS | BIAS_FIELDS
 _SWITCHES = {
