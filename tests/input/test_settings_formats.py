@@ -332,6 +332,55 @@ def test_the_order_of_a_command_of_llama_cpp(path: Path, options: str, samplers:
     assert (dict(read(str(path)).values), read(str(path)).samplers) == ({"top_k": 3, **dynamic}, samplers)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("LLAMA_ARG_TOP_K=2 llama-server -m x.gguf --temp 0.7", {"tau": 0.7, "top_k": 2}),
+        # An option overrides the variable.
+        ("LLAMA_ARG_TOP_K=2 LLAMA_ARG_TEMPERATURE=3 llama-cli --temp 0.7", {"tau": 0.7, "top_k": 2}),
+        ("export LLAMA_ARG_TOP_K=2 A=1\nmkdir -p a\nllama-server -m x --temp 0.7", {"tau": 0.7, "top_k": 2}),
+        ("docker run -e LLAMA_ARG_TOP_K=2 -eLLAMA_ARG_TEMPERATURE=0.7 a/llama.cpp -c 9", {"tau": 0.7, "top_k": 2}),
+        ("export LLAMA_ARG_TOP_K=2\nLLAMA_ARG_TEMPERATURE=0.7\n", {"tau": 0.7, "top_k": 2}),
+        ('{"a": {"environment": {"LLAMA_ARG_TOP_K": 2, "LLAMA_ARG_TEMPERATURE": "0.7"}}}', {"tau": 0.7, "top_k": 2}),
+        ('{"environment": ["LLAMA_ARG_TOP_K=2", "A=1"]}', {"tau": 0.8, "top_k": 2}),
+        ('{"env": [{"name": "LLAMA_ARG_TOP_K", "value": "2"}, {"name": "A"}]}', {"tau": 0.8, "top_k": 2}),
+    ],
+)
+def test_environment_variables_of_llama_cpp(path: Path, text: str, expected: dict[str, float]) -> None:
+    """set_env in common/arg.cpp."""
+    assert values(path, text) == {"top_p": 0.95, "min_p": 0.05, **expected}
+    assert (read(str(path)).origin.engine, read(str(path)).unused) == ("llama.cpp", ())
+
+
+def test_other_environment_variables_of_llama_cpp_are_named(path: Path) -> None:
+    path.write_text("LLAMA_ARG_TEMP=0.5\nLLAMA_ARG_MIN_P=0.1\nLLAMA_ARG_MODEL=x\n")
+    assert read(str(path)).unused == ("LLAMA_ARG_TEMP 0.5 is not applied, since tsoft does not know this field",)
+
+
+@pytest.mark.parametrize(
+    ("options", "breakers"),
+    [
+        (r"--dry-sequence-breaker a --dry-sequence-breaker '\n'", ("a", "\n")),
+        ("--dry-sequence-breaker a --dry-sequence-breaker=none", ()),
+        ("", None),
+    ],
+)
+def test_sequence_breakers_of_a_command(path: Path, options: str, breakers: Any) -> None:
+    path.write_text(f"llama-server -m x.gguf --dry-multiplier 0.8 {options}")
+    assert read(str(path)).breakers == breakers
+
+
+def test_grammars_of_a_command_are_named(path: Path) -> None:
+    path.write_text("llama-cli --temp 0.5 --grammar-file g.gbnf -j '{}' -jf s.json")
+    assert sorted(sentence.split()[0] for sentence in read(str(path)).unused) == [
+        "grammar-file",
+        "json-schema",
+        "json-schema-file",
+    ]
+    path.write_text("bin/other --temp 0.5 -j 4")
+    assert read(str(path)).unused == ()
+
+
 def test_two_orders_of_a_command(path: Path) -> None:
     message = problem(path, "llama-cli --samplers top_k --sampling-seq kt --temp 0.5")
     assert message == ": llama-cli: samplers and sampling-seq set the order; keep one of them"

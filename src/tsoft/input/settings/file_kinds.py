@@ -274,6 +274,7 @@ LLAMA_CPP_COMMAND = _llama_cpp(
 # The first kind that matches counts.
 _KINDS = (
     LLAMA_CPP_COMMAND,
+    replace(LLAMA_CPP_COMMAND, title="environment variables of llama.cpp", marks=("LLAMA_ARG_",)),
     _llama_cpp(
         "a GGUF model",
         "general.sampling. tokenizer.ggml.",

@@ -8,8 +8,12 @@ from typing import Any
 
 from tsoft.input.settings.field_values import number_or_none
 
-# The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes.
-PREFIX = re.compile(r"(llm\.prediction\.)(llama\.|mlx\.)?|(general\.sampling\.)")
+# The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes. Of llama.cpp's
+# environment variables, those in common/arg.cpp are settings of samplers.
+PREFIX = re.compile(
+    r"(llm\.prediction\.)(?:llama\.|mlx\.)?|(general\.sampling\.)|"
+    r"(LLAMA_ARG_)(?=(?:TEMPERATURE|TOP_[KP]|MIN_P|(?:REPEAT|PRESENCE|FREQUENCY)_PENALTY)$)"
+)
 
 
 def without_prefix(field: str) -> str:
@@ -202,7 +206,11 @@ UNUSED = (
     _unused("phrase_rep_pen", ("off",), DEPENDS_ON_TEXT),
     _unused("repetition_penalty_whitelist repetition_penalty_default_whitelist", (), TOKENS_ALIKE),
     _unused("logits_processors logits_processor custom_logit_processor", (), NOT_AVAILABLE),
-    _unused("grammar grammar_string json_schema ebnf regex structural_tag", (), _CONSTRAINS_TEXT),
+    _unused(
+        "grammar grammar_file grammar_string json_schema json_schema_file ebnf regex structural_tag",
+        (),
+        _CONSTRAINS_TEXT,
+    ),
     # Ollama's format. In other files, the field names the format of a prompt.
     _unused("format", (), _CONSTRAINS_TEXT, texts=("json",)),
     _unused("response_format", ({"type": "text"},), _CONSTRAINS_TEXT),

@@ -70,7 +70,7 @@ class Place:
         arrays, as in "order[]"; the names on the path, as in "options/"; and the names around the object, as in
         "../model"."""
         found = {*self.names, *map(without_prefix, self.names)}
-        found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
+        found.update(match[match.lastindex or 0] for match in map(PREFIX.match, self.names) if match)
         found.update(f"{name}[]" for name, value in self.fields.items() if isinstance(value, list))
         found.update(f"{name}/" for name in self.path)
         found.update(f"../{name}" for name in self.around)
@@ -171,11 +171,23 @@ def _fields(file: str, path: tuple[str, ...], value: Mapping[str, Any]) -> dict[
 
 
 def _read(file: str, name: str, value: Any) -> Any:
-    """Return the value of a field; an object, if it is a text in which Ollama shows the parameters of a model."""
+    """Return the value of a field; an object, if it is a list of environment variables, or a text in which Ollama shows
+    the parameters of a model."""
     if name == "extra_body" and value is not None and not isinstance(value, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
+    if name in ("env", "environment") and isinstance(value, list):
+        return _environment(value)
     if name == "parameters" and isinstance(value, str) and (lines := shown_by_ollama(value, f"{file}: parameters")):
         return lines
+    return value
+
+
+def _environment(value: list[Any]) -> Any:
+    """Return the variables in a list of Docker Compose or Kubernetes as an object; other lists as they are."""
+    if value and all(isinstance(item, str) for item in value):
+        return dict(item.partition("=")[::2] for item in value)
+    if value and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
+        return {item["name"]: item.get("value") for item in value}
     return value
 
 

@@ -3,11 +3,12 @@
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
+from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, sets_variables, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 
 # The fields with such a text: commands, vLLM's override of generation_config.json, KoboldCpp's defaults, and the
@@ -25,8 +26,6 @@ _PROGRAM = re.compile(
     r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
     r"python|sh|bash|exec|env|sudo|nohup|uv|uvx|srun|docker|podman"
 )
-# The value of llama.cpp's option --logit-bias: a token's id, a sign and a number.
-_BIAS = re.compile(r"\s*(\d+)\s*([+-])\s*(.+)")
 
 
 def is_text_field(name: str) -> bool:
@@ -50,7 +49,7 @@ def settings_in(value: Any, where: str) -> Any:
         return None
     if found := _of_json(value, where) or _of_pairs(value, where):
         return found
-    commands = [_of_command(words, where) for words in _commands(value) if _is_command(words)]
+    commands = [_of_command(words, where) for words in _with_exported(_commands(value)) if _is_command(words)]
     commands = [command for command in commands if command]
     return commands if len(commands) > 1 else commands[0] if commands else None
 
@@ -115,6 +114,17 @@ def _commands(text: str) -> list[list[str]]:
     return commands if position == len(text) else []
 
 
+def _with_exported(commands: list[list[str]]) -> Iterator[list[str]]:
+    """Yield the commands that do not only set variables, those of llama.cpp with the variables set before them."""
+    exported: list[str] = []
+    for words in commands:
+        if sets_variables(words):
+            exported += words
+        else:
+            is_llama_cpp = any(os.path.basename(word).startswith("llama") for word in _parts(words)[0])
+            yield [*filter(is_variable, exported), *words] if is_llama_cpp else words
+
+
 def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list[str]]:
     """Return the words of a command before its options; the options, each with its value, or True; and other words."""
     program: list[str] = []
@@ -139,14 +149,10 @@ def _is_command(words: list[str]) -> bool:
 
 
 def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
-    program, options, _ = _parts(words)
-    biases = [_BIAS.fullmatch(str(value)) if name in ("l", "logit-bias") else None for name, value in options]
-    pairs = [
-        (name, _value(name, value, where)) for (name, value), bias in zip(options, biases, strict=True) if not bias
-    ]
-    found = _object(pairs, where)
-    if any(biases):
-        found["logit_bias"] = unique(((bias[1], bias[2] + bias[3]) for bias in biases if bias), f"{where}: logit_bias")
+    program, options, _ = _parts(word for word in words if not is_variable(word))
+    others, fields = fields_of(options, where)
+    pairs = [(name, _value(name, value, where)) for name, value in others]
+    found = with_variables(words, {**_object(pairs, where), **fields})
     if _with_numbers(found) is None and not any(isinstance(value, dict | list) for value in found.values()):
         return None
     for word in reversed(program):
