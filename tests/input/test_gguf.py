@@ -95,6 +95,18 @@ def test_sampling_settings(path: Path) -> None:
     assert got.samplers == ("temperature", "mirostat")
 
 
+def test_tokens_that_a_model_suppresses(path: Path) -> None:
+    """common/sampling.cpp: llama.cpp adds a bias of -inf for each token of llama_vocab_get_suppress_tokens."""
+    suppressed = ("tokenizer.ggml.suppress_tokens", 9, array(5, [1, -1]))
+    for pairs, tau in ([*SAMPLING[:2], suppressed], 0.5), ([suppressed], 0.8):
+        path.write_bytes(model(pairs))
+        got = read(str(path))
+        assert (got.origin.kind, got.biases, dict(got.values)["tau"]) == ("a GGUF model", ((1, float("-inf")),), tau)
+    done = here("compute", "2", "1", "0.5", "--settings", str(path), "--top-p", "1", "--min-p", "0", "--digits", "3")
+    # 1 / (1 + exp(-1.5 / 0.8))
+    assert done.stdout == "0.867\t0\t0.133\n"
+
+
 def test_a_model_without_sampling_settings(path: Path) -> None:
     path.write_bytes(model(SAMPLING[:1]))
     with pytest.raises(

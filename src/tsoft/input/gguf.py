@@ -23,8 +23,8 @@ _MAX_DIMENSIONS = 4
 _FEW = 1024
 
 
-def read_metadata(name: str, prefix: str = "") -> dict[str, Any]:
-    """Return the metadata of a file whose keys start with `prefix`. Other values are skipped, and no tensor is read.
+def read_metadata(name: str, prefix: str | tuple[str, ...] = "") -> dict[str, Any]:
+    """Return the metadata of a file whose keys start with `prefix`, or with one of several. Other values are skipped, and no tensor is read.
 
     Numbers and booleans are of Python's types, arrays are lists. Raise InputError if the file is not GGUF, or if its
     metadata is incomplete or invalid.
@@ -135,7 +135,9 @@ class _Cursor:
     order: str
     position: int
 
-    def pairs(self, prefix: str, read: Callable[[int], Any] | None = None) -> Iterator[tuple[str, Any]]:
+    def pairs(
+        self, prefix: str | tuple[str, ...], read: Callable[[int], Any] | None = None
+    ) -> Iterator[tuple[str, Any]]:
         """Yield the keys that start with `prefix`, and their values, which `read` reads, by default `value`."""
         read = read or self.value
         for _ in range(self.scalar("Q")):

@@ -20,8 +20,9 @@ from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.
 MAX_BYTES = 1 << 26
-# The start of the names of sampling settings in GGUF metadata.
+# The start of the names of sampling settings in GGUF metadata, and the key of the tokens that llama.cpp always bans.
 GGUF_PREFIX = "general.sampling."
+_GGUF_SUPPRESSED = "tokenizer.ggml.suppress_tokens"
 # A line of YAML that is not indented.
 _YAML = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 
@@ -74,7 +75,7 @@ def _has_surrogate(value: Any) -> bool:
 
 
 def _gguf(name: str) -> dict[str, Any]:
-    metadata = gguf.read_metadata(name, GGUF_PREFIX)
+    metadata = gguf.read_metadata(name, (GGUF_PREFIX, _GGUF_SUPPRESSED))
     if not metadata:
         raise InputError(f"{name}: no sampling settings: the GGUF metadata has no fields that start with {GGUF_PREFIX}")
     return metadata

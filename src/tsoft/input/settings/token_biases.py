@@ -51,7 +51,7 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
 
 
 def _suppressed_tokens(place: Place) -> list[int]:
-    """Return the ids of the tokens that transformers bans at every step. It ignores negative ids."""
+    """Return the ids of the tokens that transformers or llama.cpp bans at every step. They ignore negative ids."""
     ids = place.get("suppress_tokens") or []
     where = f"{place.where}: suppress_tokens"
     if not isinstance(ids, list):
