@@ -328,7 +328,9 @@ def test_the_penalties_and_dry_of_llama_cpp(read_json: Any) -> None:
     got = read_json({**body, **penalties, "dry_multiplier": 0.8, "dry_penalty_last_n": -1})
     applied = (("repetition_penalty", 1.1), ("frequency_penalty", -0.5), ("penalty_last_n", 32.0))
     dry = (("dry_multiplier", 0.8), ("dry_penalty_last_n", math.inf))
-    assert (got.values, got.unused) == ((*plain, *applied, *dry), ())
+    # common/arg.cpp and server-schema.cpp refuse -1.
+    older = "-1 is taken as all tokens, as in older versions of llama.cpp; newer ones refuse it"
+    assert (got.values, got.unused) == ((*plain, *applied, *dry), (f"dry_penalty_last_n {older}",))
     # common/common.h: the server considers 64 tokens by default.
     got = read_json({**body, "repeat_penalty": 1.1})
     assert dict(got.values)["penalty_last_n"] == 64
@@ -337,7 +339,7 @@ def test_the_penalties_and_dry_of_llama_cpp(read_json: Any) -> None:
     assert got.values == (*plain, ("dry_multiplier", 0.8), ("dry_penalty_last_n", 64.0))
     got = read_json({**body, "repeat_penalty": 1.1, "repeat_last_n": -1})
     assert got.values == (*plain, ("repetition_penalty", 1.1), ("penalty_last_n", math.inf))
-    assert got.hidden == ()
+    assert (got.hidden, got.unused) == ((), (f"repeat_last_n {older}",))
     # A range of 0 tokens, and penalties without effect.
     off = {**penalties, "repeat_last_n": 0, "dry_multiplier": 0.8, "dry_penalty_last_n": 0}
     assert (read_json({**body, **off}).values, read_json({**body, **off}).unused) == (plain, ())
@@ -351,10 +353,11 @@ def test_the_penalties_and_dry_of_llama_cpp(read_json: Any) -> None:
 def test_mirostat_replaces_the_chain(read_json: Any) -> None:
     """common/sampling.cpp: with mirostat, the chain is the plain temperature and mirostat."""
     tau, mirostat = ("tau", 0.800000011920929), (("mirostat_tau", 5.0), ("mirostat_eta", 0.10000000149011612))
-    got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2, "repeat_last_n": -1})
+    got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2})
     assert (got.values, got.samplers) == ((tau, *mirostat), ("temperature", "mirostat"))
     ignored = "llama.cpp does not apply top_k 40, top_p 0.95, min_p 0.05"
-    assert got.unused == (f"{ignored} and repeat_penalty 1.2, since mirostat 2 replaces the other samplers",)
+    penalties = "repeat_last_n 64 and repeat_penalty 1.2"
+    assert got.unused == (f"{ignored}, {penalties}, since mirostat 2 replaces the other samplers",)
     got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 1})
     assert (got.values, got.samplers) == ((tau,), ("temperature",))
     assert got.unused == (

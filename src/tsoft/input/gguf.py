@@ -24,7 +24,8 @@ _FEW = 1024
 
 
 def read_metadata(name: str, prefix: str | tuple[str, ...] = "") -> dict[str, Any]:
-    """Return the metadata of a file whose keys start with `prefix`, or with one of several. Other values are skipped, and no tensor is read.
+    """Return the metadata of a file whose keys start with `prefix`, or with one of several. Other values are skipped,
+    and no tensor is read.
 
     Numbers and booleans are of Python's types, arrays are lists. Raise InputError if the file is not GGUF, or if its
     metadata is incomplete or invalid.

@@ -253,7 +253,7 @@ KOBOLD = FileKind(
         mirostat_keeps=("dry", "penalties", "temperature", "smoothing"),
         reads_do_sample=False,
         zeros={"adaptive_target": -1.0, "dry_penalty_last_n": inf},
-        limits={"tau": (0.0, inf)},
+        limits={"tau": (0.0, inf), "penalty_last_n": (1.0, inf)},
     ),
 )
 LLAMA_CPP_REQUEST = _llama_cpp(

@@ -1,7 +1,12 @@
 """The numbers of the sampling parameters that a file sets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from tsoft.input.settings.file_kinds import FileKind
+
+# llama.cpp's default.
+_DRY_BASE = 1.75
 
 
 @dataclass(frozen=True)
@@ -15,3 +20,18 @@ class Numbers:
     sentences: tuple[str, ...] = ()
     about_text: tuple[str, ...] = ()
     idle: Mapping[str, float] = field(default_factory=dict)
+
+
+def limited(kind: FileKind, numbers: Numbers) -> Numbers:
+    """Return the numbers as the program limits them."""
+    values = dict(numbers.values)
+    sentences = list(numbers.sentences)
+    for parameter, (lowest, highest) in kind.rules.limits.items():
+        value = values.get(parameter, lowest)
+        if lowest <= value <= highest:
+            continue
+        # llama.cpp replaces a dry_base below 1 with the server's default.
+        values[parameter] = _DRY_BASE if parameter == "dry_base" else min(max(value, lowest), highest)
+        name = numbers.fields[parameter]
+        sentences.append(f"{name} {value:g} is taken as {values[parameter]:g}, as {kind.program} does")
+    return replace(numbers, values=values, sentences=tuple(sentences))

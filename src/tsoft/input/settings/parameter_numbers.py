@@ -21,8 +21,6 @@ from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The number at which each parameter is off.
 _OFF = {parameter.name: parameter.off or 0.0 for sampler in SAMPLERS.values() for parameter in sampler.parameters}
-# llama.cpp's default.
-_DRY_BASE = 1.75
 # The least epsilon_cutoff or eta_cutoff that may be in text-generation-webui's unit, as 0.0001.
 _LARGE_CUTOFF = 0.01
 
@@ -30,7 +28,7 @@ _LARGE_CUTOFF = 0.01
 def numbers_of(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if fields contradict each other."""
     numbers = _scaled(kind, _dynamic(place, _plain(kind, place)))
-    return _limited(kind, with_text_samplers(kind, place, numbers))
+    return with_text_samplers(kind, place, numbers)
 
 
 def _plain(kind: FileKind, place: Place) -> Numbers:
@@ -138,19 +136,4 @@ def _scaled(kind: FileKind, numbers: Numbers) -> Numbers:
             sentences.append(f"{parameter} {value:g} is {value * unit:g}, since {owner} counts it in units of 0.0001")
         elif value >= _LARGE_CUTOFF and kind.engine is None:
             sentences.append(f"{parameter} {value:g} is taken as a probability, not in units of 0.0001")
-    return replace(numbers, values=values, sentences=tuple(sentences))
-
-
-def _limited(kind: FileKind, numbers: Numbers) -> Numbers:
-    """Return the numbers as the program limits them."""
-    values = dict(numbers.values)
-    sentences = list(numbers.sentences)
-    for parameter, (lowest, highest) in kind.rules.limits.items():
-        value = values.get(parameter, lowest)
-        if lowest <= value <= highest:
-            continue
-        # llama.cpp replaces a dry_base below 1 with the server's default.
-        values[parameter] = _DRY_BASE if parameter == "dry_base" else min(max(value, lowest), highest)
-        name = numbers.fields[parameter]
-        sentences.append(f"{name} {value:g} is taken as {values[parameter]:g}, as {kind.program} does")
     return replace(numbers, values=values, sentences=tuple(sentences))

@@ -15,7 +15,7 @@ from tsoft.input.settings.file_kinds import (
     TEXT_GENERATION_WEBUI,
     FileKind,
 )
-from tsoft.input.settings.file_numbers import Numbers
+from tsoft.input.settings.file_numbers import Numbers, limited
 from tsoft.input.settings.sampling_fields import (
     CONTEXT_SIZES,
     DECAYS,
@@ -58,7 +58,7 @@ def with_text_samplers(kind: FileKind, place: Place, numbers: Numbers) -> Number
     idle = {
         name: _converted(kind, numbers, name, values[name]) for name in _ALL_COMPANIONS & (values.keys() - effective)
     }
-    numbers = replace(numbers, values=effective, idle=idle)
+    numbers = limited(kind, replace(numbers, values=effective, idle=idle))
     numbers = _with_decay(_with_mirostat(kind, place, numbers))
     numbers = _with_ranges(kind, _with_context_size(kind, place, numbers))
     return replace(numbers, about_text=(*numbers.about_text, *_slopes(kind, place, numbers)))
@@ -216,6 +216,11 @@ def _with_ranges(kind: FileKind, numbers: Numbers) -> Numbers:
             continue
         field, value = numbers.fields[last_n], values[last_n]
         values[last_n] = _converted(kind, numbers, last_n, value)
+        is_llama_cpp = kind.engine in ("llama.cpp", "ollama")
+        if value == -1 and is_llama_cpp and any(name in values for name in switches):
+            sentences.append(
+                f"{field} -1 is taken as all tokens, as in older versions of llama.cpp; newer ones refuse it"
+            )
         if value != 0:
             continue
         takes_all = values[last_n] == inf
