@@ -20,6 +20,7 @@ FILES = TESTS / "data" / "settings"
 LOGITS = np.array([2, 1, 0.5, 0.1])
 TEXT = "is not applied, since it depends on the text so far"
 ALIKE = "is not applied, since tsoft penalizes all tokens of the range alike"
+TYPED = "is not applied, since tsoft takes it only as an option"
 UNKNOWN = "is not applied, since tsoft does not know this field"
 CONSTRAINED = "is not applied, since the tokens that it bans depend on the text so far"
 OLLAMA = "Ollama applies top_p 0.9"
@@ -549,6 +550,12 @@ def test_false_switches_a_sampler_off(read_json: Any) -> None:
         ("ban_eos_token", "true", "ban_eos_token is not applied, since tsoft does not know which tokens end a text"),
         ("mirostat", 1, "mirostat 1 is not applied, since tsoft has only version 2 of mirostat"),
         ("dry_max_ngram", 20, f"dry_max_ngram 20 {UNKNOWN}"),
+        # The parameters of tsoft's samplers that no program has in its files.
+        ("p_less", True, f"p_less true {TYPED}; pass --p-less"),
+        ("edtTheta", 2, f"edtTheta 2 {TYPED}; pass --edt-theta"),
+        ("soft_cap", 30, f"soft_cap 30 {TYPED}; pass --soft-cap"),
+        ("mirostat_mu", 3, f"mirostat_mu 3 {TYPED}; pass --mirostat-mu"),
+        ("json_schema", {}, f"json_schema {CONSTRAINED}"),
     ],
 )
 def test_fields_that_are_not_used_are_named(read_json: Any, field: str, value: Any, sentence: str) -> None:
@@ -603,8 +610,13 @@ def test_other_fields_are_not_named(read_json: Any) -> None:
         "dry_base": 1.75,
         "skew": 0.0,
         "num_beams": "1",
+        "p_less": False,
     }
     assert read_json({"temperature": 0.5, **others}).unused == ()
+    # textgen-settings.js: {} is no schema. All presets have these fields.
+    preset = {"temp": 0.5, "rep_pen_decay": 0, "rep_pen_size": 0}
+    assert read_json({**preset, "json_schema": {}}).unused == ()
+    assert read_json({**preset, "json_schema": {"type": "object"}}).unused == (f"json_schema {CONSTRAINED}",)
 
 
 def test_the_range_of_a_dynamic_temperature(read_json: Any) -> None:
@@ -948,6 +960,15 @@ def test_the_range_of_text_generation_webui_is_that_of_dry_too(read_json: Any) -
             ["KoboldCpp does not know frequency_penalty 0.5"],
         ),
         ({"max_context_length": 9, "rep_pen": 2, "rep_pen_slope": 3}, {"repetition_penalty": 2}, []),
+        # gpttype_adapter.cpp: a range below 1 is 1.
+        *(
+            (
+                {"max_context_length": 9, "rep_pen": 2, "rep_pen_range": n},
+                {"repetition_penalty": 2, "penalty_last_n": 1},
+                [f"rep_pen_range {n} is taken as 1, as KoboldCpp does"],
+            )
+            for n in (0, -1)
+        ),
         # Before 2025, llama.cpp and Ollama could exempt line breaks.
         (
             {"num_ctx": 9, "repeat_penalty": 1.5, "penalize_newline": False},

@@ -204,6 +204,7 @@ UNUSED = (
     _unused("math1_temp", (1.0,), NOT_AVAILABLE),
     _unused("math1_quad math1_quad_entropy_scale top_g", (0.0,), NOT_AVAILABLE),
     _unused("phrase_rep_pen", ("off",), DEPENDS_ON_TEXT),
+    _unused("rep_pen_size", (0.0,), DEPENDS_ON_TEXT),
     _unused("repetition_penalty_whitelist repetition_penalty_default_whitelist", (), TOKENS_ALIKE),
     _unused("logits_processors logits_processor custom_logit_processor", (), NOT_AVAILABLE),
     _unused(

@@ -5,7 +5,7 @@ from typing import Any
 
 from tsoft.errors import InputError, joined, shortened
 from tsoft.input.settings.field_values import number_or_none, type_of
-from tsoft.input.settings.file_kinds import COHERE, FileKind, kind_of
+from tsoft.input.settings.file_kinds import COHERE, SILLY_TAVERN, FileKind, kind_of
 from tsoft.input.settings.sampling_fields import (
     APPLIED,
     BIAS_FIELDS,
@@ -23,25 +23,40 @@ from tsoft.input.settings.sampling_fields import (
 from tsoft.input.settings.settings_search import Place
 from tsoft.input.settings.text_numbers import has_effect
 from tsoft.input.settings.texts import is_text_field, mentions_settings
+from tsoft.sampling.sampler_table import SAMPLERS
+
+# The parameters that no program has in its files, and their options.
+_OPTIONS = {
+    parameter.name: parameter.option
+    for sampler in SAMPLERS.values()
+    for parameter in sampler.parameters
+    if parameter.name not in PARAMETER_NAMES.keys() | BIAS_FIELDS
+}
 
 
 def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[str]:
     """Yield sentences about fields that tsoft cannot apply, or does not know, without those that have no effect. The
     fields in `idle` have none, whatever their values."""
+    kind = kind_of(place)
     for row in UNUSED:
         companions = _companions(place, row)
         for field in row.fields:
             for name in place.named(field) if field not in idle else ():
                 value = _value(place, name, row)
-                if not row.is_neutral(value):
+                # SillyTavern has {} for no schema.
+                if not (row.is_neutral(value) or (kind is SILLY_TAVERN and value == {})):
                     yield f"{_with_value(name, value, row)}{companions} {row.reason}"
                     companions = ""
-    for name in place.fields if place.sets_parameters and kind_of(place) is not COHERE else ():
+    for name in place.fields if place.sets_parameters and kind is not COHERE else ():
         if name in COHERE_PARAMETERS and number_or_none(place.fields[name]) is not None:
             yield f"{_unknown(name, place.fields[name])}; did you mean {COHERE_PARAMETERS[name]}?"
     for name, value in place.fields.items():
         field = canonical(name)
-        if resembles_setting(field, value) and value not in ("", []) and not _has_settings(value):
+        if field in _OPTIONS:
+            if value is not False:
+                reason = "is not applied, since tsoft takes it only as an option"
+                yield f"{_with_value(name, value)} {reason}; pass {_OPTIONS[field]}"
+        elif resembles_setting(field, value) and value not in ("", []) and not _has_settings(value):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_unknown(name, value)}{hint}"
