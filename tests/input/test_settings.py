@@ -299,6 +299,12 @@ def test_samplers_that_the_file_does_not_list_are_not_applied(read_json: Any) ->
     assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
 
 
+def test_names_of_an_older_llama_cpp_in_its_response(read_json: Any) -> None:
+    settings = {**LLAMA_CPP_SETTINGS, "samplers": ["top_k", "typical_p", "temperature"], "top_p": 1, "min_p": 0}
+    got = read_json({"generation_settings": settings})
+    assert (got.samplers, got.unused) == (("top_k", "typ_p", "temperature"), ())
+
+
 @pytest.mark.parametrize(
     ("samplers", "unknown"),
     [

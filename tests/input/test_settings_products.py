@@ -358,14 +358,16 @@ def test_fields_that_a_program_does_not_know_are_not_applied(
 def test_numbers_that_llama_cpp_moves_between_its_limits(read_json: Any) -> None:
     """set_limits in tools/server/server-schema.cpp; dry_base below 1 is the server's default."""
     fields = {"top_p": 1.5, "min_p": -1, "xtc_probability": 3, "temperature": -1, "dry_base": 0.5, "dry_multiplier": 1}
+    fields |= {"typical_p": 2}
     got = read_json({"n_predict": 1, "top_k": 0, "xtc_threshold": 0.1, "dry_penalty_last_n": 9, **fields})
-    limited = {"top_p": 1, "min_p": 0, "xtc_probability": 1, "tau": 0, "dry_base": 1.75}
+    limited = {"top_p": 1, "min_p": 0, "xtc_probability": 1, "tau": 0, "dry_base": 1.75, "typical_p": 1}
     assert dict(got.values) == {"xtc_threshold": 0.1, "dry_penalty_last_n": 9, "dry_multiplier": 1, **limited}
     assert sorted(got.unused) == [
         "dry_base 0.5 is taken as 1.75, as llama.cpp does",
         "min_p -1 is taken as 0, as llama.cpp does",
         "temperature -1 is taken as 0, as llama.cpp does",
         "top_p 1.5 is taken as 1, as llama.cpp does",
+        "typical_p 2 is taken as 1, as llama.cpp does",
         "xtc_probability 3 is taken as 1, as llama.cpp does",
     ]
 

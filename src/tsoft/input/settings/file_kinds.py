@@ -59,7 +59,7 @@ _OPTION_LIMITS = {"tau": (0.0, inf), "dry_base": (1.0, inf)}
 _LLAMA_CPP_LIMITS = {
     **_OPTION_LIMITS,
     **dict.fromkeys(("top_p", "min_p", "xtc_probability", "xtc_threshold"), (0.0, 1.0)),
-    "adaptive_target": (-inf, 1.0),
+    **dict.fromkeys(("typical_p", "adaptive_target"), (-inf, 1.0)),
 }
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, shown, type_of
-from tsoft.input.settings.file_kinds import LLAMA_CPP_COMMAND, FileKind
+from tsoft.input.settings.file_kinds import LLAMA_CPP_COMMAND, LLAMA_CPP_REQUEST, FileKind
 from tsoft.input.settings.sampling_fields import (
     DYNAMIC_SWITCHES,
     GGUF_ORDER,
@@ -205,7 +205,8 @@ def _samplers(kind: FileKind, place: Place) -> SamplerOrder:
             raise InputError(f"{place.where}: samplers: {problem}")
         return _lettered(letters)
     listed = _listed(place, "samplers", value)
-    names = _LLAMA_CPP_NAMES if kind.program == "llama.cpp" else _NAMES
+    # A response has the names of the server's version.
+    names = _LLAMA_CPP_NAMES if kind in (LLAMA_CPP_COMMAND, LLAMA_CPP_REQUEST) else _NAMES
     return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed, names))
 
 
