@@ -45,6 +45,7 @@ def sets_variables(words: list[str]) -> bool:
 
 
 def is_variable(word: str) -> bool:
+    """Whether a word of a command sets an environment variable of llama.cpp."""
     return bool(_VARIABLE.fullmatch(word))
 
 

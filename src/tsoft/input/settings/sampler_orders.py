@@ -177,12 +177,12 @@ def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
     return value
 
 
-def _named(place: Place, field: str, value: Iterable[Any], names: Mapping[str, str] = _NAMES) -> SamplerOrder:
+def _named(place: Place, field: str, value: Iterable[Any], known: Mapping[str, str] = _NAMES) -> SamplerOrder:
     samplers, unknown = [], []
     for name in value:
         if not isinstance(name, str):
             raise InputError(f"{place.where}: {field}: expected an array of names or a string of letters, got an array")
-        if sampler := names.get(name.replace("-", "_").lower()):
+        if sampler := known.get(name.replace("-", "_").lower()):
             samplers.append(sampler)
         else:
             unknown.append(shown(name))
@@ -206,8 +206,8 @@ def _samplers(kind: FileKind, place: Place) -> SamplerOrder:
         return _lettered(letters)
     listed = _listed(place, "samplers", value)
     # A response has the names of the server's version.
-    names = _LLAMA_CPP_NAMES if kind in (LLAMA_CPP_COMMAND, LLAMA_CPP_REQUEST) else _NAMES
-    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed, names))
+    known = _LLAMA_CPP_NAMES if kind in (LLAMA_CPP_COMMAND, LLAMA_CPP_REQUEST) else _NAMES
+    return SamplerOrder() if listed is None else _with_adaptive_p_last(_named(place, "samplers", listed, known))
 
 
 def _lettered(letters: str) -> SamplerOrder:

@@ -63,8 +63,8 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
 
 
 def known_fields(kind: FileKind, place: Place) -> dict[str, Any]:
-    """Return the fields without those that the program does not know, although it knows the parameter by another name,
-    or tsoft applies the field in the files of other programs. Parameters that it lacks remain."""
+    """Return the fields without those that tsoft applies only for other programs. Fields of parameters that the program
+    lacks under any name remain: sentences about them need the effect of their numbers."""
     fields, lacking = kind.rules.fields, PARAMETER_NAMES.keys() - kind.rules.parameters
     return {
         name: value
