@@ -281,7 +281,8 @@ _KINDS = (
         _LLAMA_CPP_DEFAULTS,
         _SERVER,
         fields=_GGUF_FIELDS,
-        limits={"tau": (0.0, inf)},
+        # llama.cpp does not refuse a range of -1 tokens in a model.
+        limits={"tau": (0.0, inf), "penalty_last_n": (0.0, inf)},
         order=GGUF_ORDER,
     ),
     _llama_cpp("llama.cpp's /props", "default_generation_settings/"),
