@@ -61,6 +61,8 @@ _LLAMA_CPP_LIMITS = {
     **dict.fromkeys(("top_p", "min_p", "xtc_probability", "xtc_threshold"), (0.0, 1.0)),
     **dict.fromkeys(("typical_p", "adaptive_target"), (-inf, 1.0)),
 }
+# The numbers that replace those beyond a limit, if that is not the limit itself: llama.cpp's default.
+REPLACEMENTS = {"dry_base": 1.75}
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 
 

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tsoft.input.settings.file_kinds import FileKind
-
-# llama.cpp's default.
-_DRY_BASE = 1.75
+from tsoft.input.settings.file_kinds import REPLACEMENTS, FileKind
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,7 @@ def limited(kind: FileKind, numbers: Numbers) -> Numbers:
         value = values.get(parameter, lowest)
         if lowest <= value <= highest:
             continue
-        # llama.cpp replaces a dry_base below 1 with the server's default.
-        values[parameter] = _DRY_BASE if parameter == "dry_base" else min(max(value, lowest), highest)
+        values[parameter] = REPLACEMENTS.get(parameter, min(max(value, lowest), highest))
         name = numbers.fields[parameter]
         sentences.append(f"{name} {value:g} is taken as {values[parameter]:g}, as {kind.program} does")
     return replace(numbers, values=values, sentences=tuple(sentences))
