@@ -94,8 +94,8 @@ def test_sampling_settings(path: Path) -> None:
     assert dict(got.values) == {"mirostat_tau": 4, "mirostat_eta": 0.5, "tau": 0.8}
     assert got.samplers == ("temperature", "mirostat")
     # llama_sampler_init_penalties: a range below 0 is 0.
-    names = ("temp", 6, 0.5), ("penalty_repeat", 6, 1.5), ("penalty_last_n", 5, -1)
-    path.write_bytes(model([(f"general.sampling.{name}", kind, scalar(kind, value)) for name, kind, value in names]))
+    penalty = ("temp", 6, 0.5), ("penalty_repeat", 6, 1.5), ("penalty_last_n", 5, -1)
+    path.write_bytes(model([(f"general.sampling.{name}", kind, scalar(kind, value)) for name, kind, value in penalty]))
     got = read(str(path))
     assert "repetition_penalty" not in dict(got.values)
     assert got.unused == ("penalty_last_n -1 is taken as 0, as llama.cpp does",)

@@ -62,7 +62,7 @@ _LLAMA_CPP_LIMITS = {
     **dict.fromkeys(("typical_p", "adaptive_target"), (-inf, 1.0)),
 }
 # The numbers that replace those beyond a limit, if that is not the limit itself: llama.cpp's default.
-REPLACEMENTS = {"dry_base": 1.75}
+REPLACEMENTS: Mapping[str, float] = {"dry_base": 1.75}
 _SERVER = ", unless the server was started with other defaults, which its /props shows"
 
 
