@@ -341,9 +341,12 @@ def ollama(**options: Any) -> dict[str, Any]:
         ),
         # GenerateParameters in Text Generation Inference's router/src/lib.rs.
         (
-            {"inputs": "x", "parameters": {"temperature": 0.7, "top_p": 1, "do_sample": True, "min_p": 0.5}},
+            {
+                "inputs": "x",
+                "parameters": {"temperature": 0.7, "top_p": 1, "do_sample": True, "min_p": 0.5, "logit_bias": {"1": 1}},
+            },
             {},
-            ["Text Generation Inference does not know min_p 0.5"],
+            ["Text Generation Inference does not know logit_bias", "Text Generation Inference does not know min_p 0.5"],
         ),
     ],
 )
