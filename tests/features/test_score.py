@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -540,8 +540,8 @@ def echo(request: Request, begins: str = "", shift: int = 0) -> Reply:
     positions.
     """
     prompt = request.body["prompt"]
-    tokens = [begins] * bool(begins) + re.findall(r"\s?\S+|\s", prompt) * request.body.get("echo", False) + [" end"]
-    offsets = [0, *itertools.accumulate(map(len, tokens))][:-1]
+    words = [begins] * bool(begins) + re.findall(r"\s?\S+|\s", prompt)
+    tokens = [*words, " end"]
     before = ["".join(tokens[:i]) for i in range(len(tokens))] if request.body.get("echo") else [prompt]
     tokens = tokens if request.body.get("echo") else [" end"]
     tops = [listed(text) for text in before]
@@ -550,10 +550,10 @@ def echo(request: Request, begins: str = "", shift: int = 0) -> Reply:
     tops = [top | {token: number} for top, token, number in zip(tops, tokens, numbers, strict=True)]
     if request.body.get("echo"):
         numbers, tops = [None, *numbers[1:]], [None, *tops[1:]]  # type: ignore[list-item]
-    lists = {"tokens": tokens, "token_logprobs": numbers, "top_logprobs": tops, "text_offset": offsets}
+    lists = {"tokens": tokens, "token_logprobs": numbers, "top_logprobs": tops}
     text = prompt + " end" if request.body.get("echo") else " end"
     choice = {"index": 0, "text": text, "logprobs": lists, "finish_reason": "length"}
-    return Reply({"object": "text_completion", "model": "m", "choices": [choice]})
+    return Reply({"object": "text_completion", "choices": [choice], "usage": {"prompt_tokens": len(words)}})
 
 
 def listed(text: str) -> dict[str, float]:
@@ -598,8 +598,98 @@ def test_a_server_gets_the_prompt_before_the_text(prompt: str, first: str, note:
     with serving(lambda request: echo(request, "<s>")) as served:
         record, notes = served_scores(served, "--prompt", prompt, text=text)
     assert [token["token"] for token in record["logprobs"]] == [first, " cat"]
-    assert record["byte_count"] == len(text)
+    # A token that spans the end of the prompt counts with all its bytes.
+    assert record["byte_count"] == len(" the cat")
     assert note in notes
+
+
+def renamed(rename: Callable[[str], str], request: Request) -> Reply:
+    """Return an echo with other names. The list of alternatives is an object, in which the last one of equal names
+    counts, and its numbers are those of the fixture."""
+    choice = echo(request, "<s>").body["choices"][0]
+    lists = choice["logprobs"]
+    tops = [top and {rename(name): number for name, number in top.items()} for top in lists["top_logprobs"]]
+    lists |= {
+        "tokens": ["<s>", *map(rename, lists["tokens"][1:])],
+        "top_logprobs": tops,
+        "text_offset": [-1] * len(tops),
+    }
+    return Reply({"choices": [choice], "usage": echo(request, "<s>").body["usage"]})
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        # SGLang, and vLLM before July 2026.
+        str.strip,
+        # vLLM 0.7.3.
+        lambda name: name.replace(" ", "Ġ").replace("日", "æĹ¥"),
+        # A character outside ASCII in the parts of vLLM, of SGLang, and as a whole.
+        lambda name: name.replace(" 日", ""),
+        lambda name: name.replace("日", "\ufffd"),
+        str,
+    ],
+)
+def test_names_that_are_not_the_texts_of_tokens(rename: Callable[[str], str]) -> None:
+    text = "the cat sat 日 on the mat"
+    with serving(lambda request: renamed(rename, request)) as served:
+        record, _ = served_scores(served, text=text)
+    words = re.findall(r"\s?\S+", text)
+    before = ["".join(words[:i]) for i in range(1, len(words))]
+    expected = sum(listed(text).get(word, -9.5) for text, word in zip(before, words[1:], strict=True))
+    assert record["logprob"] == pytest.approx(expected)
+    assert (record["tokens"], record["byte_count"]) == (6, len(" cat sat 日 on the mat".encode()))
+    assert record["text"] == text.removeprefix("the")
+    assert record["unscored"] == "the"
+
+
+def test_a_scored_token_has_the_number_of_the_server() -> None:
+    """Another token with the same name is an alternative, so the list has another number with this name."""
+
+    def reply(request: Request) -> Reply:
+        answer = echo(request)
+        if request.body.get("echo"):
+            answer.body["choices"][0]["logprobs"]["top_logprobs"][3][" on"] = -0.5
+        return answer
+
+    with serving(reply) as served:
+        record, _ = served_scores(served)
+    token = record["logprobs"][2]
+    assert (token["token"], token["logprob"]) == (" on", -9.5)
+    assert sorted(top["logprob"] for top in token["top_logprobs"] if top["token"] == " on") == [-9.5, -0.5]
+
+
+@pytest.mark.parametrize(
+    ("end", "more_tokens", "problem"),
+    [
+        # One position of three, all of them, and texts that the server splits into more tokens than in the echo.
+        (" on", 0, "are not those of its tokens, but of other positions"),
+        ("", 0, "are not those of its tokens, but of other positions"),
+        ("", 1, "the server splits each part of the text into other tokens than the text itself"),
+        (" on", 1, ""),
+    ],
+)
+def test_requests_for_positions_that_differ(end: str, more_tokens: int, problem: str) -> None:
+    def reply(request: Request) -> Reply:
+        answer = echo(request)
+        if not request.body.get("echo") and request.body["prompt"].endswith(end):
+            answer.body["choices"][0]["logprobs"]["top_logprobs"][0][" sat"] = -0.1
+            answer.body["usage"]["prompt_tokens"] += more_tokens
+        return answer
+
+    with serving(reply) as served:
+        done = here("score", "--endpoint", served.url, stdin=SERVED)
+    assert (done.returncode, problem in done.stderr) == (int(problem != ""), True)
+
+
+def test_bytes_are_those_of_the_scored_tokens() -> None:
+    """An n-gram model reads every line break as a line feed."""
+    sizes = [
+        json.loads(here("score", *MODEL, "-f", "json", stdin=text).stdout)[0]["byte_count"]
+        for text in ("The owl was\r\n in the barn.\r\n", "The owl was\n in the barn.\n")
+    ]
+    # The model does not know " was", which has probability 0.
+    assert sizes == [len(" owl\n in the barn.")] * 2
 
 
 def test_a_server_that_lists_other_positions_is_refused() -> None:

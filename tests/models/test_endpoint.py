@@ -35,6 +35,7 @@ from tsoft.input.labels import token_label
 from tsoft.models import endpoint, http
 from tsoft.models.endpoint import Endpoint
 from tsoft.models.model import Model
+from tsoft.models.server_tokens import ENDS, ServerNames
 from tsoft.options.models import ModelOptions, open_model
 
 DATA = TESTS / "data"
@@ -432,11 +433,67 @@ def test_merged_token_with_unknown_probabilities() -> None:
 def test_label_gives_its_bytes_back() -> None:
     random = Random(1)
     pieces = [*(bytes([byte]) for byte in range(256)), *(random.randbytes(i % 7 + 2) for i in range(100))]
-    for piece in (*pieces, *map(str.encode, endpoint.ENDS)):
-        token = endpoint._server_token(token_label(piece))
+    for piece in (*pieces, *map(str.encode, ENDS)):
+        token = ServerNames().token(token_label(piece))
         assert token.label == token_label(piece)
         assert token.piece == (b"" if token.ends else piece)
-        assert token.ends == (token.label in endpoint.ENDS)
+        assert token.ends == (token.label in ENDS)
+
+
+GPT2 = (("Ġcat", -0.25), ("Ċ", -2.75), ("Ã©", -4.5), ("Ã", -5.0), ("cat", -5.5))
+
+
+@pytest.mark.parametrize("text", [" cat", "!"])
+def test_names_in_the_byte_alphabet_become_texts(text: str) -> None:
+    """mlx-lm, and vLLM 0.7.3. The sampled token, which the text of the answer has, may not be listed."""
+    with serving(
+        Reply(legacy("Ġcat", GPT2) | {"choices": [legacy("Ġcat", GPT2)["choices"][0] | {"text": text}]})
+    ) as served:
+        model = endpoint_at(served)
+        prompt = model.prompt("x")
+        (distribution,) = model.next([prompt])
+        assert distribution.block.labels == (" cat", "\n", "é", "<0xC3>", "cat")
+        model.next([(*prompt, *(distribution.token(i) for i in range(3)))])
+        assert served.requests[1].body["prompt"] == "x cat\né"
+
+
+@pytest.mark.parametrize(
+    ("text", "top", "finish", "problem"),
+    [
+        # SentencePiece's decoder strips the blank of a single token: SGLang, older vLLM.
+        (" cat", (("cat", -0.25), ("s", -2.75)), "length", "leaves out the blanks at the start of tokens"),
+        ("\ufffd", (("\ufffd", -0.25), ("s", -2.75)), "length", "does not return the bytes of this token"),
+        # vLLM since 2025: a part of a character, in a list with the name of the end token, or without it.
+        ("", (("", -0.25), ("</s>", -2.75)), "length", "does not return the bytes of this token"),
+        ("", (("", -0.25), ("s", -2.75)), "length", "does not return the bytes of this token"),
+        ("s", (("", -0.25), ("s", -0.5), ("</s>", -2.75)), "length", "does not return the bytes of this token"),
+    ],
+)
+def test_token_whose_text_is_unknown_is_listed_and_not_continued(
+    text: str, top: tuple[tuple[str, float], ...], finish: str, problem: str
+) -> None:
+    name = text.strip() or top[0][0]
+    answer = legacy(name, top, finish)
+    answer["choices"][0]["text"] = text
+    with serving(Reply(answer)) as served:
+        model = endpoint_at(served)
+        (distribution,) = model.next([model.prompt("x")])
+        assert distribution.block.labels == tuple(label for label, _ in top)
+        assert not model.ends(distribution.token(0))
+        with pytest.raises(InputError, match=problem):
+            model.piece(distribution.token(0))
+        assert distribution.caveat == (
+            "the server leaves out the blanks at the start of tokens" if text == " cat" else ""
+        )
+        done = here("generate", "x", "--endpoint", served.url, "--greedy", "--max-tokens", "1", "-f", "json")
+        assert (done.returncode, problem in done.stderr) == (1, True)
+
+
+def test_unknown_text_of_an_alternative_is_no_error() -> None:
+    with serving(Reply(legacy("s", (("\ufffd", -2.75), ("s", -0.25))))) as served:
+        done = here("generate", "x", "--endpoint", served.url, "--greedy", "--max-tokens", "1", "-f", "json")
+    [text] = json.loads(done.stdout)
+    assert [token["token"] for token in text["logprobs"][0]["top_logprobs"]] == ["s", "\ufffd"]
 
 
 def test_prompt_is_never_a_control_token() -> None:
@@ -472,6 +529,19 @@ def test_end_among_the_alternatives(answer: dict[str, Any]) -> None:
     assert distribution.logprob(0) == -0.25
 
 
+def test_end_token_that_no_list_has_is_known_after_it_was_drawn() -> None:
+    """The server leaves the name of a control token out of the text, and ends it."""
+    top = (("<|finis|>", -0.25), ("<|other|>", -2.75))
+    drawn = legacy("<|finis|>", top, "stop")
+    drawn["choices"][0]["text"] = ""
+    with serving(Reply(drawn)) as served:
+        model = endpoint_at(served)
+        (distribution,) = model.next([model.prompt("x")])
+    end, other = distribution.token(0), distribution.token(1)
+    assert (model.ends(end), model.piece(end)) == (True, b"")
+    assert (model.ends(other), model.piece(other)) == (False, b"<|other|>")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -501,6 +571,13 @@ def test_end_without_a_token(answer: dict[str, Any]) -> None:
     )
     assert distribution.block.partial is not None
     assert distribution.block.partial.mass == 1.0
+    # 0.47^4 is 5 %.
+    assert "the server ended the text 4 times" in distribution.caveat
+    assert "at least 0.47 (95 % confidence)" in distribution.caveat
+    with serving(Reply(answer)) as served:
+        for command in ("next", "generate"):
+            done = here(command, "x", "--endpoint", served.url, *["--chat"] * is_chat)
+            assert done.stderr.count("so tsoft takes the end as certain") == 1
 
 
 def test_part_of_a_character_without_probabilities() -> None:

@@ -348,6 +348,8 @@ class LiveExplorer(Explorer):
             return
         self._requested = None
         if isinstance(message.answer, NextDistribution):
+            if message.answer.caveat:
+                self.notify(visible(message.answer.caveat), severity="warning", markup=False)
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:

@@ -11,14 +11,15 @@ template may also strip the blanks at the end of a partial answer.
 
 Servers report the end of a text in different ways:
 
-- llama.cpp and vLLM list the probability of the end token among the others. vLLM writes its name; llama.cpp writes an
-  empty text, as for every control token.
+- llama.cpp and vLLM list the probability of the end token among the others. vLLM writes its name, and an empty text for
+  a part of a character; llama.cpp writes an empty text for every control token. `server_tokens` distinguishes these.
 - llama-cpp-python and Ollama return no token and no probability if they sample the end token, and OpenAI may do the
   same. With another seed, they may sample another token and then list all probabilities, so tsoft repeats the request.
   tsoft also repeats it if llama.cpp samples a part of a character, for which it lists no probability.
 
-llama-cpp-python returns an empty text for a part of a character, too, which looks like the end. It also closes a
-partial answer and begins another one, so its chat is right for the first token only. Only its token count shows this.
+llama-cpp-python returns an empty text for a part of a character, too, which looks like the end, unless it was drawn. It
+also closes a partial answer and begins another one, so its chat is right for the first token only. Only its token count
+shows this.
 
 Each request contains the whole text, and the server splits the text into tokens again. The result may differ from the
 sampled tokens: two line breaks may become one token.
@@ -28,7 +29,6 @@ Responses are an input format: `input.api_responses` reads them.
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,27 +40,22 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
-from tsoft.models.echoed_text import EchoedToken, agree, echo_in
+from tsoft.models.echoed_text import NO_ECHO, Echo, EchoedToken, EchoError, TokenPlace, agree, echo_of, listed_names
 from tsoft.models.http import Server, in_threads
 from tsoft.models.model import encoded_prompt
+from tsoft.models.response_choice import ResponseChoice, first_choice
 from tsoft.models.server_errors import CANNOT_CONTINUE, ServerErrors, parsed_json, value_at
+from tsoft.models.server_tokens import ONLY_IDS, ServerNames, ServerToken, are_in_byte_alphabet, ids_in, of_reasoning
 from tsoft.models.tokens import NextDistribution, Tokens
 
 # The maximum number of cached responses, for going back in the explorer and for texts with the same beginning.
 CACHE_SIZE = 4096
 # The maximum number of requests to a server that samples the end of a text and lists no probabilities with it.
 ATTEMPTS = 4
-# The names of end tokens in the models that llama.cpp supports (src/llama-vocab.cpp). llama.cpp itself writes an
-# empty text.
-ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"}
-ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
-ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
-_BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
-# Names in place of the texts of tokens: vLLM's, and what tsoft writes if a response has only ids.
-_VLLM_ID, _ID = re.compile(r"token_id:\d+"), re.compile(r"#\d+")
-_ONLY_IDS = (
-    "the server returns the ids of tokens without their texts, so tsoft cannot continue the text;"
-    " start vLLM without --return-tokens-as-token-ids, or use mlx-lm 0.29 or later"
+# If the probability of the end were lower, as many samples would all be the end in less than 5 % of cases.
+_ALWAYS_ENDS = (
+    f"the server ended the text {ATTEMPTS} times and listed no probabilities, so tsoft takes the end as certain;"
+    f" its probability is at least {0.05 ** (1 / ATTEMPTS):.2g} (95 % confidence)"
 )
 # Above this log-probability of a token, a server may have no alternatives to list.
 _NEARLY_SURE = -1e-3
@@ -68,19 +63,8 @@ _NEARLY_SURE = -1e-3
 _EXTRA_TOKENS = 2
 # A shorter key is no secret, such as the "none" of a local server, and may be a part of the text.
 _MIN_SECRET = 8
-_NO_ECHO = "the server does not return the log-probabilities of a prompt (echo with logprobs), as vLLM does"
 # The number of tokens at the end of a text that `echoed` compares with another request.
 _CHECKED = 3
-
-
-@dataclass(frozen=True)
-class _ServerToken:
-    """A token of a server: its name, the bytes that it adds to a text, None if they are unknown, and whether it ends
-    the text."""
-
-    label: str
-    piece: bytes | None
-    ends: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +74,17 @@ class _Request:
     body: str
     prompt: str = field(default="", compare=False)
     answer_tokens: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Response:
+    """The first token of a response, with its alternatives. `prompt_tokens` is the number of tokens before it; None if
+    the server does not count them."""
+
+    block: Block
+    choice: ResponseChoice
+    prompt_tokens: int | None = None
+    caveat: str = ""
 
 
 class Endpoint:
@@ -114,32 +109,31 @@ class Endpoint:
         self._path = "/chat/completions" if chat else "/completions"
         self.name = model or self._server.host
         self._errors = ServerErrors(self._server, model, chat=chat, alternatives=alternatives, has_key=bool(key))
-        self._tokens: list[_ServerToken] = []
-        self._token_numbers: dict[_ServerToken, int] = {}
+        self._tokens: list[ServerToken] = []
+        self._token_numbers: dict[ServerToken, int] = {}
         self._cache: dict[_Request, NextDistribution] = {}
         self._prompt_lengths: dict[str, int] = {}
-        # The names that are ids.
-        self._ids: set[str] = set()
+        self._names = ServerNames()
 
     def prompt(self, text: str) -> Tokens:
         """Return the text as one token. Raise UsageError if it is empty or not Unicode."""
         if not text:
             raise UsageError("the prompt is empty; pass a text that the server can continue")
-        return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
+        return (self._token_number(ServerToken(text, encoded_prompt(text))),)
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes that a token adds to a text. Raise InputError if the server returned only the token's id."""
-        piece = self._tokens[token].piece
-        if piece is None:
-            raise InputError(f"{self._server.url(self._path)}: {_ONLY_IDS}")
-        return piece
+        """Return the bytes that a token adds to a text. Raise InputError if the server did not return them."""
+        found = self._tokens[token]
+        if found.problem:
+            raise InputError(f"{self._server.url(self._path)}: {found.problem} (token {found.label!r})")
+        return found.piece
 
     def label(self, token: int) -> str:
         """Return the name of a token on the server."""
         return self._tokens[token].label
 
     def ends(self, token: int) -> bool:
-        """Return whether a token ends a text: its name is that of an end token, or empty."""
+        """Return whether a token ends a text."""
         return self._tokens[token].ends
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
@@ -170,63 +164,90 @@ class Endpoint:
         if not 200 <= response.status < 300:
             raise self._errors.refusal(response)
         answer = parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
-        echo = echo_in(answer, whole)
-        if echo is None:
-            raise InputError(f"{response.url}: {_NO_ECHO}")
-        if _ids_in(echo.tokens, answer):
-            raise InputError(f"{response.url}: {_ONLY_IDS}")
+        try:
+            names = listed_names(answer, whole)
+            if ids_in(names, answer):
+                raise EchoError(ONLY_IDS)
+            self._names.is_in_bytes |= are_in_byte_alphabet(names)
+            echo = echo_of(self._names.texts(names), value_at(answer, "usage"), prompt, text)
+        except EchoError as error:
+            raise InputError(f"{response.url}: {error}") from None
         read = list(api_responses.blocks(answer, ReadOptions(response.url), response.url, 0))
         # The reader skips a first token without a distribution.
-        blocks: list[Block | None] = [*[None] * (len(echo.tokens) - len(read)), *read]
-        starts = echo.starts(whole)
-        ends = [*starts[1:], len(whole)]
+        blocks: list[Block | None] = [*[None] * (len(names) - len(read)), *read]
+        encoded = whole.encode()
         tokens = [
-            self._echoed_token(echo.tokens[i], block, start)
-            for i, (block, start, end) in enumerate(zip(blocks, starts, ends, strict=False))
-            if start >= 0 and end > len(prompt)
+            self._echoed_token(name, block, place, encoded)
+            for name, block, place in zip(names[echo.first :], blocks[echo.first :], echo.places, strict=False)
         ]
-        if not tokens or any(token.distribution is None for token in tokens[1:]):
-            raise InputError(f"{response.url}: {_NO_ECHO}")
-        self._check_echo(response.url, tokens, whole)
+        if any(token.distribution is None for token in tokens[1:]):
+            raise InputError(f"{response.url}: {NO_ECHO}")
+        self._check_echo(response.url, tokens, echo, encoded)
         return tokens
 
-    def _echoed_token(self, label: str, block: Block | None, start: int) -> EchoedToken:
+    def _echoed_token(self, name: str, block: Block | None, place: TokenPlace, text: bytes) -> EchoedToken:
+        """Return a token of a text, with the server's number of the drawn token."""
+        [label] = self._names.labels([name])
+        token = self._token_number(ServerToken(label, text[place.start : place.stop]))
         if block is None:
-            return EchoedToken(self._token_number(_server_token(label)), start)
-        distribution = self._distribution(block)
-        assert distribution.block.partial
-        index = distribution.block.partial.index
-        return EchoedToken(distribution.token(index), start, distribution, index)
+            return EchoedToken(token, place.start)
+        assert block.partial
+        index, block = block.partial.index, self._named(block)
+        numbers = np.array([self._token_number(self._names.token(label)) for label in block.labels or ()])
+        numbers[index] = token
+        return EchoedToken(token, place.start, NextDistribution(block, numbers), index)
 
-    def _check_echo(self, where: str, tokens: Sequence[EchoedToken], text: str) -> None:
+    def _check_echo(self, where: str, tokens: Sequence[EchoedToken], echo: Echo, text: bytes) -> None:
         """Raise InputError if the distributions in an echo are not those before their tokens.
 
         llama-cpp-python shifts them by one token for a model that begins a text without a token of its own. So compare
-        the last ones with requests for the token after the text before it, which the server may split differently.
+        the last ones with requests for the token after the text before it. If the server splits that text into another
+        number of tokens, the comparison proves nothing.
         """
-        checked = [(token.start, token.distribution) for token in tokens if token.start > 0 and token.distribution]
-        requested = self.next([self.prompt(text[:start]) for start, _ in checked[-_CHECKED:]])
-        if checked and not any(map(agree, (listed for _, listed in checked[-_CHECKED:]), requested)):
+        boundaries = [
+            (echo.first + i + echo.unlisted, token.distribution.block, text[: token.start].decode())
+            for i, (token, place) in enumerate(zip(tokens, echo.places, strict=True))
+            if token.distribution and place.start and place.is_certain and text[place.start] & 0xC0 != 0x80
+        ][-_CHECKED:]
+        responses = in_threads(self._requested, [self._request(self.prompt(before)) for _, _, before in boundaries])
+        compared = [
+            agree(listed, self._named(response.block))
+            for (count, listed, _), response in zip(boundaries, responses, strict=True)
+            if response.prompt_tokens in (None, count)
+        ]
+        if not all(compared):
             problem = "the log-probabilities of the prompt are not those of its tokens, but of other positions"
             raise InputError(f"{where}: {problem}; score with --model FILE.gguf, or with another server")
+        if boundaries and not compared:
+            raise InputError(f"{where}: the server splits each part of the text into other tokens than the text itself")
 
     def close(self) -> None:
         """Close the connections to the server."""
         self._server.close()
 
-    def _token_number(self, token: _ServerToken) -> int:
+    def _token_number(self, token: ServerToken) -> int:
         if token not in self._token_numbers:
             self._token_numbers[token] = len(self._tokens)
             self._tokens.append(token)
         return self._token_numbers[token]
 
-    def _distribution(self, block: Block) -> NextDistribution:
-        merged = _merge_labels(block)
+    def _named(self, block: Block) -> Block:
+        """Return a block with the texts of its tokens as labels."""
+        return replace(block, labels=self._names.labels(block.labels or ()))
+
+    def _distribution(self, response: _Response) -> NextDistribution:
+        """Return the distribution over the labels of the tokens, each with its number."""
+        merged = _merge_labels(self._named(response.block))
+        drawn = None if merged.partial is None else merged.partial.index
         tokens = [
-            _ServerToken(label, None, ends=False) if label in self._ids else _server_token(label)
-            for label in merged.labels or ()
+            self._names.token(label, response.choice if i == drawn else None)
+            for i, label in enumerate(merged.labels or ())
         ]
-        return NextDistribution(merged, np.array(list(map(self._token_number, tokens))))
+        if field := response.choice.reasoning:
+            tokens = [of_reasoning(token, field) for token in tokens]
+        return NextDistribution(
+            merged, np.array(list(map(self._token_number, tokens))), response.caveat or self._names.caveat
+        )
 
     def _request(self, text: Tokens) -> _Request:
         """Return the request for the token after a text."""
@@ -244,8 +265,8 @@ class Endpoint:
             fields |= {"continue_final_message": True, "add_generation_prompt": False}
         return _Request(json.dumps(fields), prompt, len(pieces) - 1)
 
-    def _requested(self, request: _Request) -> Block:
-        """Return the block of the next token, after as many requests as necessary."""
+    def _requested(self, request: _Request) -> _Response:
+        """Return the first token of a response, after as many requests as necessary."""
         for attempt in range(ATTEMPTS):
             body = request.body if attempt == 0 else json.dumps(json.loads(request.body) | {"seed": attempt})
             response = self._server.request(self._path, body.encode())
@@ -258,29 +279,34 @@ class Endpoint:
                 # Read it again without any key, which the error may contain.
                 answer = parsed_json(response.url, self._server.redacted(response.body))
                 block = self._first_token(response.url, answer)
+            choice = first_choice(answer) or ResponseChoice({})
             if block is not None:
-                self._ids |= _ids_in(block.labels or (), answer)
+                assert block.partial
+                assert block.labels
+                self._names.learn(block.labels, block.partial.index, choice, answer)
                 self._check_continues(request, response.url, answer)
-                return block
-        if value_at(answer, "choices", 0, "finish_reason") == "stop":
-            # The server samples the end each time, and lists no probabilities with it.
+                count = value_at(answer, "usage", "prompt_tokens")
+                return _Response(block, choice, count if type(count) is int else None)
+        if choice.is_end:
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
-            return Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
+            block = Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
+            return _Response(block, choice, caveat=_ALWAYS_ENDS)
         raise InputError(
             f"{response.url}: {ATTEMPTS} responses had no token, no log-probability, and no end of the text"
         )
 
     def _first_token(self, where: str, value: Any) -> Block | None:
         """Return the first token of a response; None if the response has no token, as at the end of a text."""
-        choice = value_at(value, "choices", 0)
+        if problem := self._errors.problem(value):
+            raise InputError(f"{where}: {problem}")
         if isinstance(value, dict) and value.get("choices") == []:
             raise InputError(f"{where}: the response has no choices")
-        lists = ("tokens", "content", "refusal", "top_logprobs")
-        has_tokens = any(value_at(choice, "logprobs", key) for key in lists)
-        if isinstance(choice, dict) and choice and not has_tokens:
-            text = value_at(choice, "message", "content") or value_at(choice, "text") or ""
+        choice = first_choice(value)
+        if choice and not choice.has_tokens:
+            if choice.silence:
+                raise InputError(f"{where}: {choice.silence}")
             # A part of a character does not count as text.
-            if not str(text).replace("\ufffd", ""):
+            if not choice.text.replace("\ufffd", ""):
                 return None
             chat = "" if self._chat else "; with --chat, some servers (such as Ollama) do"
             raise InputError(f"{where}: the server did not return the requested log-probabilities{chat}")
@@ -303,31 +329,6 @@ class Endpoint:
             self._prompt_lengths[request.prompt] = length
         if length - self._prompt_lengths.get(request.prompt, length) > request.answer_tokens + _EXTRA_TOKENS:
             raise InputError(f"{where}: {CANNOT_CONTINUE}")
-
-
-def _server_token(label: str) -> _ServerToken:
-    r"""Return the token of a name in a server's list.
-
-    >>> _server_token(" Paris"), _server_token("<0xE2><0x80>").piece, _server_token("</s>").piece
-    (_ServerToken(label=' Paris', piece=b' Paris', ends=False), b'\xe2\x80', b'')
-    """
-    if label in ENDS:
-        return _ServerToken(label, b"", ends=True)
-    piece = bytes.fromhex(re.sub("[<>]|0x", "", label)) if _BYTES.fullmatch(label) else label.encode()
-    return _ServerToken(label, piece, ends=False)
-
-
-def _ids_in(labels: Sequence[str], answer: Any) -> set[str]:
-    """Return the names of tokens that are ids. "#5" may also be the text of a token, which is then in the answer.
-
-    >>> _ids_in(["token_id:5"], {}), _ids_in(["#5"], {"tokens": [5]}), _ids_in(["#5"], {"tokens": ["#5"]})
-    ({'token_id:5'}, {'#5'}, set())
-    """
-    ids = set(filter(_VLLM_ID.fullmatch, labels))
-    if others := set(filter(_ID.fullmatch, labels)):
-        body = json.dumps(answer)
-        ids |= {label for label in others if f'"{label}"' not in body}
-    return ids
 
 
 def _merge_labels(block: Block) -> Block:

@@ -11,7 +11,7 @@ from typing import Any
 from tsoft.errors import InputError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import is_response
+from tsoft.input.response_kinds import error_message, is_response
 from tsoft.models.http import HttpResponse, Server
 
 CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
@@ -23,6 +23,7 @@ _NEEDS_MODEL = re.compile(
 _MAX_NAMES = 5
 _MAX_ERROR_BYTES = 1 << 16
 _MAX_SHOWN = 60
+_MAX_MESSAGE = 500
 # How many seconds an error waits for the names of the server's models.
 _HINT_SECONDS = 3.0
 
@@ -47,6 +48,18 @@ class ServerErrors:
     def message(self, response: HttpResponse) -> str:
         """Return the server's message without hints, for a refusal that was to be expected."""
         return _error_message(_status(response), self._body(response))
+
+    def problem(self, answer: Any) -> str | None:
+        """Return the message of a response, or of its first choice, that is an error; None for any other response."""
+        places = [answer, value_at(answer, "choices", 0)]
+        failed = next((place for place in places if isinstance(place, dict) and error_message(place)), None)
+        if failed is None:
+            return None
+        # OpenRouter writes the message of the model's provider there.
+        reasons = [error_message(failed), value_at(failed, "error", "metadata", "raw")]
+        message = ": ".join(str(reason)[:_MAX_MESSAGE] for reason in reasons if reason)
+        hints = self._hints_on_request(400, message.lower())
+        return "; ".join([f"the server returned an error: {message}", *hints])
 
     def _body(self, response: HttpResponse) -> str:
         # Only the start of a longer text would be shown.

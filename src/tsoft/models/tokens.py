@@ -17,11 +17,12 @@ class NextDistribution:
     """A model's distribution of the token after a text.
 
     `block` has one row, whose classes are tokens. `tokens`, (n,), are the token numbers of the classes; None if the
-    class indices are the token numbers.
+    class indices are the token numbers. `caveat` is a note to the user on what is not known; empty if there is nothing.
     """
 
     block: Block
     tokens: Array | None = None
+    caveat: str = ""
 
     def token(self, index: int) -> int:
         """Return the token number of a class."""

@@ -52,6 +52,10 @@ class PromptedModel:
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """Return the distributions after the texts."""
         distributions = self.model.next(texts)
+        for caveat in filter(None, (distribution.caveat for distribution in distributions)):
+            if caveat not in self._noted:
+                self._noted.add(caveat)
+                note(caveat)
         for partial in (distribution.block.partial for distribution in distributions):
             if partial is not None:
                 self._listed_masses.append(min(1.0, partial.mass))

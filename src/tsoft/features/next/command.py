@@ -84,6 +84,7 @@ def next(
     from functools import cache
 
     from tsoft.features.next.result import NextResult
+    from tsoft.notes import note
     from tsoft.options import models
     from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.plan import make_plan
@@ -103,6 +104,8 @@ def next(
     with closing(models.open_model(model)) as opened_model:
         tokens = opened_model.prompt(text)
         [distribution] = opened_model.next([tokens])
+        if distribution.caveat:
+            note(distribution.caveat)
         plan = make_plan(samplers, parameters, temperatures.tau)
         history = models.text_history(opened_model, len(tokens), plan).before(distribution, tokens)
         shown = cache(lambda: _distributions(distribution.block, plan, history))

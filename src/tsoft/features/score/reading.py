@@ -134,7 +134,7 @@ class Scorer:
         prompt = self.prompt or ""
         tokens = model.echoed(prompt, source.text)
         unscored = not prompt or tokens[0].distribution is None
-        if prompt and tokens[0].start < len(prompt):
+        if prompt and tokens[0].start < len(prompt.encode()):
             spans = f"the token {model.label(tokens[0].token)!r} spans the end of the prompt and the start of the text"
             note(f"{source.name}: {spans}; tsoft counts it as a part of the text")
         scored = tokens[1:] if unscored else tokens
@@ -158,7 +158,6 @@ class Scorer:
             meter.tokens,
             [model.piece(number) for number in numbers],
             [model.label(number) for number in numbers],
-            _size(source.text, b"" if first is None else model.piece(first)),
             settings.taus,
             measurements,
             best,
@@ -194,14 +193,3 @@ def _steps(model: ReadingModel, given: Tokens, text: Tokens, windows: Sequence[W
             # An n-gram model numbers a word that it does not know after all others.
             is_known = token < distribution.block.logits.shape[1]
             yield distribution, token if is_known else None, token
-
-
-def _size(text: str, first: bytes) -> int:
-    """Return the number of bytes of a text without its first token, which may begin with a blank that the tokenizer
-    added.
-
-    >>> _size("The cat", b" The"), _size("The caf\u00e9", b"The")
-    (4, 6)
-    """
-    data = text.encode()
-    return len(data) - len(first if data.startswith(first) else first.lstrip())

@@ -108,15 +108,13 @@ class ScoredText:
     """A text after a prompt, and its tokens.
 
     `pieces` are the bytes that the tokens add to the text and `labels` their names. `first` is the label of its first
-    token if it is not scored. `size` is the number of bytes of the scored tokens. The measures are at `taus`, (k,);
-    those at τ = 1 are the last ones.
+    token if it is not scored. The measures are at `taus`, (k,); those at τ = 1 are the last ones.
     """
 
     name: str
     tokens: Sequence[ScoredToken]
     pieces: Sequence[bytes]
     labels: Sequence[str]
-    size: int
     taus: Array
     measurements: Measurements
     best: BestTau | None
@@ -132,7 +130,7 @@ class ScoredText:
         """Return the totals at a temperature, without the tokens of probability 0 at τ = 1. They are NaN if there is no
         other token."""
         known = ~self.impossible
-        size = self.size - sum(len(self.pieces[i]) for i in np.flatnonzero(self.impossible).tolist())
+        size = sum(len(self.pieces[i]) for i in np.flatnonzero(known).tolist())
         logprob = float(self.measurements.logprobs[known, k].sum()) if known.any() else np.nan
         return Totals(float(self.taus[k]), int(known.sum()), size, logprob)
 
