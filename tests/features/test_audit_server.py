@@ -19,6 +19,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
 from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.requested import Requested
+from tsoft.features.audit.server.first_tokens import FirstToken, first_token
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.live_audit import probe_server
 from tsoft.features.audit.server.probe_file import is_probes, probes_json, read_probes
@@ -486,6 +487,62 @@ def test_twins_among_the_most_probable_tokens_are_no_other_distribution() -> Non
     found = audited(Twins(keyed=True, words=words))
     assert "distribution" not in found
     assert contains(found["temperature"], 1.0)
+
+
+class Undrawn(Simulated):
+    """A server that lists only the most probable tokens, and marks the first of them in place of the drawn one."""
+
+    def choice(self, index: int, token: int, shown: Array, size: int, is_chat: bool) -> dict[str, Any]:
+        top = int(shown.argmax())
+        text = super().choice(index, token, shown, 0, is_chat)
+        return super().choice(index, top, shown, size, is_chat) | text
+
+
+def test_drawn_token_is_that_of_the_text() -> None:
+    """text-generation-webui, and mlx-lm, whose answers lack the blank at their start."""
+    found = findings_of(probed(Undrawn(), chat=True))
+    assert CONTRADICTED not in verdicts(found).values()
+    assert contains(found["temperature"], 1.0)
+
+
+TOPS = [{"token": name, "logprob": number} for name, number in ((" a", -0.5), ("b", -1.5), ("</s>", -2.0), ("\n", -3))]
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "label", "is_text"),
+    [
+        (" a", "length", " a", False),
+        ("a", "length", " a", False),
+        ("b", "length", "b", False),
+        ("\n", "length", "\n", False),
+        ("", "stop", "</s>", False),
+        # The list lacks the drawn token.
+        ("c", "length", "c", True),
+        ("\ufffd", "length", "\ufffd", True),
+        # A part of a character, or of a reasoning.
+        ("", "length", " a", False),
+        (None, "length", " a", False),
+    ],
+)
+def test_text_shows_the_drawn_token(text: str | None, finish: str, label: str, is_text: bool) -> None:
+    logprobs = {"content": [TOPS[0] | {"top_logprobs": TOPS}]}
+    for answer in ({"text": text}, {"message": {"content": text}}):
+        token = first_token({"logprobs": logprobs, "finish_reason": finish} | answer, "URL")
+        assert (token.label, token.is_text) == (label, is_text)
+        assert math.isnan(token.gap) == is_text
+        assert token.size == 4
+
+
+def test_label_of_a_text_in_another_list() -> None:
+    """The text of an answer may lack its blank."""
+    token = FirstToken("a", is_text=True)
+    assert [token.label_in(labels) for labels in ([" a", "b"], [" a", "a"], [" a", "a "], ["b"])] == [
+        " a",
+        "a",
+        "a",
+        "a",
+    ]
+    assert FirstToken("a").label_in([" a"]) == "a"
 
 
 def test_choices_of_other_distributions() -> None:

@@ -85,7 +85,7 @@ class ServerNames:
         self.is_in_bytes |= are_in_byte_alphabet(names) and (text.isascii() or text not in names)
         labels = self.labels(names)
         self.lacks_blanks |= text == f" {labels[drawn]}" and text not in labels
-        if choice.is_end and _CONTROL.fullmatch(names[drawn]):
+        if choice.is_end and is_control_name(names[drawn]):
             self.ends.add(names[drawn])
         is_part = names[drawn] == "" == text and choice.finish_reason == "length"
         self.has_named_ends |= is_part or not self.ends.isdisjoint(names)
@@ -124,6 +124,15 @@ class ServerNames:
 
 def _bytes_of(label: str) -> bytes:
     return bytes.fromhex(re.sub("[<>]|0x", "", label)) if _BYTES.fullmatch(label) else label.encode()
+
+
+def is_control_name(name: str) -> bool:
+    """Return whether a name has the form of that of a control token.
+
+    >>> is_control_name("<|im_end|>"), is_control_name("<")
+    (True, False)
+    """
+    return _CONTROL.fullmatch(name) is not None
 
 
 def of_reasoning(token: ServerToken, field: str) -> ServerToken:

@@ -1,7 +1,7 @@
 """The first token of a choice in a server's response, with its log-probabilities if there are any."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +12,9 @@ from tsoft.input import api_responses
 from tsoft.input.api_tokens import REPLACEMENT
 from tsoft.input.json_values import Object
 from tsoft.input.read_options import ReadOptions
+from tsoft.models.response_choice import ResponseChoice
 from tsoft.models.server_errors import value_at
+from tsoft.models.server_tokens import are_in_byte_alphabet, from_byte_alphabet, is_control_name
 
 # If the log-probabilities of two tokens differ by this much, one of 400 draws of either is of the less probable one, at
 # temperature 1.
@@ -23,7 +25,8 @@ _DOMINANT = 6.0
 class FirstToken:
     """A drawn token: its label, and the distribution that the server lists with it; None if it lists none.
 
-    Without a list, the label is the text of the choice: empty if the server drew the end of the text. If the list is
+    Without a list, or if the list lacks the drawn token, the label is the text of the choice: empty if the server drew
+    the end of the text. `is_text` is then true, and such a text may lack blanks. If the list is
     keyed by text, it has room for only one of several tokens with the same text. Servers let the drawn token take
     precedence, and else the least probable one.
     """
@@ -31,6 +34,14 @@ class FirstToken:
     label: str
     block: Block | None = None
     is_keyed: bool = False
+    is_text: bool = False
+
+    def label_in(self, labels: Collection[str]) -> str:
+        """Return which of some labels is that of the drawn token; its own label if none is."""
+        if not self.is_text or self.label in labels:
+            return self.label
+        same = [label for label in labels if label.strip() == self.label.strip()]
+        return same[0] if len(same) == 1 else self.label
 
     @property
     def size(self) -> int:
@@ -57,8 +68,8 @@ class FirstToken:
 
     @property
     def gap(self) -> float:
-        """How far the drawn token is below the most probable one; NaN without a list."""
-        if self.block is None or self.block.partial is None:
+        """How far the drawn token is below the most probable one; NaN if the list lacks it."""
+        if self.is_text or self.block is None or self.block.partial is None:
             return np.nan
         return self.top - float(self.block.partial.logprobs[self.block.partial.index])
 
@@ -80,15 +91,44 @@ def first_token(choice: Object, place: str) -> FirstToken:
     >>> first_token({"message": {"content": "Hi"}}, "URL").label
     'Hi'
     """
-    if not any(value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal")):
-        text = value_at(choice, "message", "content") or value_at(choice, "text")
-        return FirstToken(text if isinstance(text, str) else "")
+    read = ResponseChoice(choice)
+    if not read.has_tokens:
+        return FirstToken(read.text, is_text=True)
     block = next(api_responses.blocks({"choices": [choice]}, ReadOptions(place), place, 0))
     assert block.partial
     assert block.labels
-    known = None if block.partial.unknown.all() else block
+    labels = block.labels
+    if are_in_byte_alphabet(labels):
+        labels = tuple(map(from_byte_alphabet, labels))
+    index = _drawn(labels, block.partial.index, read)
+    partial = replace(block.partial, index=-1 if index is None else index)
+    known = None if partial.unknown.all() else replace(block, labels=labels, partial=partial)
     is_keyed = isinstance(value_at(choice, "logprobs", "top_logprobs", 0), dict)
-    return FirstToken(block.labels[block.partial.index], known, is_keyed)
+    return FirstToken(read.text if index is None else labels[index], known, is_keyed, index is None)
+
+
+def _drawn(labels: Sequence[str], index: int, choice: ResponseChoice) -> int | None:
+    """Return the index of the drawn token, whose text is that of the choice; None if the list lacks it.
+
+    Some servers list only the most probable tokens, in place of the drawn one: mlx-lm, and text-generation-webui with
+    some models. A text may lack blanks and parts of a character, so only the characters of ASCII are compared. An empty
+    text that does not end says nothing: the token may be a part of a character, or belong to a reasoning.
+    """
+    text = choice.text
+    if choice.is_end:
+        fitting = [i for i, label in enumerate(labels) if not label or is_control_name(label)]
+    elif text:
+        fitting = [i for i, label in enumerate(labels) if _compared(label) == _compared(text)]
+    else:
+        return index
+    if index in fitting:
+        return index
+    same = [i for i in fitting if labels[i] == text]
+    return next(iter([*same, *(fitting if choice.is_end or _compared(text) else ())]), None)
+
+
+def _compared(text: str) -> str:
+    return "".join(character for character in text if "!" <= character <= "~")
 
 
 def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
@@ -109,7 +149,8 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
             numbers[label].append(number)
     best = {label: max(values) for label, values in numbers.items()}
     # The least probable token may be listed only because it was drawn. Its rank is then unknown.
-    last = labels[partial.index] if best and best.get(labels[partial.index]) == min(best.values()) else None
+    drawn_label = labels[partial.index] if partial.index >= 0 else None
+    last = drawn_label if best and best.get(drawn_label or "") == min(best.values()) else None
     kept = [
         label
         for label, values in numbers.items()

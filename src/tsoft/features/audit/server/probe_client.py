@@ -115,4 +115,7 @@ def _choices(value: Any, where: str) -> list[Object]:
 def _reduced(choice: Object) -> Object:
     kept = {name: choice[name] for name in _CHOICE_FIELDS if name in choice}
     message = choice.get("message")
-    return kept | ({"message": {"content": message.get("content")}} if isinstance(message, dict) else {})
+    if not isinstance(message, dict):
+        return kept
+    others = {name: value for name, value in message.items() if value and name != "role"}
+    return kept | {"message": {"content": None} | others}

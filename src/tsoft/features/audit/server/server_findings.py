@@ -19,6 +19,7 @@ from tsoft.features.audit.server.field_findings import (
     refused_findings,
     seed_finding,
 )
+from tsoft.features.audit.server.first_tokens import FirstToken
 from tsoft.features.audit.server.listed_rows import ListedRows
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 from tsoft.features.audit.server.request_settings import requested_settings
@@ -186,14 +187,15 @@ def probed_evidence(draws: list[Probe], rows: ListedRows, *, first_only: bool = 
 
     The noise includes the differences between the lists and the log-probabilities in the draws.
     """
-    drawn = defaultdict[int, list[str]](list)
+    drawn = defaultdict[int, list[FirstToken]](list)
     for draw in draws:
-        drawn[draw.prompt] += [token.label for token in draw.tokens[: 1 if first_only else None]]
+        drawn[draw.prompt] += draw.tokens[: 1 if first_only else None]
     evidence = []
-    for prompt, labels in sorted(drawn.items()):
+    for prompt, tokens in sorted(drawn.items()):
         row = rows.rows[prompt]
         indices = {label: i for i, label in enumerate(row.labels or ())}
-        evidence.append(DrawnRow(row, np.array([indices.get(label, UNLISTED) for label in labels])))
+        places = [indices.get(token.label_in(indices), UNLISTED) for token in tokens]
+        evidence.append(DrawnRow(row, np.array(places)))
     noise = max((_difference(draw, rows) for draw in draws), default=0.0)
     return Evidence(tuple(evidence), max(rows.noise, noise))
 
