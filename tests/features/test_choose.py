@@ -417,9 +417,10 @@ def test_targets_of_a_problem_are_compared_as_sets(target: Any, other: Any, are_
 
 
 def test_a_line_per_answer_may_say_whether_it_is_correct() -> None:
-    text = "task_id,tau,passed\n1,0,True\n1,0,false\n1,1,1\n1,1,1\n"
+    # pandas writes 1.0 in a column with empty fields.
+    text = "task_id,tau,passed\n1,0,True\n1,0,false\n1,1,1\n1,1,1.0\n1,2,0.0\n1,2,0\n"
     [one, two] = records("--k", "1,2", stdin=text)
-    assert (one["estimates"], two["estimates"]) == ([0.5, 1.0], [1.0, 1.0])
+    assert (one["estimates"], two["estimates"]) == ([0.5, 1.0, 0.0], [1.0, 1.0, 0.0])
     # Two right spellings vote separately, and the winner is right.
     votes = "problem,tau,answer,correct\n1,0,1/2,1\n1,0,0.5,1\n1,0,3,0\n"
     assert records("--measure", "majority", "--k", "3", stdin=votes)[0]["estimate"] == pytest.approx(2 / 3)
@@ -498,7 +499,10 @@ def test_files_have_the_temperatures_of_tau(tmp_path: Path) -> None:
         ("tau,n,correct\n1,3,2\n", "stdin:2: problem: missing; name the problem"),
         ("problem,tau,x\na,1,2\n", "stdin:2: expected the fields n and correct, answer and target, or entropy"),
         ("problem,tau,answer\na,1,2\n", "stdin:2: target: missing; write the right answer as target"),
-        ('{"problem":1,"tau":1,"correct":2}', "stdin:1: correct: expected true or false without a field n, got 2"),
+        (
+            '{"problem":1,"tau":1,"correct":2}',
+            "stdin:1: correct: expected true, false, 1 or 0 without a field n, got 2",
+        ),
         (
             '{"problem":1,"tau":1,"answers":[],"target":1}',
             "stdin:1: answers: expected an array of answers, got an empty",

@@ -7,6 +7,7 @@ from typing import Any
 from tsoft.errors import InputError, joined, shortened
 from tsoft.features.choose.token_entropies import text_entropy
 from tsoft.input.api_tokens import number_of
+from tsoft.input.fields import is_number, number
 from tsoft.input.json_values import Location, Object, described
 from tsoft.input.named_records import NamedRecord
 from tsoft.input.token_shapes import field, spelling_of
@@ -208,12 +209,13 @@ def _list(value: Any, location: Location) -> list[Any]:
 
 
 def _flag(value: Any, location: Location) -> bool:
-    """Return whether one answer is correct: a boolean, 0 or 1."""
-    flags = {"true": True, "1": True, "false": False, "0": False}
-    flag = flags.get(str(text_of(value)).lower())
+    """Return whether one answer is correct: a boolean, 0 or 1. pandas writes 1.0 in a column with empty fields."""
+    text = str(text_of(value)).lower()
+    flags = {"true": True, "false": False, 1.0: True, 0.0: False}
+    flag = flags.get(number(text) if is_number(text) else text)
     if flag is None:
-        shown = described(value)
-        raise location.at("correct").error(f"expected true or false without a field n, got {shown}; write n, too")
+        problem = f"expected true, false, 1 or 0 without a field n, got {described(value)}"
+        raise location.at("correct").error(f"{problem}; if it is the sum of several answers, write their number as n")
     return flag
 
 
