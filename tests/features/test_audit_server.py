@@ -318,6 +318,34 @@ def test_server_with_few_logprobs(refuses_more: bool) -> None:
     assert contains(found["temperature"], 1.0)
 
 
+def test_server_that_refuses_logprobs_without_an_answer() -> None:
+    """mlx-lm closes the connection if a request asks for more than 11."""
+
+    class Closing(Simulated):
+        def reply(self, request: Request) -> Reply:
+            if request.body.get("logprobs", 0) > 11:
+                raise http.UnansweredError("the server closed the connection")
+            return super().reply(request)
+
+    assert audited(Closing(), options=FEW)["logprobs"].found == "5 tokens"
+
+
+def test_reasoning_with_log_probabilities_is_the_answer() -> None:
+    """DeepSeek writes the lists of a reasoning next to an empty one."""
+    logprobs = {"content": None, "reasoning_content": [TOPS[0] | {"top_logprobs": TOPS}]}
+    message = {"content": "", "reasoning_content": " a"}
+    token = first_token({"message": message, "logprobs": logprobs, "finish_reason": "length"}, "URL")
+    assert (token.label, token.size) == (" a", 4)
+
+
+def test_error_in_a_response_ends_the_audit() -> None:
+    with (
+        pytest.raises(InputError, match="the server returned an error: idle timeout"),
+        serving(Reply({"choices": [{"error": {"message": "idle timeout"}, "message": {"content": ""}}]})) as served,
+    ):
+        probe_server(ProbeOptions(endpoint=served.url, yes=True), wanted(), {}, 1, lambda _: False)
+
+
 def test_server_that_refuses_logprobs() -> None:
     found = audited(Simulated(refused=("logprobs",)), options=FEW)
     assert found["logprobs"].found == "none"
@@ -591,11 +619,11 @@ def test_interrupted_audit_reports_what_is_known() -> None:
 
 def test_server_that_dies_midway() -> None:
     probes = probed(Simulated(dies_after=60, choices=None), over_http=True)
-    assert "the connection was lost" in probes.ended
+    assert "the server closed the connection" in probes.ended
     found = findings_of(probes)
     assert found["run"].reason == probes.ended
     assert found["temperature_0"].verdict == CONFIRMED
-    with pytest.raises(InputError, match="the connection was lost"):
+    with pytest.raises(InputError, match="the server closed the connection"):
         probed(Simulated(dies_after=0), over_http=True)
 
 

@@ -607,6 +607,14 @@ def error(message: str, **more: Any) -> dict[str, Any]:
             error("max_logprobs is 5: logprobs too large"),
             ["too large", "tsoft requests 3 alternatives; pass --top-logprobs N"],
         ),
+        # No number of alternatives helps.
+        (400, error("`logprobs` is not supported with this model"), ["this model; tsoft needs log-probabilities; use"]),
+        (
+            422,
+            {"detail": [{"loc": ["logprobs"], "msg": "Extra inputs"}]},
+            ["Extra inputs; tsoft needs log-probabilities"],
+        ),
+        (403, error("You are not allowed to request logprobs"), ["request logprobs; tsoft needs log-probabilities"]),
         (400, error("this is a chat model"), ["--chat"]),
         (404, error("This is a chat model and not supported in the v1/completions endpoint"), ["--chat"]),
         (400, error("you must provide a model parameter"), ["--remote-model NAME", "the server has m1, m2"]),
@@ -636,6 +644,23 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, {"choices": []}, ["the response has no choices"]),
         (200, {"choices": [7]}, ["unknown response"]),
         (200, error("overloaded"), ["the server returned an error: overloaded"]),
+        # OpenRouter, with the message of a provider, and with an error in place of an answer.
+        (
+            200,
+            error("Provider returned error", metadata={"raw": "logprobs is not supported"}),
+            ["Provider returned error: logprobs is not supported; tsoft needs log-probabilities"],
+        ),
+        (
+            200,
+            {"choices": [error("idle timeout") | {"finish_reason": "error", "message": {"content": ""}}]},
+            ["the server returned an error: idle timeout"],
+        ),
+        (200, chat(None, "", "content_filter"), ["the answer has no text (finish_reason: content_filter)"]),
+        (
+            200,
+            {"choices": [{"message": {"content": "", "reasoning": "Okay"}, "finish_reason": "length"}]},
+            ["log-probabilities of the reasoning with which the answer begins (reasoning); switch the reasoning off"],
+        ),
         (200, chat(None, text=" the"), ["did not return the requested log-probabilities", "with --chat, some servers"]),
         (200, legacy() | {"choices": [{"text": " the"}]}, ["did not return the requested log-probabilities"]),
         (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["only the sampled token, without alternatives"]),
@@ -747,12 +772,54 @@ def test_time_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
         with serving(Reply(error("busy"), 503, headers)) as served:
             answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
         assert (answer.status, waits) == (503, expected)
-    with serving(Reply(error("busy"), 429, {"Retry-After": "99"})) as served:
+    # A day is more than urllib3's limit.
+    with serving(Reply(error("busy"), 429, {"Retry-After": "86400"})) as served:
         waits = []
         answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
-        assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 99.0, [], 1)
+        assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 86400.0, [], 1)
         message = failure(endpoint_at(served))
-        assert "too many requests, or the quota is used up, and the server asks to wait 99 s" in message
+        assert "too many requests, or the quota is used up, and the server asks to wait 86400 s" in message
+
+
+def test_reasoning_is_listed_and_not_continued() -> None:
+    """DeepSeek. The partial answer of a request is not the reasoning."""
+    answer = chat(None, "")
+    answer["choices"][0]["message"]["reasoning_content"] = " the"
+    answer["choices"][0]["logprobs"] = {"content": None, "reasoning_content": [ENTRY]}
+    with serving(Reply(answer)) as served:
+        model = endpoint_at(served, chat=True)
+        (distribution,) = model.next([model.prompt("x")])
+        assert distribution.block.labels == (" Paris", " the", " a")
+        with pytest.raises(InputError, match="belongs to the reasoning of the model \\(reasoning_content\\)"):
+            model.piece(distribution.token(0))
+
+
+def test_model_that_accepts_only_the_new_name_of_the_limit() -> None:
+    """OpenAI's models since o1. Other servers know only the old name."""
+    message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+    with serving(Reply(error(message), 400), Reply(chat([ENTRY]))) as served:
+        model = endpoint_at(served, chat=True)
+        for text in ("x", "y"):
+            model.next([model.prompt(text)])
+        names = [[name for name in request.body if name.startswith("max_")] for request in served.requests]
+    assert names == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+    with serving(Reply(error(message), 400)) as served:
+        assert "HTTP 400" in failure(endpoint_at(served, chat=True))
+        assert len(served.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"alternatives": 20}, "field; pass --chat and --top-logprobs 10"),
+        ({"alternatives": 20, "chat": True}, "field; pass --top-logprobs 10"),
+        ({"alternatives": 10, "chat": True}, "field"),
+    ],
+)
+def test_server_that_closes_the_connection_without_an_answer(options: dict[str, Any], hint: str) -> None:
+    with serving(Reply(ends_at_once=True)) as served:
+        message = failure(endpoint_at(served, **options))
+    assert message.endswith(f"closed the connection without an answer, as mlx-lm does if it rejects a {hint}")
 
 
 @pytest.mark.parametrize("reply", [Reply(ends_at_once=True), Reply(legacy(), breaks_off=True)])
@@ -762,7 +829,8 @@ def test_lost_connection_is_retried(reply: Reply) -> None:
         assert len(model.next([model.prompt("x")])) == 1
         assert len(served.requests) == 3
     with serving(reply) as served:
-        assert failure(endpoint_at(served)).endswith("the connection was lost before the response was complete")
+        problem = "closed the connection without an answer" if reply.ends_at_once else "the connection was lost before"
+        assert problem in failure(endpoint_at(served))
         assert len(served.requests) == 4
 
 
@@ -905,6 +973,14 @@ def test_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             if status == 401:
                 assert "key provided: ***." in message
                 assert message.endswith("this server rejects the key in OPENAI_API_KEY")
+
+
+def test_key_is_named_only_if_the_server_may_reject_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server forbids a request for other reasons, too."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for body, names_key in ((error("Invalid API key"), True), (error("just a moment"), False)):
+        with serving(Reply(body, 403)) as served:
+            assert ("this server rejects the key" in failure(endpoint_at(served))) == names_key
 
 
 ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"

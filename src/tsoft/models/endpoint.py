@@ -41,11 +41,12 @@ from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.echoed_text import NO_ECHO, Echo, EchoedToken, EchoError, TokenPlace, agree, echo_of, listed_names
-from tsoft.models.http import Server, in_threads
+from tsoft.models.http import Server, UnansweredError, in_threads
 from tsoft.models.model import encoded_prompt
 from tsoft.models.response_choice import ResponseChoice, first_choice
 from tsoft.models.server_errors import CANNOT_CONTINUE, ServerErrors, parsed_json, value_at
 from tsoft.models.server_tokens import ONLY_IDS, ServerNames, ServerToken, are_in_byte_alphabet, ids_in, of_reasoning
+from tsoft.models.token_limit import TokenLimit
 from tsoft.models.tokens import NextDistribution, Tokens
 
 # The maximum number of cached responses, for going back in the explorer and for texts with the same beginning.
@@ -114,6 +115,7 @@ class Endpoint:
         self._cache: dict[_Request, NextDistribution] = {}
         self._prompt_lengths: dict[str, int] = {}
         self._names = ServerNames()
+        self._limit = TokenLimit()
 
     def prompt(self, text: str) -> Tokens:
         """Return the text as one token. Raise UsageError if it is empty or not Unicode."""
@@ -268,8 +270,11 @@ class Endpoint:
     def _requested(self, request: _Request) -> _Response:
         """Return the first token of a response, after as many requests as necessary."""
         for attempt in range(ATTEMPTS):
-            body = request.body if attempt == 0 else json.dumps(json.loads(request.body) | {"seed": attempt})
-            response = self._server.request(self._path, body.encode())
+            fields = json.loads(request.body) | ({"seed": attempt} if attempt else {})
+            try:
+                response = self._limit.request(self._server, self._path, fields)
+            except UnansweredError as error:
+                raise self._errors.unanswered(error) from None
             if not 200 <= response.status < 300:
                 raise self._errors.refusal(response)
             answer = parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
@@ -291,9 +296,11 @@ class Endpoint:
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
             block = Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
             return _Response(block, choice, caveat=_ALWAYS_ENDS)
-        raise InputError(
-            f"{response.url}: {ATTEMPTS} responses had no token, no log-probability, and no end of the text"
+        problem = f"{ATTEMPTS} responses had no token, no log-probability, and no end of the text"
+        hint = (
+            "; the model may begin with a reasoning that the server hides" if choice.finish_reason == "length" else ""
         )
+        raise InputError(f"{response.url}: {problem} (finish_reason: {choice.finish_reason}){hint}")
 
     def _first_token(self, where: str, value: Any) -> Block | None:
         """Return the first token of a response; None if the response has no token, as at the end of a text."""

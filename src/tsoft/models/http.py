@@ -10,13 +10,14 @@ import json
 import queue
 import re
 import ssl
+import sys
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.entities import html5
-from http.client import BadStatusLine, LineTooLong
+from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
 from typing import TypeVar
 from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
@@ -47,6 +48,10 @@ _URL_EXAMPLE = "such as http://localhost:8080/v1"
 
 class ConnectionLostError(InputError):
     """The connection ended before the response did; a retry may succeed."""
+
+
+class UnansweredError(ConnectionLostError):
+    """The server closed the connection before it sent anything."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +241,8 @@ class Server:
             return InputError(f"{url}: the response is not compressed as its headers state")
         if any(isinstance(part, BadStatusLine | LineTooLong) and not isinstance(part, OSError) for part in error.args):
             return InputError(f"{url}: the server does not speak HTTP")
+        if any(isinstance(part, RemoteDisconnected) for part in error.args):
+            return UnansweredError(f"{url}: the server closed the connection without an answer")
         return ConnectionLostError(f"{url}: the connection was lost before the response was complete")
 
 
@@ -300,8 +307,11 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, deadline: float) -> byte
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    retry = Retry()
+    # Newer versions of urllib3 return at most 6 hours otherwise.
+    retry.retry_after_max = sys.maxsize
     try:
-        return Retry().get_retry_after(response)
+        return retry.get_retry_after(response)
     except (exceptions.InvalidHeader, ValueError, OverflowError):
         # The header is neither a number nor a date, or it is out of range.
         return None

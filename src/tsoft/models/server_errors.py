@@ -12,13 +12,19 @@ from tsoft.errors import InputError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import error_message, is_response
-from tsoft.models.http import HttpResponse, Server
+from tsoft.models.http import HttpResponse, Server, UnansweredError
 
 CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
 # Error messages of a server with several models, or without a model of the requested name.
 _NEEDS_MODEL = re.compile(
     "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
 )
+# Error messages about a limit, and about a key.
+_LIMIT = re.compile("at most|max|too (large|many|high)|less|greater|between|exceed|range|<=|up to|limit")
+_KEY = re.compile("key|credential|authenticat|authoriz|token")
+_NO_LOGPROBS = "tsoft needs log-probabilities; use a model or a server that returns them"
+# mlx-lm lists at most 11 tokens.
+_FEW = 10
 # Limits on how much of a server's message to show.
 _MAX_NAMES = 5
 _MAX_ERROR_BYTES = 1 << 16
@@ -45,6 +51,12 @@ class ServerErrors:
         message = _error_message(f"{response.url}: {_status(response)}", body)
         return InputError("; ".join([message, *self._hints(response, body.lower())]))
 
+    def unanswered(self, error: UnansweredError) -> InputError:
+        """Return the error of a server that closes the connection, with hints."""
+        options = ["--chat"] * (not self.chat) + [f"--top-logprobs {_FEW}"] * (self.alternatives > _FEW)
+        hint = f"; pass {' and '.join(options)}" if options else ""
+        return InputError(f"{error}, as mlx-lm does if it rejects a field{hint}")
+
     def message(self, response: HttpResponse) -> str:
         """Return the server's message without hints, for a refusal that was to be expected."""
         return _error_message(_status(response), self._body(response))
@@ -67,9 +79,12 @@ class ServerErrors:
 
     def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
         status = response.status
-        if status in (401, 403):
-            rejected = "this server rejects the key in OPENAI_API_KEY"
-            yield rejected if self.has_key else "set OPENAI_API_KEY to your key for this server"
+        if status == 403 and "logprob" in message:
+            yield _NO_LOGPROBS
+        elif status in (401, 403) and not self.has_key:
+            yield "set OPENAI_API_KEY to your key for this server"
+        elif status == 401 or (status == 403 and _KEY.search(message)):
+            yield "this server rejects the key in OPENAI_API_KEY"
         elif status == 429:
             retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
             yield f"too many requests, or the quota is used up{retry}"
@@ -78,7 +93,8 @@ class ServerErrors:
 
     def _hints_on_request(self, status: int, message: str) -> Iterator[str]:
         if "logprob" in message:
-            yield f"tsoft requests {self.alternatives} alternatives; pass --top-logprobs N to request fewer"
+            fewer = f"tsoft requests {self.alternatives} alternatives; pass --top-logprobs N to request fewer"
+            yield fewer if _LIMIT.search(message) else _NO_LOGPROBS
         elif not self.chat and ("chat model" in message or "chat/completions" in message):
             yield "pass --chat for a chat model"
         elif self.chat and ("chat template" in message or "chat model" in message or "support chat" in message):

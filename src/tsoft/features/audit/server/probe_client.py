@@ -11,7 +11,6 @@ What two servers do, as these requests show (with SmolLM2):
 - Both apply seed, logit_bias, min_p and top_k.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tsoft.features.audit.server.probes import REFUSALS, Probe, ProbeAnswer, Pur
 from tsoft.input.json_values import Object
 from tsoft.models.http import Server, as_completed
 from tsoft.models.server_errors import ServerErrors, parsed_json
+from tsoft.models.token_limit import TokenLimit
 
 # A shorter key is no secret, such as the "none" of a local server, and may be a part of the text.
 _MIN_SECRET = 8
@@ -49,6 +49,7 @@ class ProbeClient:
         self._server = Server(url, key, timeout, connections=jobs)
         self._model, self.chat, self._jobs = model, chat, jobs
         self._has_key = bool(key)
+        self._limit = TokenLimit()
         self._path = "/chat/completions" if chat else "/completions"
 
     @property
@@ -77,7 +78,8 @@ class ProbeClient:
 
     def _sent(self, prompt: str, planned: PlannedProbe) -> Probe:
         body = self._body(prompt, planned.fields)
-        response = self._server.request(self._path, json.dumps(body).encode())
+        response = self._limit.request(self._server, self._path, body)
+        body = self._limit.named(body)
         errors = ServerErrors(
             self._server, self._model, chat=self.chat, alternatives=_count(planned.fields), has_key=self._has_key
         )
@@ -86,6 +88,8 @@ class ProbeClient:
             return Probe(planned.purpose, planned.prompt, body, answer, response.url)
         if not 200 <= response.status < 300:
             raise errors.refusal(response)
+        if problem := errors.problem(parsed_json(response.url, self._server.redacted(response.body))):
+            raise InputError(f"{response.url}: {problem}")
         text = self._server.redacted(response.body, min_length=_MIN_SECRET)
         choices = _choices(parsed_json(response.url, text), response.url)
         probe = Probe(planned.purpose, planned.prompt, body, ProbeAnswer(response.status, tuple(choices)), response.url)

@@ -33,6 +33,7 @@ from tsoft.features.audit.server.probe_plan import (
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 from tsoft.features.audit.server.request_settings import RequestSettings
 from tsoft.input.json_values import Object
+from tsoft.models.http import UnansweredError
 from tsoft.output.watching import watched
 
 INTERRUPTED = "interrupted"
@@ -95,7 +96,11 @@ class Prober:
         for size in sizes:
             if length > 1 and length >= size:
                 break
-            [probe] = self._send([self._list(0, size)])
+            try:
+                [probe] = self._send([self._list(0, size)])
+            except UnansweredError:
+                # mlx-lm refuses a number above 11 in this way.
+                continue
             if not probe.answer.is_refusal and probe.token.size > length:
                 best, length = size, probe.token.size
         if best == 0:
