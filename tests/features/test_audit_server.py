@@ -335,7 +335,7 @@ def test_reasoning_with_log_probabilities_is_the_answer() -> None:
     logprobs = {"content": None, "reasoning_content": [TOPS[0] | {"top_logprobs": TOPS}]}
     message = {"content": "", "reasoning_content": " a"}
     token = first_token({"message": message, "logprobs": logprobs, "finish_reason": "length"}, "URL")
-    assert (token.label, token.size) == (" a", 4)
+    assert (token.label, token.size) == (" a", 5)
 
 
 def test_error_in_a_response_ends_the_audit() -> None:
@@ -533,7 +533,10 @@ def test_drawn_token_is_that_of_the_text() -> None:
     assert contains(found["temperature"], 1.0)
 
 
-TOPS = [{"token": name, "logprob": number} for name, number in ((" a", -0.5), ("b", -1.5), ("</s>", -2.0), ("\n", -3))]
+TOPS = [
+    {"token": name, "logprob": number}
+    for name, number in ((" a", -0.5), ("b", -1.5), ("</s>", -2.0), ("\n", -3), ("<0xE2>", -4))
+]
 
 
 @pytest.mark.parametrize(
@@ -546,7 +549,8 @@ TOPS = [{"token": name, "logprob": number} for name, number in ((" a", -0.5), ("
         ("", "stop", "</s>", False),
         # The list lacks the drawn token.
         ("c", "length", "c", True),
-        ("\ufffd", "length", "\ufffd", True),
+        # The list has a part of a character, which may be another one.
+        ("\ufffd", "length", "\ufffd", False),
         # A part of a character, or of a reasoning.
         ("", "length", " a", False),
         (None, "length", " a", False),
@@ -558,7 +562,7 @@ def test_text_shows_the_drawn_token(text: str | None, finish: str, label: str, i
         token = first_token({"logprobs": logprobs, "finish_reason": finish} | answer, "URL")
         assert (token.label, token.is_text) == (label, is_text)
         assert math.isnan(token.gap) == is_text
-        assert token.size == 4
+        assert token.size == 5
 
 
 def test_label_of_a_text_in_another_list() -> None:

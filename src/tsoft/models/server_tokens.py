@@ -117,7 +117,7 @@ class ServerNames:
     def _problem(self, label: str) -> str:
         if label in self.ids:
             return ONLY_IDS
-        if not label or is_partial(label):
+        if not label or REPLACEMENT in label:
             return _PART
         return _NO_BLANKS if self.lacks_blanks else ""
 
@@ -173,10 +173,10 @@ def from_byte_alphabet(name: str) -> str:
     return token_label(bytes(map(_BYTE_OF.__getitem__, name))) if _BYTE_OF.keys() >= {*name} else name
 
 
-def is_partial(name: str) -> bool:
-    """Return whether a name does not show the bytes of its token, which is a part of a character.
+def is_partial(label: str) -> bool:
+    """Return whether the token with a label is only a part of a character, whether its bytes are known or not.
 
-    >>> is_partial("\\ufffd"), is_partial("<0xF0>")
-    (True, False)
+    >>> is_partial("\\ufffd"), is_partial("<0xF0>"), is_partial("a")
+    (True, True, False)
     """
-    return REPLACEMENT in name
+    return REPLACEMENT in label or _BYTES.fullmatch(label) is not None

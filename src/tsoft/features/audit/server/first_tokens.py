@@ -8,13 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.input import api_responses
 from tsoft.input.api_tokens import REPLACEMENT
 from tsoft.input.json_values import Object
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.response_choice import ResponseChoice
 from tsoft.models.server_errors import value_at
-from tsoft.models.server_tokens import are_in_byte_alphabet, from_byte_alphabet, is_control_name
+from tsoft.models.server_tokens import are_in_byte_alphabet, from_byte_alphabet, is_control_name, is_partial
 
 # If the log-probabilities of two tokens differ by this much, one of 400 draws of either is of the less probable one, at
 # temperature 1.
@@ -100,19 +101,22 @@ def first_token(choice: Object, place: str) -> FirstToken:
     labels = block.labels
     if are_in_byte_alphabet(labels):
         labels = tuple(map(from_byte_alphabet, labels))
-    index = _drawn(labels, block.partial.index, read)
+    index = _drawn(labels, block.partial, read)
     partial = replace(block.partial, index=-1 if index is None else index)
     known = None if partial.unknown.all() else replace(block, labels=labels, partial=partial)
     is_keyed = isinstance(value_at(choice, "logprobs", "top_logprobs", 0), dict)
-    return FirstToken(read.text if index is None else labels[index], known, is_keyed, index is None)
+    # The text does not show which part of a character was drawn.
+    label = read.text if index is None or (is_partial(read.text) and index != block.partial.index) else labels[index]
+    return FirstToken(label, known, is_keyed, index is None)
 
 
-def _drawn(labels: Sequence[str], index: int, choice: ResponseChoice) -> int | None:
+def _drawn(labels: Sequence[str], partial: PartialDistribution, choice: ResponseChoice) -> int | None:
     """Return the index of the drawn token, whose text is that of the choice; None if the list lacks it.
 
     Some servers list only the most probable tokens, in place of the drawn one: mlx-lm, and text-generation-webui with
     some models. A text may lack blanks and parts of a character, so only the characters of ASCII are compared. An empty
-    text that does not end says nothing: the token may be a part of a character, or belong to a reasoning.
+    text that does not end says nothing: the token may be a part of a character, or belong to a reasoning. If several
+    tokens fit, it is taken to be the most probable one.
     """
     text = choice.text
     if choice.is_end:
@@ -120,20 +124,22 @@ def _drawn(labels: Sequence[str], index: int, choice: ResponseChoice) -> int | N
     elif text:
         fitting = [i for i, label in enumerate(labels) if _compared(label) == _compared(text)]
     else:
-        return index
-    if index in fitting:
-        return index
+        return partial.index
+    if partial.index in fitting:
+        return partial.index
+    if not choice.is_end and not _compared(text):
+        fitting = [i for i in fitting if labels[i] == text or (REPLACEMENT in text and is_partial(labels[i]))]
     same = [i for i in fitting if labels[i] == text]
-    return next(iter([*same, *(fitting if choice.is_end or _compared(text) else ())]), None)
+    return max(same or fitting, key=lambda i: partial.logprobs[i], default=None)
 
 
 def _compared(text: str) -> str:
-    return "".join(character for character in text if "!" <= character <= "~")
+    return "" if is_partial(text) else "".join(character for character in text if "!" <= character <= "~")
 
 
 def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
     """Return the block with one class for each label, the most probable one of its tokens, and without the labels
-    whose draws may be of another token. None if no label remains.
+    whose draws may be of another token, or whose tokens are parts of a character. None if no label remains.
 
     A draw shows only the label. That is enough if the other tokens with this label are much less probable. They cannot
     become one class, since its probability at a temperature would not be that of a softmax.
@@ -154,7 +160,7 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
     kept = [
         label
         for label, values in numbers.items()
-        if _has_dominant(values) and REPLACEMENT not in label and (label != last or len(numbers) == 1)
+        if _has_dominant(values) and not is_partial(label) and (label != last or len(numbers) == 1)
     ]
     if not kept:
         return None
