@@ -78,6 +78,13 @@ def test_tokens_of_single_bytes_are_found(names: Names, begins: list[str] | None
             assert [place.start for place in echo.places] == starts[first:]
 
 
+@pytest.mark.parametrize("text", ["日日本", "🙂🙂 a", "éé"])
+def test_characters_that_are_tokens_begin_no_other_text(text: str) -> None:
+    """Only a name that is not in the text is that of a token which begins every text."""
+    echo = echo_of([*text, "!"], {"prompt_tokens": len(text)}, text[:1], text[1:])
+    assert (echo.first, len(echo.places)) == (1, len(text) - 1)
+
+
 @pytest.mark.parametrize("names", CONVENTIONS)
 def test_places_are_right_or_unknown(names: Names) -> None:
     random, known = Random(2), 0
@@ -110,6 +117,8 @@ def test_places_are_right_or_unknown(names: Names) -> None:
         (["the", " cat", " sit"], {"prompt_tokens": 3}, "do not make up the text"),
         (["the", " cat", "", " sat"], {"prompt_tokens": 4}, "do not make up the text"),
         ([], {"prompt_tokens": 3}, "do not make up the text"),
+        (["the", " cat", " sat", "!"], {"prompt_tokens": 0}, "the number of tokens of the prompt"),
+        (["the", " cat", " sat"], {"prompt_tokens": 5}, "do not make up the text"),
         (["the", " cat", " sat"], {}, "the number of tokens of the prompt"),
         (["the", " cat", " sat"], None, "the number of tokens of the prompt"),
         (["the", " cat", " sat"], {"prompt_tokens": True}, "the number of tokens of the prompt"),

@@ -91,23 +91,22 @@ def echo_of(names: Sequence[str], usage: object, prompt: str, text: str) -> Echo
     [0, 3]
     """
     prompt_tokens, generated = (value_at(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    if type(prompt_tokens) is not int:
+    if type(prompt_tokens) is not int or prompt_tokens < 1:
         raise EchoError("the response does not contain the number of tokens of the prompt (usage.prompt_tokens)")
     # The token that begins every text may be counted, but not listed.
-    counts = [(prompt_tokens, beginning) for beginning in range(_MAX_BEGINNING + 1)] + [(prompt_tokens - 1, 0)]
     readings = [
-        (beginning, prompt_tokens - count, ends)
-        for count, beginning in counts
-        if beginning < count <= len(names) and all(name.strip(REPLACEMENT) for name in names[:beginning])
-        if (ends := token_ends(names[beginning:count], prompt + text))
+        (left_out, *reading)
+        for left_out, most in ((0, _MAX_BEGINNING), (1, 0))
+        if prompt_tokens - left_out <= len(names)
+        if (reading := _reading(names[: prompt_tokens - left_out], prompt + text, most))
     ]
     if len(readings) > 1:
         # The last tokens of the prompt and the generated ones are nameless.
-        readings = [reading for reading in readings if prompt_tokens - reading[1] == len(names) - (generated or 0)]
+        readings = [reading for reading in readings if prompt_tokens - reading[0] == len(names) - (generated or 0)]
     if len(readings) != 1:
         shown = shortened(", ".join(map(repr, names[:prompt_tokens])), _MAX_SHOWN)
         raise EchoError(f"the names of the tokens in the echo do not make up the text in one way: {shown}")
-    [(beginning, unlisted, ends)] = readings
+    [(left_out, beginning, ends)] = readings
     boundary = len(prompt.encode())
     first = next(i for i, (low, _) in enumerate(ends) if low > boundary)
     # Without a prompt, the size of the first token must be known, because it is not scored.
@@ -116,7 +115,16 @@ def echo_of(names: Sequence[str], usage: object, prompt: str, text: str) -> Echo
         problem = f"the server does not show which bytes of {text[:1]!r} are those of the first token"
         raise EchoError(f"{problem}; let the text begin with a letter of ASCII or a blank")
     places = _places(ends, prompt + text)
-    return Echo(beginning + first, places[first:], unlisted)
+    return Echo(beginning + first, places[first:], left_out)
+
+
+def _reading(names: Sequence[str], text: str, most: int) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return the number of tokens that begin every text, at most this many, and where the other tokens may end; None if
+    the names do not make up the text."""
+    for beginning in range(min(most + 1, len(names))):
+        if all(name.strip(REPLACEMENT) for name in names[:beginning]) and (ends := token_ends(names[beginning:], text)):
+            return beginning, ends
+    return None
 
 
 def _places(ends: Sequence[tuple[int, int]], text: str) -> list[TokenPlace]:
@@ -175,12 +183,13 @@ def token_ends(names: Sequence[str], text: str) -> list[tuple[int, int]] | None:
 
 def _steps(text: str, sizes: Sequence[int], before: int, core: str | None, nameless: int) -> Iterator[_Step]:
     """Yield the ways to the next name, None for the end of the text."""
-    starts = [len(text)] if core is None else range(before, min(before + nameless + 1, len(text)) + 1)
-    for start in starts:
-        skipped = text[before:start]
-        if len(skipped) > nameless + (core is not None) or any("!" <= character <= "~" for character in skipped):
+    # Two names share a character between them. Only a blank may be missing at the start of the text.
+    most = nameless + (core is not None and (before > 0 or text.startswith(" ")))
+    for start in range(before, min(before + most, len(text)) + 1):
+        # A visible character of ASCII is a token or a part of a name.
+        if start > before and "!" <= text[start - 1] <= "~":
             break
-        if core is None or text.startswith(core, start):
+        if start == len(text) if core is None else text.startswith(core, start):
             step = _Step(before, start, start + len(core or ""))
             if _last_end(step, sizes, core or "", nameless) - sizes[before] >= nameless:
                 yield step
