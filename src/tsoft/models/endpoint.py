@@ -80,7 +80,7 @@ class _Request:
 @dataclass(frozen=True, eq=False)
 class _Response:
     """The first token of a response, with its alternatives. `prompt_tokens` is the number of tokens before it; None if
-    the server does not count them."""
+    the server does not count them. `caveat` is a note to the user; empty if there is nothing to note."""
 
     block: Block
     choice: ResponseChoice
