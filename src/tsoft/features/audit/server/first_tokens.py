@@ -137,14 +137,15 @@ def _compared(text: str) -> str:
     return "" if is_partial(text) else "".join(character for character in text if "!" <= character <= "~")
 
 
-def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
+def known_row(block: Block, drawn: Mapping[str, float], *, with_parts: bool = True) -> Block | None:
     """Return the block with one class for each label, the most probable one of its tokens, and without the labels
-    whose draws may be of another token, or whose tokens are parts of a character. None if no label remains.
+    whose draws may be of another token. None if no label remains.
 
     A draw shows only the label. That is enough if the other tokens with this label are much less probable. They cannot
     become one class, since its probability at a temperature would not be that of a softmax.
 
-    `drawn` are other log-probabilities of some labels, which draws have shown.
+    `drawn` are other log-probabilities of some labels, which draws have shown. `with_parts` is whether the draws show
+    which part of a character they are.
     """
     partial, labels = block.partial, block.labels
     assert partial
@@ -160,7 +161,7 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
     kept = [
         label
         for label, values in numbers.items()
-        if _has_dominant(values) and not is_partial(label) and (label != last or len(numbers) == 1)
+        if _has_dominant(values) and _is_recognizable(label, with_parts) and (label != last or len(numbers) == 1)
     ]
     if not kept:
         return None
@@ -174,6 +175,10 @@ def known_row(block: Block, drawn: Mapping[str, float]) -> Block | None:
         labels=tuple(kept),
         partial=replace(partial, logprobs=logprobs, index=0, cap=cap),
     )
+
+
+def _is_recognizable(label: str, with_parts: bool) -> bool:
+    return REPLACEMENT not in label and (with_parts or not is_partial(label))
 
 
 def _has_dominant(numbers: list[float]) -> bool:
