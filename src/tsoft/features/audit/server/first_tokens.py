@@ -27,7 +27,8 @@ class FirstToken:
     """A drawn token: its label, and the distribution that the server lists with it; None if it lists none.
 
     Without a list, or if the list lacks the drawn token, the label is the text of the choice: empty if the server drew
-    the end of the text. `is_text` is then true, and such a text may lack blanks. If the list is
+    the end of the text. `is_text` is then true, and such a text may lack blanks. `is_marked` is false if the list marks
+    another token as drawn. If the list is
     keyed by text, it has room for only one of several tokens with the same text. Servers let the drawn token take
     precedence, and else the least probable one.
     """
@@ -36,6 +37,7 @@ class FirstToken:
     block: Block | None = None
     is_keyed: bool = False
     is_text: bool = False
+    is_marked: bool = True
 
     def label_in(self, labels: Collection[str]) -> str:
         """Return which of some labels is that of the drawn token; its own label if none is."""
@@ -105,9 +107,8 @@ def first_token(choice: Object, place: str) -> FirstToken:
     partial = replace(block.partial, index=-1 if index is None else index)
     known = None if partial.unknown.all() else replace(block, labels=labels, partial=partial)
     is_keyed = isinstance(value_at(choice, "logprobs", "top_logprobs", 0), dict)
-    # The text does not show which part of a character was drawn.
-    label = read.text if index is None or (is_partial(read.text) and index != block.partial.index) else labels[index]
-    return FirstToken(label, known, is_keyed, index is None)
+    label = read.text if index is None else labels[index]
+    return FirstToken(label, known, is_keyed, index is None, is_marked=index == block.partial.index)
 
 
 def _drawn(labels: Sequence[str], partial: PartialDistribution, choice: ResponseChoice) -> int | None:

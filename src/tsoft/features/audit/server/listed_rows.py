@@ -12,7 +12,6 @@ from tsoft.core.softmax import Array
 from tsoft.features.audit.evidence import ROUNDING
 from tsoft.features.audit.server.first_tokens import FirstToken, known_row
 from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
-from tsoft.input.api_tokens import REPLACEMENT
 from tsoft.input.json_values import is_index
 
 # Two numbers differ if their distance exceeds this many times the noise. The noise is the largest difference among only
@@ -106,7 +105,7 @@ class ListedRows:
     def rows(self) -> dict[int, Block]:
         """The distribution of each prompt over the labels that can be recognized in a draw, by the prompt's index."""
         rows = {
-            prompt: known_row(token.block, self._other_numbers(prompt), with_parts=self._shows_parts(prompt))
+            prompt: known_row(token.block, self._other_numbers(prompt), with_parts=self._shows_parts)
             for prompt, token in self.lists.items()
             if token.block is not None
         }
@@ -124,9 +123,10 @@ class ListedRows:
                 numbers[token.label] = max(drawn, numbers.get(token.label, -np.inf))
         return numbers
 
-    def _shows_parts(self, prompt: int) -> bool:
-        """Return whether all draws show their tokens, and none is an unknown part of a character."""
-        return not any(REPLACEMENT in draw.label for draw in self._draws(prompt))
+    @cached_property
+    def _shows_parts(self) -> bool:
+        """Whether draws show which part of a character they are: the lists mark them, since the text is U+FFFD."""
+        return all(token.is_marked for draw in self._probes.answered(Purpose.DRAW) for token in draw.tokens)
 
     def untempered(self, draw: FirstToken) -> float:
         """Return how far a token that was drawn with the settings of the user is below the most probable one, at
