@@ -221,11 +221,23 @@ ERRORS = {
     ),
     "logits and probabilities": (
         "id,logit_a,logit_b,prob_a,prob_b\n0,2,1,0.7,0.3\n", [],
-        "1: ambiguous: the columns are logits and probabilities; list those of one kind with --columns 'logit*'",
+        "1: ambiguous: 'logit_a' and 'logit_b' have the same classes as 'prob_a' and 'prob_b'; list the columns of one"
+        " kind with --columns 'logit_*'",
+    ),
+    "probabilities and logits": (
+        "cat (prob),cat (logit),dog (prob),dog (logit)\n0.7,2,0.3,1\n", [],
+        "1: ambiguous: 'cat (logit)' and 'dog (logit)' have the same classes as 'cat (prob)' and 'dog (prob)'; list the"
+        " columns of one kind with --columns '* (logit)'",
+    ),
+    "numbers and probabilities": (
+        "cat,dog,cat.prob,dog.prob\n2,1,0.7,0.3\n", [],
+        "1: ambiguous: 'cat.prob' and 'dog.prob' have the same classes as 'cat' and 'dog'; list the columns of one"
+        " kind with --columns '*.prob'",
     ),
     "a logit and its probability": (
         "Logit,Log_Prob\n2,-0.3\n", [],
-        "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns 'Logit*'",
+        "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns, such as"
+        " --columns 'Logit'",
     ),
     "one-hot targets": (
         "logit_cat,logit_dog,y_cat,y_dog\n2.5,1,1,0\n", [],
@@ -238,6 +250,10 @@ ERRORS = {
     "numbered one-hot targets": (
         "z0,z1,z2,y0,y1,y2\n2.5,1,0.5,0.0,0.0,1.0\n", [],
         f"1: ambiguous: 'y0', 'y1' and 'y2' look like one-hot targets of 'z0', 'z1' and 'z2'; {ONE_COLUMN}",
+    ),
+    "one-hot targets with the names of the classes": (
+        "cat,dog,cat.1,dog.1\n2,1,1,0\n", [],
+        f"1: ambiguous: 'cat.1' and 'dog.1' look like one-hot targets of 'cat' and 'dog'; {ONE_COLUMN}",
     ),
     "decimal commas": (
         "2,5\t1,5\n", [],
@@ -255,8 +271,32 @@ def test_errors(text: str, options: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "first", "second", "option"),
+    [
+        ("a_1,a_2,b_1,b_2", "'a_1' and 'a_2'", "'b_1' and 'b_2'", "--columns 'a_*'"),
+        ("m1,m2,n1,n2", "'m1' and 'm2'", "'n1' and 'n2'", "--columns 'm*'"),
+        ("cat,dog,new cat,new dog", "'cat' and 'dog'", "'new cat' and 'new dog'", "--columns 'cat,dog'"),
+        ("p(x|a),p(y|a),p(x|b),p(y|b)", "'p(x|a)' and 'p(y|a)'", "'p(x|b)' and 'p(y|b)'", "--columns 'p(*|a)'"),
+        ("u,v,u,v", "'u' and 'v'", "'u' and 'v'", "--columns after you rename the columns of the same name"),
+    ],
+)
+def test_groups_of_columns_with_the_same_classes_are_noted(header: str, first: str, second: str, option: str) -> None:
+    done = here("compute", stdin=f"{header}\n0.5,1,0.5,2\n")
+    problem = f"{first} have the same classes as {second}, but tsoft reads all as one distribution"
+    assert (done.returncode, done.stdout.count("\t")) == (0, 3)
+    assert done.stderr == f"tsoft: note: stdin: {problem}; to read the first ones, pass {option}\n"
+
+
+@pytest.mark.parametrize(
     "text",
-    ["a_1,a_2,b_1,b_2\n2,1,0,1\n", "a_1,a_2,b_1,b_2\n0.5,1,0.5,1\n", "a_1,a_2,b_1,c_2\n0.5,1,0,1\n", "a1,b1\n0.5,1\n"],
+    [
+        "a_1,a_2,b_1,c_2\n0.5,1,0,1\n",
+        "a1,b1\n0.5,1\n",
+        "c0,c1,c10,c11\n0.5,1,0,1\n",
+        "A-,A+,B-,B+\n0.5,1,0,1\n",
+        '" the",The," a",A\n0.5,1,0,1\n',
+        "B-PER,I-PER,B-LOC,I-LOC,O\n0.5,1,0,1,2\n",
+    ],
 )
 def test_classes_that_share_parts_of_their_names_are_logits(text: str) -> None:
     z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)

@@ -204,14 +204,14 @@ def _common_affixes(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> _common_affixes(["P (cat)", "P (car)"])
     (['', 'P ', 'P ('], ['', ')'])
     """
-    start = _common_start(labels)
-    end = _common_start([label[::-1] for label in labels])
+    start = common_start(labels)
+    end = common_start([label[::-1] for label in labels])
     prefixes = [start[:i] for i in range(len(start) + 1) if i == 0 or not start[i - 1].isalnum()]
     suffixes = [end[:i][::-1] for i in range(len(end) + 1) if i == 0 or not end[i - 1].isalnum()]
     return prefixes[-_MAX_AFFIXES:], suffixes[-_MAX_AFFIXES:]
 
 
-def _common_start(texts: Sequence[str]) -> str:
+def common_start(texts: Sequence[str]) -> str:
     """Return the text that all of several texts start with; empty for a single text."""
     first, last = (min(texts), max(texts)) if len(texts) > 1 else ("", "")
     size = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), None)

@@ -1,5 +1,6 @@
 """The quantities that an input can contain (logits, probabilities, …), and how each becomes logits."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -102,6 +103,26 @@ ARRAY_QUANTITIES = {
     "probs_listed": "prob",
     "energies": "energy",
 }
+# The words in the name of a column that call its numbers something, such as prob_cat and cat_logit.
+_WORDS = {
+    "logprob": r"log[\s_.-]?prob(?:s|a|ability|abilities)?",
+    "prob": r"prob(?:s|a|ability|abilities)?|softmax",
+    "energy": r"energy|energies",
+    "logit": r"logits?",
+}
+_WORD = re.compile(
+    rf"(?<![^\W_])(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _WORDS.items())})(?![^\W\d_])", re.IGNORECASE
+)
+
+
+def quantity_in(name: str) -> str | None:
+    """Return the quantity that the name of a column contains; None if it contains none.
+
+    >>> quantity_in("cat_logit"), quantity_in("LogProbability:Class=a"), quantity_in("probs0"), quantity_in("problem")
+    ('logit', 'logprob', 'prob', None)
+    """
+    match = _WORD.search(name)
+    return match.lastgroup if match else None
 
 
 def contradiction(source: str, quantity: str, requested: str) -> str:

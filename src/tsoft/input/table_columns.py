@@ -4,6 +4,7 @@ The names of the columns and the first row decide, so that a table can be read a
 if a later row contradicts the decision.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,8 +14,9 @@ from functools import cached_property
 
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
+from tsoft.input.column_groups import ColumnGroup, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
-from tsoft.input.quantity import QUANTITIES
+from tsoft.input.quantity import QUANTITIES, quantity_in
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -30,28 +32,11 @@ _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
 # Columns that programs write next to logits.
 _RESULT_NAMES = {
     *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
+    *("prob", "proba", "probability", "logprob", "log_prob", "max_prob", "conf", "score", "margin"),
     *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
     *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
     *("date", "datetime", "time", "year", "temperature", "weights", "sum", "total", "argmax", "entropy"),
 }
-# The stems of columns such as prob_0 and prob_cat that are probably not logits, and what they are.
-_QUANTITY_STEMS = {
-    **dict.fromkeys(("prob", "probs", "proba", "probability", "softmax"), "prob"),
-    **dict.fromkeys(("logprob", "logprobs", "log_prob", "log_probs"), "logprob"),
-    **dict.fromkeys(("energy", "energies"), "energy"),
-}
-_NAMES_QUANTITY = re.compile(rf"({'|'.join([*_QUANTITY_STEMS, 'logits?'])})(?:[\s_.-]?\d+|[\s_.-].+)?", re.IGNORECASE)
-# The parts of a name such as logit_cat, cat_logit or logit0: what the number is, and its class.
-_SPLITS = tuple(
-    map(
-        re.compile,
-        (
-            r"(?P<group>[^\s_.:-]+)[\s_.:-](?P<name>.+)",
-            r"(?P<name>.+)[\s_.:-](?P<group>[^\s_.:-]+)",
-            r"(?P<group>.*?\D)(?P<name>\d+)",
-        ),
-    )
-)
 # A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
 MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
 
@@ -149,9 +134,9 @@ class _Decision:
         guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
         self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
         if listed is None and not self.is_written:
+            self._check_groups(rest)
             self._check_quantities(rest)
             self._check_labels(targets, rest)
-            self._check_one_hot(rest)
         if listed is None:
             self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
         for note in self.notes:
@@ -313,12 +298,12 @@ class _Decision:
     def _check_quantities(self, logits: Sequence[int]) -> None:
         """Raise ColumnError if the names of some columns call them logits, and those of others probabilities or the
         like."""
-        stems = [match[1] for i in logits if (match := _NAMES_QUANTITY.fullmatch(self.names[i]))]
-        quantities = {_QUANTITY_STEMS.get(stem.lower(), "logit"): stem for stem in stems}
-        if len(quantities) > 1:
-            kinds = joined([QUANTITIES[quantity].plural for quantity in quantities])
-            stem = quantities.get("logit", next(iter(quantities.values())))
-            raise ColumnError(f"ambiguous: the columns are {kinds}; list those of one kind with --columns '{stem}*'")
+        named = {quantity: i for i in reversed(logits) if (quantity := quantity_in(self.names[i]))}
+        if len(named) > 1:
+            kinds = joined([QUANTITIES[quantity].plural for quantity in sorted(named, key=named.__getitem__)])
+            name = self.names[named.get("logit", min(named.values()))]
+            fix = f"list those of one kind with --columns, such as --columns {shortened(name)!r}"
+            raise ColumnError(f"ambiguous: the columns are {kinds}; {fix}")
 
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
         """Raise ColumnError for a column `label` next to `logit` or the like, and further columns that are not those of
@@ -332,29 +317,39 @@ class _Decision:
             fix = f"if it is a class, remove {other}, or pass --id-column if that identifies the distribution"
             raise ColumnError(f"{problem}; {fix}; if it is a row, list the columns of the logits with --columns")
 
-    def _check_one_hot(self, logits: Sequence[int]) -> None:
-        """Raise ColumnError if half of the columns name the classes of the others again, such as logit_cat and y_cat,
-        and have a one-hot row next to fractions."""
-        for pattern in _SPLITS:
-            groups = list(self._groups(pattern, logits).values())
-            if len(groups) != 2 or len(groups[0]) < 2 or groups[0].keys() != groups[1].keys():
-                continue
-            columns = [list(group.values()) for group in groups]
-            for targets, others in (columns, columns[::-1]):
-                if self._is_one_hot(targets) and any(whole_number(self._value(i)) is None for i in others):
-                    problem = f"ambiguous: {self._quoted(targets)} look like one-hot targets of {self._quoted(others)}"
-                    fix = "list the columns of the logits with --columns, and write the targets in one column"
-                    raise ColumnError(f"{problem}; {fix}")
+    def _check_groups(self, logits: Sequence[int]) -> None:
+        """Raise ColumnError if the columns are several quantities of the same classes, such as logit_cat and prob_cat,
+        or if some are one-hot. Add a note on other groups with the same classes, such as those of two models."""
+        groups = [
+            (group, [logits[i] for i in group.columns]) for group in class_groups([self.names[i] for i in logits])
+        ]
+        if not groups:
+            return
+        one_hot = [columns for _, columns in groups if self._is_one_hot(columns)]
+        others = [columns for _, columns in groups if not self._is_one_hot(columns)]
+        if one_hot and others:
+            targets, classes = (self._quoted([*itertools.chain(*each)]) for each in (one_hot, others))
+            problem = f"ambiguous: {targets} look like one-hot targets of {classes}"
+            fix = "list the columns of the logits with --columns, and write the targets in one column"
+            raise ColumnError(f"{problem}; {fix}")
+        kinds = [group.quantity for group, _ in groups]
+        first = kinds.index(next((kind for kind in ("logit", *kinds) if kind in kinds and kind), None))
+        group, columns = groups.pop(first)
+        rest = [i for _, columns in groups for i in columns]
+        problem = f"{self._quoted(columns)} have the same classes as {self._quoted(rest)}"
+        fix = self._selection(group, columns)
+        if len(set(kinds)) > 1:
+            raise ColumnError(f"ambiguous: {problem}; list the columns of one kind with {fix}")
+        self.notes.append(f"{problem}, but tsoft reads all as one distribution; to read the first ones, pass {fix}")
 
-    def _groups(self, pattern: re.Pattern[str], columns: Sequence[int]) -> dict[str, dict[str, int]]:
-        """Return the columns by the group and the class in their names; empty if a name does not have both."""
-        groups: dict[str, dict[str, int]] = {}
-        for i in columns:
-            match = pattern.fullmatch(self.names[i])
-            if match is None:
-                return {}
-            groups.setdefault(match["group"], {})[match["name"]] = i
-        return groups
+    def _selection(self, group: ColumnGroup, columns: Sequence[int]) -> str:
+        """Return the option that lists the columns of a group, if their names make that possible in a short text."""
+        names, pattern = [self.names[i] for i in columns], f"{group.start}*{group.end}"
+        if any(len(self._columns[name]) > 1 for name in names):
+            return "--columns after you rename the columns of the same name"
+        if [i for i, name in enumerate(self.names) if fnmatchcase(name, pattern)] == sorted(columns):
+            return f"--columns {pattern!r}"
+        return f"--columns {','.join(names)!r}" if len(names) <= MAX_LISTED else "--columns"
 
     def _is_one_hot(self, columns: Iterable[int]) -> bool:
         """Return whether the first row has a 1 in one of the columns, and 0 in the others."""
@@ -373,9 +368,10 @@ class _Decision:
             reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")
             return
-        quantity = _QUANTITY_STEMS.get(stems[common[0]].strip("_. -")) if common else None
-        if quantity is not None and self.options.quantity is None:
-            names = self._quoted(common[:2])
+        kinds = Counter(quantity_in(self.names[i]) for i in logits)
+        quantity, count = kinds.most_common(1)[0] if kinds else (None, 0)
+        if quantity not in (None, "logit") and count > 1 and self.options.quantity is None:
+            names = self._quoted([i for i in logits if quantity_in(self.names[i]) == quantity][:2])
             self.notes.append(
                 f"tsoft reads {names} as logits, but the names suggest {QUANTITIES[quantity].plural}; if they are, pass"
                 f" {QUANTITIES[quantity].option}"
