@@ -124,6 +124,15 @@ LOGITS = {
         "date,cat,dog\n20240101,1,2\n",
         "tsoft reads 'date' as a logit; pass --columns if that is wrong",
     ),
+    "a second line of the header": (
+        "a,a,b,b\n0,1,0,1\n0.5,1,2,3\n",
+        "some columns have the same name, and the first row has only whole numbers; if it is a second line of the"
+        " header, join the two lines",
+    ),
+    "a probability": (
+        "raw,Probability\n-0.5,0.4\n",
+        "tsoft reads 'Probability' as a logit; pass --columns if that is wrong",
+    ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",
         "tsoft reads 'x' as a logit, like 'logit_0' and 'logit_1'",
@@ -213,6 +222,23 @@ ERRORS = {
     "a number without a name": (
         ",a\n0.5,1\n", [],
         "1: field 1: the column has no name; name it, or list the columns of the logits with --columns",
+    ),
+    "a number without a name at the end": (
+        "a,b,\n1,2,3\n", [],
+        "1: field 3: the column has no name; name it, or list the columns of the logits with --columns",
+    ),
+    "separators at the ends of lines": (
+        "a,b,\n1,2,\n", [],
+        "1: field 3: the column has no name; remove the separator at the end of each line, or list the columns of the"
+        " logits with --columns",
+    ),
+    "a separator at the end of the first line": (
+        "1,2,\n", [], "1: the line ends with a separator; remove it from each line, or write the number after it",
+    ),
+    "several labels and a number": (
+        ",,0\n0,cat,2\n", [],
+        "1: 2 texts and a number; expected a label and a number, or a header; if each line is a class, write a header"
+        " such as id,label,logit above",
     ),
     "a header of several levels": (
         ",logits,logits\n,0,1\n0,1.5,2\n", [],
@@ -427,12 +453,17 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         "\t2\t0\n\t1\t0\n",
     ):
         assert_allclose(np.loadtxt(here("compute", stdin=mark + text).stdout.splitlines()), softmax(Z[:2], 1))
-    for text, start in (("0,1\n2,0\n", 0), ("1;2\n2;0\n2;0.5\n", 1)):
+    for text, line in (
+        ("0,1\n2,0\n", "which counts the columns from 0"),
+        ("1;2\n2;0\n2;0.5\n", "which counts the columns from 1"),
+        ("3,8\n0.5,1.5\n-2.5,0.5\n", "of whole numbers"),
+        ("-1.0,1.0\n0.5,1.5\n-2.5,-inf\n2.5,0.5\n", "of whole numbers"),
+    ):
         assert here("compute", stdin=mark + text).stderr == (
-            f"tsoft: note: stdin:1: tsoft reads this line, which counts the columns from {start}, as a row; if it is a"
-            " header, remove it\n"
+            f"tsoft: note: stdin:1: tsoft reads this line, {line}, as a row; if it is a header, remove it\n"
         )
-    assert here("compute", stdin="1,2\n2,0\n").stderr == ""
+    for text in ("1,2\n2,0\n", "3,8\n0.5,1\n-2.5,0.5\n", "3,3\n0.5,1.5\n-2.5,0.5\n", "3,8\n0.5,1.5\n"):
+        assert here("compute", stdin=mark + text).stderr == ""
 
 
 def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
@@ -463,12 +494,61 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         ("logit\n2\n0\n", "row,tau,0,1"),
         ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
         (",0\n0,2\n1,0\n", "row,tau,0,1"),
+        (",1\na,2\nb,0\n", "row,tau,a,b"),
+        ("index,0\na,2\nb,0\n", "row,tau,a,b"),
     ):
         done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
         assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
         assert "which is read as one distribution with one class per line" in done.stderr
     assert here("compute", "--tau", "2", stdin="id,prob\na,0.9\nb,0.1\n").stdout == "0.7499999999999999\t0.25\n"
     assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
+
+
+def test_a_name_before_a_number_may_be_a_class() -> None:
+    assert here("compute", "-f", "csv", stdin="id,2\nego,1\n").stdout.splitlines()[0] == "row,tau,id,ego"
+    done = here("compute", stdin="class,0\ncat,2.5\ndog,1.5\n")
+    assert "2: field 1: 'cat' is not a number; if 'class' is not a logit, pass --id-column" in done.stderr
+
+
+WHOLE_NOTE = "in the first rows; pass --columns if that is wrong"
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "note"),
+    [
+        ("cat,dog,top", [[0.5, 1.25, -0.5, 2], [1.5, 0.5, 2.5, -1.5], [1, 0, 1, 0]], "'top' as a logit, but it has"),
+        (
+            "cat,dog,u,v",
+            [[0.5, 1.25, -0.5] * 4, [1.5, 2, 0.5] * 4, [3, 1, 2] * 4, [7, 7, 7] * 4],
+            "'u' and 'v' as logits",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_columns_of_whole_numbers_next_to_fractions_are_noted(
+    header: str, columns: list[list[float]], note: str, form: str
+) -> None:
+    text = table(header, *columns)
+    if form == "jsonl":
+        text = "".join(
+            json.dumps(dict(zip(header.split(","), row, strict=True))) + "\n" for row in zip(*columns, strict=True)
+        )
+    done = here("compute", stdin=text)
+    assert done.stderr.startswith(f"tsoft: note: stdin: tsoft reads {note}")
+    assert (done.stderr.count("\n"), done.stderr.count("only whole numbers " + WHOLE_NOTE)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [[0.5, 1.25, -0.5, 2], [1.5, 0.5, 2.5, -1.5], [0, 0, 0, 0]],
+        [[2, 1, 0], [0.5, 1.5, 2.5]],
+        [[2, 1, 0, 3], [0.5, 1.5, 2, 2], [1, 0, 1, 1.5]],
+        [[2, 1, 0, 3], [1, 1, 2, 0], [1.5, 0.5, 1, 1.5]],
+    ],
+)
+def test_whole_numbers_by_chance_and_of_a_reference_class_have_no_note(columns: list[list[float]]) -> None:
+    assert here("compute", stdin=table("abc"[: len(columns)].replace("", ",")[1:-1], *columns)).stderr == ""
 
 
 def test_the_better_of_two_keys_is_used() -> None:

@@ -62,7 +62,7 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
                 layout = _layout(first.text, options)
             except fields.FieldError as error:
                 raise options.field_error(first.number, error) from None
-            if layout == _read_vector and not fields.is_number(first.text):
+            if (layout == _read_vector and not fields.is_number(first.text)) or batch is not source_batch:
                 _check_comments_before(source_batch, first, options)
             rest = batch.since(first.number)
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
@@ -113,10 +113,17 @@ def _layout(first: str, options: ReadOptions) -> Layout:
         return _read_long_form
     if options.names_columns or (options.targets and TARGET in names):
         return _read_table
+    if len(names) > 1 and names[-1] == "" and all(numeric[:-1]):
+        raise fields.FieldError(
+            "the line ends with a separator; remove it from each line, or write the number after it"
+        )
     pairs = [fields.is_pair(name) for name in names]
     if _names_columns(names, numeric, options):
         return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
+        if len(names) > 2 and any(separator in first for separator in ",;\t"):
+            problem = f"{len(names) - 1} texts and a number; expected a label and a number, or a header"
+            raise fields.FieldError(f"{problem}; if each line is a class, write a header such as id,label,logit above")
         return _read_vector
     if all(name.lower() in fields.MISSING for name in names):
         return _read_numbered_table
@@ -131,11 +138,12 @@ def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) 
     """Return whether a line is a header although it contains numbers: tsoft wrote it, or its other fields name no
     classes.
 
-    `id 2` may be a class and its number; pandas writes `,0` above a single column.
+    `id,2` may be a class and its number; pandas writes `,0` above a single column, or the number of a class.
     """
     others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
     if len(names) == 2 and numeric[1]:
-        return names == ["", "0"]
+        is_unnamed = re.fullmatch(r"|unnamed: ?\d+", names[0], re.IGNORECASE) is not None
+        return names[1].isdecimal() if is_unnamed else names[1] in ("0", "1") and _names_keys(names[0])
     if names[0] in KEY_COLUMNS[:2] and len(names) > 1:
         return True
     if not others or len(names) == 1 or any(map(fields.is_pair, others)):
@@ -146,6 +154,13 @@ def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) 
     return (bool(others) or _are_indices(names[1:])) and all(
         name == TAU or is_key_name(name) or is_target_name(name, options) for name in others
     )
+
+
+def _names_keys(name: str) -> bool:
+    """Return whether a name is more likely that of a column of keys or classes than that of a class."""
+    from tsoft.input.table_columns import is_key_name
+
+    return is_key_name(name) or name.lower() in ("class", "label", TARGET, "token")
 
 
 def _are_indices(names: list[str]) -> bool:
@@ -202,6 +217,9 @@ def _is_long_row(first: str, options: ReadOptions) -> bool:
 
 
 # One row per line
+
+# If at least this many numbers below a line of whole numbers are fractions, it may be a header.
+_MIN_FRACTIONS = 4
 
 
 class PlainRows:
@@ -289,7 +307,7 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
     texts = fields.split_labels(first.text, options.delimiter)
     has_separators = any(separator in first.text for separator in ",;\t")
     start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
-    is_noted = start is None or not has_separators
+    is_noted = not has_separators or (start is None and not _are_different_whole_numbers(texts))
     is_labeled = any(map(fields.is_pair, texts))
     parser = (TabSeparatedRows if options.delimiter == "\t" else PairRows if is_labeled else PlainRows)(options)
     if "\t" in (options.delimiter, fields.found_delimiter(first.text)):
@@ -301,14 +319,29 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
             # pandas writes such a header, with an empty first field for the column of the keys, which count, too.
             problem = f"this line counts the columns from {start}, and the next one has one more number"
             raise options.error(first.number, f"{problem}; write id before the first number if this is a header")
-        # Whole numbers from 1 are common as logits, too.
-        if not is_noted and len(further) and (start == 0 or (further[np.isfinite(further)] % 1 != 0).any()):
+        if not is_noted and _may_have_header(start, further):
             is_noted = True
+            reading = "of whole numbers" if start is None else f"which counts the columns from {start}"
             options.note(
-                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from {start}, as a"
-                " row; if it is a header, remove it"
+                f"{options.source}:{first.number}: tsoft reads this line, {reading}, as a row; if it is a header,"
+                " remove it"
             )
         yield block
+
+
+def _are_different_whole_numbers(texts: Sequence[str]) -> bool:
+    """Return whether the fields of a line may be classes such as 3 and 8, -1 and 1, or 0.0 and 1.0."""
+    numbers = {fields.number(text) for text in texts if fields.is_number(text)}
+    return len(numbers) == len(texts) > 1 and all(number % 1 == 0 for number in numbers)
+
+
+def _may_have_header(start: int | None, further: Array) -> bool:
+    """Return whether rows below a line of whole numbers show that it may be a header. `start` is the first one of a
+    line that counts its fields. Whole numbers from 1, and others, are common as logits, too."""
+    is_fraction = further[np.isfinite(further)] % 1 != 0
+    if start is None:
+        return bool(is_fraction.all()) and len(is_fraction) >= _MIN_FRACTIONS
+    return len(further) > 0 and (start == 0 or bool(is_fraction.any()))
 
 
 def _width(block: Block, row: int) -> int:

@@ -54,6 +54,11 @@ def _is_sure_key_name(name: str) -> bool:
     return _SURE_KEY_NAME.fullmatch(name.strip().lower()) is not None
 
 
+def is_result_name(name: str) -> bool:
+    """Return whether programs write a column of this name next to logits."""
+    return name.strip().lower() in _RESULT_NAMES
+
+
 def is_target_name(name: str, options: ReadOptions) -> bool:
     """Return whether a column of this name may contain the true classes."""
     return name.lower() in TARGET_NAMES or (options.targets is not None and name.lower() in FURTHER_TARGET_NAMES)
@@ -320,11 +325,10 @@ class _Decision:
     def _check_groups(self, logits: Sequence[int]) -> None:
         """Raise ColumnError if the columns are several quantities of the same classes, such as logit_cat and prob_cat,
         or if some are one-hot. Add a note on other groups with the same classes, such as those of two models."""
-        groups = [
-            (group, [logits[i] for i in group.columns]) for group in class_groups([self.names[i] for i in logits])
-        ]
-        if not groups:
+        found = [] if self._note_second_header(logits) else class_groups([self.names[i] for i in logits])
+        if not found:
             return
+        groups = [(group, [logits[i] for i in group.columns]) for group in found]
         one_hot = [columns for _, columns in groups if self._is_one_hot(columns)]
         others = [columns for _, columns in groups if not self._is_one_hot(columns)]
         if one_hot and others:
@@ -341,6 +345,17 @@ class _Decision:
         if len(set(kinds)) > 1:
             raise ColumnError(f"ambiguous: {problem}; list the columns of one kind with {fix}")
         self.notes.append(f"{problem}, but tsoft reads all as one distribution; to read the first ones, pass {fix}")
+
+    def _note_second_header(self, logits: Sequence[int]) -> bool:
+        """Add a note, and return True, if the first row may be part of the header: it tells columns of the same name
+        apart."""
+        names, values = [self.names[i] for i in logits], [self._value(i) for i in logits]
+        is_second = len(set(names)) < len(names) == len({*zip(names, values, strict=True)})
+        if is_second and all(map(str.isdecimal, values)):
+            fix = "if it is a second line of the header, join the two lines"
+            self.notes.append(f"some columns have the same name, and the first row has only whole numbers; {fix}")
+            return True
+        return False
 
     def _selection(self, group: ColumnGroup, columns: Sequence[int]) -> str:
         """Return the option that lists the columns of a group, if their names make that possible in a short text."""
@@ -363,7 +378,7 @@ class _Decision:
         counts = Counter(stems.values())
         common = [i for i in stems if counts[stems[i]] > 1]
         odd = sorted(set(logits) - set(common))
-        results = [i for i in logits if self._lower(i) in _RESULT_NAMES or self._may_be_target(i, logits)]
+        results = [i for i in logits if is_result_name(self.names[i]) or self._may_be_target(i, logits)]
         if results and len(results) < len(logits):
             reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")

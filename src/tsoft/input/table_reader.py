@@ -258,9 +258,11 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         raise options.error(first.number, str(error)) from None
     if not columns.logits:
         raise options.error(first.number, "the header names no class; add one column per class")
-    if 0 in columns.logits and not names[0]:
-        problem = "the column has no name; name it, or list the columns of the logits with --columns"
-        raise options.error(first.number, problem, 1)
+    unnamed = next((i for i in columns.logits if not names[i]), None)
+    if unnamed is not None and not {ROW, TAU} <= set(names):
+        fix = "name it" if texts[unnamed] else "remove the separator at the end of each line"
+        problem = f"the column has no name; {fix}, or list the columns of the logits with --columns"
+        raise options.error(first.number, problem, unnamed + 1)
     if len(columns.logits) == 1:
         options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
         if columns.unused_targets and options.targets is None:

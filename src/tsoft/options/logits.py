@@ -189,6 +189,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
     from tsoft.input.read_options import MAX_LINE
     from tsoft.input.repeated_keys import noting_repeated_keys
     from tsoft.input.source import STDIN, open_input
+    from tsoft.input.whole_columns import noting_whole_columns
 
     with open_input(file) as stream:
         format, stream = (FORMATS[input_format], stream) if input_format else detect(stream, file)
@@ -203,7 +204,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         is_noted = False
         reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
-        for block in noting_repeated_keys(noting_counts(read, reading), reading):
+        for block in noting_repeated_keys(noting_whole_columns(noting_counts(read, reading), reading), reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
