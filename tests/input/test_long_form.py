@@ -66,6 +66,46 @@ def test_a_label_may_be_the_class_of_a_line_or_the_target_of_a_row(command: str,
     assert here("compute", stdin=text("row,label,logit", "0 0 1 1")).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("header", "keys", "options", "ignored"),
+    [
+        ("token_id,row,label,logit", "4,0 2,0 4,1 2,1", [], "token_id"),
+        ("doc_id,row,label,logit", "1,0 2,0 1,1 2,1", [], "doc_id"),
+        ("image_id,class_id,label,logit", "a,0 a,1 b,0 b,1", [], "class_id"),
+        ("id,image_id,label,logit", "1,a 2,a 3,b 4,b", ["--id-column", "image_id"], "id"),
+    ],
+)
+def test_a_column_that_differs_within_a_distribution_is_no_key(
+    header: str, keys: str, options: list[str], ignored: str
+) -> None:
+    done = here("compute", *options, stdin=text(header, keys))
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), softmax(Z, 1))
+    assert f"ignores {ignored!r}; pass --columns logit" in done.stderr
+
+
+def test_classes_in_several_places_need_sorting() -> None:
+    """As pandas' melt writes them, class by class. Then the first lines are of one class each."""
+    lines = text("id,label,logit,target", "a a b b", ",cat;,cat;,dog;,dog").splitlines()
+    for command in ("calibrate", "compute"):
+        done = here(command, stdin="\n".join(lines[i] for i in (0, 1, 3, 2, 4)))
+        problem = "a line of id a after those of another distribution; keep the lines of a distribution together"
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (
+            1,
+            f"tsoft: error: stdin:4: {problem}, for example by sorting them by id",
+        )
+
+
+@pytest.mark.parametrize("header", ["label,logit", "model_id,label,logit"])
+def test_a_label_that_repeats_is_that_of_another_distribution(header: str) -> None:
+    lines = text(header, "m m m m")
+    lines = lines if header.startswith("model") else lines.replace("m,", "")
+    done = here("compute", stdin=lines)
+    problem = "the label 'cat' repeats; add a column row to separate the distributions, or a column index"
+    assert f"stdin:4: field {header.count(',')}: {problem} if classes have the same label\n" in done.stderr
+    assert here("compute", stdin="row,label,index,logit\n0,a,0,1\n0,a,1,2\n").returncode == 0
+    assert here("compute", stdin="row,label,logit\n0,,1\n0,,2\n0,a,2\n").returncode == 0
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_rows_with_the_same_key_and_different_names_may_be_classes(form: str) -> None:
     def calibrated(classes: str) -> str:
@@ -82,7 +122,10 @@ def test_rows_with_the_same_key_and_different_names_may_be_classes(form: str) ->
     assert "same key" not in calibrated("0 1 0 1")
 
 
-@pytest.mark.parametrize(("name", "options"), [("target", []), ("gold", ["--target-column", "gold"])])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("target", []), ("Target", []), ("gold", ["--target-column", "gold"]), ("Target", ["--target-column", "Target"])],
+)
 def test_all_lines_of_a_distribution_name_its_target(name: str, options: list[str]) -> None:
     lines = text(f"row,label,logit,{name}", "0 0 1 1", ",dog;,dog;,dog;,dog")
     done = here("calibrate", *options, stdin=lines)

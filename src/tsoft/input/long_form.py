@@ -27,7 +27,7 @@ from tsoft.input.row_groups import (
     plain_columns,
     without_header,
 )
-from tsoft.input.table_columns import is_key_name
+from tsoft.input.table_columns import is_class_number, is_key_name
 
 LABEL, INDEX = "label", "index"
 # The columns that identify a vector. Others with the name of a key may do so, too.
@@ -39,8 +39,7 @@ _LINE_NUMBER = re.compile(r"|unnamed: ?\d+|row[\s_.-]?names?|__index_level_\d+__
 
 def is_long_form(header: Sequence[str], options: ReadOptions) -> bool:
     """Return whether a header is that of the long form. If tsoft wrote it, its further columns are classes."""
-    names = _known_names(header)
-    chosen = {options.columns.key, options.targets.column if options.targets else None} - {None}
+    names, chosen = _known_names(header, options), _chosen(options)
     if LABEL not in names or len(names) < 2 or options.columns.logits is not None or not chosen <= {*header}:
         return False
     others = {*names} - LONG_FORM_COLUMNS
@@ -50,9 +49,15 @@ def is_long_form(header: Sequence[str], options: ReadOptions) -> bool:
     return chosen.isdisjoint({LABEL, *QUANTITIES}) and (not others or (are_known and has_numbers and not is_written))
 
 
-def _known_names(header: Sequence[str]) -> list[str]:
-    """Return the names of columns, with those of the classes and the numbers in lower case."""
-    return [name.lower() if name.lower() in {LABEL, INDEX, *QUANTITIES} else name for name in header]
+def _chosen(options: ReadOptions) -> set[str | None]:
+    """Return the columns that options name as the key or the target."""
+    return {options.columns.key, options.targets.column if options.targets else None} - {None}
+
+
+def _known_names(header: Sequence[str], options: ReadOptions) -> list[str]:
+    """Return the names of columns, in lower case if they are those of the long form, unless options name them."""
+    known, chosen = {TARGET, *LONG_FORM_COLUMNS}, _chosen(options)
+    return [name.lower() if name.lower() in known and name not in chosen else name for name in header]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,7 @@ class ClassLines:
 def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read the long form: a header with `label` and a quantity, then one class per line. The columns `row` and `tau`,
     and those with the names of keys, identify the vector, and `index` is the class's index."""
-    names = _known_names(fields.split_labels(first.text, options.delimiter))
+    names = _known_names(fields.split_labels(first.text, options.delimiter), options)
     repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if repeated is not None:
         raise options.error(first.number, f"the header has two columns called {repeated!r}; remove or rename one")
@@ -90,16 +95,17 @@ def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptio
     delimiter = options.delimiter or header_delimiter(first)
     columns = _columns(names, quantity, options)
     problem = "ambiguous: label may be the class of each line or the target of each row"
-    fix = f"pass --columns {quantity} if it is the target, or add a column row if it is the class"
+    key = "pass --id-column" if KEY_COLUMNS[0] in names else "add a column row"
+    fix = f"pass --columns {quantity} if it is the target, or {key} if it is the class"
     ambiguous = options.error(first.number, f"{problem}; {fix}")
     if options.targets and columns.target is None and not set(names) & {INDEX, *KEY_COLUMNS}:
         raise ambiguous
     options = replace(options, quantity=quantity)
-    groups = LongForm(columns, delimiter, options).groups(without_header(first, batches))
-    if options.targets is not None or not {*columns.keys} <= {*VECTOR_KEYS, options.columns.key}:
-        groups = _without_single_class(groups, ambiguous)
+    form, batches = LongForm(columns, delimiter, options), without_header(first, batches)
+    if options.targets is not None or not {*filter(is_key_name, names)} <= {INDEX, *VECTOR_KEYS, options.columns.key}:
+        batches = form.checked(batches, ambiguous)
     error = options.error(first.number, "no classes below the header; add one line per class")
-    yield from not_empty(blocks(groups, options), error)
+    yield from not_empty(blocks(form.groups(batches), options), error)
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,9 @@ def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColum
     target = (options.targets.column or TARGET) if options.targets and options.reads_targets else None
     target = target if target in names else None
     others = [name for name in names if name not in {LABEL, INDEX, target, *QUANTITIES}]
-    numbers = [name for name in others if _LINE_NUMBER.fullmatch(name) and name != options.columns.key]
-    keys = [name for name in others if name not in numbers and (name != TARGET or name == options.columns.key)]
+    is_certain = options.columns.key is not None or KEY_COLUMNS[0] in names
+    certain = {*KEY_COLUMNS, options.columns.key or ID}
+    keys = [name for name in others if name in certain or not (is_certain or name == TARGET or _is_of_line(name))]
     guessed = [name for name in keys if name not in (*VECTOR_KEYS, options.columns.key)]
     ignored = [name for name in others if name not in keys]
     parts = [f"{_quoted(guessed)} as the key of the rows"] if guessed else []
@@ -136,19 +143,13 @@ def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColum
     return LongColumns(names, quantity, tuple(keys), target)
 
 
+def _is_of_line(name: str) -> bool:
+    """Return whether a column numbers the lines, or contains the class of each line, and so is no key."""
+    return _LINE_NUMBER.fullmatch(name) is not None or is_class_number(name)
+
+
 def _quoted(names: Sequence[str]) -> str:
     return joined([repr(shortened(name)) if name else "the unnamed column" for name in names])
-
-
-def _without_single_class(groups: Iterator[RowGroup], error: InputError) -> Iterator[RowGroup]:
-    """Yield the vectors. Raise the error if the first one has a single class."""
-    first = next(groups, None)
-    if first is None:
-        return
-    if first.values.shape[1] == 1:
-        raise error
-    yield first
-    yield from groups
 
 
 @dataclass(frozen=True)
@@ -159,12 +160,31 @@ class LongForm:
     delimiter: str | None
     options: ReadOptions
 
+    def checked(self, batches: Iterator[LineBatch], error: InputError) -> Iterator[LineBatch]:
+        """Return the batches. Raise the error if the first vector has a single class, or another error if it continues
+        after the others."""
+        seen: list[LineBatch] = []
+
+        def parts() -> Iterator[ClassLines]:
+            for batch in batches:
+                seen.append(batch)
+                yield from self._parts(batch, self._blank_lines())
+
+        rest = parts()
+        first, second = next(rest, None), next(rest, None)
+        while first and second and second.key == first.key and len(first.lines) == 1:
+            first, second = replace(first, lines=[*first.lines, *second.lines]), next(rest, None)
+        if first and len(first.lines) == 1:
+            again = next((part for part in rest if part.key == first.key), None)
+            raise self._interrupted(again) if again else error
+        return itertools.chain(seen, batches)
+
     def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
         """Yield the vectors that are complete after each batch. A vector is complete when the next one starts, or at
         the end. The vectors before an error are yielded first."""
         unfinished: list[ClassLines] = []
         seen: set[tuple[str, ...]] = set()
-        blanks = BlankLines("classes", "remove it, or add a column row to separate the distributions", self.options)
+        blanks = self._blank_lines()
         for batch in batches:
             vectors: list[RowGroup] = []
             try:
@@ -183,12 +203,16 @@ class LongForm:
         if unfinished:
             yield self._vector(unfinished)
 
+    def _blank_lines(self) -> BlankLines:
+        return BlankLines("classes", "remove it, or add a column row to separate the distributions", self.options)
+
     def _interrupted(self, part: ClassLines) -> InputError:
         """Return the error for a vector that continues after another one."""
         named = zip(self.columns.keys, part.key, strict=True)
         key = ", ".join(f"{name} {shortened(text)}" for name, text in named)
         problem = f"a line of {key} after those of another distribution; keep the lines of a distribution together"
-        return self.options.error(part.lines[0], problem)
+        fix = f", for example by sorting them by {joined(self.columns.keys)}"
+        return self.options.error(part.lines[0], problem + fix)
 
     def _parts(self, batch: LineBatch, blanks: BlankLines) -> Iterator[ClassLines]:
         """Yield the lines of a batch by vector, parsed column by column if they are plain, else line by line. Blank
@@ -259,6 +283,8 @@ class LongForm:
                 if not any(labels) and indices[order[-1]] >= len(order):
                     # Some classes are missing, so the others keep their indices as names.
                     labels = [texts[i] for i in order]
+        else:
+            self._check_labels(labels, lines)
         names = tuple(labels) if any(labels) else None
         named = [name for name in self.columns.keys if name not in KEY_COLUMNS]
         keys = [", ".join(parts[0].columns[name][0] for name in named)] if named else None
@@ -291,6 +317,18 @@ class LongForm:
                 raise self.options.field_error(line, error)
             values.append(fields.number(text))
         return np.array(values)
+
+    def _check_labels(self, labels: list[str], lines: list[int]) -> None:
+        """Raise InputError for the first label that repeats, so that the lines are rather those of several vectors."""
+        if len({*labels}) == len(labels):
+            return
+        seen = {""}
+        for line, label in zip(lines, labels, strict=True):
+            if label in seen and label:
+                problem = f"the label {shortened(label)!r} repeats; add a column row to separate the distributions, or"
+                fix = "a column index if classes have the same label"
+                raise self.options.error(line, f"{problem} {fix}", self.columns.field(LABEL))
+            seen.add(label)
 
     def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
         """Return the index of each class. Raise InputError for an invalid or repeated index."""

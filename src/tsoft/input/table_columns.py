@@ -24,6 +24,10 @@ ROW, TAU = KEY_COLUMNS[:2]
 _KEY_NAME = re.compile(
     r"(?i:(?:.*[\s_-])?(?:(?:q|u|gu|uu|row)?id|idx|index|row[\s_.-]?names?)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]"
 )
+# Columns that number the classes, the true ones or predictions, and not the rows.
+_CLASS_NUMBER = re.compile(
+    r"(?:label|class|target|truth?|gt|gold|y|token|pred(?:icted|iction)?)[\s_.-]?(?:id|idx|index)s?", re.IGNORECASE
+)
 # Columns that are keys whatever they contain: the number of a row, and an index of pandas in a Parquet file.
 _SURE_KEY_NAME = re.compile(rf"{ROW}|__index_level_\d+__")
 # The levels of an index that pandas turned into columns. Classes may have such names, too.
@@ -48,6 +52,15 @@ def is_key_name(name: str) -> bool:
     (True, True, True, False)
     """
     return _is_sure_key_name(name) or _KEY_NAME.fullmatch(name) is not None
+
+
+def is_class_number(name: str) -> bool:
+    """Return whether a column of this name numbers classes, although it may have the name of a key.
+
+    >>> is_class_number("label_id"), is_class_number("classIdx"), is_class_number("image_id")
+    (True, True, False)
+    """
+    return _CLASS_NUMBER.fullmatch(name.strip()) is not None
 
 
 def _is_sure_key_name(name: str) -> bool:
