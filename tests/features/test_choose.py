@@ -389,12 +389,19 @@ def test_answers_per_line_per_list_and_in_a_table_are_the_same(tmp_path: Path) -
     split = json.dumps({"columns": names, "data": [list(record.values()) for record in answer_lines()]})
     expected = records(stdin=lines)
     assert records(stdin=split) == records(stdin=lists) == records(stdin=table.getvalue()) == expected
+    titled = table.getvalue().replace("target,tau,answer,problem", "Target,TAU,Answer,Problem")
+    assert records(stdin=titled) == expected
     assert records(str(tmp_path / "a.parquet")) == expected
     # Both measures for k = 1 and 3. a has 2 and 1 right answers of 3, b has 1 and 2.
     assert [(row["measure"], row["k"]) for row in expected] == list(itertools.product(("pass", "majority"), (1, 3)))
     assert expected[0]["estimates"] == pytest.approx([1 / 2, 1 / 2])
     # At 0.5, a's majority is right, and b's answers tie; at 1, a's three answers tie, and b's blank one has no vote.
     assert expected[3]["estimates"] == pytest.approx([(1 + 1 / 2) / 2, (1 / 3 + 1) / 2])
+
+
+def test_blanks_may_precede_a_quoted_field() -> None:
+    text = 'problem, tau, answer, target\na, 1, "x, y", "x, y"\n'
+    assert records("--k", "1", stdin=text)[0]["estimate"] == 1
 
 
 def test_answers_are_compared_as_texts_without_blanks() -> None:

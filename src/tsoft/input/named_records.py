@@ -72,7 +72,7 @@ def _lines(data: bytes, options: ReadOptions) -> Iterator[NamedRecord]:
 def delimited_rows(text: str, delimiter: str, options: ReadOptions) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each line, with its number; of a line with a line break in quotes, the number of its end.
     Raise InputError."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         for row in reader:
             yield reader.line_num, row

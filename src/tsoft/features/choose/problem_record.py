@@ -18,6 +18,7 @@ TAU = ("tau", "temperature")
 N, CORRECT = ("n", "num_samples"), ("correct", "passed", "num_correct")
 ANSWER, ANSWERS, TARGET = "answer", "answers", "target"
 ENTROPY, TOKENS = "entropy", "logprobs"
+_NAMES = {*PROBLEM, *TAU, *N, *CORRECT, ANSWER, ANSWERS, TARGET, ENTROPY}
 # The fields of a text of `tsoft generate`.
 _TEXT_PROBLEM = "prompt"
 MAX_ANSWERS = 1_000_000
@@ -74,7 +75,11 @@ def problem_record(
     tau: the temperature of the file, if the user types it. note_ignored: called with the names of unused fields. Raise
     InputError.
     """
-    values, location = record.values, record.location
+    location = record.location
+    # Tables may have a header such as Problem,Tau,Correct.
+    values = {
+        name.lower() if name.lower() in _NAMES - record.values.keys() else name: v for name, v in record.values.items()
+    }
     is_text, strategy = isinstance(values.get(TOKENS), list), values.get("strategy")
     if is_text and field(values, *TAU) is None and strategy not in (None, "sample"):
         note_ignored([f"strategy {strategy}"])
