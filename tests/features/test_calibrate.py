@@ -613,7 +613,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a label of two classes": (
         {"logits": LOGITS, "targets": ["a"] * 674, "labels": [*"aab", *NAMES[:7]]},
-        "targets: row 0: 2 classes have the label 'a'; choose one by its index: #0, #1",
+        'targets: row 0: 2 classes have the label \'a\'; choose one by its index: "#0", "#1"',
     ),
     "a masked target": (
         {"logits": MASKED, "targets": DIGITS},

@@ -220,11 +220,117 @@ def test_fields_of_records_that_are_not_used() -> None:
     assert done.stderr == "tsoft: note: stdin: tsoft ignores the fields 'target' (true classes), 'model' and 'split'\n"
 
 
+# The classes of each row in another order, with their logits, and the same rows in one order.
+SHUFFLED = [("cat", "dog", "owl"), ("owl", "cat", "dog"), ("dog", "owl", "cat"), ("cat", "owl", "dog")]
+MIXED = [[2.0, 1.0, 0.5], [0.25, 3.0, 1.0], [1.5, 0.0, 1.25], [-1.0, 0.5, 1.0]]
+TRUE = ["cat", "dog", "cat", "owl"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_classes_in_another_order_are_matched_by_name(form: str) -> None:
+    rows = [dict(zip(names, row, strict=True)) for names, row in zip(SHUFFLED, MIXED, strict=True)]
+    table = lines(*([row[name] for row in rows] for name in SHUFFLED[0]), TRUE)
+    if form == "jsonl":
+        text = "".join(json.dumps(row | {"target": target}) + "\n" for row, target in zip(rows, TRUE, strict=True))
+    else:
+        each = [(i, name, row[name], TRUE[i]) for i, row in enumerate(rows) for name in row]
+        text = "row,label,logit,target\n" + lines(*zip(*each, strict=True))
+    stdout, stderr = calibrated(stdin=text)
+    assert stdout == calibrated(stdin="cat,dog,owl,target\n" + table)[0]
+    assert stderr.count("the classes are in another order than in the first row; tsoft matches them by name") == 1
+    assert "the classes of this row are not those" in calibrated(stdin=text.replace("owl", "fox", 1), code=1)[1]
+
+
+def test_rows_to_leave_out_are_matched_by_name_too() -> None:
+    text = '{"a": 1, "b": 3, "target": "a"}\n{"b": 1, "a": 5, "target": -1}\n{"b": 5, "a": 1, "target": "b"}\n'
+    expected = calibrated(stdin="a,b,target\n1,3,a\n1,5,b\n")[0]
+    assert calibrated("--ignore-index", "-1", stdin=text)[0] == expected
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("name", ["target_idx", "label_id", "classId", "y index"])
+def test_the_number_of_a_class_is_a_target_and_no_key(name: str, form: str) -> None:
+    columns = {"cat": [2.0, 1, 0, 1], "dog": [1.0, 3, 2, 0.5], name: [0, 1, 0, 0]}
+    text = objects(**columns) if form == "jsonl" else f"cat,dog,{name}\n" + lines(*columns.values())
+    stdout, stderr = calibrated(stdin=text)
+    assert stdout == calibrated(stdin=text.replace(name, "target"))[0]
+    assert f"reads {name!r} as the true classes" in stderr
+    assert f"ignores {name!r}" in here("compute", stdin=text).stderr
+    if form == "csv":
+        both = f"cat,dog,label,{name}\n" + lines(*list(columns.values())[:2], [0, 1, 0, 0], [9, 9, 9, 7])
+        assert calibrated(stdin=both)[0] == stdout
+
+
+def test_the_number_of_a_class_names_the_classes_of_one_distribution() -> None:
+    done = here("compute", "-f", "csv", stdin="class_id,logit\nx3,1\nx1,2\n")
+    assert done.stdout.splitlines()[0] == "row,tau,x3,x1"
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog"], ["0", "1", "2"]])
+def test_labels_that_never_repeat_may_be_those_of_lines(labels: list[str]) -> None:
+    text = "label,score\n" + lines(labels, range(len(labels)))
+    done = here("compute", stdin=text)
+    problem = "ambiguous: each line may be one class, since no label repeats, or one row; rename 'score' to logit"
+    assert (done.returncode, f"stdin:1: {problem}" in done.stderr) == (1, True)
+    assert here("compute", "--columns", "score", stdin=text).returncode == 0
+    assert here("compute", stdin=text.replace("score", "logit")).stdout.count("\n") == 1
+    assert here("compute", stdin=f"{text}{labels[0]},2\n").stdout.count("\n") == len(labels) + 1
+
+
+def test_one_integer_under_labels_is_the_target_of_a_row() -> None:
+    text = '{"logits": [1, 2], "labels": 1}\n{"logits": [3, 2.5], "labels": 1}\n'
+    assert calibrated(stdin=text)[0] == calibrated(stdin=text.replace("labels", "target"))[0]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n \n"])
+@pytest.mark.parametrize("spelling", ["1 -1 1 -1", "1.0 -1.0 +1 -1", "+1 -1 1.0 -1.00"])
+def test_targets_in_a_file_are_numbers_in_any_notation(spelling: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "y.txt").write_text(spelling.replace(" ", "\n") + end)
+    stdout, stderr = calibrated("--targets", str(tmp_path / "y.txt"), stdin="2\n-1\n-0.5\n1\n")
+    assert stdout == calibrated(stdin="z,target\n2,1\n-1,0\n-0.5,1\n1,0\n")[0]
+    assert "the targets name class #0 '-1' and class #1 '" in stderr
+
+
+def test_several_spellings_of_0_and_1_are_two_classes(tmp_path: Path) -> None:
+    (tmp_path / "y.txt").write_text("1\n0\n+1\n0.0\n")
+    stdout, _ = calibrated("--targets", str(tmp_path / "y.txt"), stdin="2\n-1\n-0.5\n1\n")
+    assert stdout == calibrated(stdin="z,target\n2,1\n-1,0\n-0.5,1\n1,0\n")[0]
+
+
+COUNTS = "if the targets are numbers, do they count from 1?"
+
+
+@pytest.mark.parametrize(
+    ("names", "targets", "note"),
+    [
+        ("cat,dog,owl", [1, 2], "no target is class 'cat', but every other class occurs; "),
+        ("c1,c2,c3", [1] * 15, "no target is class 'c1', whose name counts from 1; "),
+        ("c1,c2,c3", [1] * 4, None),
+        ("cat,dog,owl", [1] * 15, None),
+    ],
+)
+def test_targets_that_may_count_from_1_are_noted(names: str, targets: list[int], note: str | None) -> None:
+    text = f"{names},target\n" + "".join(f"0.5,{i % 3}.25,1.5,{target}\n" for i, target in enumerate(targets))
+    stderr = here("calibrate", stdin=text).stderr
+    assert (COUNTS in stderr) == (note is not None)
+    assert (note or "") in stderr
+
+
 INDEX, TWO = "use an index from 0 to 1", [[1, 2], [2, 1]]
 WRONG = {
     "too few": ({"logits": [[1, 2], [2, 1]], "targets": [0]}, "targets: 1 values, but 2 rows; write one per row"),
     "a fraction": ({"logits": TWO, "targets": [0, 1.5]}, f"row 1: targets: unknown class '1.5'; {INDEX}"),
     "null": ({"logits": TWO, "targets": [0, None]}, "row 1: targets: expected a class's label or index, got null"),
+    "a class and a target": (
+        {"row": 0, "label": "cat", "logit": 2.5, "target": "cat"},
+        "one number, the label 'cat' and a target; tsoft reads one class per line as CSV; save it so, or pass --columns"
+        " 'logit' if each object is a row",
+    ),
+    "no number": (
+        {"scores": {"a": 1, "b": 2, "c": 3}, "label": "cat"},
+        "'scores': expected a number, got an object; if it has the numbers of all classes, call it logits or probs;"
+        " write a table as an array with one object per row, as pandas does with orient='records'",
+    ),
     "counted from 1": (
         {"logits": TWO, "targets": [1, 2]},
         f"row 1: targets: unknown class '2'; {INDEX}; the targets look like they count from 1, so subtract 1 from each",

@@ -363,7 +363,7 @@ def test_targets_of_a_json_array(tmp_path: Path, text: str, expected: list[int])
         (b"0\n-1\n", ":2: unknown class '-1'; use a label, or an index from 0 to 2"),
         (b"0\n1.5\n", ":2: unknown class '1.5'; use a label, or an index from 0 to 2"),
         (b"0\n3\n", ":2: unknown class '3'; use a label, or an index from 0 to 2"),
-        (b"b\na\n", ":1: 2 classes have the label 'b'; choose one by its index: #1, #2"),
+        (b"b\na\n", ':1: 2 classes have the label \'b\'; choose one by its index: "#1", "#2"'),
         (b"0\n\xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"0\n", ": 1 target, but the logits have more rows; expected one target per row"),
         (
@@ -375,8 +375,9 @@ def test_targets_of_a_json_array(tmp_path: Path, text: str, expected: list[int])
         (
             b"id,label\n0,b\n",
             ":1: unknown class 'id,label'; choose from a, b#1, b#2; expected one target per line, such as those"
-            " of cut -d',' -f2 without their header",
+            " of cut -d',' -f2 without their header, in the order of the rows",
         ),
+        (b"0,\n1,\n", ":1: unknown class '0,'; choose from a, b#1, b#2; remove the separator at the end of each line"),
         (
             b"0\n1\ta\n",
             ":2: unknown class '1\\ta'; choose from a, b#1, b#2; expected one target per line, such as those of",

@@ -229,6 +229,16 @@ def test_targets(targets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[0], [1]]
 
 
+@pytest.mark.parametrize("names", [["labels"], ["targets"], ["targets", "labels"]])
+def test_targets_next_to_lists(names: list[str]) -> None:
+    data = stored(
+        logits=[[2.0, 1.0], [0.0, 3.0]], **{name: [1, 0] if i == 0 else [0, 0] for i, name in enumerate(names)}
+    )
+    targets = block(data, targets=TargetSource()).targets
+    assert targets is not None
+    assert targets.tolist() == [1, 0]
+
+
 def test_targets_that_are_no_classes_are_errors() -> None:
     for targets, message in {
         (0, 2): "row 1: 'target': unknown class '2'; use a label, or an index from 0 to 1",

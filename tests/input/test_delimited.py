@@ -62,7 +62,7 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
         (
             b"row,tau,label,logit\n0,1,a,2\n1,1,a,3\n0,1,b,1\n",
             "f:4: a line of row 0, tau 1 after those of another distribution; keep the lines of a distribution"
-            " together",
+            " together, for example by sorting them by row and tau",
         ),
         *[
             (

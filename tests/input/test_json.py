@@ -170,8 +170,12 @@ WRONG = {
     ),
     "objects": (
         '{"0": {"cat": 1}}',
-        "f:1: '0': expected a number, got an object; write a table as an array with one object per row, as pandas does "
-        "with orient='records'",
+        "f:1: '0': expected a number, got an object; if it has the numbers of all classes, call it logits or probs; "
+        "write a table as an array with one object per row, as pandas does with orient='records'",
+    ),
+    "lines of the long form": (
+        '{"row": 0, "tau": 1, "label": "cat", "prob": 0.9}',
+        "f:1: one class per object, with 'tau'; save it as CSV, which tsoft reads in this form",
     ),
     "a short row of a table": ('{"columns": ["a", "b"], "data": [[2, 1], [2]]}', "f:1: row 1: 1 value, but 2 columns"),
     "a short index": (

@@ -100,10 +100,12 @@ def test_a_label_that_repeats_is_that_of_another_distribution(header: str) -> No
     lines = text(header, "m m m m")
     lines = lines if header.startswith("model") else lines.replace("m,", "")
     done = here("compute", stdin=lines)
-    problem = "the label 'cat' repeats; add a column row to separate the distributions, or a column index"
-    assert f"stdin:4: field {header.count(',')}: {problem} if classes have the same label\n" in done.stderr
+    problem = "the label 'cat' repeats; add a column row to separate the distributions, or index if classes share a"
+    fix = "label, or pass --columns logit if each line is a row"
+    assert f"stdin:4: field {header.count(',')}: {problem} {fix}\n" in done.stderr
     assert here("compute", stdin="row,label,index,logit\n0,a,0,1\n0,a,1,2\n").returncode == 0
     assert here("compute", stdin="row,label,logit\n0,,1\n0,,2\n0,a,2\n").returncode == 0
+    assert here("compute", stdin="label,logit\na,1\nb,2\nc,2\na,3\n").stdout.count("\t") == 3
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -191,6 +191,10 @@ ERRORS = {
         "3: field 3: '0.5' is not a class, but tsoft ignores the column 'label' as one of true classes;"
         " list the columns of the logits with --columns",
     ),
+    "numbers after colons": (
+        "1:0.5 2:0.25\n1:0.75 2:1\n", [], "2: field 1: '1:0.75' is not a number; write '1=0.75'",
+    ),
+    "vertical bars": ("a|b\n1|2\n", [], "2: field 1: '1|2' is not a number; separate the fields with commas"),
     "a text that nobody named": (
         "a,file,b\n1,x.png,0\n", [],
         "2: field 2: 'x.png' is not a number; if 'file' is not a logit, pass --id-column or --columns",
@@ -344,6 +348,16 @@ TARGET_ERRORS = {
     "out of range": (
         "a,b,y\n1,0,0\n1,0,2\n", [],
         "stdin:3: field 3: unknown class '2'; use a label, or an index from 0 to 1",
+    ),
+    "-1 and 1": (
+        "neg,pos,target\n0.5,1,1\n2,1,-1\n", [],
+        "stdin:3: field 3: unknown class '-1'; use a label, or an index from 0 to 1; if the classes are -1 and 1, write"
+        " 0 or the label in place of -1; to leave out the rows with this target, pass --ignore-index -1",
+    ),
+    "a label of two classes": (
+        "a,a,target\n1,0.5,a\n", [],
+        'stdin:2: field 3: 2 classes have the label \'a\'; choose one by its index: "#0", "#1"; tsoft reads the column'
+        " 'target' as the true classes; pass --target-column or --columns if it is not",
     ),
     "left out": (
         "a,b,y\n1,0,1\n1,0,-100\n", [],

@@ -19,7 +19,7 @@ from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_n
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.long_form import is_long_form
-from tsoft.input.named_arrays import TARGETS, quantity_of
+from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
@@ -139,6 +139,7 @@ class _Table:
             name, labels = column.name.rsplit(".", 1)[-1].lower(), None
         options = replace(options, quantity=quantity_of(name, options))
         scalars = [leaf for leaf in leaves if leaf != column]
+        options = _with_named_targets(scalars, options)
         # No column of a single number is a logit.
         columns = self._decide(scalars, replace(options, columns=replace(options.columns, logits=())))
         width = len(column.values(self.first)[0].as_py() or ())
@@ -251,6 +252,18 @@ class _Table:
             where = "" if error.column is None else f": row {error.column}"
             raise InputError(f"{options.source}{where}: {error.problem}") from None
         yield Block(logits, labels, 0, Origin(options.quantity or "logit", ()))
+
+
+def _with_named_targets(scalars: list[Leaf], options: ReadOptions) -> ReadOptions:
+    """Return the options with the column `targets`, or `labels` if it has integers, as that of the true classes."""
+    names = [
+        leaf.name
+        for leaf in scalars
+        if leaf.name == TARGETS or (leaf.name == LABELS and pa.types.is_integer(leaf.type))
+    ]
+    if not names or options.targets is None or options.targets.column is not None:
+        return options
+    return replace(options, targets=replace(options.targets, column=max(names)))
 
 
 def _with_named_quantity(name: str, options: ReadOptions) -> ReadOptions:

@@ -50,13 +50,13 @@ def unknown_class(name: str, labels: tuple[str, ...] | None, classes: int, prefi
     return f"unknown class {shortened(name)!r}; {hint}use {'a label, or ' if labels else ''}{indices}"
 
 
-def ambiguous_class(name: str, indices: Sequence[int]) -> str:
-    """Return the message for a label of several classes.
+def ambiguous_class(name: str, indices: Sequence[int], quote: str = "") -> str:
+    """Return the message for a label of several classes, with `quote` around their indices.
 
     >>> ambiguous_class("cat", (0, 2))
     "2 classes have the label 'cat'; choose one by its index: #0, #2"
     """
-    choices = ", ".join(f"#{i}" for i in indices[:MAX_LISTED]) + ", …" * (len(indices) > MAX_LISTED)
+    choices = ", ".join(f"{quote}#{i}{quote}" for i in indices[:MAX_LISTED]) + ", …" * (len(indices) > MAX_LISTED)
     return f"{len(indices)} classes have the label {shortened(name)!r}; choose one by its index: {choices}"
 
 
@@ -102,6 +102,8 @@ class ClassLookup:
     """Finds the class that a target names, by label or index. `labels` are the classes' labels, None if they have
     none; `classes` is the number of classes. The target `ignored` marks rows to leave out; its index is IGNORED."""
 
+    _quote = ""
+
     def __init__(self, labels: tuple[str, ...] | None, classes: int, ignored: int | None = None):
         self.classes = classes
         self._labels, self._ignored = labels, ignored
@@ -132,7 +134,7 @@ class ClassLookup:
         if len(indices) == 1:
             return indices[0]
         if indices:
-            raise ValueError(ambiguous_class(text, indices))
+            raise ValueError(ambiguous_class(text, indices, self._quote))
         digits = text.removeprefix("#")
         if is_number(digits) and (self.by_index or digits != text):
             find = self.indices if digits == text else self._positions
@@ -141,7 +143,7 @@ class ClassLookup:
             raise ValueError("empty; write a class's label or index")
         if matches := self._similar(text):
             if len(matches) > 1:
-                raise ValueError(ambiguous_class(text, matches))
+                raise ValueError(ambiguous_class(text, matches, self._quote))
             return matches[0]
         if text.lower() in BOOLEANS and self.classes == 2 and self.by_index:
             return BOOLEANS.index(text.lower())
@@ -158,8 +160,9 @@ class ClassLookup:
         value = number(text)
         if value == self.classes and not self._has_zero:
             return f"{problem}; the targets look like they count from 1, so subtract 1 from each"
-        if value == -1 and self.classes == 2 and self._labels is None and not self._has_zero:
-            problem = f"{problem}; if the classes are -1 and 1, pass --labels=-1,1"
+        if value == -1 and self.classes == 2 and not self._has_zero:
+            fix = "pass --labels=-1,1" if self._labels is None else "write 0 or the label in place of -1"
+            problem = f"{problem}; if the classes are -1 and 1, {fix}"
         if value < 0 and value % 1 == 0:
             return f"{problem}; to leave out the rows with this target, pass --ignore-index {value:.0f}"
         return problem
@@ -220,6 +223,9 @@ def common_start(texts: Sequence[str]) -> str:
 
 class TargetLookup(ClassLookup):
     """Finds the class that a target names, which may leave out what all labels start or end with."""
+
+    # In a table, a # may begin a comment.
+    _quote = '"'
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int, ignored: int | None = None):
         super().__init__(labels, classes, ignored)

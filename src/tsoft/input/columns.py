@@ -10,6 +10,8 @@ KEY_COLUMNS = ("row", "tau", "engine")
 ID = "id"
 # The column of the true classes, and the header of a file of targets.
 TARGET = "target"
+# The class of each line of the long form, or the true class of a row.
+LABEL = "label"
 # The names of columns, in lower case, that may contain the true classes, in the order of precedence. The second group
 # is common for classes, too, so only commands that take targets look for it.
-TARGET_NAMES, FURTHER_TARGET_NAMES = (TARGET, "label"), ("y", "class")
+TARGET_NAMES, FURTHER_TARGET_NAMES = (TARGET, LABEL), ("y", "class")

@@ -33,11 +33,10 @@ JSON_QUANTITIES = {
 }
 
 # The fixes for an array or an object in the place of a number in {label: number}.
-_TABLE = "write a table as an array with one object per row, as pandas does with orient='records'"
-_NOT_A_ROW: dict[type, str] = {
-    list: f"; if it has the numbers of all classes, call it logits or probs; {_TABLE}",
-    dict: f"; {_TABLE}",
-}
+_NOT_A_ROW = (
+    "; if it has the numbers of all classes, call it logits or probs; write a table as an array with one object per"
+    " row, as pandas does with orient='records'"
+)
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -156,7 +155,7 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                fix = _NOT_A_ROW.get(type(value), "") if row.is_object else ""
+                fix = _NOT_A_ROW if row.is_object and isinstance(value, list | dict) else ""
                 raise row.error(problem + fix, column)
     raise AssertionError
 

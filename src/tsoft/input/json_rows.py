@@ -6,7 +6,7 @@ from typing import Any
 
 from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input import json_tables
-from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
@@ -120,6 +120,10 @@ class RowReader:
         is_plain = (not names or len(names) > MAX_COMPARED) and not self.options.names_columns
         if is_plain and not any(is_key_name(name) or is_target_name(name, self.options) for name in names):
             return JsonRow(where, content, self._quantity, names, is_object=True)
+        if {ROW, TAU, LABEL} <= {*names} and self.options.columns.logits is None:
+            raise InputError(
+                f"{where}: one class per object, with 'tau'; save it as CSV, which tsoft reads in this form"
+            )
         if names not in self._columns:
             try:
                 texts = [as_text(value) for value in content]
@@ -137,6 +141,14 @@ class RowReader:
         if len(labels) == 1 and label is not None and not self.options.reads_targets:
             problem = f"one number and the label {shortened(label)!r}, but expected the numbers of all classes"
             raise InputError(f'{where}: {problem}; write one object per row, such as {{"cat": 2, "dog": 1}}')
+        if (
+            len(labels) == 1
+            and label is not None
+            and columns.target is not None
+            and self.options.columns.logits is None
+        ):
+            problem = f"one number, the label {shortened(label)!r} and a target; tsoft reads one class per line as CSV"
+            raise InputError(f"{where}: {problem}; save it so, or pass --columns {labels[0]!r} if each object is a row")
         target = None if columns.target is None else (names[columns.target], content[columns.target])
         for i in columns.unused_targets:
             value = content[i]
@@ -226,7 +238,8 @@ class RowReader:
         if chosen is not None:
             return _field("--target-column", chosen, record, where)
         labels = record.get("labels")
-        has_integers = isinstance(labels, list) and bool(labels) and all(type(v) in (int, bool) for v in labels)
+        values = labels if isinstance(labels, list) else [labels]
+        has_integers = bool(values) and all(type(value) in (int, bool) for value in values)
         names = ["targets", *["labels"] * has_integers, *TARGET_NAMES]
         names += FURTHER_TARGET_NAMES if options.targets else ()
         return next(((name, record[name]) for name in names if record.get(name) is not None), None)

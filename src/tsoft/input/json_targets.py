@@ -61,7 +61,7 @@ class TargetReader:
             raise InputError(f"{first.where}: {problem}; write one for each row")
         if options.targets is None or first.target is None or len(first.values) != 1 or options.labels:
             return options
-        if first.labels is not None and len(first.labels) == 2:
+        if (first.labels is not None and len(first.labels) == 2) or isinstance(first.values[0], list | dict):
             return options
         names = self._names(rows)
         if any(map(fields.is_number, names)) or names <= {"true", "false"}:

@@ -12,7 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, shortened
 from tsoft.input import fields
 from tsoft.input.class_lookup import TargetLookup
-from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
+from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, TARGET
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
@@ -29,10 +29,12 @@ from tsoft.input.row_groups import (
 )
 from tsoft.input.table_columns import is_class_number, is_key_name
 
-LABEL, INDEX = "label", "index"
+INDEX = "index"
 # The columns that identify a vector. Others with the name of a key may do so, too.
 VECTOR_KEYS = (*KEY_COLUMNS, ID)
 LONG_FORM_COLUMNS = {LABEL, INDEX, *VECTOR_KEYS, *QUANTITIES}
+# At most this share of the labels of one distribution repeat.
+_MOST_REPEATED = 0.25
 # Columns in which programs number the lines.
 _LINE_NUMBER = re.compile(r"|unnamed: ?\d+|row[\s_.-]?names?|__index_level_\d+__", re.IGNORECASE)
 
@@ -319,14 +321,16 @@ class LongForm:
         return np.array(values)
 
     def _check_labels(self, labels: list[str], lines: list[int]) -> None:
-        """Raise InputError for the first label that repeats, so that the lines are rather those of several vectors."""
-        if len({*labels}) == len(labels):
+        """Raise InputError for the first label that repeats, if so many do that the lines are rather those of several
+        vectors. Some tokens of a vocabulary have the same text."""
+        named = [*filter(None, labels)]
+        if len(named) - len({*named}) <= _MOST_REPEATED * len(named):
             return
         seen = {""}
         for line, label in zip(lines, labels, strict=True):
             if label in seen and label:
                 problem = f"the label {shortened(label)!r} repeats; add a column row to separate the distributions, or"
-                fix = "a column index if classes have the same label"
+                fix = f"index if classes share a label, or pass --columns {self.columns.quantity} if each line is a row"
                 raise self.options.error(line, f"{problem} {fix}", self.columns.field(LABEL))
             seen.add(label)
 

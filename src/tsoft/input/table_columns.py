@@ -25,8 +25,9 @@ _KEY_NAME = re.compile(
     r"(?i:(?:.*[\s_-])?(?:(?:q|u|gu|uu|row)?id|idx|index|row[\s_.-]?names?)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]"
 )
 # Columns that number the classes, the true ones or predictions, and not the rows.
+_TRUE_CLASS = re.compile(r"label|class|target|truth|true|gt|gold|y", re.IGNORECASE)
 _CLASS_NUMBER = re.compile(
-    r"(?:label|class|target|truth?|gt|gold|y|token|pred(?:icted|iction)?)[\s_.-]?(?:id|idx|index)s?", re.IGNORECASE
+    rf"(?:{_TRUE_CLASS.pattern}|token|pred(?:icted|iction)?)[\s_.-]?(?:id|idx|index)", re.IGNORECASE
 )
 # Columns that are keys whatever they contain: the number of a row, and an index of pandas in a Parquet file.
 _SURE_KEY_NAME = re.compile(rf"{ROW}|__index_level_\d+__")
@@ -139,14 +140,16 @@ class _Decision:
         keys = self._keys(others)
         targets = self._targets(others - set(keys), target)
         rest = sorted(others - set(keys) - set(targets))
-        found_key = self._best_key(keys) if key is None else key
+        is_vector = len(rest) == 1 and not targets and self.options.targets is None
+        classes = [] if is_vector else [i for i in keys if is_class_number(self.names[i])]
+        found_key = self._best_key([i for i in keys if i not in classes]) if key is None else key
         if key is None and found_key is not None and not self._value(found_key) and not self.is_written:
             problem = f"{self._quoted([found_key])} is empty in the first row"
             fix = f"if that row is part of the header, join the two; else pass --id-column {self.names[found_key]!r}"
             raise ColumnError(f"{problem}; {fix}")
         found_target = target
-        if target is None and targets and self.options.reads_targets:
-            found_target = targets[0]
+        if target is None and self.options.reads_targets:
+            found_target = next(iter([*targets, *(i for i in classes if _TRUE_CLASS.match(self._lower(i)))]), None)
         unused = [i for i in targets if i != found_target]
         skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
         guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
@@ -363,7 +366,9 @@ class _Decision:
         """Add a note, and return True, if the first row may be part of the header: it tells columns of the same name
         apart."""
         names, values = [self.names[i] for i in logits], [self._value(i) for i in logits]
-        is_second = len(set(names)) < len(names) == len({*zip(names, values, strict=True)})
+        is_second = min(Counter(names).values(), default=1) > 1 and len({*zip(names, values, strict=True)}) == len(
+            names
+        )
         if is_second and all(map(str.isdecimal, values)):
             fix = "if it is a second line of the header, join the two lines"
             self.notes.append(f"some columns have the same name, and the first row has only whole numbers; {fix}")

@@ -14,7 +14,7 @@ from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fields
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup
-from tsoft.input.columns import ID, KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
@@ -91,6 +91,10 @@ class Table:
             # pandas writes lists as text.
             save = "save lists as Parquet or JSON Lines, in pandas with df.to_json(FILE, orient='records', lines=True)"
             return fields.FieldError(f"{shortened(text)!r} is a list; {save}", index + 1)
+        name, colon, number = text.partition(":")
+        if "|" in text or (colon and fields.is_number(name) and fields.is_number(number)):
+            fix = "separate the fields with commas" if "|" in text else f"write {shortened(f'{name}={number}')!r}"
+            return fields.FieldError(f"{error.problem}; {fix}", index + 1)
         options = "--target-column, --id-column" if self.options.reads_targets else "--id-column"
         fix = f"; if {shortened(self.columns.names[index])!r} is not a logit, pass {options} or --columns"
         is_explained = error.is_missing or "; did you mean" in error.problem
@@ -260,11 +264,13 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         raise options.error(first.number, "the header names no class; add one column per class")
     unnamed = next((i for i in columns.logits if not names[i]), None)
     if unnamed is not None and not {ROW, TAU} <= set(names):
-        fix = "name it" if texts[unnamed] else "remove the separator at the end of each line"
+        fix = "name it" if "".join(texts[unnamed : unnamed + 1]) else "remove the separator at the end of each line"
         problem = f"the column has no name; {fix}, or list the columns of the logits with --columns"
         raise options.error(first.number, problem, unnamed + 1)
     if len(columns.logits) == 1:
         options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
+        if options.columns.logits is None and options.targets is None:
+            _check_labels(columns, first, seen[-1], options)
         if columns.unused_targets and options.targets is None:
             # Next to true classes, one number per row is a binary classifier, also where they are not used.
             options = replace(options, targets=TargetSource(separate=True))
@@ -275,6 +281,24 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
     if columns.target is not None:
         lookup, batches, options = _class_lookup(columns, batches, options)
     yield from blocks(parsed_groups(Table(columns, options, lookup), batches, options), options)
+
+
+def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options: ReadOptions) -> None:
+    """Raise InputError if each line may be a class, because the labels next to single numbers all differ."""
+    label = next((i for i in columns.unused_targets if columns.names[i].lower() == LABEL), None)
+    if label is None:
+        return
+    width, lines = len(columns.names), [line for line in batch.lines() if line.text]
+    try:
+        rows = [_split_row(line.text, options.delimiter, width) for line in lines]
+    except fields.FieldError:
+        return
+    labels = [row[label] for row in rows if len(row) == width]
+    if len({*labels}) == len(labels) > 1 + all(map(fields.is_number, labels)):
+        name = shortened(columns.names[columns.logits[0]])
+        problem = "ambiguous: each line may be one class, since no label repeats, or one row"
+        fix = f"rename {name!r} to logit, prob or logprob if it is a class, or pass --columns {name!r} if it is a row"
+        raise options.error(header.number, f"{problem}; {fix}")
 
 
 def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:

@@ -116,10 +116,12 @@ class Targets:
         booleans, or not two labels."""
         values = np.unique(self.values).tolist() if isinstance(self.values, np.ndarray) else set(self.values)
         texts = {value if isinstance(value, str) else _number_text(value) for value in values}
-        numbers = {number(text): text for text in texts if is_number(text)}
-        if len(texts) == len(numbers) == 2 and self.ignored is None and sorted(numbers) == [-1, 1]:
+        # Of several ways to write a number, such as 1 and +1.0, the shortest is its label.
+        written = sorted(filter(is_number, texts), key=lambda text: (-len(text), text))
+        numbers = {number(text): text for text in written}
+        if len(written) == len(texts) and self.ignored is None and sorted(numbers) == [-1, 1]:
             return numbers[-1], numbers[1]
-        names = sorted(texts - set(numbers.values()))
+        names = sorted(texts - {*written})
         return None if len(names) != 2 or {name.lower() for name in names} == set(BOOLEANS) else tuple(names)
 
     def _column_fix(self, text: str) -> str:
@@ -127,8 +129,11 @@ class Targets:
         delimiter = next((each for each in ",;\t" if each in text), None)
         if self.first_line is None or delimiter is None:
             return ""
+        if not text.partition(delimiter)[2].strip():
+            return "; remove the separator at the end of each line"
         option = "" if delimiter == "\t" else f" -d'{delimiter}'"
-        return f"; expected one target per line, such as those of cut{option} -f2 without their header"
+        expected = f"one target per line, such as those of cut{option} -f2 without their header"
+        return f"; expected {expected}, in the order of the rows"
 
     def _indices_of_texts(self, lookup: TargetLookup) -> Array:
         indices = np.empty(len(self), np.int64)
@@ -211,8 +216,7 @@ def read_array(header: NpyHeader, stream: BinaryIO, source: str, ignored: int | 
 def read_text(stream: BinaryIO, source: str, ignored: int | None = None) -> Targets:
     """Return the targets in a text, one per line, with or without a header such as `target`. Raise InputError."""
     data = read_limited(stream, MAX_BYTES, source, "list of targets")
-    lines = decode_text(data, source).replace("\r\n", "\n").removesuffix("\n").split("\n")
-    lines = [_unquoted(line.strip()) for line in lines]
+    lines = [_unquoted(line.strip()) for line in decode_text(data, source).rstrip().split("\n")]
     has_header = lines[0].lower() in (*TARGET_NAMES, *FURTHER_TARGET_NAMES) and lines[0] not in lines[1:]
     if not any(lines[has_header:]):
         raise InputError(f"{source}: no targets: the input is empty")

@@ -19,10 +19,13 @@ from tsoft.features.calibrate.measure_names import DEFAULT
 from tsoft.features.calibrate.nll_curve import curve_taus
 from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import Scores, score_rows
+from tsoft.input.class_lookup import numbers_in
 from tsoft.notes import note
 
 # A note warns about fewer rows, and about an interval whose ends differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
+# With this many rows per class, few classes have no row by chance.
+_ROWS_PER_CLASS = 5
 # A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
 # The measures with bins of equal mass.
@@ -145,8 +148,10 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
-    if summary.classes > 2 and summary.counts[0] == 0 and (summary.counts[1:] > 0).all():
-        note(f"{rows.name}: no target is class #0, but every other class occurs; do the targets count from 1?")
+    if summary.classes > 2 and summary.counts[0] == 0 and _may_count_from_1(summary, rows.labels):
+        others = "but every other class occurs" if (summary.counts[1:] > 0).all() else "whose name counts from 1"
+        question = "if the targets are numbers, do they count from 1?"
+        note(f"{rows.name}: no target is class {rows.class_name(0)}, {others}; {question}")
     if (summary.counts > 0).sum() == 1:
         class_name = rows.class_name(int(summary.counts.argmax()))
         statement = "the measures say" if reference else "the fit says"
@@ -156,6 +161,15 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         consequence = "the measures are imprecise" if reference else "the fit is imprecise"
         note(f"{rows.name}: with only {count}, {consequence}")
     return summary
+
+
+def _may_count_from_1(summary: RowSummary, labels: Sequence[str] | None) -> bool:
+    """Return whether the targets, none of which is the first class, may be numbers from 1: every other class occurs, or
+    the names of the classes count from 1, and there are many rows."""
+    if (summary.counts[1:] > 0).all():
+        return True
+    counts = list(range(1, summary.classes + 1))
+    return summary.rows >= _ROWS_PER_CLASS * summary.classes and numbers_in(labels or ()) == counts
 
 
 def _check_reference(rows: LabeledInput, reference: LabeledInput) -> None:
