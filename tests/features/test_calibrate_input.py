@@ -261,6 +261,12 @@ def test_the_number_of_a_class_is_a_target_and_no_key(name: str, form: str) -> N
         assert calibrated(stdin=both)[0] == stdout
 
 
+def test_the_number_of_a_class_is_no_key_of_a_record() -> None:
+    done = here("compute", "-f", "csv", stdin='{"logits": [1, 2], "label_id": 7}\n')
+    assert done.stdout.splitlines()[0] == "row,tau,0,1"
+    assert "ignores the field 'label_id'" in done.stderr
+
+
 def test_the_number_of_a_class_names_the_classes_of_one_distribution() -> None:
     done = here("compute", "-f", "csv", stdin="class_id,logit\nx3,1\nx1,2\n")
     assert done.stdout.splitlines()[0] == "row,tau,x3,x1"

@@ -19,6 +19,7 @@ from tsoft.input.table_columns import (
     ColumnError,
     TableColumns,
     decide,
+    is_class_number,
     is_key_name,
     is_target_name,
 )
@@ -252,6 +253,7 @@ class RowReader:
         if self.options.columns.key is not None:
             return _field(self.options.columns.key_option, self.options.columns.key, record, where)
         names = [name for name in record if is_key_name(name) and not (name == ROW and TAU in record)]
+        names = [name for name in names if not is_class_number(name)]
         names.sort(key=lambda name: name == ROW)
         kinds = (str, int, list)
         return next(((n, record[n]) for n in names if isinstance(record[n], kinds) and record[n] is not True), None)

@@ -366,10 +366,9 @@ class _Decision:
         """Add a note, and return True, if the first row may be part of the header: it tells columns of the same name
         apart."""
         names, values = [self.names[i] for i in logits], [self._value(i) for i in logits]
-        is_second = min(Counter(names).values(), default=1) > 1 and len({*zip(names, values, strict=True)}) == len(
-            names
-        )
-        if is_second and all(map(str.isdecimal, values)):
+        repeat = min(Counter(names).values(), default=1) > 1
+        differ = len({*zip(names, values, strict=True)}) == len(names)
+        if repeat and differ and all(map(str.isdecimal, values)):
             fix = "if it is a second line of the header, join the two lines"
             self.notes.append(f"some columns have the same name, and the first row has only whole numbers; {fix}")
             return True
