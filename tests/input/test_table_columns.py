@@ -533,7 +533,7 @@ WHOLE_NOTE = "in the first rows; pass --columns if that is wrong"
         ("cat,dog,top", [[0.5, 1.25, -0.5, 2], [1.5, 0.5, 2.5, -1.5], [1, 0, 1, 0]], "'top' as a logit, but it has"),
         (
             "cat,dog,u,v",
-            [[0.5, 1.25, -0.5] * 4, [1.5, 2, 0.5] * 4, [3, 1, 2] * 4, [7, 7, 7] * 4],
+            [[0.5, 1.25, -0.5] * 4, [1.5, 2, 0.5] * 4, [3, 1, 2] * 4, [7, 7, 5] * 4],
             "'u' and 'v' as logits",
         ),
     ],
@@ -556,12 +556,13 @@ def test_columns_of_whole_numbers_next_to_fractions_are_noted(
     "columns",
     [
         [[0.5, 1.25, -0.5, 2], [1.5, 0.5, 2.5, -1.5], [0, 0, 0, 0]],
+        [[0.5, 1.25, -0.5, 2], [1.5, 0.5, 2.5, -1.5], [-10000] * 4],
         [[2, 1, 0], [0.5, 1.5, 2.5]],
         [[2, 1, 0, 3], [0.5, 1.5, 2, 2], [1, 0, 1, 1.5]],
         [[2, 1, 0, 3], [1, 1, 2, 0], [1.5, 0.5, 1, 1.5]],
     ],
 )
-def test_whole_numbers_by_chance_and_of_a_reference_class_have_no_note(columns: list[list[float]]) -> None:
+def test_whole_numbers_by_chance_of_a_reference_class_or_a_mask_have_no_note(columns: list[list[float]]) -> None:
     assert here("compute", stdin=table("abc"[: len(columns)].replace("", ",")[1:-1], *columns)).stderr == ""
 
 

@@ -69,14 +69,14 @@ def _note(blocks: list[Block], options: ReadOptions) -> None:
 def _whole_columns(numbers: Array) -> Array:
     """Return the columns of (rows, n) numbers that have only whole ones, if chance is no explanation.
 
-    A class whose logit is always 0 may be the one that the others are compared with, and a column that counts the rows
-    has another note.
+    A class whose logit is always the same may be masked, or the one that the others are compared with. A column that
+    counts the rows has another note.
     """
     is_finite = np.isfinite(numbers)
     is_whole = np.where(is_finite, numbers, 0.5) % 1 == 0
     others = (is_finite & ~is_whole).any(axis=0)
     counts = (numbers == numbers[0] + np.arange(len(numbers))[:, np.newaxis]).all(axis=0) & np.isin(numbers[0], (0, 1))
-    found = np.flatnonzero(is_whole.all(axis=0) & (numbers != 0).any(axis=0) & ~counts)
+    found = np.flatnonzero(is_whole.all(axis=0) & (numbers != numbers[0]).any(axis=0) & ~counts)
     share = (is_whole[:, others].sum() + 1) / (is_finite[:, others].sum() + 2)
     is_unlikely = numbers.shape[1] * share ** len(numbers) < _LEVEL
     return found if len(found) <= np.count_nonzero(others) and is_unlikely else found[:0]
