@@ -58,7 +58,10 @@ READ = {
     "a decimal comma": ("a b\n1 2,5,\n", "stdin:2: field 4: empty; write -inf to mask a class"),
     "both under a header": ("a,b\n1,2;3\n", f"stdin:2: {MIXED}"),
     "commas and semicolons": ("1,5;2,5\n", f"stdin:1: {MIXED}"),
-    "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; write -inf to mask a class"),
+    "a comma at the end": (
+        "1,2,\n",
+        "stdin:1: the line ends with a separator; remove it from each line, or write the number after it",
+    ),
     "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number; label every number or no number"),
     "decimal commas of a column": ("cat;2,5\ndog;1,5\n", f"stdin:1: {MIXED}"),
     "a label's number": ("cat=2 dog=x\n", "stdin:1: field 2: 'x' is not a number"),
