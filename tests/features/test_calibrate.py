@@ -434,14 +434,15 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "a handful": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "with only 30 rows, the fit is imprecise",
+        "with only 30 rows, the fit is imprecise, and intervals are too narrow",
     ),
     "fewer rows than bins": (
         {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n",
         "each bin needs a row, so there are fewer than 15 equal-mass bins: 1 at τ = 1 and 1 at τ = inf",
     ),
     "one row": (
-        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "with only 1 row, the fit is imprecise",
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n",
+        "with only 1 row, the fit is imprecise, and intervals are too narrow",
     ),
     "resamples without a minimum": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",

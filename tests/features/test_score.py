@@ -188,7 +188,7 @@ def test_an_infinite_temperature_has_the_same_symbol_in_every_table(options: lis
 def test_best_tau_is_that_of_the_exact_fit(seed: int, scale: float) -> None:
     z, targets = rows(seed, scale=scale)
     exact = fit_rows(once(LabeledRows(z, targets))).tau
-    assert best_tau(curve_of(z, targets), 0, np.random.default_rng(0)).tau == pytest.approx(exact, rel=1e-5)
+    assert best_tau(curve_of(z, targets)).tau == pytest.approx(exact, rel=1e-5)
 
 
 def test_curve_is_the_perplexity_at_each_temperature() -> None:
@@ -201,7 +201,7 @@ def test_best_tau_of_tempered_draws() -> None:
     """Tokens that were drawn at τ = 0.5 fit τ = 0.5, within the interval."""
     generator = np.random.default_rng(5)
     z = 3 * generator.normal(size=(1500, 50))
-    best = best_tau(curve_of(z, (z / 0.5 + generator.gumbel(size=z.shape)).argmax(1)), 100, generator)
+    best = best_tau(curve_of(z, (z / 0.5 + generator.gumbel(size=z.shape)).argmax(1)))
     assert best.low < 0.5 < best.high
     assert 0 < best.high - best.low < 0.15
 
@@ -211,66 +211,52 @@ def test_best_tau_of_a_generated_text() -> None:
     model = ("--by", "char", "--order", "4")
     options = ("--tau", "1.5", "--max-tokens", "400", "--seed", "3", "-f", "jsonl")
     text = json.loads(out("generate", "The", *MODEL, *model, *options))["text"]
-    record = scored(*model, "--prompt", "The", "--resamples", "100", text=text)
+    record = scored(*model, "--prompt", "The", text=text)
     assert record["best_tau_low"] < 1.5 < record["best_tau_high"]
     assert record["best_tau_high"] - record["best_tau_low"] < 0.4
 
 
 def test_best_tau_at_a_limit_or_beyond_the_curve() -> None:
     z, _ = rows(6)
-    generator = np.random.default_rng(0)
-    highest = best_tau(curve_of(z, z.argmax(1)), 0, generator)
+    highest = best_tau(curve_of(z, z.argmax(1)))
     assert (highest.tau, highest.reason is None) == (0.0, False)
-    lowest = best_tau(curve_of(z, z.argmin(1)), 0, generator)
+    lowest = best_tau(curve_of(z, z.argmin(1)))
     assert (lowest.tau, lowest.reason is None) == (math.inf, False)
     _, targets = rows(8, scale=0.3)
     flat = 20.0 * rows(8, scale=0.3)[0]
-    beyond = best_tau(curve_of(flat, targets), 0, generator)
+    beyond = best_tau(curve_of(flat, targets))
     assert math.isnan(beyond.tau)
     assert "τ = 4" in str(beyond.reason)
+    assert (lowest.low, lowest.high, beyond.low, beyond.high) == (4, math.inf, 4, math.inf)
+    assert highest.low == 0
 
 
-def test_interval_is_that_of_refits_to_blocks_of_tokens() -> None:
-    """The second path draws the same blocks, repeats their rows and fits each resample exactly."""
-    z, targets = rows(9, count=125)
-    best = best_tau(curve_of(z, targets), 40, np.random.default_rng(3))
-    assert best.block_length == 5
-    starts = np.random.default_rng(3).integers(0, 121, (40, 25))
-    taus = []
-    for chosen in starts:
-        places = np.concatenate([np.arange(start, start + 5) for start in chosen])
-        resample = LabeledRows(z[places], targets[places])
-        taus.append(fit_rows(once(resample)).tau)
-    expected = np.quantile(taus, [0.025, 0.975], method="inverted_cdf")
-    assert [best.low, best.high] == pytest.approx(expected.tolist(), rel=1e-5)
+@pytest.mark.parametrize(("repeats", "is_from_blocks"), [(64, False), (8, True)])
+def test_ends_of_the_interval_are_1_96_standard_deviations_of_the_slope_away(
+    repeats: int, is_from_blocks: bool
+) -> None:
+    """The variance is that of the model or, if it is larger, that of circular blocks. It is 0 in the blocks of a single
+    repeated token, and large in those of several ones."""
+    z, targets = (values.repeat(repeats, axis=0) for values in rows(4, count=64 // repeats))
+    best = best_tau(curve_of(z, targets))
+    assert best.block_length == 4
+    for end, sign in ((best.low, 1), (best.high, -1)):
+        probs = np.exp(log_softmax(z, end))
+        means = (probs * z).sum(1)
+        slopes = means - z[np.arange(64), targets]
+        blocks = [sum(slopes[(start + i) % 64] - slopes.mean() for i in range(4)) for start in range(64)]
+        variances = (probs * z**2).sum() - (means**2).sum(), sum(block**2 for block in blocks) / 4
+        assert (variances[1] > variances[0]) == is_from_blocks
+        assert slopes.sum() == pytest.approx(sign * 1.959964 * np.sqrt(max(variances)), rel=1e-3)
 
 
-@pytest.mark.parametrize(("text", "has_interval"), [(" cat", False), (" cat sat", False), (" cat sat on", True)])
-def test_a_text_of_a_single_block_has_no_interval(text: str, has_interval: bool) -> None:
-    """The cube root of 2, rounded up, is 2: all resamples would be the text itself."""
-    record = scored("--prompt", "the", text=text)
-    assert record["tokens"] == len(text.split())
-    assert [name in record for name in ("best_tau_low", "block_length", "resamples")] == [has_interval] * 3
-
-
-@pytest.mark.parametrize(
-    ("count", "text", "is_noted"), [(39, " cat sat on", True), (40, " cat sat on", False), (1, " cat", False)]
-)
-def test_few_resamples_are_named_in_a_note_if_there_is_an_interval(count: int, text: str, is_noted: bool) -> None:
-    done = here("score", *MODEL, "--prompt", "the", "-f", "csv", "--resamples", str(count), stdin=text)
-    note = f"tsoft: note: --resamples {count} is too few for a 95 % interval; pass at least 40\n"
-    assert (note in done.stderr) == is_noted
-
-
-def test_seed_and_resamples_of_the_interval() -> None:
-    first, again, other, without = (
-        scored(*options) for options in ((), ("--seed", "0"), ("--seed", "1"), ("--resamples", "0"))
-    )
-    assert first == again
-    assert first["best_tau"] == other["best_tau"] == without["best_tau"]
-    assert first["best_tau_low"] != other["best_tau_low"]
-    assert "best_tau_low" not in without
-    assert (first["resamples"], first["block_length"]) == (1000, 3)
+def test_interval_contains_the_temperature_of_short_texts() -> None:
+    """Of the intervals of texts that were drawn at τ = 1, about 95 % or more contain it."""
+    generator = np.random.default_rng(1)
+    z = 3 * generator.normal(size=(40, 6, 20))
+    targets = (z + generator.gumbel(size=z.shape)).argmax(-1)
+    intervals = [best_tau(curve_of(*text)) for text in zip(z, targets, strict=True)]
+    assert sum(best.low <= 1 <= best.high for best in intervals) >= 36
 
 
 # Windows
@@ -294,7 +280,7 @@ class Reader(Markov):
 
 
 def read(text: str, prompt: str | None = None, **sizes: int | None) -> ScoredText:
-    settings = ScoreSettings(np.array([1.0]), 0, WindowSizes(**sizes), has_curve=True, resamples=0, seed=0)
+    settings = ScoreSettings(np.array([1.0]), 0, WindowSizes(**sizes), has_curve=True)
     return Scorer(Reader(), prompt, settings).scored(InputText("a text", text), lambda steps, _: steps)
 
 
@@ -483,7 +469,6 @@ def test_fail_above_exits_with_3() -> None:
         (("--per-token", "-f", "json"), "--per-token has no effect on json; use --format table, tsv or csv"),
         (("--per-token", "-o", "a.csv", "-o", "a.svg"), "--per-token has no effect on svg"),
         (("--spans", "-f", "csv"), "--spans has no effect on csv"),
-        (("--seed", "1"), "--seed has no effect on tsv"),
         (("--top-logprobs", "3"), "--top-logprobs has no effect on tsv; use --format json, jsonl or html"),
         (("--fail-above", "2", "--tau", "1,2"), "--fail-above compares one perplexity, and --tau has 2"),
         (("--fail-above", "0.5"), "--fail-above"),

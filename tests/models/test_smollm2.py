@@ -67,7 +67,7 @@ def test_low_temperature_has_higher_log_probability() -> None:
 
 def test_score_agrees_with_next() -> None:
     """Each token of a text has the log-probability that it has in `tsoft next` after the text before it."""
-    [record] = json.loads(out("score", "--prompt", PROMPT, "-f", "json", "--resamples", "0", stdin=" Paris, and"))
+    [record] = json.loads(out("score", "--prompt", PROMPT, "-f", "json", stdin=" Paris, and"))
     tokens = [token["token"] for token in record["logprobs"]]
     assert tokens == [" Paris", ",", " and"]
     for i, token in enumerate(record["logprobs"]):
@@ -82,8 +82,7 @@ def test_score_of_an_answer_in_a_chat() -> None:
     """The answer is more probable in a chat than after the same words without its template."""
     message = ("--prompt", "What is the capital of France? Answer in one word.")
     chat, plain = (
-        json.loads(out("score", *message, *options, "-f", "json", "--resamples", "0", stdin="Paris"))[0]
-        for options in (("--chat",), ())
+        json.loads(out("score", *message, *options, "-f", "json", stdin="Paris"))[0] for options in (("--chat",), ())
     )
     assert (chat["tokens"], chat["byte_count"]) == (1, 5)
     assert chat["logprob"] > plain["logprob"]

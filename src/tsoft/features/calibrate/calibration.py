@@ -158,7 +158,9 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         note(f"{rows.name}: the target of every row is class {class_name}, so {statement} nothing about the others")
     if summary.rows < FEW_ROWS:
         count = "1 row" if summary.rows == 1 else f"{summary.rows} rows"
-        consequence = "the measures are imprecise" if reference else "the fit is imprecise"
+        consequence = (
+            "the measures are imprecise" if reference else "the fit is imprecise, and intervals are too narrow"
+        )
         note(f"{rows.name}: with only {count}, {consequence}")
     return summary
 

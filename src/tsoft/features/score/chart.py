@@ -26,7 +26,7 @@ _EXPLANATIONS = {
     "sequence perplexity": "sequence perplexity: exp(−log-probability per token), low for a probable text",
     "bits per byte": "bits per byte: −log₂ probability / UTF-8 bytes; comparable between models with different tokens",
     "best τ": "best τ: the temperature with the lowest sequence perplexity",
-    "95 % interval": "95 % interval: of the best τ, over resamples of blocks of neighboring tokens",
+    "95 % interval": "95 % interval: of the best τ",
     "impossible": "impossible: tokens of probability 0 under the model, which the other lines leave out",
     "excess": "excess: the number of nats by which the surprise, −ln of the probability, exceeds that of the same"
     " number of average tokens; no span inside or around it has a larger one",
@@ -109,10 +109,7 @@ def _best_line(best: BestTau, view: View) -> str:
     view.legend.add_lines(_EXPLANATIONS["best τ"])
     if best.reason is not None:
         return "\n" + wrapped(f"best τ {best_text(best, view)}: {best.reason}", view.screen.width)
-    text = f"best τ {best_text(best, view)}"
-    if interval := interval_text(best, view):
-        view.legend.add_lines(_EXPLANATIONS["95 % interval"])
-        text += f", 95 % interval {interval}"
+    text = f"best τ {best_text(best, view)}, 95 % interval {interval_text(best, view)}"
     return "\n" + wrapped(text, view.screen.width)
 
 
@@ -124,9 +121,7 @@ def best_text(best: BestTau, view: View) -> str:
 
 
 def interval_text(best: BestTau, view: View) -> str:
-    """Return the interval as text; empty if there is none. An end that is beyond the curve is a comparison."""
-    if isnan(best.low):
-        return ""
+    """Return the interval as text. An end that is beyond the curve is a comparison."""
     beyond = {0.0: f"< {1 / RANGE:g}", inf: f"> {RANGE:g}"}
     low, high = (beyond.get(end) or number_text(end, view.digits or 4) for end in (best.low, best.high))
     return f"{low} to {high}"

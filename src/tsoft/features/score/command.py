@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tsoft.features.score.reading import Progress, Step
     from tsoft.features.score.scored_text import ScoredText
 
-_model, _curve = in_panel("Model"), in_panel("Curve over τ")
+_model = in_panel("Model")
 # The number of alternatives per token if --top-logprobs is not typed.
 ALTERNATIVES = 20
 # The exit code if a text is less probable than --fail-above allows.
@@ -77,22 +77,6 @@ class ScoringOptions:
 
 
 @bundle
-class BootstrapOptions:
-    """The bootstrap of the best temperature."""
-
-    resamples: Annotated[
-        int,
-        _curve(min=0, max=100_000, metavar="N", help="Number of bootstrap samples for the interval of the best τ."),
-        OnlyIn("table", "csv", "json", "jsonl", PAGE_FORMAT, *FIGURE_FORMATS),
-    ] = 1000
-    seed: Annotated[
-        int,
-        _curve(min=0, metavar="N", help="Seed of the random numbers of the bootstrap."),
-        OnlyIn("table", "csv", "json", "jsonl", PAGE_FORMAT, *FIGURE_FORMATS),
-    ] = 0
-
-
-@bundle
 class ScoringModelOptions(ModelOptions):
     """The model that scores, and how it reads a long text."""
 
@@ -137,7 +121,6 @@ def score(
     scoring: ScoringOptions,
     temperatures: TemperatureOptions,
     model: ScoringModelOptions,
-    bootstrap: BootstrapOptions,
     output: TextOutputOptions,
     charts: DiagramOptions,
     figure: PageFigureOptions,
@@ -169,11 +152,10 @@ def score(
     from tsoft.features.score.windows import WindowSizes
     from tsoft.options import models
     from tsoft.options.output import chosen_formats, view, write
-    from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
     folder.refuse()
-    chosen = chosen_formats(output, scoring, bootstrap, charts, figure)
+    chosen = chosen_formats(output, scoring, charts, figure)
     formats = {format for _, format in chosen}
     names = _checked(files, scoring, temperatures, model)
     if scoring.per_token and (other := formats - {"table", "tsv", "csv"}):
@@ -196,8 +178,6 @@ def score(
             model.top_logprobs if formats & {"json", "jsonl", PAGE_FORMAT} or model.endpoint else 0,
             WindowSizes(model.window, model.stride),
             has_curve=formats != {"tsv"} and not scoring.per_token,
-            resamples=bootstrap.resamples,
-            seed=chosen_seed(bootstrap.seed),
         )
         scorer = Scorer(opened_model, scoring.prompt, settings)
 

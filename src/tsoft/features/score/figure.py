@@ -48,8 +48,6 @@ def _mark_best(axes: Any, best: BestTau, values: Array, page: Canvas) -> None:
     lowest = float(np.exp(np.interp(np.log(best.tau), np.log(CURVE_TAUS), np.log(values))))
     axes.plot([best.tau], [lowest], "o", color=page.theme.foreground, zorder=3)
     title = f"lowest at {short_tau_text(best.tau)}"
-    if not isnan(best.low):
-        draw_span(axes, max(best.low, 1 / RANGE), min(best.high, RANGE), page.theme)
-        low, high = (short_tau_text(end).removeprefix("τ = ") for end in (best.low, best.high))
-        title += f", 95 % interval {low} to {high}"
-    axes.set_title(title_lines(axes, title))
+    draw_span(axes, max(best.low, 1 / RANGE), min(best.high, RANGE), page.theme)
+    low, high = (short_tau_text(end).removeprefix("τ = ") for end in (best.low, best.high))
+    axes.set_title(title_lines(axes, f"{title}, 95 % interval {low} to {high}"))

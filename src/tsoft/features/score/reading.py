@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tsoft.core.draw import generator
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
 from tsoft.features.score.scored_text import ScoredText, TokenMeter
@@ -17,12 +16,9 @@ from tsoft.models.endpoint import Endpoint
 from tsoft.models.model import Model, ReadingModel
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
-from tsoft.options.few_resamples import note_few_resamples
 
 # The largest text in bytes.
 MAX_BYTES = 1 << 26
-# The random stream of the bootstrap. Other streams are for draws, counts and texts.
-_STREAM = 3
 
 # A distribution, the index of the token of the text in it, None if it has no such token, and the token's number.
 Step = tuple[NextDistribution, int | None, int]
@@ -41,14 +37,12 @@ class InputText:
 @dataclass(frozen=True, eq=False)
 class ScoreSettings:
     """What to compute for each text: the measures at `taus`, (k,), the number of `alternatives` of each token, and with
-    `has_curve` the curve over τ, with `resamples` of a bootstrap."""
+    `has_curve` the curve over τ."""
 
     taus: Array
     alternatives: int
     sizes: WindowSizes
     has_curve: bool
-    resamples: int
-    seed: int
 
 
 def read_text(file: str) -> InputText:
@@ -148,8 +142,7 @@ class Scorer:
         measurements = meter.measurements()
         best = None
         if measurements.curve is not None:
-            best = best_tau(measurements.curve, settings.resamples, generator(settings.seed, 0, _STREAM))
-            note_few_resamples(best.resamples, self._note)
+            best = best_tau(measurements.curve)
         elif isinstance(model, Endpoint) and settings.has_curve:
             self._note("the server lists only some tokens, so the entropies and the curve over τ are unknown")
         numbers = [token.token for token in meter.tokens]

@@ -129,12 +129,11 @@ def _best_fields(text: ScoredText) -> dict[str, Any]:
     best = text.best
     names = ("best_tau", "best_tau_low", "best_tau_high")
     if best is None:
-        return {**dict.fromkeys(names), "block_length": None, "resamples": None, "reason": None}
+        return {**dict.fromkeys(names), "block_length": None, "reason": None}
     values = (None if isnan(value) else value for value in (best.tau, best.low, best.high))
     return {
         **dict(zip(names, values, strict=True)),
-        "block_length": best.block_length or None,
-        "resamples": best.resamples or None,
+        "block_length": best.block_length,
         "reason": best.reason,
     }
 

@@ -66,7 +66,7 @@ class TokenMeter:
         self.tokens: list[ScoredToken] = []
         self._logprobs: list[Array] = []
         self._entropies: list[Array] = []
-        self._costs: list[tuple[Array, Array, float, float]] = []
+        self._costs: list[tuple[Array, Array, Array, float, float]] = []
 
     def add(self, following: NextDistribution, index: int | None, token: int) -> None:
         """Add the token at an index of a distribution. It is None if the model has no such token: its probability is 0,

@@ -6,8 +6,8 @@ With the gaps g_j = max z - z_j before a token y and beta = 1 / tau, the token c
 
 nats; the slope is the derivative with respect to beta. The mean over the tokens is convex in beta. A text has too many
 positions to keep the logits of a whole vocabulary for each, so each position is evaluated once, at the Chebyshev nodes
-of log beta. The slope of the whole text, or of a resample, is the polynomial through the sums of the slopes at the
-nodes. On texts that a language model scores, its zero differs from the exact minimum by a few millionths.
+of log beta. The slope of the whole text is the polynomial through the sums of the slopes at the nodes. On texts that a
+language model scores, its zero differs from the exact minimum by a few millionths.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from math import ceil, exp, inf, log, nan
 
 import numpy as np
 
-from tsoft.core.interval import polynomial_zeros
+from tsoft.core.interval import NORMAL_QUANTILE, polynomial_zeros
 from tsoft.core.softmax import Array
 
 # The temperatures of the curve, from 1/RANGE to RANGE, and the number of nodes.
@@ -25,8 +25,6 @@ CURVE_TAUS = np.geomspace(1 / RANGE, RANGE, 41)
 _PLACES = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
 # The nodes, then both ends.
 _BETAS = np.exp(log(RANGE) * np.array([*_PLACES, -1.0, 1.0]))
-# The most numbers in a piece of the bootstrap.
-_PIECE_SIZE = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,26 +32,25 @@ class BestTau:
     """The temperature with the lowest perplexity.
 
     It is 0 or inf if the perplexity falls all the way to that limit, and NaN if it still falls at an end of the curve;
-    `reason` is then the cause. `low` and `high` are the ends of its 95 % interval, from `resamples` resamples of blocks
-    of `block_length` tokens. They are 0 and inf where a resample falls to an end of the curve; NaN for a text of a
-    single block.
+    `reason` is then the cause. `low` and `high` are the ends of its 95 % interval, with blocks of `block_length`
+    tokens. They are 0 and inf where the interval extends beyond an end of the curve.
     """
 
     tau: float
-    low: float = nan
-    high: float = nan
-    block_length: int = 0
-    resamples: int = 0
+    low: float
+    high: float
+    block_length: int
     reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class TauCurve:
-    """The cost of each token and its slope, at each node and both ends, (tokens, NODES + 2) each. `gaps`,
-    (tokens,), are those of the tokens, and `mean_gaps`, (tokens,), those of all classes."""
+    """The cost of each token, its slope and the variance Var[g], at each node and both ends, (tokens, NODES + 2) each.
+    `gaps`, (tokens,), are those of the tokens, and `mean_gaps`, (tokens,), those of all classes."""
 
     costs: Array
     slopes: Array
+    variances: Array
     gaps: Array
     mean_gaps: Array
 
@@ -65,50 +62,60 @@ class TauCurve:
             return np.exp(np.polynomial.chebyshev.chebval(-np.log(CURVE_TAUS) / log(RANGE), costs))
 
 
-def token_costs(row: Array, index: int) -> tuple[Array, Array, float, float]:
-    """Return the costs of a class of a row and their slopes at each node and both ends, its gap and the mean gap.
+def token_costs(row: Array, index: int) -> tuple[Array, Array, Array, float, float]:
+    """Return the costs of a class of a row, their slopes and the variances Var[g] at each node and both ends, its gap
+    and the mean gap.
 
-    >>> costs, slopes, gap, mean_gap = token_costs(np.array([2.0, 0.0]), 1)
+    >>> costs, slopes, variances, gap, mean_gap = token_costs(np.array([2.0, 0.0]), 1)
     >>> gap, mean_gap, bool(np.isclose(costs[-2], np.log(1 + np.exp(-2 / RANGE)) + 2 / RANGE))
     (2.0, 1.0, True)
     """
     unmasked = row if row.min() > -np.inf else row[row > -np.inf]
     highest = unmasked.max()
     gaps, gap = highest - unmasked, float(highest) - float(row[index])
-    sums = np.empty((2, len(_BETAS)))
+    squares = gaps * gaps
+    sums = np.empty((3, len(_BETAS)))
     weights = np.empty_like(gaps)
     with np.errstate(under="ignore"):
         for k, beta in enumerate(_BETAS.tolist()):
             np.exp(np.multiply(gaps, -beta, out=weights), out=weights)
-            sums[:, k] = weights.sum(), weights @ gaps
-    return np.log(sums[0]) + _BETAS * gap, gap - sums[1] / sums[0], gap, float(gaps.mean())
+            sums[:, k] = weights.sum(), weights @ gaps, weights @ squares
+    means = sums[1] / sums[0]
+    variances = np.maximum(sums[2] / sums[0] - means * means, 0)
+    return np.log(sums[0]) + _BETAS * gap, gap - means, variances, gap, float(gaps.mean())
 
 
-def best_tau(curve: TauCurve, resamples: int, generator: np.random.Generator) -> BestTau:
-    """Return the temperature with the lowest perplexity, with the percentile interval of a moving-block bootstrap.
+def best_tau(curve: TauCurve) -> BestTau:
+    """Return the temperature with the lowest perplexity, with an interval from score tests.
 
-    Neighboring tokens depend on one another, so a resample consists of blocks of tokens that start anywhere in the text
-    (Liu & Singh 1992, "Moving blocks jackknife and bootstrap capture weak dependence"), with a length of the cube root
-    of the number of tokens (Hall, Horowitz & Jing 1995, "On blocking rules for the bootstrap with dependent data").
-    Each token counts once, however many windows of the model contain it.
+    The slope of a text that was drawn from the model at tau has mean 0 and the variance sum Var[g]. The interval
+    contains the temperatures at which the slope is at most 1.96 standard deviations from 0 (Rao 1948, "Large sample
+    tests of statistical hypotheses concerning several parameters"). Other texts may vary more, and their neighboring
+    tokens depend on one another, so the interval also contains the temperatures that pass with the variance of circular
+    blocks of tokens (Politis & Romano 1992, "A circular block-resampling procedure for stationary data"), with a length
+    of the cube root of the number of tokens (Hall, Horowitz & Jing 1995, "On blocking rules for the bootstrap with
+    dependent data"). Each token counts once, however many windows of the model contain it.
     """
-    count = len(curve.slopes)
     tau, reason = _minimum(curve)
-    length = ceil(count ** (1 / 3) - 1e-9)
-    # All resamples of a single block would be equal.
-    if count == length or not resamples:
-        return BestTau(tau, reason=reason)
-    sums = np.concatenate([np.zeros((1, len(_BETAS))), curve.slopes.cumsum(0)])
-    blocks = sums[length:] - sums[:-length]
-    blocks_per_text = ceil(count / length)
-    taus = np.empty(resamples)
-    step = max(1, _PIECE_SIZE // (blocks_per_text * len(_BETAS)))
-    for first in range(0, resamples, step):
-        part = taus[first : first + step]
-        chosen = generator.integers(0, len(blocks), (len(part), blocks_per_text))
-        part[:] = _zeros(blocks[chosen].sum(1))
-    low, high = np.quantile(taus, [0.025, 0.975], method="inverted_cdf").tolist()
-    return BestTau(tau, low, high, length, resamples, reason)
+    length = ceil(len(curve.slopes) ** (1 / 3) - 1e-9)
+    deviations = np.sqrt([curve.variances.sum(0), _block_variance(curve.slopes, length)])
+    slope = curve.slopes.sum(0)
+    low = _zeros(slope - NORMAL_QUANTILE * deviations).min()
+    high = _zeros(slope + NORMAL_QUANTILE * deviations).max()
+    # Beyond an end of the curve, the end of the interval is unknown.
+    return BestTau(tau, min(float(low), RANGE), max(float(high), 1 / RANGE), length, reason)
+
+
+def _block_variance(values: Array, length: int) -> Array:
+    """Return the variance of the sums of values, (tokens, m), from blocks of `length` tokens that start at each token
+    and continue at the start of the text: (m,).
+
+    >>> _block_variance(np.array([[1.0], [2.0], [6.0]]), 2)
+    array([7.])
+    """
+    differences = values - values.mean(0)
+    sums = np.concatenate([np.zeros_like(values[:1]), differences, differences[: length - 1]]).cumsum(0)
+    return np.asarray(((sums[length:] - sums[:-length]) ** 2).sum(0) / length)
 
 
 def _minimum(curve: TauCurve) -> tuple[float, str | None]:
