@@ -490,10 +490,13 @@ def test_means_ignore_rows_without_the_measure() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
     averages = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
     assert averages.rows == 3
+    assert [averages.by_measure[name].rows.tolist() for name in ("a", "b")] == [[2], [0]]
     assert (averages.by_measure["a"].mean[0], averages.by_measure["a"].deviation[0]) == (2, 1)
     assert np.isnan(averages.by_measure["b"].mean[0])
     done = here("distill", "--mean", "--tau", "1", "-f", "jsonl", stdin="1 2 0\n3\n")
     assert json.loads(done.stdout)["rest_entropy"] == pytest.approx(entropy(softmax([1, 0])))
+    names, cause = "rest_entropy and information", "because the others do not have these measures"
+    assert f"tsoft: note: {names}: the mean is over 1 of 2 rows, {cause}\n" in done.stderr
 
 
 def test_a_teacher_alone() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,17 @@ def test_means_over_rows() -> None:
     assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
     assert float(line.split(",")[3]) == pytest.approx(entropies[:, 1].std() / np.log(2), rel=1e-14)
+
+
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "1")])
+def test_a_note_names_measures_that_some_rows_do_not_have(tmp_path: Path, jobs: tuple[str, ...]) -> None:
+    files = [tmp_path / name for name in ("a.jsonl", "b.jsonl")]
+    for file, text in zip(files, ("[2, 1]\n[5]\n", "[0, 1, 3]\n"), strict=True):
+        file.write_text(text)
+    done = here("sweep", "--mean", "-i", str(files[0]), "-i", str(files[1]), "--tau", "1", "-f", "json", *jobs)
+    assert "tsoft: note: margin: the mean is over 2 of 3 rows, because the others do not have it\n" in done.stderr
+    margins = [tsoft.margin([2, 1]), tsoft.margin([0, 1, 3])]
+    assert json.loads(done.stdout)[0]["margin"] == pytest.approx(np.mean(margins))
 
 
 def row_averages(blocks: list[Block], taus: Any) -> Averages:

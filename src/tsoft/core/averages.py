@@ -12,11 +12,12 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """The mean of a measure over the rows and its standard deviation (the rows are the population), at each of
-    k temperatures: (k,) each."""
+    """The mean of a measure over the rows that have it, its standard deviation (these rows are the population) and
+    their number, at each of k temperatures: (k,) each."""
 
     mean: Array
     deviation: Array
+    rows: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,8 @@ class PartialAverages:
         with np.errstate(all="ignore"):
             means = np.where(self.counts == 0, np.nan, self.means)
             deviations = self.roots / np.sqrt(self.counts)
-        return Averages(taus, self.rows, {name: Average(means[i], deviations[i]) for i, name in enumerate(names)})
+        columns = zip(names, means, deviations, self.counts, strict=True)
+        return Averages(taus, self.rows, {name: Average(*average) for name, *average in columns})
 
 
 def partial_averages(values: Array) -> PartialAverages:

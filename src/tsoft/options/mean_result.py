@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tsoft.core.averages import Averages
+from tsoft.errors import joined
+from tsoft.notes import note
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
 from tsoft.sampling.distributions import measure_unit
@@ -52,3 +54,14 @@ class MeanResult(Result):
         from tsoft.options.mean_figure import draw
 
         draw(page, self.compute(), self.charted, view, log=self.is_log, ensemble=self.ensemble)
+
+
+def noted_averages(averages: Averages) -> Averages:
+    """Return the averages. Print notes on measures that some rows do not have."""
+    known = {name: int(average.rows.min()) for name, average in averages.by_measure.items()}
+    for count in sorted({count for count in known.values() if 0 < count < averages.rows}):
+        names = [name for name in known if known[name] == count]
+        which = "these measures" if len(names) > 1 else "it"
+        over = f"the mean is over {count} of {averages.rows} rows"
+        note(f"{joined(names)}: {over}, because the others do not have {which}")
+    return averages

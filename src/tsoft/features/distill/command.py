@@ -94,7 +94,7 @@ def distill(
 
     from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
-    from tsoft.options.mean_result import MeanResult
+    from tsoft.options.mean_result import MeanResult, noted_averages
     from tsoft.options.output import chosen_formats, kept_for, refuse, view, write
     from tsoft.options.response_notes import whole_blocks
     from tsoft.options.result import Result
@@ -115,7 +115,7 @@ def distill(
     chart = charts.chart is not False
     if distillation.mean:
         result: Result = MeanResult(
-            cache(lambda: average_distillations(distillations, taus)), "information", chart=chart
+            cache(lambda: noted_averages(average_distillations(distillations, taus))), "information", chart=chart
         )
     else:
         result = DistillResult(kept_for(chosen, distillations), display.rows, chart)

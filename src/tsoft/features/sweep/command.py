@@ -152,7 +152,7 @@ def sweep(
     from tsoft.features.sweep.sweep_input import SweepInput
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_forms, write
-    from tsoft.options.mean_result import MeanResult
+    from tsoft.options.mean_result import MeanResult, noted_averages
     from tsoft.sampling.distributions import measure_unit
 
     folder.refuse(jobs=not sweeping.mean, jobs_need="-o FOLDER/ or --mean")
@@ -185,9 +185,9 @@ def sweep(
         if files:
             from tsoft.features.sweep.mean_jobs import average_files
 
-            compute = cache(lambda: average_files(selected, taus, names, folder))
+            compute = cache(lambda: noted_averages(average_files(selected, taus, names, folder)))
         else:
-            compute = cache(lambda: average_rows(blocks, taus, plan, names))
+            compute = cache(lambda: noted_averages(average_rows(blocks, taus, plan, names)))
         means = MeanResult(
             compute,
             measure or "entropy",
