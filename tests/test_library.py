@@ -12,6 +12,7 @@ import pydoc
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from math import exp, inf, log, nan
 from operator import attrgetter
@@ -185,17 +186,31 @@ def test_a_parameter_that_is_no_number_is_an_error(value: Any) -> None:
             getattr(tsoft, name)([2, 1], value)
 
 
+@pytest.mark.parametrize("value", [[0, 1], "x", 1.0, np.array([1])])
+def test_an_argument_that_is_no_integer_is_named(value: Any) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "target": lambda: tsoft.majority_at_k([9, 7, 4], value, 5),
+        "k": lambda: tsoft.majority_at_k([9, 7, 4], 0, value),
+        "blank": lambda: tsoft.majority_at_k([9, 7, 4], 0, 5, blank=value),
+        "index": lambda: tsoft.solve([2, 1], prob=0.5, index=value),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name} must be an integer, got {re.escape(repr(value))}$"):
+            call()
+
+
 @pytest.mark.parametrize("value", [[0, 1], "x", 1j, np.array([1])])
 def test_an_argument_that_is_no_number_is_named(value: Any) -> None:
     calls: dict[str, Callable[[], object]] = {
         "draft_tau": lambda: tsoft.compare([2, 1], [2, 1], tau=1, draft_tau=value),
         "draft_tokens": lambda: tsoft.tokens_per_step([0.2, 0.5], value),
-        "target": lambda: tsoft.majority_at_k([9, 7, 4], value, 5),
-        "k": lambda: tsoft.majority_at_k([9, 7, 4], 0, value),
-        "blank": lambda: tsoft.majority_at_k([9, 7, 4], 0, 5, blank=value),
         "top_prob": lambda: tsoft.solve([2, 1], top_prob=value),
         "entropy": lambda: tsoft.solve([2, 1], entropy=value),
         "prob": lambda: tsoft.solve([2, 1], prob=value, index=0),
+        "alpha": lambda: tsoft.soft_targets([2, 1], alpha=value),
+        "level": lambda: tsoft.estimate_temperature([2, 1], [0], level=value),
+        "tolerance": lambda: tsoft.audit_draws([2, 1], [0], 1, tolerance=value),
+        "tau": lambda: tsoft.audit_draws([2, 1], [0], value),
     }
     for name, call in calls.items():
         with pytest.raises(TypeError, match=f"^{name} must be a number, got {re.escape(repr(value))}$"):
@@ -678,6 +693,26 @@ def test_masked_arrays_are_errors() -> None:
         tsoft.softmax([masked, masked])
     with pytest.raises(TypeError, match="tau must not be a masked array"):
         tsoft.softmax([2, 1], masked)
+    z, counts = np.ones((3, 4)), np.ma.masked_array([2, 1, 1], [False, True, False])
+    calls: dict[str, Callable[[], object]] = {
+        "targets": lambda: tsoft.soft_targets(z, targets=counts),
+        "groups": lambda: tsoft.temperature_difference(z, [0, 1, 2], counts),
+        "confidence": lambda: tsoft.confidence_measures(masked / 3, [1, 0, 1]),
+        "right": lambda: tsoft.confidence_measures([0.5, 0.9, 1], counts / 2),
+        "taus": lambda: tsoft.turning_point(masked, [1, 2, 3]),
+        "entropies": lambda: tsoft.turning_point([1, 2, 3], masked),
+        "values": lambda: tsoft.best_temperature([0.5], [masked]),
+        "draws": lambda: tsoft.estimate_temperature([2, 1, 0], counts),
+        "n": lambda: tsoft.pass_at_k(counts, 1, 1),
+        "counts": lambda: tsoft.majority_at_k(counts, 0, 1),
+        "acceptance": lambda: tsoft.tokens_per_step(masked / 3, 2),
+        "energies": lambda: tsoft.thermodynamics(masked),
+        "degeneracy": lambda: tsoft.thermodynamics([1, 2, 3], degeneracy=counts),
+        "tokens": lambda: tsoft.penalties([2, 1, 0], counts, repetition=1.1),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name} must not be a masked array$"):
+            call()
     filled = masked.filled(-np.inf)
     assert tsoft.softmax(filled).tolist() == [*tsoft.softmax([1.0, 2.0]).tolist(), 0.0]
 
@@ -696,11 +731,32 @@ def test_a_tau_outside_the_range_of_float64(tau: Any) -> None:
             function([2, 1], tau)
 
 
+def test_array_arguments_of_a_wrong_type_are_named() -> None:
+    z, targets = np.eye(3), [0, 1, 2]
+    with pytest.raises(TypeError, match=r"^groups must be only numbers or only strings$"):
+        tsoft.temperature_difference(z, targets, [None, "a", "b"])
+    with pytest.raises(TypeError, match=r"^degeneracy must be real numbers, got an array of <U1$"):
+        tsoft.thermodynamics([1, 2], degeneracy=["a", "b"])
+    with pytest.raises(ValueError, match=r"^units must be one of eV, "):
+        tsoft.thermodynamics([1, 2], units=["eV"])  # type: ignore[arg-type]
+    with warnings.catch_warnings(action="error"), pytest.raises(ValueError, match="targets must be integers"):
+        tsoft.fit_temperature(z, [0, 1, np.inf])
+
+
+def test_no_rows_of_draws_carry_no_information() -> None:
+    z, draws = np.empty((0, 3)), np.empty((0, 4), int)
+    estimate = tsoft.estimate_temperature(z, draws)
+    assert (estimate.tau_low, estimate.tau_high, estimate.total) == (0, np.inf, 0)
+    assert tsoft.audit_draws(z, draws, 1).draws == 0
+
+
 @pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="longdouble is float64")
 @pytest.mark.parametrize("logit", ["1e400", "-1e400"])
 def test_logits_outside_the_range_of_float64(logit: str) -> None:
     with pytest.raises(ValueError, match=f"must be in the range of float64, got {logit[:-4]}1?e"):
         tsoft.softmax(np.array(["1", logit], np.longdouble))
+    with pytest.raises(ValueError, match="tau must be in the range of float64, got 1e"):
+        tsoft.softmax([2, 1], np.longdouble("1e400"))
     assert tsoft.softmax(np.array(["1", "-inf"], np.longdouble)).tolist() == [1, 0]
 
 

@@ -377,9 +377,11 @@ def test_shapes_and_invalid_levels() -> None:
     assert result.log_z.shape == (2, 2, 3)
     assert isinstance(thermodynamics([1, 2]), Thermodynamics)
     assert thermodynamics([1, 2]).log_z.shape == ()
-    with pytest.raises(LogitsError, match="every class is masked"):
+    with pytest.raises(LogitsError, match=r"row 0: every level is masked \(inf\)"):
         thermodynamics([inf, inf])
-    with pytest.raises(LogitsError, match="row 1, class 0: NaN"):
+    with pytest.raises(LogitsError, match=r"row 0, class 1: -inf is not an energy; .* inf for a masked level"):
+        thermodynamics([1, -inf])
+    with pytest.raises(LogitsError, match="row 1, class 0: NaN is not an energy; write inf to mask a level"):
         thermodynamics([[1.0, 2.0], [np.nan, 1.0]])
     for degeneracy in ([1], [1, 0], [1, -2], [[1, 2]], [1, np.nan], [1, 1.5], [1, inf]):
         with pytest.raises(ValueError, match="degeneracy must be 2 whole numbers from 1"):

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.draw_likelihood import TauLikelihood
 from tsoft.core.kept_sets import DrawnClasses, draws_from_kept_sets
+from tsoft.core.library_arguments import plain_array, require_number
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 
 
@@ -108,12 +109,14 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
     >>> round(tsoft.fit_temperature(np.tile(z, (500, 1)), draws).tau, 1)
     1.0
     """
+    require_number("level", level)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
     logits = validate_logits(z)
     require_softmax(logits)
     rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
-    indices = validated_draws(draws, logits).reshape(len(rows), -1)
+    indices = validated_draws(draws, logits)
+    indices = indices.reshape(len(rows), indices.shape[-1])
     draws_in_sets = draws_from_kept_sets([DrawnClasses(*row) for row in zip(rows, indices, strict=True)])
     interval = TauLikelihood(draws_in_sets).interval(level)
     return EstimatedTemperature(interval.tau, interval.low, interval.high, draws_in_sets.informative, indices.size)
@@ -122,7 +125,7 @@ def estimate_temperature(z: ArrayLike, draws: ArrayLike, *, level: float = 0.95)
 def validated_draws(draws: ArrayLike, logits: Array) -> Array:
     """Return the draws as int64 indices, (..., m), for logits of the shape (..., n). Raise ValueError if they do not
     match the rows, are not whole numbers or include a masked class, and IndexError if one is not a class."""
-    indices = np.asarray(draws)
+    indices = plain_array("draws", draws)
     if indices.size and indices.dtype.kind not in "iu":
         raise ValueError("draws must be whole numbers")
     if indices.ndim == 0 or indices.shape[:-1] != logits.shape[:-1]:

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 from tsoft.core.chi_square import chi_square_tail
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.labeled_rows import GapSums, LabeledRows, RowPasses, StoredRows, evaluate, validate_examples
+from tsoft.core.library_arguments import plain_array
 from tsoft.core.softmax import log_softmax
 
 
@@ -78,6 +79,8 @@ def temperature_difference(z: ArrayLike, targets: ArrayLike, groups: ArrayLike) 
     ValueError
         If the targets or the groups do not match the rows or a target is masked; if there are no rows; or if all
         logits of each row of a group are equal.
+    TypeError
+        If the groups are neither only numbers nor only strings.
 
     See Also
     --------
@@ -96,13 +99,16 @@ def temperature_difference(z: ArrayLike, targets: ArrayLike, groups: ArrayLike) 
     >>> round(difference.statistic, 3), difference.degrees, difference.p_value < 0.001
     (25.315, 1, True)
     """
-    rows, groups = validate_examples(z, targets), np.asarray(groups)
+    rows, groups = validate_examples(z, targets), plain_array("groups", groups)
     if groups.size != len(rows.targets) or groups.shape != np.shape(targets):
         raise ValueError(f"groups must have shape {np.shape(targets)}, one per row of logits; got {groups.shape}")
+    try:
+        names, indices = np.unique(groups.reshape(-1), return_inverse=True)
+    except TypeError:
+        raise TypeError("groups must be only numbers or only strings") from None
     fit = fit_rows(StoredRows([rows]))
     if fit.is_limit:
         return None
-    names, indices = np.unique(groups.reshape(-1), return_inverse=True)
     group_nlls, sums = [], []
     for index in range(len(names)):
         part = LabeledRows(rows.logits[indices == index], rows.targets[indices == index])

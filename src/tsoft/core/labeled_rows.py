@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tsoft.core.library_arguments import are_whole, plain_array
 from tsoft.core.ordered_map import ordered_map
 from tsoft.core.probability_rows import are_one_hot, count_percentages, count_probabilities
 from tsoft.core.softmax import Array, require_softmax, validate_logits
@@ -150,7 +151,7 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     >>> validate_examples([[2, 1], [0, 1]], [0, 1]).targets
     array([0, 1])
     """
-    z, targets = validate_logits(z), np.asarray(targets)
+    z, targets = validate_logits(z), plain_array("targets", targets)
     require_softmax(z)
     classes = z.shape[-1]
     if classes == 1:
@@ -159,7 +160,7 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
         raise ValueError(f"targets must be indices of shape {z.shape[:-1]}; for one-hot rows pass targets.argmax(-1)")
     if targets.shape != z.shape[:-1]:
         raise ValueError(f"targets must have shape {z.shape[:-1]}, one per row of logits; got {targets.shape}")
-    if targets.dtype.kind not in "iu" and not (targets.dtype.kind == "f" and (targets % 1 == 0).all()):
+    if not are_whole(targets):
         raise ValueError(f"targets must be integers, got an array of {targets.dtype}")
     outside = targets[(targets < 0) | (targets >= classes)]
     if outside.size:

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsoft.core import threads
+from tsoft.core.library_arguments import is_masked, plain_array
 from tsoft.core.sums import MAX_DOT, exact_sum, summation
 from tsoft.core.sums import Array as Array
 
@@ -341,7 +341,7 @@ def validate_logits(z: ArrayLike) -> Array:
         if (z.dtype is _FLOAT64 or z.dtype is _FLOAT32) and z.ndim and z.size:
             return z
     else:
-        if _is_masked(z):
+        if is_masked(z):
             raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
         z = _as_array(z)
     dtype = z.dtype
@@ -353,7 +353,7 @@ def validate_logits(z: ArrayLike) -> Array:
         raise ValueError(f"logits must have at least one class, got shape {z.shape}")
     working = _FLOAT32 if dtype.kind == "f" and dtype.itemsize <= 4 else _FLOAT64
     if dtype.itemsize > _FLOAT64.itemsize:
-        _require_float64(z)
+        _require_float64("logits", z)
     # Arrays with an equal dtype that is another object, such as those from pickle, become views.
     return np.asarray(z, working)
 
@@ -367,19 +367,11 @@ def _as_array(z: ArrayLike) -> Array:
         raise ValueError("the rows have different lengths; pad the shorter ones with -inf") from None
 
 
-def _require_float64(z: Array) -> None:
+def _require_float64(name: str, numbers: Array) -> None:
     """Raise ValueError if the range of float64 does not contain all finite numbers of a longdouble array."""
-    outside = z[np.isfinite(z) & (abs(z) > _LARGEST)]
+    outside = numbers[np.isfinite(numbers) & (abs(numbers) > _LARGEST)]
     if outside.size:
-        raise ValueError(f"logits must be in the range of float64, got {outside[0]!s}")
-
-
-def _is_masked(values: Any) -> bool:
-    """Return whether values, which may be a list of arrays, are a masked array. np.asarray would drop the mask."""
-    if isinstance(values, (list, tuple)):
-        # A list that starts with a number has no arrays. Looking at each number would take longer than np.asarray.
-        return bool(values) and not isinstance(values[0], (float, int)) and any(map(_is_masked, values))
-    return hasattr(values, "filled")
+        raise ValueError(f"{name} must be in the range of float64, got {outside[0]!s}")
 
 
 def require_softmax(z: Array) -> None:
@@ -396,12 +388,12 @@ def require_softmax(z: Array) -> None:
 
 def validate_taus(tau: Taus) -> Array:
     """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
-    if _is_masked(tau):
-        raise TypeError("tau must not be a masked array")
-    taus = np.asarray(tau)
+    taus = plain_array("tau", tau)
     # Python's integers may be too large for any dtype of integers.
     if taus.dtype.kind not in "biufO":
         raise TypeError(f"tau must be a real number or a list of real numbers, got {taus.dtype}")
+    if taus.dtype.kind == "f" and taus.dtype.itemsize > _FLOAT64.itemsize:
+        _require_float64("tau", taus)
     try:
         # Adding 0 turns -0 into 0.
         taus = np.asarray(taus.astype(np.float64) + 0.0)
@@ -413,12 +405,6 @@ def validate_taus(tau: Taus) -> Array:
     if invalid.size:
         raise ValueError(f"tau must be from 0 to inf, got {invalid[0]}")
     return taus
-
-
-def require_number(name: str, value: object) -> None:
-    """Raise TypeError, which names the argument, if it is not a number."""
-    if not isinstance(np.asarray(value)[()], Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsoft.core.library_arguments import require_index, require_number
 from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
     Array,
@@ -40,7 +41,6 @@ from tsoft.core.softmax import (
     highest,
     normalizer,
     per_row,
-    require_number,
     require_softmax,
     subtract_maximum,
     validate_logits,
@@ -145,7 +145,7 @@ def solve(
     ValueError
         If there is not exactly one target, or if the target is negative or NaN.
     TypeError
-        If the target is not a number.
+        If the target is not a number, or `index` not an integer.
     IndexError
         If there is no class `index`.
 
@@ -194,6 +194,7 @@ def solve(
     if name not in UNBOUNDED and value > 1:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value:g}")
     if index is not None:
+        require_index("index", index)
         solutions, size = solve_prob(z, index, value), 2
     else:
         solutions, size = SOLVERS[name](z, value), 1

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tsoft.core.library_arguments import plain_array, real_array
 from tsoft.core.softmax import (
     Array,
+    LogitsError,
     Taus,
     divide_by_tau,
-    row_error,
     subtract_maximum,
     validate_logits,
     validate_taus,
@@ -140,7 +141,7 @@ def thermodynamics(
     >>> tsoft.thermodynamics([0, 0.05], tau=300, degeneracy=[1, 3], units="eV").mean_energy.round(5)
     np.float64(0.01512)
     """
-    z = -validate_logits(energies).astype(np.float64)
+    z = -validate_logits(plain_array("energies", energies)).astype(np.float64)
     kt = validate_taus(tau) * _boltzmann_constant(units)
     levels = _Levels(z.reshape(-1, z.shape[-1]), np.ones(z.shape[-1]) if degeneracy is None else degeneracy)
     quantities = np.empty((5, kt.size, len(levels.z)))
@@ -155,7 +156,7 @@ def _boltzmann_constant(units: str | None) -> float:
         return 1.0
     from tsoft.core.units import UNITS
 
-    if units not in UNITS:
+    if not isinstance(units, str) or units not in UNITS:
         raise ValueError(f"units must be one of {', '.join(UNITS)}; got {units!r}")
     return UNITS[units].k
 
@@ -186,6 +187,17 @@ def level_logits(z: Array, kt: Array, degeneracy: ArrayLike) -> Array:
         return logits.astype(z.dtype, copy=False)
 
 
+def _row_error(z: Array, row: int) -> LogitsError:
+    """Return the error for a row of z = -E whose maximum is not finite."""
+    for problem, is_wrong in (
+        ("NaN is not an energy; write inf to mask a level", np.isnan(z[row])),
+        ("-inf is not an energy; energies are finite, or inf for a masked level", np.isposinf(z[row])),
+    ):
+        if is_wrong.any():
+            return LogitsError(problem, row, int(is_wrong.argmax()))
+    return LogitsError("every level is masked (inf); at least one needs a finite energy", row)
+
+
 class _Levels:
     """Rows of levels, (rows, n) logits, with the quantities that do not depend on temperature. Raises
     LogitsError for a row that has no softmax."""
@@ -193,14 +205,14 @@ class _Levels:
     def __init__(self, z: Array, degeneracy: ArrayLike):
         # The order of sums depends on that of the memory.
         z = np.ascontiguousarray(z)
-        self.z, self.degeneracy = z, np.asarray(degeneracy, np.float64)
+        self.z, self.degeneracy = z, real_array("degeneracy", degeneracy)
         g = self.degeneracy
         if g.shape != z.shape[-1:] or not ((g >= 1) & np.isfinite(g) & (np.floor(g) == g)).all():
             raise ValueError(f"degeneracy must be {z.shape[-1]} whole numbers from 1, one per level")
         self.maximum = z.max(-1, keepdims=True)
         finite = np.isfinite(self.maximum)
         if not finite.all():
-            raise row_error(z, int(finite.argmin()))
+            raise _row_error(z, int(finite.argmin()))
         self.gaps = np.empty_like(z)
         with np.errstate(all="ignore"):
             # Differences that might overflow are halved.

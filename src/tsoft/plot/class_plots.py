@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.draw import MAX_COUNT
+from tsoft.core.library_arguments import plain_array
 from tsoft.core.softmax import Array, Taus, softmax
 from tsoft.plot.plot_arguments import most_probable, names_of, one_row, one_tau, tau_grid
 from tsoft.plot.plot_axes import add_legend, drawing, fit_title, place_names, shorten_names, widen_for_texts
@@ -284,7 +285,7 @@ def counts(
 
 def _draws(counts: ArrayLike, classes: int) -> Array:
     """Return the number of draws of each class, (n,). Raise ValueError if these are not whole numbers from 0."""
-    drawn = np.asarray(counts)
+    drawn = plain_array("counts", counts)
     if drawn.shape != (classes,):
         raise ValueError(f"counts must have one number for each of the {classes} classes, got shape {drawn.shape}")
     if drawn.dtype.kind not in "iuf" or not np.isfinite(drawn).all() or (drawn < 0).any() or (drawn % 1).any():

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsoft.core.library_arguments import require_number
 from tsoft.core.measures import entropy
 from tsoft.core.softmax import (
     Array,
     Taus,
     divide_by_tau,
     divide_by_taus,
-    require_number,
     require_softmax,
     subtract_maximum,
     validate_logits,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsoft.core.library_arguments import plain_array
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 from tsoft.sampling import adaptive, cutoffs
 from tsoft.sampling import penalties as rules
@@ -267,7 +268,7 @@ def _indices(z: Array, tokens: ArrayLike, argument: str) -> Array:
     Raise ValueError if they are not a list of whole numbers, and IndexError for one that is not a class. The error
     names the `argument`.
     """
-    indices = np.asarray(tokens)
+    indices = plain_array(argument, tokens)
     if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
         raise ValueError(f"{argument} must be a list of whole numbers")
     if indices.size and not 0 <= indices.min() <= indices.max() < z.shape[-1]:

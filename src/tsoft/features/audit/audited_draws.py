@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.block import Block
 from tsoft.core.draw_temperature import validated_draws
+from tsoft.core.library_arguments import require_number
 from tsoft.core.softmax import require_softmax, validate_logits
 from tsoft.errors import unknown
 from tsoft.features.audit.audit import LEVEL, TOLERANCE, Audit
@@ -102,15 +103,18 @@ def audit_draws(
     'confirmed'
     """
     for name, value in (("level", level), ("tolerance", tolerance)):
+        require_number(name, value)
         if not 0 < value < 1:
             raise ValueError(f"{name} must be between 0 and 1, got {value}")
-    if tau is not None and not tau >= 0:
-        raise ValueError(f"tau must be at least 0, got {tau}")
+    if tau is not None:
+        require_number("tau", tau)
+        if not tau >= 0:
+            raise ValueError(f"tau must be at least 0, got {tau}")
     logits = validate_logits(z)
     require_softmax(logits)
     indices = validated_draws(draws, logits)
     rows = logits.reshape(-1, logits.shape[-1]).astype(np.float64, copy=False)
-    drawn = indices.reshape(len(rows), -1)
+    drawn = indices.reshape(len(rows), indices.shape[-1])
     evidence = Evidence(
         tuple(DrawnRow(Block(row[np.newaxis], first_row=r), drawn[r]) for r, row in enumerate(rows) if drawn.shape[1])
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.draw import Rng, as_generator, whole_number
+from tsoft.core.library_arguments import plain_array
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.confidence_report import report_confidences
 from tsoft.features.calibrate.measure_names import ALL, chosen_measures
@@ -36,7 +37,7 @@ def confidence_measures(
     confidence : array_like, shape (n,)
         The confidence of each answer, from 0 to 1.
     right : array_like of bool, shape (n,)
-        Whether the answer is right, or a number from 0 to 1 for an answer that is right in part.
+        Whether the answer is right, or the probability, from 0 to 1, that it is; see Notes.
     bins : int, default 15
         The number of bins of confidence.
     resamples : int, default 1000
@@ -63,6 +64,12 @@ def confidence_measures(
     See Also
     --------
     reliability : The same for logits, at a temperature.
+
+    Notes
+    -----
+    A number in `right` between 0 and 1 is the probability that the answer is right, such as the share of judges who
+    accept it. The Brier score is then the expected one: for a confidence of 0.5 in an answer that is right with a
+    probability of 0.5, it is 0.25, not 0.
 
     Examples
     --------
@@ -92,7 +99,7 @@ def confidence_measures(
 
 def _shares(name: str, values: ArrayLike) -> Array:
     """Return numbers from 0 to 1 as an array of one axis. Raise ValueError for others."""
-    shares = np.asarray(values)
+    shares = plain_array(name, values)
     if shares.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be numbers from 0 to 1, got an array of {shares.dtype}")
     if shares.ndim != 1:

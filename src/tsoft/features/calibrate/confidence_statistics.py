@@ -97,7 +97,8 @@ def brier_of_top(cells: ConfidenceCells, outcomes: Array) -> Array:
     >>> brier_of_top(confidence_cells(np.array([0.6, 0.9]), np.array([2]), np.array([2])), np.array([0, 1]))
     array(0.185)
     """
-    # (c - right)^2 = c^2 + (1 - 2 c) right, because right is 0 or 1.
+    # (c - right)^2 = c^2 + (1 - 2 c) right, because right is 0 or 1. With a probability in its place, as for a tie, the
+    # sum is the expected score.
     sums = (cells.expected * cells.confidence).sum() + (outcomes * (1 - 2 * cells.confidence)).sum(-1)
     return np.asarray(sums / cells.rows)
 

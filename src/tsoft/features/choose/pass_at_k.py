@@ -14,7 +14,8 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array, require_number
+from tsoft.core.library_arguments import are_whole, plain_array, require_index
+from tsoft.core.softmax import Array
 
 # With more answers, their number of subsets may exceed the largest float.
 MAX_EXACT_ANSWERS = 1000
@@ -77,8 +78,8 @@ def pass_at_k(n: ArrayLike, correct: ArrayLike, k: ArrayLike) -> Array:
 
 
 def _whole_numbers(values: ArrayLike, name: str) -> Array:
-    numbers = np.asarray(values)
-    if numbers.dtype.kind not in "iu" and not (numbers.dtype.kind == "f" and (numbers % 1 == 0).all()):
+    numbers = plain_array(name, values)
+    if not are_whole(numbers):
         raise ValueError(f"{name} must be whole numbers")
     return numbers.astype(np.int64)
 
@@ -121,7 +122,7 @@ def majority_at_k(counts: ArrayLike, target: int | None, k: int, *, blank: int =
         If a number is out of range, or if there are too many answers for the exact computation: more than 1000, or
         n k**2 above 10**7.
     TypeError
-        If `target`, `k` or `blank` is not a number.
+        If `target`, `k` or `blank` is not an integer.
 
     See Also
     --------
@@ -138,7 +139,7 @@ def majority_at_k(counts: ArrayLike, target: int | None, k: int, *, blank: int =
     0.5833
     """
     for name, value in (("target", 0 if target is None else target), ("k", k), ("blank", blank)):
-        require_number(name, value)
+        require_index(name, value)
     votes, number = _whole_numbers(counts, "counts").ravel().tolist(), operator.index(k)
     if min([*votes, operator.index(blank)]) < 0:
         raise ValueError("counts and blank must be at least 0")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.draw import Rng, as_generator
+from tsoft.core.draw import Rng, as_generator, whole_number
+from tsoft.core.library_arguments import real_array
 from tsoft.core.softmax import Array
 
 # The limit on the numbers of a piece of resamples.
@@ -78,7 +79,7 @@ def best_temperature(
     Parameters
     ----------
     taus : array_like, shape (t,)
-        The temperatures.
+        The temperatures, from 0 to inf.
     values : array_like, shape (t, problems)
         The result for each problem at each temperature, such as pass@k. Higher is better.
     resamples : int, default 1000
@@ -95,7 +96,7 @@ def best_temperature(
     Raises
     ------
     ValueError
-        If the shapes do not fit, a value is not finite, or resamples is negative.
+        If the shapes do not fit, a value is not finite, or a temperature or `resamples` is out of range.
 
     See Also
     --------
@@ -119,11 +120,13 @@ def best_temperature(
     >>> choice.tau, choice.estimates.round(4)
     (0.8, array([0.25  , 0.5833]))
     """
-    grid, results = np.asarray(taus, np.float64), np.asarray(values, np.float64)
+    grid, results = real_array("taus", taus), real_array("values", values)
     if results.ndim != 2 or grid.shape != results.shape[:1] or 0 in results.shape:
         raise ValueError(f"values must have the shape (taus, problems), got {results.shape} for {grid.shape} taus")
     if not np.isfinite(results).all():
         raise ValueError("values must be finite")
+    if not (grid >= 0).all():
+        raise ValueError("taus must be from 0 to inf")
     means = resampled_means(results, checked_resamples(resamples, results.shape[1]), as_generator(rng))
     estimates = results.mean(1)
     best = int((estimates >= estimates.max() - TIE).argmax())
@@ -138,10 +141,10 @@ def best_temperature(
 
 
 def checked_resamples(resamples: int, problems: int) -> int:
-    """Return the number of resamples of problems, 0 for a single one. Raise ValueError if it is negative."""
-    if resamples < 0:
-        raise ValueError(f"resamples must be at least 0, got {resamples}")
-    return resamples if problems > 1 else 0
+    """Return the number of resamples of problems, 0 for a single one. Raise ValueError if it is not a whole number from
+    0."""
+    count = whole_number("resamples", resamples)
+    return count if problems > 1 else 0
 
 
 def resampled_means(values: Array, resamples: int, generator: np.random.Generator) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.draw import Rng, as_generator
+from tsoft.core.library_arguments import real_array
 from tsoft.core.softmax import Array
 from tsoft.features.choose.temperature_choice import checked_resamples, resampled_means
 
@@ -106,7 +107,7 @@ def turning_point(taus: ArrayLike, entropies: ArrayLike, *, resamples: int = 100
     >>> tsoft.turning_point([0.2, 0.4, 0.6, 0.8, 1.0, 1.2], [0.05, 0.11, 0.2, 0.3, 0.67, 1.8]).tau
     0.8
     """
-    grid, values = np.asarray(taus, np.float64), np.asarray(entropies, np.float64)
+    grid, values = real_array("taus", taus), real_array("entropies", entropies)
     values = values[:, np.newaxis] if values.ndim == 1 else values
     if values.ndim != 2 or grid.shape != values.shape[:1] or 0 in values.shape:
         raise ValueError(f"entropies must have the shape (taus, problems), got {values.shape} for {grid.shape} taus")
@@ -143,7 +144,7 @@ def _curvatures(taus: Array, logs: Array) -> Array:
 
     A derivative is a weighted sum, so its lower bound takes the lower bounds of the terms with positive weights.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         weights = np.gradient(np.gradient(np.eye(len(taus)), taus, axis=0), taus, axis=0).T
     if not (abs(weights) < _LARGEST_WEIGHT).all():
         raise ValueError("the temperatures are too close together")

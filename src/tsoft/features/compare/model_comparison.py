@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.divergence import Difference, difference
+from tsoft.core.library_arguments import real_array, require_number
 from tsoft.core.measures import top
 from tsoft.core.softmax import (
     HIGHEST_TAU,
@@ -27,7 +28,6 @@ from tsoft.core.softmax import (
     Array,
     Taus,
     log_softmax,
-    require_number,
     require_softmax,
     validate_logits,
     validate_taus,
@@ -221,7 +221,7 @@ def tokens_per_step(acceptance: ArrayLike, draft_tokens: int) -> Array:
     >>> tsoft.tokens_per_step([0, 0.5, 1], 4)
     array([1.    , 1.9375, 5.    ])
     """
-    alpha = np.asarray(acceptance, np.float64)
+    alpha = real_array("acceptance", acceptance)
     require_number("draft_tokens", draft_tokens)
     if not draft_tokens >= 0:
         raise ValueError(f"draft_tokens must be at least 0, got {draft_tokens}")

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from tsoft.core.block import Block
 from tsoft.core.divergence import Divergence, divergence, kl_divergence, scaled_by
 from tsoft.core.labeled_rows import validate_examples
+from tsoft.core.library_arguments import require_number
 from tsoft.core.measures import entropy, top
 from tsoft.core.softmax import (
     Array,
@@ -151,6 +152,7 @@ def soft_targets(
     >>> tsoft.soft_targets([6, 4, 0, -1], tau=4, student=[5, 4, 1, 0]).student.kl_tau2.round(3)
     np.float64(0.314)
     """
+    require_number("alpha", alpha)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
     t, taus = validate_logits(teacher), validate_taus(tau)
