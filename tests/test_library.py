@@ -734,7 +734,7 @@ def test_a_tau_outside_the_range_of_float64(tau: Any) -> None:
 def test_array_arguments_of_a_wrong_type_are_named() -> None:
     z, targets = np.eye(3), [0, 1, 2]
     with pytest.raises(TypeError, match=r"^groups must be only numbers or only strings$"):
-        tsoft.temperature_difference(z, targets, [None, "a", "b"])
+        tsoft.temperature_difference(z, targets, np.array([None, "a", "b"]))
     with pytest.raises(TypeError, match=r"^degeneracy must be real numbers, got an array of <U1$"):
         tsoft.thermodynamics([1, 2], degeneracy=["a", "b"])
     with pytest.raises(ValueError, match=r"^units must be one of eV, "):
@@ -756,7 +756,7 @@ def test_logits_outside_the_range_of_float64(logit: str) -> None:
     with pytest.raises(ValueError, match=f"must be in the range of float64, got {logit[:-4]}1?e"):
         tsoft.softmax(np.array(["1", logit], np.longdouble))
     with pytest.raises(ValueError, match="tau must be in the range of float64, got 1e"):
-        tsoft.softmax([2, 1], np.longdouble("1e400"))
+        tsoft.softmax([2, 1], np.array("1e400", np.longdouble))
     assert tsoft.softmax(np.array(["1", "-inf"], np.longdouble)).tolist() == [1, 0]
 
 

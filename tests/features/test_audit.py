@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -393,3 +394,13 @@ def test_rows_without_a_row_in_the_draws_are_refused(tmp_path: Path) -> None:
     assert "7 draws without a row for 4 rows" in text
     done = here("audit", "-i", f"{tmp_path}/z.npy", "--draws", "-", stdin="1\n" * ROWS)
     assert "tsoft takes them for one draw of each of the 4 rows" in done.stderr
+
+
+def test_expected_counts_show_all_digits_before_the_point(tmp_path: Path) -> None:
+    (tmp_path / "z.txt").write_text("2 0\n")
+    (tmp_path / "draws.txt").write_text("0\n" * 1800 + "1\n" * 200)
+    files = ("-i", str(tmp_path / "z.txt"), "--draws", str(tmp_path / "draws.txt"))
+    shown = here("audit", *files, "--tau", "1", "-f", "table").stdout
+    expected = 2000 * softmax([2, 0])
+    assert re.search(rf"#0 +1800 +{expected[0]:.0f}\n", shown)
+    assert re.search(rf"#1 +200 +{expected[1]:.0f}\n", shown)

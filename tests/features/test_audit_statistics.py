@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, chi2
 
 from simulated_servers import CELLS, FORMS, Cell, SimulatedServer
 from tsoft.core.block import Block
@@ -230,13 +230,42 @@ def test_a_constant_in_all_logits_changes_nothing(shift: float) -> None:
 @pytest.mark.parametrize("tau", [0.0, 1e-300, 1e300, inf])
 @pytest.mark.parametrize(
     ("z", "draws"),
-    [([0, 1, 2], [0] * 50), ([0, 0, 0], [0, 1, 2]), ([5], [0]), ([0, -inf, 1], [0, 2]), ([1e308, -1e308, 0], [0, 2])],
+    [
+        ([0, 1, 2], [0] * 50),
+        ([0, 0, 0], [0, 1, 2]),
+        ([5], [0]),
+        ([0, -inf, 1], [0, 2]),
+        ([1e308, -1e308, 0], [0, 2]),
+        ([8e307, 0, -8e307], [0, 1, 2] * 30),
+    ],
 )
 def test_extreme_rows_have_a_report(tau: float, z: list[float], draws: list[int]) -> None:
     for cutoffs in ({}, {"top_k": 2, "top_p": 0.5, "min_p": 0.01}):
         report = audit_of([z], [draws], tau, **cutoffs).report
         assert len(report.findings) >= 5
         assert all(0 <= each.p_value <= 1 for each in report.findings if each.p_value is not None)
+
+
+@pytest.mark.parametrize(("counts", "verdict"), [((700, 300), "contradicted"), ((505, 495), "inconclusive")])
+def test_an_infinite_temperature_is_tested_like_a_very_high_one(counts: tuple[int, int], verdict: str) -> None:
+    draws = np.random.default_rng(1).permutation(np.repeat([0, 1], counts))
+    infinite, high = (finding(audit_of([[0.5, 0]], [draws], tau), "temperature") for tau in (inf, 1e9))
+    assert str(infinite.verdict) == str(high.verdict) == verdict
+    # About the likelihood ratio of 50 % and the share of the draws.
+    ratio = 2 * sum(count * np.log(count / 500) for count in counts)
+    assert infinite.p_value
+    assert infinite.p_value == pytest.approx(high.p_value, rel=1e-6)
+    assert np.log(infinite.p_value) == pytest.approx(chi2.logsf(ratio, 1), rel=0.05, abs=0.2)
+
+
+def test_draws_that_contradict_temperature_0_show_the_cutoffs_at_their_own_temperature() -> None:
+    z, generator = np.array([2, 1, 0.5, 0, -1]), np.random.default_rng(2)
+    draws = generator.choice(5, 1000, p=np.exp(z) / np.exp(z).sum())
+    zero, one = audit_of([z], [draws], 0.0), audit_of([z], [draws], 1.0)
+    assert finding(zero, "temperature").verdict is Verdict.CONTRADICTED
+    assert finding(zero, "top_k").found == "at least 5"
+    for name in ("top_k", "top_p", "min_p"):
+        assert finding(zero, name).found == finding(one, name).found
 
 
 def test_a_list_that_a_hidden_cutoff_may_end_does_not_agree() -> None:

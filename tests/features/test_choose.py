@@ -230,7 +230,7 @@ def test_functions_refuse_arrays_that_do_not_fit() -> None:
         (lambda: tsoft.best_temperature([1, 2], [[0.5]]), "values must have the shape"),
         (lambda: tsoft.best_temperature([1], [[math.nan]]), "values must be finite"),
         (lambda: tsoft.best_temperature([1], [[1.0]], resamples=-1), "resamples must be a whole number"),
-        (lambda: tsoft.best_temperature([1], [[1.0]], resamples=1.5), "resamples must be a whole number"),
+        (lambda: tsoft.best_temperature([1], [[1.0]], resamples=1.5), "resamples must be a whole number"),  # type: ignore[arg-type]
         (lambda: tsoft.best_temperature([1, np.nan], [[1.0], [1.0]]), "taus must be from 0 to inf"),
         (lambda: tsoft.turning_point([1, 2], [1, 2]), "taus must be at least 3 temperatures"),
         (lambda: tsoft.turning_point([1, 3, 2], [1, 2, 3]), "finite and ascending"),

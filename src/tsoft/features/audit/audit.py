@@ -117,12 +117,13 @@ class Audit:
     @cached_property
     def _taus(self) -> list[float]:
         """The temperatures that the draws do not contradict: the ends and some in between."""
-        if self.requested.tau == 0:
+        if self.requested.tau == 0 and self._greedy_verdict[0] is not Verdict.CONTRADICTED:
             return [0.0]
         wide = self._likelihood.interval(1 - self._test_level)
         best = wide.tau if 0 < wide.tau < inf else 1.0
-        low, high = max(wide.low, best / _MAX_FACTOR, _LOWEST_TAU), min(wide.high, best * _MAX_FACTOR, 1 / _LOWEST_TAU)
-        taus = {wide.low, wide.high, *np.geomspace(min(low, high), max(low, high), _TAU_COUNT).tolist()}
+        ends = max(wide.low, best / _MAX_FACTOR), min(wide.high, best * _MAX_FACTOR)
+        low, high = (min(max(end, _LOWEST_TAU), 1 / _LOWEST_TAU) for end in sorted(ends))
+        taus = {wide.low, wide.high, *np.geomspace(low, high, _TAU_COUNT).tolist()}
         if self.requested.tau is not None and wide.low < self.requested.tau < wide.high:
             taus.add(self.requested.tau)
         return sorted(taus)
@@ -135,7 +136,7 @@ class Audit:
         found = interval_text(interval)
         if requested is None:
             return Finding("temperature", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
-        p_value = self._likelihood.p_value(requested) if 0 < requested < inf else None
+        p_value = self._likelihood.p_value(requested) if requested > 0 else None
         verdict, reason = self._temperature_verdict(requested, p_value)
         needed = self._draws_for_tau(requested) if verdict is Verdict.INCONCLUSIVE else None
         return Finding(
@@ -153,14 +154,11 @@ class Audit:
     def _temperature_verdict(self, requested: float, p_value: float | None) -> tuple[Verdict, str]:
         if requested == 0:
             return self._greedy_verdict
-        low, high = self.interval.low, self.interval.high
-        if requested == inf:
-            is_near = low >= 1 / self.tolerance
-            return (Verdict.CONFIRMED if is_near else Verdict.INCONCLUSIVE), ""
         assert p_value is not None
         if not self._likelihood.is_informative:
             return Verdict.INCONCLUSIVE, "the same class is always drawn, which a cutoff explains as well"
-        if requested * (1 - self.tolerance) <= low and high <= requested * (1 + self.tolerance):
+        lowest = 1 / self.tolerance if requested == inf else requested * (1 - self.tolerance)
+        if lowest <= self.interval.low and self.interval.high <= requested * (1 + self.tolerance):
             return Verdict.CONFIRMED, ""
         if p_value >= self._test_level:
             return Verdict.INCONCLUSIVE, ""
@@ -169,7 +167,7 @@ class Audit:
             return Verdict.INCONCLUSIVE, reason
         return Verdict.CONTRADICTED, ""
 
-    @property
+    @cached_property
     def _greedy_verdict(self) -> tuple[Verdict, str]:
         """The verdict on temperature 0: each draw must be at the top, up to the noise."""
         for row in self.evidence.rows:

@@ -68,11 +68,16 @@ def draw_counts(counts: DrawnCounts, view: View) -> str:
         strict=True,
     )
     lines = [[f"row {counts.block.first_row}", "drawn", "expected"]]
-    lines += [[name, str(drawn), number_text(expected, _DIGITS)] for name, drawn, expected in shown]
+    lines += [[name, str(drawn), _expected_text(expected, view)] for name, drawn, expected in shown]
     if counts.unlisted:
         lines.append(["(unlisted)", str(counts.unlisted), "–"])
     view.legend.add_lines("expected: the counts that the requested settings would give on average")
     return text_tables(lines, view.screen, right=("drawn", "expected"))
+
+
+def _expected_text(expected: float, view: View) -> str:
+    """Return an expected count with all of its digits before the point, to compare with the drawn one."""
+    return number_text(expected, view.digits or max(_DIGITS, len(f"{expected:.0f}")))
 
 
 def draw_interval(counts: DrawnCounts) -> str:
