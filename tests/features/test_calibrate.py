@@ -448,6 +448,10 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
         "bootstrap resamples, the best temperature is a limit, 0 or inf",
     ),
+    "numbers of a binary classifier that are 0 or 1": (
+        {"logits": [[1.0], [0.0], [1.0]], "targets": [1, 0, 1]}, 3, "0\n",
+        "the number of every row is 0 or 1; pass --probs for probabilities",
+    ),
     "the NLL better, the ECE worse": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
         "the NLL is better, but the ECE is worse (equal mass 0.10",
@@ -498,6 +502,16 @@ def test_notes_on_measures_need_their_measures(measures: str, worse: bool, merge
     options = ("--resamples", "0", "--bins", "40", "-f", "csv")
     stderr = calibrated("-i", path, *options, "--measures", measures)[1]
     assert ("the ECE is worse" in stderr, "equal-mass bins" in stderr) == (worse, merged)
+
+
+def test_differences_of_rounding_are_not_worse(tmp_path: Path) -> None:
+    """The logits have the frequencies of the targets, so the best τ is 1, except for rounding."""
+    for right, wrong in ((4, 3), (6, 3), (7, 1)):
+        z = np.array([[np.log(right / wrong) + 0.1, 0.1]] * (right + wrong))
+        path = saved(tmp_path / "a.npz", logits=z, targets=[0] * right + [1] * wrong)
+        stdout, stderr = calibrated("-i", path, "-f", "csv", "--resamples", "0", "--measures", "nll,ece")
+        assert float(stdout.splitlines()[2].split(",")[1]) == pytest.approx(1, rel=1e-12)
+        assert "worse" not in stderr
 
 
 def test_notes_on_the_rows_of_test(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ _ROWS_PER_CLASS = 5
 MOST_ROWS = 0.9
 # The measures with bins of equal mass.
 _MASS_MEASURES = {"ece_mass", "brier_top"}
+# The rounding of a mean over the rows, relative to the larger one of the mean and 1.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
     if summary.are_percentages:
         problem = "the numbers of every row are from 0 to 100 and sum to 100, so they look like percentages"
         raise InputError(f"{rows.name}: {problem}; divide them by 100 and pass --probs")
-    if summary.like_probabilities >= MOST_ROWS * summary.rows:
+    if rows.are_like_binary_probabilities:
+        note(f"{rows.name}: the number of every row is 0 or 1; pass --probs for probabilities")
+    elif summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
     if summary.classes > 2 and summary.counts[0] == 0 and _may_count_from_1(summary, rows.labels):
@@ -217,11 +221,11 @@ def _note_contradictions(measured: MeasuredRows, name: str, measures: Sequence[s
         "ece_mass": ("equal mass", before.equal_mass.ece, after.equal_mass.ece),
     }
     shown = [ece for measure, ece in eces.items() if measure in measures]
-    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, first, second in shown if second > first]
+    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, first, second in shown if _exceeds(second, first)]
     comparison = f"at τ = {after.tau:.6g}, compared with τ = 1,"
-    if after.nll < before.nll and worse:
+    if _exceeds(before.nll, after.nll) and worse:
         note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)}){HIGHER_ECE}")
-    if after.nll > before.nll:
+    if _exceeds(after.nll, before.nll):
         note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
 
 
@@ -237,6 +241,11 @@ def _note_merged(measured: MeasuredRows, name: str, measures: Sequence[str]) -> 
         requested = before.equal_mass.requested
         cause = "rows of equal confidence share a bin" if before.rows >= requested else "each bin needs a row"
         note(f"{name}: {cause}, so there are fewer than {requested} equal-mass bins: {' and '.join(merged)}")
+
+
+def _exceeds(first: float, second: float) -> bool:
+    """Return whether a measure is higher than another one by more than the rounding of its sums."""
+    return first - second > ROUNDING * max(1.0, abs(first), abs(second))
 
 
 def _note_unknown(measured: MeasuredRows, name: str) -> None:
