@@ -263,7 +263,8 @@ class Distillation:
         assert self.student is not None
         log_probs = log_softmax(self.student.astype(np.float64))
         target_log_probs = np.take_along_axis(log_probs, self.main_classes[:, np.newaxis], -1)[:, 0]
-        return np.broadcast_to(-target_log_probs, (len(self.taus), len(target_log_probs)))
+        # Adding 0 turns -0 into 0.
+        return np.broadcast_to(0.0 - target_log_probs, (len(self.taus), len(target_log_probs)))
 
     @cached_property
     def loss(self) -> Array:
