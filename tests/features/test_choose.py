@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import random
+import re
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -456,6 +457,25 @@ def test_a_note_on_few_problems_needs_intervals() -> None:
     for resamples, notes in (("40", QUIET), ("0", [])):
         done = here("choose", "--k", "1", "--resamples", resamples, stdin=FEW)
         assert [line for line in done.stderr.splitlines() if "too narrow" in line] == notes
+
+
+def test_a_single_problem_has_no_resamples() -> None:
+    single = "problem,tau,n,correct\na,0.2,10,8\na,0.8,10,5\n"
+    assert ", 10 answers to each; 0 resamples, seed 0" in here("choose", "-f", "table", stdin=single).stdout
+    assert {record["resamples"] for record in json.loads(here("choose", "-f", "json", stdin=single).stdout)} == {0}
+
+
+def test_temperatures_that_tie_except_for_rounding_have_no_difference() -> None:
+    """The means of 1, 2 and 3 tenths, and of the reverse, differ in their last bit."""
+    shares = np.array([[0.3, 0.2, 0.1], [0.1, 0.2, 0.3], [0.0, 0.1, 0.1]])
+    assert shares[0].mean() != shares[1].mean()
+    for order in itertools.permutations(range(3)):
+        choice = tsoft.best_temperature([0.2, 0.4, 0.6], shares[list(order)], resamples=0)
+        assert (choice.difference[0], choice.best) == (0, min(order.index(0), order.index(1)))
+        assert choice.next == max(order.index(0), order.index(1))
+    text = "problem,tau,n,correct\na,0.2,10,3\nb,0.2,10,2\nc,0.2,10,1\na,0.8,10,1\nb,0.8,10,2\nc,0.8,10,3\n"
+    shown = here("choose", "--k", "1", "-f", "table", "--no-chart", "--digits", "3", stdin=text).stdout
+    assert re.search(r"^ 1 +0\.8 +0 +-0\.\d+ to ", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -655,6 +655,23 @@ def test_a_figure_and_a_table_are_drawn(tmp_path: Path) -> None:
     assert "≥ 0.08" in rows
 
 
+@pytest.mark.parametrize(
+    ("equal", "digits", "shown"),
+    [(4999, (), "99.98 %"), (5000, (), "100.0 %"), (1, (), "0.02 %"), (1250, ("--digits", "4"), "25.00 %")],
+)
+def test_only_all_rows_are_100_percent(tmp_path: Path, equal: int, digits: tuple[str, ...], shown: str) -> None:
+    z = np.tile([[2.0, 1.0]], (5000, 1))
+    other = np.where(np.arange(5000)[:, np.newaxis] < equal, z, z[:, ::-1])
+    files = saved(tmp_path / "a.npy", z), saved(tmp_path / "b.npy", other)
+    table = here("compare", *files, "-f", "table", "--no-chart", *digits).stdout
+    assert re.search(rf"same top class +{re.escape(shown)} *\n", table)
+
+
+def test_the_top_class_at_infinity_is_that_of_other_temperatures() -> None:
+    z, v = [[2, 1, 0], [2, 1, 0]], [[3, 0, 0], [0, 3, 0]]
+    assert tsoft.compare(z, v, np.inf).same_top.tolist() == tsoft.compare(z, v, 5).same_top.tolist() == [1, 0]
+
+
 def test_the_true_classes_may_be_in_either_file(tmp_path: Path) -> None:
     (tmp_path / "with.csv").write_text("a,b,target\n2,1,a\n1,2,b\n")
     (tmp_path / "without.csv").write_text("b,a\n0,2\n1,1\n")

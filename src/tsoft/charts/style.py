@@ -101,6 +101,21 @@ def number_text(value: float, digits: int | None = None) -> str:
     return "–" if isnan(value) else f"{float(value):.{digits or 5}g}"
 
 
+def percent_text(share: float, decimals: int, digits: int | None = None) -> str:
+    """Return a share as a percentage with a number of decimals, or with `digits` for a share from 10 to 100 %. It has
+    more if it would otherwise look like 0 or 100 %; a dash for NaN.
+
+    >>> percent_text(1 / 3, 1), percent_text(0.9998, 1), percent_text(1.0, 1), percent_text(1 / 3, 1, 5)
+    ('33.3 %', '99.98 %', '100.0 %', '33.333 %')
+    """
+    if isnan(share):
+        return "–"
+    least = decimals if digits is None else max(0, digits - 2)
+    texts = (f"{100 * share:.{count}f}" for count in range(least, 16))
+    shown = next((text for text in texts if share in (0, 1) or 0 < float(text) < 100), f"{100 * share:g}")
+    return f"{shown} %"
+
+
 def evenly_spaced(count: int, max_count: int = 5) -> Array:
     """Return up to `max_count` of the indices below `count`, evenly spaced from the first to the last.
 

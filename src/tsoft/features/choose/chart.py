@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tsoft.charts.curves import MAX_CURVES, chart_text, curve_chart
-from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text, wrapped
+from tsoft.charts.style import evenly_spaced, number_text, percent_text, prob_text, tau_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import counted
 from tsoft.features.choose.measured_choices import MeasuredChoices, Resampling
-from tsoft.features.choose.temperature_choice import TemperatureChoice
+from tsoft.features.choose.temperature_choice import TIE, TemperatureChoice
 from tsoft.features.choose.trials import Trials
 from tsoft.features.choose.turning_point import TurningPoint, turning_text
 
@@ -75,7 +75,7 @@ def _best_cells(choice: TemperatureChoice, view: View) -> list[str]:
         _short_tau(choice.tau),
         prob_text(float(choice.estimates[best]), view.digits),
         _range_text(choice.low[best], choice.high[best], view),
-        _percent(float(choice.win_shares[best])),
+        percent_text(float(choice.win_shares[best]), 0, view.digits),
     ]
 
 
@@ -93,17 +93,13 @@ def _short_tau(tau: float) -> str:
     return tau_text(tau).removeprefix("τ = ")
 
 
-def _percent(share: float) -> str:
-    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
-
-
 def _range_text(low: float, high: float, view: View) -> str:
     return "–" if np.isnan(low) else f"{prob_text(float(low), view.digits)} to {prob_text(float(high), view.digits)}"
 
 
 def _signed(value: float, view: View) -> str:
     # A difference of rounding errors is 0.
-    return ("-" if value < 0 else "") + prob_text(abs(value) if abs(value) > 1e-12 else 0.0 * value, view.digits)
+    return ("-" if value < -TIE else "") + prob_text(abs(value) if abs(value) > TIE else 0.0, view.digits)
 
 
 def _tau_table(each: MeasuredChoices, view: View) -> str:

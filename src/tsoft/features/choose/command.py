@@ -145,6 +145,7 @@ def choose(
             raise typer.Exit(OPEN if turning.point.is_open else NO_TURNING_POINT)
         return
     trials = _trials(read, resampling)
+    resampling = resampling.of_problems(len(trials.problems))
     measures = _measures(trials, choice.measure, {format for _, format in chosen})
     measured = [_measured(trials, each, ks, resampling) for each in measures]
     for file, format in chosen:
@@ -256,13 +257,13 @@ def _turning_result(reader: "TrialReader", resampling: "Resampling", *, chart: b
         raise InputError(
             f"the mean entropy at τ = {taus[zeros[0]]:g} may be 0, which has no logarithm; leave out this τ"
         )
+    resampling = resampling.of_problems(len(problems))
     generator = np.random.default_rng(resampling.seed)
     try:
         point = turning_point_within(np.array(taus), entropies, resampling.resamples, generator)
     except ValueError as error:
         raise InputError(f"{error}; leave out some of them") from None
-    if len(problems) > 1:
-        note_few_resamples(resampling.resamples)
+    note_few_resamples(resampling.resamples)
     return TurningResult(point, len(problems), resampling, chart)
 
 

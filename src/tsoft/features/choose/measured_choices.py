@@ -1,9 +1,9 @@
 """The best temperatures for several numbers of answers, and how their intervals are computed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tsoft.features.choose.temperature_choice import TemperatureChoice
+from tsoft.features.choose.temperature_choice import TemperatureChoice, checked_resamples
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,3 +25,7 @@ class Resampling:
 
     resamples: int
     seed: int
+
+    def of_problems(self, problems: int) -> "Resampling":
+        """Return the resampling of a number of problems: there are no resamples of a single one."""
+        return replace(self, resamples=checked_resamples(self.resamples, problems))

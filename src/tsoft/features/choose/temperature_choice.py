@@ -42,7 +42,7 @@ class TemperatureChoice:
     best : int
         The index of the best temperature; if several tie, of the first.
     next : int or None
-        The index of the next best temperature; None if there is no other.
+        The index of the next best temperature; if several tie, of the first. None if there is no other.
     difference : tuple of float
         The mean of the best minus that of the next best, and the ends of its 95 % interval.
     """
@@ -131,11 +131,13 @@ def best_temperature(
     estimates = results.mean(1)
     best = int((estimates >= estimates.max() - TIE).argmax())
     others = [i for i in range(len(grid)) if i != best]
-    second = max(others, key=lambda i: (estimates[i], -i), default=None)
+    highest = max(estimates[others], default=np.nan)
+    second = next((i for i in others if estimates[i] >= highest - TIE), None)
     difference = (np.nan, np.nan, np.nan)
     if second is not None:
         low, high = ends(means[:, best] - means[:, second]).tolist()
-        difference = (float(estimates[best] - estimates[second]), low, high)
+        distance = float(estimates[best] - estimates[second])
+        difference = (distance if distance > TIE else 0.0, low, high)
     low, high = ends(means)
     return TemperatureChoice(grid, estimates, low, high, _win_shares(means), best, second, difference)
 

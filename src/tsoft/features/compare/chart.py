@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from tsoft.charts.curves import chart_text, curve_chart
-from tsoft.charts.style import evenly_spaced, number_text, prob_text, tau_text
+from tsoft.charts.style import evenly_spaced, number_text, percent_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.block import Block
@@ -105,7 +105,7 @@ def _value_text(name: str, value: float, view: View) -> str:
     if name in ("kl", "kl_reverse"):
         return number_text(value, view.digits)
     if name == "same_top":
-        return f"{100 * value:.1f} %"
+        return percent_text(value, 1, view.digits)
     sign = "+" if name in ("top_change", CHOSEN) and value > 0 else "-" if value < 0 else ""
     return sign + prob_text(abs(value), view.digits)
 

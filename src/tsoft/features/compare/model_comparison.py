@@ -52,7 +52,8 @@ class ModelComparison:
     total_variation : ndarray
         Half of the sum of |p - q|.
     same_top : ndarray
-        1 if both have the same most probable class, else 0. Of tied classes, the first one counts.
+        1 if both have the same most probable class, else 0. Of tied classes, the first one counts; at
+        inf, where all classes tie, the one with the highest logit.
     top_change : ndarray
         q - p of the target's most probable class.
     acceptance : ndarray
