@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 import tsoft
 from tool import TESTS, here
@@ -90,6 +90,42 @@ def test_what_is_not_a_calibration_of_these_classes(change: Any, problem: str, t
     if "the row" not in problem:
         with pytest.raises(ValueError, match=r"t\.json: "):
             tsoft.Calibration.load(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("new.csv", "score\n2\n-1\n0.5\n"),
+        ("new.csv", "id,score\na,2\nb,-1\nc,0.5\n"),
+        ("new.csv", "score,target\n2,no\n-1,yes\n0.5,no\n"),
+        ("new.txt", "0 2\n0 -1\n0 0.5\n"),
+        ("new.jsonl", "[2]\n[-1]\n[0.5]\n"),
+    ],
+)
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_a_calibration_of_single_scores_is_applied_to_single_scores(
+    name: str, text: str, command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text("score,target\n2,yes\n-1,no\n0.5,no\n1,yes\n0.3,yes\n-0.2,yes\n")
+    (tmp_path / name).write_text(text)
+    tau = float(printed("calibrate", str(tmp_path / "old.csv"), "--save", str(tmp_path / "m.json")))
+    typed = ("-i", str(tmp_path / name), "--calibration", str(tmp_path / "m.json"), "--tau", "1")
+    done = here(command, *typed, "-f", "tsv")
+    probs = np.loadtxt(done.stdout.splitlines())[:, -2:]
+    assert_allclose(probs[:, 1], expit(np.array([2, -1, 0.5]) / tau), rtol=1e-12)
+    assert ("one number per row, so tsoft reads a binary classifier" in done.stderr) == (name != "new.txt")
+    assert "two logits per row" not in done.stderr
+
+
+def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> None:
+    file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
+    done = here("compute", "--calibration", file, stdin="2\n-1\n")
+    assert (
+        "stdin:1: tsoft reads two logits per row, but the calibration was fitted to one score per row; " in done.stderr
+    )
+    done = here("compute", "--calibration", file, stdin="2\n-1\n3\n")
+    problem = "the calibration has 2 classes, but the row has 3; give a column of single scores a header, or write"
+    assert f"stdin:1: {problem} each score z as the two logits 0,z" in done.stderr
 
 
 def test_names_that_cannot_be_compared_are_noted(tmp_path: Path) -> None:

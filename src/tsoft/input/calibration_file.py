@@ -16,6 +16,8 @@ from tsoft.core.softmax import Array, require_softmax, softmax, validate_logits
 from tsoft.core.vector_scaling import VectorScaling
 from tsoft.errors import shortened
 
+# How to write the scores of a binary classifier.
+SCORE_FIX = "give a column of single scores a header, or write each score z as the two logits 0,z"
 # What the field `format` says, and the version of the fields.
 FORMAT, VERSION = "tsoft calibration", 1
 # Beyond this temperature or its inverse, float32 may not be able to represent it.
@@ -140,10 +142,16 @@ class Calibration:
         source, rows = self.fit.get("source"), self.fit.get("rows")
         return f"{text}, fitted to {rows} rows of {shortened(str(source))}" if source and rows else text
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether it was fitted to rows of one number each, that of the second of two classes."""
+        return self.classes == 2 and self.fit.get("is_binary") is True
+
     def problem_with(self, classes: int, labels: Sequence[str] | None, quantity: str) -> str | None:
         """Return why the calibration is not one of these classes, or of logits of this kind; None if it may be."""
         if classes != self.classes:
-            return f"the calibration has {self.classes} classes, but the row has {classes}"
+            fix = f"; {SCORE_FIX}" if self.classes == 2 else ""
+            return f"the calibration has {self.classes} classes, but the row has {classes}{fix}"
         if labels and self.labels and tuple(labels) != self.labels:
             pairs = zip(self.labels, labels, strict=True)
             index, (fitted, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])

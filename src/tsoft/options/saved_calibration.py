@@ -1,7 +1,7 @@
 """The option for a saved calibration, and its application to blocks."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from tsoft.errors import InputError, UsageError
@@ -13,6 +13,7 @@ from tsoft.options.input import EnergyOptions
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.input.calibration_file import Calibration
+    from tsoft.input.read_options import TargetSource
 
 # A file of 100000 classes has 10 MB.
 _LARGEST = 1 << 28
@@ -33,25 +34,45 @@ class CalibrationOptions:
     ] = None
 
 
-def calibrated(
-    blocks: "Iterator[Block]", options: CalibrationOptions, energies: EnergyOptions | None = None
-) -> "Iterator[Block]":
-    """Return the blocks with calibrated logits if a calibration is chosen. Print a note on it.
+@dataclass(frozen=True, eq=False)
+class SavedCalibration:
+    """The calibration that is chosen, if any, and its file."""
 
-    energies: the options for energies, which have no effect on calibrated logits. Raise InputError for a calibration of
-    other classes, or of logits of another kind.
-    """
+    calibration: "Calibration | None"
+    file: str
+
+    @property
+    def targets(self) -> "TargetSource | None":
+        """How to read the true classes of the rows to calibrate. None of them is used, but rows of one number are those
+        of a binary classifier only for readers of true classes."""
+        from tsoft.input.read_options import TargetSource
+
+        return TargetSource(separate=True) if self.calibration and self.calibration.is_binary else None
+
+    def calibrated(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
+        """Return the blocks with calibrated logits if a calibration is chosen. Print a note on it.
+
+        Raise InputError for a calibration of other classes, or of logits of another kind.
+        """
+        return blocks if self.calibration is None else _calibrated(blocks, self.calibration, self.file)
+
+
+def saved_calibration(options: CalibrationOptions, energies: EnergyOptions | None = None) -> SavedCalibration:
+    """Read the calibration that is chosen. energies: the options for energies, which have no effect on calibrated
+    logits."""
     if options.calibration is None:
-        return blocks
+        return SavedCalibration(None, "")
     for name, value in vars(energies).items() if energies else ():
         if value is not None:
             raise UsageError(f"--{name} has no effect with --calibration, which makes logits of energies; remove it")
-    return _calibrated(blocks, _read(options.calibration), options.calibration)
+    return SavedCalibration(_read(options.calibration), options.calibration)
 
 
 def _calibrated(blocks: "Iterator[Block]", calibration: "Calibration", source: str) -> "Iterator[Block]":
+    from tsoft.input.calibration_file import SCORE_FIX
+
     note(f"{source}: tsoft calibrates the logits ({calibration.description})")
-    is_noted = False
+    is_noted = are_pairs = False
     for block in blocks:
         if block.partial is not None:
             problem = "an API response lists only some of the classes, so it cannot be calibrated"
@@ -63,6 +84,12 @@ def _calibrated(blocks: "Iterator[Block]", calibration: "Calibration", source: s
             is_noted = True
             which = source if block.labels else block.location
             note(f"{which}: the classes have no names, so tsoft takes them in the same order")
+        # A column of two scores without a header is one distribution, and its first logit is hardly 0.
+        is_pair = not block.origin.is_binary and block.origin.quantity == "logit" and bool(block.logits[:, 0].any())
+        if calibration.is_binary and is_pair and not are_pairs:
+            are_pairs = True
+            fitted = "the calibration was fitted to one score per row"
+            note(f"{block.location}: tsoft reads two logits per row, but {fitted}; {SCORE_FIX}")
         try:
             logits = calibration.logits(block.logits)
         except ValueError as error:

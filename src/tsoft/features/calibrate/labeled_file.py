@@ -65,13 +65,15 @@ class LabeledSource:
 
 @dataclass(frozen=True, eq=False)
 class LabeledFacts:
-    """What a pass over a file found: its classes, its `quantity`, and whether the classes are the answers to each
-    question of an evaluation, or each row is one logit and all of them are from 0 to 1. `ignored` rows are left out of
-    the `rows`, whose logits have `size` bytes. `state` is that of the file at the start of the pass."""
+    """What a pass over a file found: its classes, its `quantity`, whether the classes are the answers to each question
+    of an evaluation, whether each row is the one number of a binary classifier, and whether these are logits from 0 to
+    1. `ignored` rows are left out of the `rows`, whose logits have `size` bytes. `state` is that of the file at the
+    start of the pass."""
 
     classes: FileClasses
     quantity: str
     has_answers: bool
+    is_binary: bool
     are_like_binary_probabilities: bool
     rows: int
     ignored: int
@@ -169,12 +171,13 @@ class LabeledFile:
         count, size = len(examples.targets), examples.logits.nbytes
         ignored = len(block.logits) - count
         if self._facts is None:
-            is_binary = block.origin.is_binary and block.origin.quantity == "logit"
+            is_binary = block.origin.is_binary
             return LabeledFacts(
                 self._classes,
                 block.origin.quantity,
                 block.origin.target is not None,
-                is_binary and are_like_binary_probabilities,
+                is_binary,
+                is_binary and block.origin.quantity == "logit" and are_like_binary_probabilities,
                 count,
                 ignored,
                 size,

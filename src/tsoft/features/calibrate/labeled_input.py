@@ -85,6 +85,11 @@ class LabeledInput:
         return any(facts.has_answers for facts in self._facts)
 
     @property
+    def are_binary(self) -> bool:
+        """Whether each row is the one number of a binary classifier."""
+        return all(facts.is_binary for facts in self._facts)
+
+    @property
     def are_like_binary_probabilities(self) -> bool:
         """Whether each row is one logit, and all of them are from 0 to 1."""
         return all(facts.are_like_binary_probabilities for facts in self._facts)

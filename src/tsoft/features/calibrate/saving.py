@@ -68,6 +68,6 @@ def save(file: str, calibration: Calibration, rows: LabeledInput, fields: Mappin
     """Write a calibration with how it was fitted."""
     import tsoft
 
-    fit = {"source": rows.name, "rows": rows.rows, **fields, "tsoft": tsoft.__version__}
+    fit = {"source": rows.name, "rows": rows.rows, "is_binary": rows.are_binary, **fields, "tsoft": tsoft.__version__}
     with open_output(file) as out:
         out(Calibration(**{**vars(calibration), "fit": fit}).json)

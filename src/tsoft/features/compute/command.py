@@ -90,7 +90,7 @@ def compute(
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.output import kept_for, view
     from tsoft.options.plan import make_plan
-    from tsoft.options.saved_calibration import calibrated
+    from tsoft.options.saved_calibration import saved_calibration
     from tsoft.options.temperatures import parsed_temperatures
 
     folder.refuse()
@@ -103,8 +103,9 @@ def compute(
     if calibration.calibration is None:
         ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
     is_ragged = calibration.calibration is None
-    read = logits.blocks(input, plan.taus, bounds=bounds, ragged=is_ragged, unknown_rows=True)
-    blocks = kept_for(outputs, with_ensemble(calibrated(read, calibration, energies), ensemble))
+    saved = saved_calibration(calibration, energies)
+    read = logits.blocks(input, plan.taus, bounds=bounds, ragged=is_ragged, targets=saved.targets, unknown_rows=True)
+    blocks = kept_for(outputs, with_ensemble(saved.calibrated(read), ensemble))
     kind = ChosenResult if response.chosen else ComputeResult
     for file, form in outputs:
         result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)

@@ -95,7 +95,7 @@ def sample(
     from tsoft.options import logits
     from tsoft.options.output import chosen_formats, is_watched, kept_for, view, write
     from tsoft.options.plan import make_plan
-    from tsoft.options.saved_calibration import calibrated
+    from tsoft.options.saved_calibration import saved_calibration
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
@@ -110,7 +110,8 @@ def sample(
     size, seed = _size(drawing.n, 1000 if is_shown else 1), chosen_seed(drawing.seed)
     text = TextSource(history, input, temperatures.tau)
     plan = make_plan(samplers, parameters, temperatures.tau, text=text)
-    blocks = kept_for(chosen, calibrated(logits.blocks(input, plan.taus, bounds=bounds), calibration))
+    saved = saved_calibration(calibration)
+    blocks = kept_for(chosen, saved.calibrated(logits.blocks(input, plan.taus, bounds=bounds, targets=saved.targets)))
     taus = parsed_temperatures(plan.taus)
     each_draw = {format: _has_draws(format, drawing) for _, format in chosen}
     # The files of one run show the same sample.

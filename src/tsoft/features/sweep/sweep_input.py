@@ -11,7 +11,7 @@ from tsoft.options.history_options import HistoryOptions, TextSource
 from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.plan import Plan, make_plan
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
-from tsoft.options.saved_calibration import CalibrationOptions, calibrated
+from tsoft.options.saved_calibration import CalibrationOptions, saved_calibration
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,9 @@ class SweepInput:
 
     def blocks(self, ensemble: Ensemble | None) -> Iterator[Block]:
         """Return the blocks of all files."""
-        read = logits.blocks(self.logits, self.typed_taus, bounds=self.bounds)
-        return with_ensemble(calibrated(read, self.calibration, self.energies), ensemble)
+        saved = saved_calibration(self.calibration, self.energies)
+        read = logits.blocks(self.logits, self.typed_taus, bounds=self.bounds, targets=saved.targets)
+        return with_ensemble(saved.calibrated(read), ensemble)
 
     def of_file(self, file: str) -> "SweepInput":
         """Return the same options for one file."""
