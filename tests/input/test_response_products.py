@@ -328,6 +328,31 @@ def test_an_answer_that_repeats_its_list_is_read_once() -> None:
     assert (texts(blocks), notes) == ([["a"]], [])
 
 
+def test_a_copy_of_an_answer_under_another_name_is_read_once() -> None:
+    """llama.cpp, tools/server/server-task.cpp: with --verbose, a chat has the tokens of the native response, too."""
+    verbose = {"content": "ab", "stop": True, "completion_probabilities": [entry("a"), entry("b")]}
+    for order in (1, -1):
+        document = dict([("choices", [choice("a", "b")]), ("__verbose", verbose)][::order])
+        blocks, notes = read_json(document)
+        assert (texts(blocks), notes) == ([["a", "b"]], [])
+    # Another list is no copy.
+    verbose["completion_probabilities"] = [entry("a"), entry("c")]
+    assert len(read_json({"choices": [choice("a", "b")], "__verbose": verbose})[0]) == 4
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_lists_of_one_answer_the_one_with_alternatives_is_read(order: int) -> None:
+    """lmdeploy/serve/openai/protocol.py: with return_logprob, a choice of a chat has the ids of its tokens, too."""
+    pairs = {"output_token_logprobs": [[-0.5, 11], [-0.5, 12]], "logprobs": {"content": [entry("a"), entry("b")]}}
+    answer = dict([("index", 0), ("finish_reason", "stop"), *pairs.items()][::order])
+    blocks, notes = read_json({"choices": [answer]})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+    assert [block.labels for block in blocks] == [("a",), ("b",)]
+    # With other numbers, these are other tokens.
+    answer["output_token_logprobs"] = [[-0.5, 11], [-0.75, 12]]
+    assert len(read_json({"choices": [answer]})[0]) == 4
+
+
 ANSWERS: dict[str, Callable[[str], Any]] = {
     "lists side by side": lambda text: {"tokens": [text], "token_logprobs": [-0.5], "top_logprobs": [{text: -0.5}]},
     "object logprobs": lambda text: {"content": [entry(text)]},
@@ -352,6 +377,8 @@ def test_fields_with_equal_tokens_are_copies_unless_their_ids_differ(answer: Cal
     blocks, [note] = read_json({"raw": answer("Yes"), "parsed": answer("Yes")})
     assert texts(blocks) == [["Yes"]]
     assert "fields with equal tokens, such as 'raw' and 'parsed', as one answer" in note
+    blocks, [note] = read_json({"0.0": answer("Yes"), "1.0": answer("Yes")})
+    assert "such as '0.0' and '1.0', as one answer" in note
     blocks, notes = read_json({"q1": answer("Yes") | {"id": "a"}, "q2": answer("Yes") | {"id": "b"}})
     assert (texts(blocks), notes) == ([["Yes"], ["Yes"]], [])
 

@@ -4,12 +4,14 @@ A document is one JSON value: a response, a piece of a stream, or any object tha
 """
 
 import contextlib
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tsoft.input.api_tokens import ApiToken
 from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_kinds import REQUESTED, error_message
@@ -152,13 +154,13 @@ class Search:
         self._found: list[FoundList] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
         self._groups, self.copies = _groups_of_answers(self._found)
-        self.lists = list(_without_copies([*_separated(self._found, self._groups)], self._groups))
+        self.lists = _without_copies([*_separated(self._found, self._groups)], self._groups)
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}
 
     def unanswered(self, document: object) -> dict[str, object]:
         """Return the fields of the document next to answers that have no list and may be failed requests: their names
         and values."""
-        return dict(_unanswered(document, self.lists, self._groups))
+        return dict(_unanswered(document, self._found, self._groups))
 
     def _search(self, value: object, place: _Place) -> None:
         if len(place.path) > _DEEPEST:
@@ -278,34 +280,51 @@ def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]
             yield found
 
 
-def _without_copies(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]:
-    """Yield the lists without those that equal another one of the same elements of arrays and answers, whose innermost
-    field has the same name, and those of alternatives alone that another list has, too."""
-    by_place = defaultdict[Path, list[FoundList]](list)
-    repeated = _repeated_alternatives(lists)
-    for found in lists:
-        if found.path in repeated:
-            continue
-        keys = (key for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups)
-        same_place = by_place[*keys, found.name]
-        if not any(found.list.value == other.list.value for other in same_place):
-            same_place.append(found)
-            yield found
+def _without_copies(lists: list[FoundList], groups: set[Path]) -> list[FoundList]:
+    """Return the lists without copies, which have the tokens of another list of the same answer, or of an answer in the
+    same object. Of the two, the one with more alternatives stays, such as that of LMDeploy's chat, not its
+    `output_token_logprobs`; else that of the inner answer, not llama.cpp's `__verbose`."""
+    places = {found.path: _place_of(found, groups) for found in lists}
+    kept = defaultdict[Path, dict[Path, FoundList]](dict)
+    for found in sorted(lists, key=lambda found: len(places[found.path])):
+        place = places[found.path]
+        others = (other for end in range(len(place) + 1) for other in kept[place[:end]].values())
+        other = next((other for other in others if _have_same_tokens(found, other)), None)
+        if other is None or _rank(found, place) > _rank(other, places[other.path]):
+            kept[place][found.path] = found
+            if other:
+                del kept[places[other.path]][other.path]
+    return [found for found in lists if found.path in kept[places[found.path]]]
 
 
-def _repeated_alternatives(lists: list[FoundList]) -> set[Path]:
-    """Return the paths of the lists of alternatives alone that another list of the same answer has next to its tokens.
-    LlamaIndex writes them beside the server's response."""
-    undrawn = [found for found in lists if found.list.is_undrawn]
-    others = [
-        (found, _alternatives(found)) for found in lists if undrawn and not (found.list.is_undrawn or found.is_prompt)
-    ]
-    return {
-        found.path
-        for found in undrawn
-        for other, alternatives in others
-        if found.answer.path in other.answer.outer_paths and _alternatives(found) == alternatives
-    }
+def _place_of(found: FoundList, groups: set[Path]) -> Path:
+    """Return the elements of arrays and the fields of groups that contain a list."""
+    return tuple(key for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups)
+
+
+def _have_same_tokens(found: FoundList, other: FoundList) -> bool:
+    """Return whether two lists have the same tokens: a list of alternatives alone, as LlamaIndex writes it beside the
+    server's response, has the same alternatives, and a list of ids the same numbers."""
+    if found.name == other.name and found.list.value == other.list.value:
+        return True
+    if found.is_prompt or other.is_prompt or found.is_thought != other.is_thought or found.is_raw != other.is_raw:
+        return False
+    if found.list.is_undrawn or other.list.is_undrawn:
+        return _alternatives(found) == _alternatives(other)
+    pairs = itertools.zip_longest(found.list.tokens(), other.list.tokens())
+    return all(a and b and a.token.number == b.token.number and _may_be_same(a.token, b.token) for a, b in pairs)
+
+
+def _may_be_same(token: ApiToken, other: ApiToken) -> bool:
+    """Return whether two tokens have the same label, or only one of them has a text."""
+    are_ids = [token.label == f"#{token.id}" for token in (token, other)]
+    return token.label == other.label or any(are_ids) > all(are_ids)
+
+
+def _rank(found: FoundList, place: Path) -> tuple[int, int]:
+    """Return the number of a list's alternatives, -1 if it has nothing else, and the depth of its place."""
+    count = -1 if found.list.is_undrawn else sum(len(drawn.alternatives) for drawn in found.list.tokens())
+    return count, len(place)
 
 
 def _alternatives(found: FoundList) -> list[list[tuple[str, float | None]]]:

@@ -83,8 +83,8 @@ class TokenList:
     is_undrawn: bool = False
 
 
-# The fields that `record_tokens` reads.
-COVERED = spellings(*itertools.chain(*PAIRS), *NUMBER_LISTS, *ALTERNATIVES, *INNER_TOKENS, "top_logprobs_ids")
+# The fields with tokens that `record_tokens` reads.
+COVERED = spellings(*itertools.chain(*PAIRS), *ALTERNATIVES, *INNER_TOKENS, "top_logprobs_ids")
 
 
 def is_token_list(value: object) -> bool:
