@@ -221,6 +221,26 @@ def test_ids_of_a_vllm_output_mark_the_drawn_tokens() -> None:
     assert FIRST in note
 
 
+def test_the_flat_lists_of_vllm_are_maps() -> None:
+    """vllm/logprobs.py, FlatLogprobs: the alternatives of all positions side by side."""
+    flat: dict[str, Any] = {
+        "start_indices": [0, 2],
+        "end_indices": [2, 3],
+        "token_ids": [5, 6, 7],
+        "logprobs": [-1.5, -0.5, -0.25],
+    }
+    texts_of_ids = {"decoded_tokens": ["a", "b", None], "ranks": [2, 1, 1]}
+    blocks, notes = read_json({"outputs": [{"index": 0, "token_ids": [6, 7], "logprobs": flat | texts_of_ids}]})
+    assert ([block.labels for block in blocks], texts(blocks), notes) == ([("a", "b"), ("#7",)], [["b", "#7"]], [])
+    assert [block.logits[0].tolist() for block in blocks] == [[-1.5, -0.5], [-0.25]]
+    prompt = flat | {"start_indices": [0, 0, 2], "end_indices": [0, 2, 3]}
+    blocks, _ = read_json({"prompt_token_ids": [1, 6, 7], "prompt_logprobs": prompt, "outputs": []})
+    assert texts(blocks) == [["#6", "#7"]]
+    for wrong in ({"logprobs": [-1.5]}, {"end_indices": [2]}, {"start_indices": ["0", 2]}):
+        with pytest.raises(InputError, match="logprobs: log-probabilities in an unknown format"):
+            read_json({"outputs": [{"token_ids": [6, 7], "logprobs": flat | wrong}]})
+
+
 def test_ids_mark_the_drawn_tokens_in_maps_of_numbers() -> None:
     """The Response of lmdeploy/messages.py, and the RequestOutput of early vLLM."""
     maps = [{"5": -0.25, "6": -1.5}, {"7": -0.5, "8": None}]
@@ -1045,6 +1065,21 @@ def test_the_parts_of_an_answer_make_one_text() -> None:
     parts = [{"type": "output_text", "logprobs": [entry(token)]} for token in "ab"]
     output = [{"type": "message", "content": parts}, {"type": "message", "content": parts[:1]}]
     assert texts(read_json({"object": "response", "output": output})[0]) == [["a", "b", "a"]]
+
+
+@pytest.mark.parametrize("name", ["output", "content"])
+def test_elements_without_a_kind_are_different_answers(name: str) -> None:
+    answers = [{"question": f"q{i}", "logprobs": {"content": [entry(token)]}} for i, token in enumerate("ab")]
+    blocks, notes = read_json({name: answers})
+    assert (texts(blocks), notes) == ([["a"], ["b"]], [])
+
+
+def test_events_are_searched_if_nothing_else_has_tokens() -> None:
+    """Those of Inspect repeat the answer, but other programs have it there alone."""
+    events = [{"model": "m", "choices": [choice("a", "b", finish_reason="stop")]}]
+    for document in ({"events": events}, {"run": {"attachments": events}, "id": "x"}):
+        assert texts(read_json(document)[0]) == [["a", "b"]]
+    assert texts(read_json({"events": events, "choices": [choice("c")]})[0]) == [["c"]]
 
 
 def test_the_answers_of_text_generation_inference_have_numbers() -> None:

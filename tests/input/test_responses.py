@@ -413,6 +413,11 @@ def test_an_alternative_without_a_number_is_unknown(number: dict[str, Any]) -> N
     assert second.labels == (" b", "\n")
 
 
+def test_null_in_the_place_of_a_token_is_a_row_of_which_nothing_is_known() -> None:
+    blocks = read({"choices": [{"index": 0, "logprobs": {"content": [ENTRIES[0], None, ENTRIES[1]]}}]})
+    assert [block.partial.unknown.all() for block in blocks if block.partial] == [False, True, False]
+
+
 def test_null_in_legacy_completions_is_unknown() -> None:
     """Only the first token of an echoed prompt has no row."""
     logprobs = {"tokens": ["a", "b"], "token_logprobs": [-1, None], "top_logprobs": [{"a": -1, "c": None}, None]}

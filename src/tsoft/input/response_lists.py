@@ -15,14 +15,24 @@ from tsoft.input.api_tokens import ApiToken
 from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_kinds import REQUESTED, error_message
-from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
+from tsoft.input.token_lists import (
+    COVERED,
+    TokenList,
+    array_tokens,
+    is_token_list,
+    maps_of_flat,
+    object_tokens,
+    record_tokens,
+)
 from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
 
 # A place in a document: names of fields and indices of arrays, from the outside in.
 Path = tuple[str | int, ...]
 
-# Arrays whose elements are parts of one answer. The elements of any other array are different answers.
+# Arrays whose elements are parts of one answer if these name their kinds, as in the Responses API. The elements of any
+# other array are different answers.
 _PARTS = ("output", "content", "parts")
+_KINDS = ("type", "kind", "part_kind")
 # The arrays of a response's answers.
 _ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
@@ -33,7 +43,7 @@ _PROMPTS = spellings(
 )
 # Lists of objects that are tokens if some have numbers: HELM, and watsonx.
 _TOKENS = ("tokens", "generated_tokens", "input_tokens")
-# Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
+# The fields that are searched only if there are no tokens elsewhere: the events of an Inspect log repeat its answers.
 _COPIES = ("events", "attachments")
 # Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
 _RAW = spellings("raw_output")
@@ -126,12 +136,12 @@ class _Place:
         text = _text_of(record) or self.text
         return _Place((*self.path, name), self.answer, location, text, ids)
 
-    def element(self, i: int, number: int, count: int) -> "_Place":
+    def element(self, i: int, value: object, number: int, count: int) -> "_Place":
         """Return the place of an element of an array in this place: in an answer of its own, with this number, unless
         the array contains parts of one answer."""
         path = (*self.path, i)
         answer = self.answer
-        if self.name not in _PARTS:
+        if self.name not in _PARTS or (isinstance(value, dict) and not any(kind in value for kind in _KINDS)):
             # The best answer of Text Generation Inference is not in the list of the others.
             number += self.name == "best_of_sequences"
             answer = Answer(path, number, count > 1 or number > 0, answer.objects)
@@ -152,7 +162,10 @@ class Search:
         self.requested: list[str] = []
         self.outer = _outer_answer(document)
         self._found: list[FoundList] = []
+        self._copies: list[tuple[object, _Place]] = []
         self._search(document, _Place((), replace(self.outer, objects=()), location))
+        while self._copies and not self._found:
+            self._search(*self._copies.pop(0))
         self._groups, self.copies = _groups_of_answers(self._found)
         self.lists = _without_copies([*_separated(self._found, self._groups)], self._groups)
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}
@@ -165,6 +178,8 @@ class Search:
     def _search(self, value: object, place: _Place) -> None:
         if len(place.path) > _DEEPEST:
             return
+        if isinstance(value, dict) and (maps := maps_of_flat(value)) is not None:
+            value = maps
         if isinstance(value, list):
             self._search_array(value, place)
         elif isinstance(value, dict):
@@ -180,7 +195,8 @@ class Search:
             self._found.append(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
         for (i, value), number in zip(enumerate(values), _numbers(values), strict=True):
-            self._search(value, place.element(i, number, len(values)))
+            if isinstance(value, list | dict):
+                self._search(value, place.element(i, value, number, len(values)))
 
     def _search_object(self, record: Object, place: _Place) -> None:
         record = _with_parsed(record)
@@ -199,7 +215,9 @@ class Search:
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in REQUESTED:
                 self.requested += [name] * any(record[name])
-            elif name not in covered and name not in _COPIES:
+            elif name in _COPIES:
+                self._copies.append((record[name], place.field(name, record)))
+            elif name not in covered:
                 self._search(record[name], place.field(name, record))
 
 

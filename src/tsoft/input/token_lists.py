@@ -33,6 +33,7 @@ from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
 from tsoft.input.token_shapes import (
     ALTERNATIVES,
+    FLAT,
     INNER_TOKENS,
     NUMBER_LISTS,
     NUMBERS,
@@ -164,9 +165,9 @@ def _is_first_of_top(entry: object) -> bool:
 def _drawn_token(value: object, location: Location) -> DrawnToken:
     """Return a token and its alternatives. The number's name distinguishes log-probabilities from probabilities after
     the samplers."""
-    entry = as_object(value, location)
+    entry = {} if value is None else as_object(value, location)
     if not entry:
-        # MLX LM writes {} for a token without alternatives.
+        # MLX LM writes {} for a token without alternatives. A null says as little about its token.
         return DrawnToken(location, ApiToken("", None), [])
     inner = field(entry, *INNER_TOKENS)
     inner = inner if isinstance(inner, dict) else entry
@@ -406,6 +407,29 @@ def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
 
     is_sure = known is not None or all(len(value or ()) < 2 for value in values)
     return TokenList(values, tokens, lambda: None if is_sure else _FIRST_KEY)
+
+
+def maps_of_flat(value: Object) -> list[Object | None] | None:
+    """Return the maps {id: {logprob, decoded_token}} that vLLM's FlatLogprobs contain, one per token; None for any
+    other object.
+
+    >>> flat = {"start_indices": [0], "end_indices": [2], "token_ids": [5, 6], "logprobs": [-0.5, -1.5]}
+    >>> maps_of_flat(flat)
+    [{'5': {'logprob': -0.5, 'decoded_token': None}, '6': {'logprob': -1.5, 'decoded_token': None}}]
+    """
+    names = (FLAT, "end_indices", "token_ids", "logprobs")
+    if FLAT not in value or not all(isinstance(value.get(name), list) for name in names):
+        return None
+    starts, ends, ids, numbers = (value[name] for name in names)
+    texts = value.get("decoded_tokens") or [None] * len(ids)
+    if len(starts) != len(ends) or not len(ids) == len(numbers) == len(texts) or not all(map(is_index, starts + ends)):
+        return None
+    entries = [
+        (str(token_id), {"logprob": number, "decoded_token": text})
+        for token_id, number, text in zip(ids, numbers, texts, strict=True)
+    ]
+    # The first token of a prompt has no alternatives.
+    return [dict(entries[start:end]) or None for start, end in zip(starts, ends, strict=True)]
 
 
 def _mapped_token(key: str, value: object, location: Location) -> ApiToken:

@@ -35,6 +35,8 @@ PAIRS = (
     ("decode_token_logprobs", "decode_top_logprobs"),
     ("prefill_token_logprobs", "prefill_top_logprobs"),
 )
+# The positions' starts in vLLM's lists of all alternatives side by side: vllm/logprobs.py, FlatLogprobs.
+FLAT = "start_indices"
 # The names of the numbers of drawn tokens in a list next to the tokens.
 NUMBER_LISTS = ("token_logprobs", "logprobs")
 # The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
@@ -155,7 +157,7 @@ def is_text_piece(value: object) -> bool:
         and isinstance(field(value, "token_ids"), list)
         and is_numbers(field(value, "logprobs"))
         and isinstance(value.get("text"), str | None)
-        and "tokens" not in value
+        and value.keys().isdisjoint(("tokens", FLAT))
     )
 
 
