@@ -510,8 +510,40 @@ def test_lists_of_one_alternative_are_successive_tokens_if_they_make_up_the_text
 
 
 def test_lists_that_are_no_rankings_are_different_answers() -> None:
+    """A note says so, since they may be the alternatives of successive tokens."""
     lists = [[{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]] * 2
-    assert texts(read_json({"logprobs": lists})[0]) == [["a", "b"]] * 2
+    for value, place in (({"logprobs": lists}, " in logprobs"), (lists, "")):
+        blocks, [note] = read_json(value)
+        assert texts(blocks) == [["a", "b"]] * 2
+        assert f"tsoft reads the 2 lists of tokens{place} as 2 answers; if they are the alternatives" in note
+    # What the note recommends.
+    assert texts(read_json({"top_logprobs": lists})[0]) == [["b", "b"]]
+
+
+def test_lists_that_are_no_rankings_are_alternatives_if_one_token_of_each_makes_up_the_text() -> None:
+    """LlamaIndex's completions copy the order of a dictionary: from_openai_completion_logprobs."""
+    lists = [[{"token": t, "logprob": p} for t, p in top.items()] for top in ({"x": -1.5, "a": -0.5}, LOGPROBS[1])]
+    blocks, notes = read_json({"text": "a.", "raw": None, "logprobs": lists})
+    assert (texts(blocks), notes) == ([["a", "."]], [])
+    assert [block.labels for block in blocks] == [("x", "a"), (",", ".")]
+    # These cannot be alternatives: the tokens repeat, or sum to more than 1.
+    repeated = [{"token": "a", "logprob": -1.5}, {"token": "a", "logprob": -0.5}]
+    for tokens in (repeated, [{"token": t, "logprob": -0.25} for t in "ab"]):
+        assert len(texts(read_json({"text": "aa", "logprobs": [tokens] * 2})[0])) == 2
+
+
+def test_lists_of_tokens_under_logprobs_are_one_answer_if_the_text_or_an_id_of_the_response_says_so() -> None:
+    """vercel/ai, openai-responses-language-model.ts, adds a list per piece of the text."""
+    lists = [[entry("a", -0.1)], [entry("b", -0.1), entry("c", -0.1)]]
+    for fields in ({"responseId": "r"}, {"text": "abc"}):
+        blocks, notes = read_json({"openai": fields | {"logprobs": lists}})
+        assert (texts(blocks), notes) == ([["a", "b", "c"]], [])
+    # Texts beside them are those of several answers.
+    blocks, notes = read_json({"texts": ["a", "bc"], "logprobs": lists})
+    assert (texts(blocks), notes) == ([["a"], ["b", "c"]], [])
+    blocks, [note] = read_json({"openai": {"logprobs": lists}})
+    assert texts(blocks) == [["a"], ["b", "c"]]
+    assert "as 2 answers; if they are parts of one answer, join them to one array" in note
 
 
 @pytest.mark.parametrize("order", [1, -1])

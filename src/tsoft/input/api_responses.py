@@ -7,7 +7,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError, shortened
@@ -37,8 +37,8 @@ from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
-from tsoft.input.token_lists import is_token_list
-from tsoft.input.token_shapes import field
+from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
+from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives
 
 _FORMATS = "tsoft help api-responses lists the formats"
 _EXTRACT = """write the stream into a file, such as with jq -r '.. | strings | select(startswith("data:"))'"""
@@ -149,6 +149,8 @@ class ResponseReader:
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
+        if isinstance(value, list) and are_token_lists(value) and _may_be_positions(value):
+            self._note("lists", location, separate_lists(value, ""))
         for document in _documents(value):
             yield from self._document(location, document, streamed)
 
@@ -321,6 +323,8 @@ class ResponseReader:
             self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
         texts = [self._text(found, location) for found in generated or prompts]
         self._note_order(location, generated, texts)
+        if search.guess:
+            self._note("lists", location, search.guess)
         if search.copies:
             first, second, *_ = search.copies
             problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
@@ -412,6 +416,12 @@ def _documents(value: object) -> Iterator[object]:
         return
     for element in value:
         yield from element if isinstance(element, list) and not is_token_list(element) else [element]
+
+
+def _may_be_positions(lists: list[list[Any]]) -> bool:
+    """Return whether lists of tokens may be the alternatives of successive tokens, and not all are read as such."""
+    are_alternatives = all(map(may_be_alternatives, lists)) and any(len(entries) > 1 for entries in lists)
+    return are_alternatives and not all(map(is_ranking, lists))
 
 
 def _model(answer: Answer) -> str:

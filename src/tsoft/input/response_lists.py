@@ -18,13 +18,15 @@ from tsoft.input.response_kinds import REQUESTED, error_message
 from tsoft.input.token_lists import (
     COVERED,
     TokenList,
+    are_token_lists,
     array_tokens,
     is_token_list,
     maps_of_flat,
     object_tokens,
     record_tokens,
+    separate_lists,
 )
-from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
+from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, field, spelling_of, spellings
 
 # A place in a document: names of fields and indices of arrays, from the outside in.
 Path = tuple[str | int, ...]
@@ -154,12 +156,14 @@ class Search:
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
     `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
     `copies` are the names of fields with equal lists, which may be different answers; empty without such fields.
+    `guess` is a note on lists that may be parts of one answer.
     `requested` are the names of fields with the log-probabilities of tokens that the request names."""
 
     def __init__(self, document: object, location: Location):
         self.answers: list[Answer] = []
         self.empty: set[Path] = set()
         self.requested: list[str] = []
+        self.guess: str | None = None
         self.outer = _outer_answer(document)
         self._found: list[FoundList] = []
         self._copies: list[tuple[object, _Place]] = []
@@ -191,12 +195,26 @@ class Search:
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
+        if tokens is None and place.name in NUMBER_LISTS and are_token_lists(values):
+            tokens = self._joined(values, place)
         if tokens:
             self._found.append(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
         for (i, value), number in zip(enumerate(values), _numbers(values), strict=True):
             if isinstance(value, list | dict):
                 self._search(value, place.element(i, value, number, len(values)))
+
+    def _joined(self, lists: list[list[Any]], place: _Place) -> TokenList | None:
+        """Return the tokens of lists that are parts of one answer, as the AI SDK writes those of the Responses API;
+        None for the lists of several answers. A text, texts or the id of a response decide; else it is a guess."""
+        record = place.answer.objects[0]
+        joined = array_tokens([*itertools.chain(*lists)], place.location, place.name)
+        has_text = joined and place.text and "".join(drawn.token.label for drawn in joined.tokens()) == place.text
+        if has_text or isinstance(field(record, "response_id"), str):
+            return joined
+        if not any(isinstance(v, list) and v is not lists and len(v) == len(lists) for v in record.values()):
+            self.guess = separate_lists(lists, place.name)
+        return None
 
     def _search_object(self, record: Object, place: _Place) -> None:
         record = _with_parsed(record)

@@ -54,6 +54,7 @@ from tsoft.input.token_shapes import (
     is_text_map,
     is_text_piece,
     is_token,
+    may_be_alternatives,
     may_be_tokens,
     spelling_of,
     spellings,
@@ -93,6 +94,21 @@ def is_token_list(value: object) -> bool:
     return isinstance(value, list) and array_tokens(value, Location("")) is not None
 
 
+def are_token_lists(values: list[Any]) -> bool:
+    """Return whether values are several lists of tokens."""
+    return len(values) > 1 and all(map(is_token_list, values))
+
+
+def separate_lists(lists: list[Any], name: str) -> str:
+    """Return the note on lists of tokens that tsoft reads as different answers. `name` is their field, if they have
+    one."""
+    count, place = len(lists), f" in {name}" if name else ""
+    fix = f'if they are the alternatives of {count} tokens, write them as {{"top_logprobs": [[…], […]]}}'
+    if not all(map(may_be_alternatives, lists)):
+        fix = "if they are parts of one answer, join them to one array"
+    return f"tsoft reads the {count} lists of tokens{place} as {count} answers; {fix}"
+
+
 def array_tokens(
     values: list[Any], location: Location, name: str = "", *, ids: object = None, text: str | None = None
 ) -> TokenList | None:
@@ -113,7 +129,7 @@ def array_tokens(
         # Llama Stack, llama_stack/apis/inference/inference.py, TokenLogProbs.
         return _without_drawn(values, [value and value["logprobs_by_token"] for value in values], text, location)
     are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
-    if name in NUMBER_LISTS and (are_maps or are_positions(entries, text)):
+    if name in NUMBER_LISTS and (are_maps or are_positions(entries, text) or _spell(entries, text)):
         return _without_drawn(values, values, text, location)
     return object_tokens(values, location) if are_tokens(values) else None
 
@@ -342,6 +358,13 @@ def _without_drawn(value: object, tops: list[Any], text: str | None, location: L
             yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
 
     return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None, is_undrawn=True)
+
+
+def _spell(lists: list[Any], text: str | None) -> bool:
+    """Return whether one token of each list makes up a text, and each list may be the alternatives of one position."""
+    if text is None or not all(map(may_be_alternatives, lists)):
+        return False
+    return _spelling([[str(field(entry, *TEXTS)) for entry in entries if entry] for entries in lists], text) is not None
 
 
 def _only_alternatives(values: list[Any], location: Location) -> TokenList:

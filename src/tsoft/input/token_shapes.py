@@ -187,10 +187,27 @@ def are_alternatives(entries: list[Any]) -> bool:
 def is_ranking(entries: list[Any]) -> bool:
     """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
     numbers = [field(entry, *NUMBERS) for entry in entries]
-    if len(numbers) < 2 or not all(isinstance(number, int | float) for number in numbers):
+    return len(numbers) > 1 and are_at_most_certain(numbers) and numbers == sorted(numbers, reverse=True)
+
+
+def are_at_most_certain(numbers: list[Any]) -> bool:
+    """Return whether numbers may be the log-probabilities of different tokens at one position, except for rounding.
+
+    >>> are_at_most_certain([-1.5, -0.5]), are_at_most_certain([-0.5, -0.5])
+    (True, False)
+    """
+    if not all(isinstance(number, int | float) and number < _EXCESS for number in numbers):
         return False
-    is_sorted = numbers == sorted(numbers, reverse=True) and numbers[0] < _EXCESS
-    return is_sorted and sum(map(math.exp, numbers)) < 1 + _EXCESS
+    return sum(map(math.exp, numbers)) < 1 + _EXCESS
+
+
+def may_be_alternatives(entries: object) -> bool:
+    """Return whether a value is a list of tokens that may be the alternatives of one position, in any order."""
+    if not isinstance(entries, list) or not are_alternatives(entries):
+        return False
+    tokens = [entry for entry in entries if entry]
+    texts = {(field(entry, *TEXTS), field(entry, *_IDS)) for entry in tokens}
+    return len(texts) == len(tokens) and are_at_most_certain([field(entry, *NUMBERS) for entry in tokens])
 
 
 def are_positions(lists: list[Any], text: str | None) -> bool:
