@@ -293,6 +293,9 @@ def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
         blocks, [note] = read_json(record | {"logprobs": [-0.5, -0.25]})
         assert texts(blocks) == [tokens]
         assert "as those of successive tokens" in note
+    blocks, [note] = read_json({"tokens": ["a", "b"], "log_probs": [-0.5, -0.25]})
+    assert texts(blocks) == [["a", "b"]]
+    assert "as those of successive tokens" in note
     with pytest.raises(InputError, match="logprobs: expected one entry per token, 2 in all, got 1"):
         read_json({"tokens": ["a", "b"], "logprobs": [-0.5]})
 
@@ -600,6 +603,20 @@ def test_a_json_text_under_logprobs() -> None:
     for text in ("[{", "none", "[" * 100_000):
         with pytest.raises(InputError, match="no log-probabilities in logprobs"):
             read_json({"logprobs": text, "n": [1]})
+
+
+def test_alternatives_under_another_name_are_read() -> None:
+    """A list of tokens, or an object with the token's text."""
+    tops = entry("a", -0.5)["top_logprobs"] + [{"token": "b", "logprob": -1.5}]
+    for others in (tops, {"a": -0.5, "b": -1.5}):
+        token = {"token": "a", "logprob": -0.5, "bytes": [97], "others": others}
+        for value in ({"tokens": [token]}, token):
+            [block], notes = read_json(value)
+            assert (block.labels, notes) == (("a", "b"), [])
+    # These are no alternatives.
+    for others in ([1, 2], {"entropy": 0.5}, [{"name": "a"}]):
+        [block], _ = read_json({"logprobs": [{"token": "a", "logprob": -0.5, "others": others}]})
+        assert block.labels == ("a",)
 
 
 def test_names_in_camel_case() -> None:
@@ -947,6 +964,9 @@ def test_the_log_probabilities_of_requested_tokens_are_skipped() -> None:
         ([sglang(1), sglang(1), sglang(1)], 3),
         ([sglang(1), sglang(2), sglang(2, finish_reason={"type": "stop"})], 2),
         ([sglang(1), sglang(1, finish_reason={"type": "stop"}), sglang(2)], 3),
+        # LMDeploy's pieces never repeat tokens: lmdeploy/serve/openai/endpoints/generate.py.
+        ([sglang(1, completion_tokens=1), sglang(1, completion_tokens=2, finish_reason={"type": "length"})], 2),
+        ([sglang(1, completion_tokens=1), sglang(1, completion_tokens=1, finish_reason={"type": "length"})], 1),
     ],
 )
 def test_a_piece_that_begins_with_all_tokens_so_far_repeats_them(pieces: list[Any], count: int) -> None:
@@ -1169,6 +1189,11 @@ def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path
             "output_log_probs",
         ),
         ({"choices": [{"text": "ab", "logprobs": [-0.5, -1]}]}, "choices[0].logprobs"),
+        # huggingface/trl, trl/scripts/vllm_serve.py, before the alternatives.
+        ({"completion_ids": [[5, 6]], "logprobs": [[-0.25, -0.5]]}, "logprobs"),
+        ({"output": "ab", "log_probs": [-0.25, -0.5, None]}, "log_probs"),
+        # These may be probabilities of classes, but the classes are tokens.
+        ({"generated_tokens": ["a", "b"], "logprobs": [-1.5, -0.5]}, "logprobs"),
     ],
 )
 def test_log_probabilities_without_tokens_are_an_error(response: Any, path: str) -> None:
@@ -1202,6 +1227,11 @@ def test_an_error_field_without_an_error() -> None:
         {"text": "good", "probs": [0.25, 0.75]},
         {"a": 0.5, "prob": 0.25},
         {"logprobs": [-0.5, -1.0], "labels": ["a", "b"]},
+        {"logprobs": [-0.25, -0.5], "labels": ["a", "b"], "text": "good"},
+        {"logprobs": [-0.25, -0.5], "target": 1, "text": "good"},
+        {"logprobs": [-0.5, -1.0], "text": "good"},
+        {"logprobs": [-0.25, -0.5], "id": 3},
+        {"probs": [0.75, 0.75], "tokens_used": [1, 2]},
         {"logits": [[2.0, 1.0]], "meta": {"choices": []}},
     ],
 )

@@ -338,7 +338,7 @@ class ResponseReader:
             labels: list[str] = []
             tokens: Iterable[DrawnToken] = _without_first(found) if found.is_prompt else found.list.tokens()
             if found.name in _CUMULATIVE:
-                tokens = text.without_repeated(list(tokens), is_last=is_finished(found.answer) is True)
+                tokens = text.without_repeated(list(tokens), found.answer)
             for drawn in tokens:
                 labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)

@@ -6,11 +6,12 @@ import reprlib
 from collections.abc import Iterator
 from typing import Any
 
+from tsoft.input.columns import TARGET_NAMES
 from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import Location, Object, json_path
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
-from tsoft.input.token_shapes import TEXTS, field, is_numbers, may_be_tokens
+from tsoft.input.token_shapes import TEXTS, are_at_most_certain, field, is_numbers, may_be_tokens
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -30,7 +31,7 @@ TRANSCRIPTIONS = {
 _NUMBER_MARKS = (
     *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
-    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs"),
+    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs", "log_probs"),
 )
 # Fields with the log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
 REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
@@ -48,6 +49,9 @@ _PEOPLE = ("user", "human", "request", "system", "developer", "tool", "function"
 _CONTENTS = ("content", "data", "parts", "blocks")
 # The finish reasons of answers whose text was removed: those of OpenAI, and of Gemini, which proxies may pass on.
 _REMOVED = re.compile(r"content[_-]?filter|safety|recitation|blocklist|prohibited_content", re.IGNORECASE)
+# The fields with the names of the classes, or with a true class. So many numbers of a row are added up.
+_CLASSES = ("labels", "targets", *TARGET_NAMES)
+_MOST_SUMMED = 1000
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -160,17 +164,34 @@ def _is_response_object(value: object) -> bool:
 
 
 def _is_row(record: Object) -> bool:
-    """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity."""
-    arrays = (record[name] for name in ARRAY_QUANTITIES if isinstance(record.get(name), list))
+    """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity, which are
+    not the log-probabilities of the tokens of a text."""
     has_tokens = any(isinstance(field(record, name), list) for name in ("tokens", "token_ids"))
-    return not has_tokens and any(_starts_with_number(array) for array in arrays)
+    arrays = (name for name in ARRAY_QUANTITIES if isinstance(record.get(name), list))
+    return not has_tokens and any(_first_numbers(record[name]) and not _are_of_text(record, name) for name in arrays)
 
 
-def _starts_with_number(array: list[Any]) -> bool:
-    first: Any = array
-    while isinstance(first, list) and first:
-        first = first[0]
-    return isinstance(first, int | float)
+def _are_of_text(record: Object, name: str) -> bool:
+    """Return whether an array of log-probabilities is that of a text's tokens: it has no labels and no true class, but
+    an array of as many tokens beside it; or it has another array or a text, and is no distribution, since the
+    probabilities sum to more than 1."""
+    if ARRAY_QUANTITIES[name] != "logprob" or not record.keys().isdisjoint(_CLASSES):
+        return False
+    others = [key for key, value in record.items() if isinstance(value, str | list) and key != name]
+    if any("token" in key and len(record[key]) == len(record[name]) for key in others):
+        return True
+    # The first numbers suffice, and a row may have a whole vocabulary.
+    first = _first_numbers(record[name])[:_MOST_SUMMED] if others else []
+    numbers = [number for number in first if number is not None]
+    are_small = all(isinstance(number, int | float) and number < 1 for number in numbers)
+    return are_small and not are_at_most_certain(numbers)
+
+
+def _first_numbers(array: list[Any]) -> list[Any]:
+    """Return the first array of numbers in an array, which may be the array itself; empty if there is none."""
+    while array and isinstance(array[0], list):
+        [array] = array[:1]
+    return array if array and isinstance(array[0], int | float) else []
 
 
 def mark_in(value: Object) -> str | None:
@@ -192,7 +213,8 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     path, numbers = next(
         ((path, inner) for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), (None, None)
     )
-    problem = "without the tokens that they belong to" if is_numbers(numbers) else "in an unknown format"
+    are_numbers = isinstance(numbers, list) and is_numbers(_first_numbers(numbers) or numbers)
+    problem = "without the tokens that they belong to" if are_numbers else "in an unknown format"
     return None if path is None else f"{path}: log-probabilities {problem}"
 
 

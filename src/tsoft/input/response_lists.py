@@ -26,7 +26,7 @@ from tsoft.input.token_lists import (
     record_tokens,
     separate_lists,
 )
-from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, field, spelling_of, spellings
+from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, alternatives_name, field, spelling_of, spellings
 
 # A place in a document: names of fields and indices of arrays, from the outside in.
 Path = tuple[str | int, ...]
@@ -228,7 +228,7 @@ class Search:
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
-        covered = COVERED if own or has_list else ()
+        covered = {*COVERED, alternatives_name(record)} if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in REQUESTED:

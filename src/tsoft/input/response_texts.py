@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.input.api_tokens import DrawnToken
-from tsoft.input.json_values import Location, Object
+from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_lists import Answer
 from tsoft.input.spelling import Spelling, written_text
 from tsoft.input.token_shapes import field, spelling_of
@@ -34,13 +34,16 @@ class Text:
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
     names: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
+    def without_repeated(self, tokens: list[DrawnToken], answer: Answer) -> list[DrawnToken]:
         """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
 
-        A piece that only repeats them is the last one. Others with the same tokens continue the text.
+        A piece that only repeats them is the last one, and has as many tokens as the server says, if it does. Others
+        with the same tokens continue the text.
         """
         count = len(self.tokens)
-        repeats = len(tokens) > count or (len(tokens) == count and is_last)
+        counts = (record.get("completion_tokens", 0) for record in _records(answer))
+        is_whole = len(tokens) >= next((number for number in counts if is_index(number) and number), 0)
+        repeats = len(tokens) > count or (len(tokens) == count and is_whole and is_finished(answer) is True)
         new = tokens[count:] if repeats and _same(tokens[:count], self.tokens) else tokens
         self.tokens += new
         return new

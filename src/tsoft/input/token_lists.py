@@ -31,6 +31,7 @@ from typing import Any
 
 from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
+from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_shapes import (
     ALTERNATIVES,
     FLAT,
@@ -309,7 +310,7 @@ def _spelled(record: Object, tokens: list[Any], tops: object, text: str | None, 
 def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
     values = field(record, numbers)
     is_echoed = isinstance(values, list) and len(values) > 1 and values[0] is None and values[1] is not None
-    guess = _ECHO if is_echoed else _TEXT if numbers == "logprobs" else None
+    guess = _ECHO if is_echoed else _TEXT if numbers in ARRAY_QUANTITIES else None
     return TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location), lambda: guess)
 
 

@@ -38,7 +38,7 @@ PAIRS = (
 # The positions' starts in vLLM's lists of all alternatives side by side: vllm/logprobs.py, FlatLogprobs.
 FLAT = "start_indices"
 # The names of the numbers of drawn tokens in a list next to the tokens.
-NUMBER_LISTS = ("token_logprobs", "logprobs")
+NUMBER_LISTS = ("token_logprobs", "logprobs", "log_probs")
 # The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
 _EXCESS = 1e-3
 
@@ -107,8 +107,29 @@ def is_token(value: object) -> bool:
 
 
 def alternatives_name(entry: Object) -> str | None:
-    """Return the name of the field with the alternatives of a token, as it is spelled; None if there is none."""
-    return spelling_of(entry, *(name for name in ALTERNATIVES if field(entry, name) is not None))
+    """Return the name of the field with the alternatives of a token, as it is spelled; None if there is none. Under an
+    unknown name, they are a list of tokens, or an object of numbers with the token's text, in a token with a number.
+
+    >>> alternatives_name({"token": "a", "logprob": -0.5, "others": [{"token": "b", "logprob": -1.5}]})
+    'others'
+    """
+    name = spelling_of(entry, *(name for name in ALTERNATIVES if field(entry, name) is not None))
+    if name is None and _is_numbered(entry):
+        text = field(entry, *_TOKEN_TEXTS)
+        return next((name for name, value in entry.items() if _may_have_alternatives(value, text)), None)
+    return name
+
+
+def _is_numbered(entry: Object) -> bool:
+    """Return whether an object has the text of a token and its number."""
+    return spelling_of(entry, *_TOKEN_TEXTS) is not None and spelling_of(entry, *NUMBERS, "prob") is not None
+
+
+def _may_have_alternatives(value: object, text: object) -> bool:
+    """Return whether a field of a token contains tokens, or numbers by text, of which one is that of the token."""
+    if isinstance(value, dict):
+        return isinstance(text, str) and text in value and is_text_map(value)
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and _is_numbered(value[0])
 
 
 def _has_alternatives(entry: Object) -> bool:
