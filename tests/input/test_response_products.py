@@ -933,6 +933,42 @@ def test_rows_with_the_names_of_messages_are_rows() -> None:
     assert block.labels == ("a", "b")
 
 
+@pytest.mark.parametrize("form", [lines, lambda *records: json.dumps(records).encode()])
+def test_tokens_with_other_texts_are_answers(form: Callable[..., bytes]) -> None:
+    """Without them, or in a stream, they are the tokens of one text."""
+    records = [
+        entry("a") | {"question": "p", "id": 1},
+        entry("b") | {"question": "q", "id": 2},
+        entry("c") | {"x": "r"},
+    ]
+    nested = [{"prompt": str(i), "answer": entry(token)} for i, token in enumerate("abc")]
+    for values in (records, nested):
+        blocks, [note] = read(form(*values))
+        assert texts(blocks) == [["a"], ["b"], ["c"]]
+        assert "each token with another text, such as" in note
+    assert texts(read_json({"results": records})[0]) == [["a"], ["b"], ["c"]]
+    assert read(form(records[0]))[1] == []
+    plain = [entry(token) | {"type": "token", "model": "m", "offset": 3} for token in "ab"]
+    assert (texts(read(form(*plain))[0]), read(form(*plain))[1]) == ([["a", "b"]], [])
+    pieces = [{"request": "x", "token": entry(token), "generated_text": None} for token in "ab"]
+    for saved in (pieces, records[:2]):
+        data = b"".join(b"data: " + line + b"\n" for line in lines(*saved).splitlines())
+        assert texts(read(data)[0]) == [["a", "b"]]
+
+
+def test_calibrate_reads_each_token_with_a_question_as_a_row() -> None:
+    tops = [{"token": token, "logprob": logprob} for token, logprob in (("a", -0.5), ("b", -1.0))]
+    records = [
+        entry(token) | {"top_logprobs": tops, "question": f"q{i}", "target": target}
+        for i, (token, target) in enumerate(zip("abaa", "bbaa", strict=True))
+    ]
+    arguments = ("calibrate", "--choices", "a,b", "--listed-only", "-f", "csv", "--measures", "accuracy")
+    for data in (lines(*records), json.dumps(records).encode()):
+        done = here(*arguments, stdin=data)
+        names, values = (line.split(",") for line in done.stdout.splitlines()[:2])
+        assert dict(zip(names, values, strict=True))["rows"] == "4"
+
+
 def test_two_saved_streams_are_two_texts() -> None:
     data = b"".join(b"data: " + json.dumps(chunk(token)).encode() + b"\n\ndata: [DONE]\n\n" for token in "ab")
     blocks, notes = read(data)

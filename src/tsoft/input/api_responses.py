@@ -38,7 +38,7 @@ from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
-from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives
+from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text
 
 _FORMATS = "tsoft help api-responses lists the formats"
 _EXTRACT = """write the stream into a file, such as with jq -r '.. | strings | select(startswith("data:"))'"""
@@ -142,6 +142,7 @@ class ResponseReader:
         self._texts = Texts(self._note_spelling)
         self._samples = SampleReader(options)
         self._noted: set[str] = set()
+        self._has_lone_tokens = False
         # The kinds of events of the Responses API that had tokens of the current response.
         self._read_events: set[str] = set()
         # The items that are being transcribed, and whose pieces had tokens.
@@ -344,10 +345,19 @@ class ResponseReader:
                 yield self._block(drawn, found.answer, text.number)
             text.spelling.add(found, labels)
         for found in generated or prompts:
-            # An object with one token is a piece of a list.
-            is_part = streamed or found.is_alone or is_piece(found.answer)
-            if is_finished(found.answer) or not is_part:
+            if is_finished(found.answer) or not (streamed or self._is_piece(found, location)):
                 self._texts.finish(found.answer)
+
+    def _is_piece(self, found: FoundList, location: Location) -> bool:
+        """Return whether a list is a piece of a text, as an object with one token is that has no other text."""
+        if is_piece(found.answer) or not found.is_alone:
+            return is_piece(found.answer)
+        name = next((name for record in found.answer.objects if (name := other_text(record)) is not None), None)
+        if name is not None and not found.answer.path and self._has_lone_tokens:
+            problem = f"tsoft reads each token with another text, such as {name!r}, as an answer"
+            self._note("alone", location, f"{problem}; leave these texts out if the tokens are those of one answer")
+        self._has_lone_tokens = True
+        return name is None
 
     def _without_raw(self, generated: list[FoundList], location: Location) -> list[FoundList]:
         """Return the lists without the raw ones of answers that have other tokens."""
@@ -410,8 +420,9 @@ class ResponseReader:
 
 
 def _documents(value: object) -> Iterator[object]:
-    """Yield the documents of an array, or of an array of arrays. A list of tokens is one document."""
-    if not isinstance(value, list) or is_token_list(value):
+    """Yield the documents of an array, or of an array of arrays. A list of tokens without other texts is one
+    document."""
+    if not isinstance(value, list) or (is_token_list(value) and not all(map(other_text, value))):
         yield value
         return
     for element in value:

@@ -26,7 +26,7 @@ from tsoft.input.token_lists import (
     record_tokens,
     separate_lists,
 )
-from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, alternatives_name, field, spelling_of, spellings
+from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, alternatives_name, field, other_text, spelling_of, spellings
 
 # A place in a document: names of fields and indices of arrays, from the outside in.
 Path = tuple[str | int, ...]
@@ -131,6 +131,12 @@ class _Place:
         has_numbers = self.name in _TOKENS and any(isinstance(v, dict) and spelling_of(v, *NUMBERS) for v in values)
         return has_numbers or (is_inside and any(isinstance(value, dict) for value in values))
 
+    def has_answers(self, values: list[Any]) -> bool:
+        """Return whether the objects of an array in this place are answers of one token with other texts, such as a
+        question, and not the tokens of one answer."""
+        is_list_of_tokens = any(word in self.name.lower() for word in ("token", "prob", "content", "candidate"))
+        return self.path != () and not is_list_of_tokens and bool(values) and all(map(other_text, values))
+
     def field(self, name: str, record: Object) -> "_Place":
         """Return the place of a field of an object in this place."""
         location = self.location if name in _QUIET else self.location.at(name)
@@ -191,7 +197,9 @@ class Search:
             self._search_object(value, replace(place, answer=replace(place.answer, objects=objects)))
 
     def _search_array(self, values: list[Any], place: _Place) -> None:
-        tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text)
+        tokens = None
+        if not place.has_answers(values):
+            tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text)
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)

@@ -20,6 +20,8 @@ ALTERNATIVES = (
     # LoRAX.
     "alternative_tokens",
 )
+# Fields with texts that do not tell a token from those of another answer.
+_PLAIN_TEXTS = {*TEXTS, *_TOKEN_FIELDS, *NUMBERS, "prob", "type", "kind", "object", "event", "model", "role"}
 # The names of a token's id. mistral.rs uses that of the text.
 _IDS = ("id", "token_id", "token")
 # Objects that contain the drawn token next to its alternatives.
@@ -104,6 +106,13 @@ def is_token(value: object) -> bool:
         return True
     # Cohere's generations have an id and a mean next to their tokens.
     return spelling_of(value, *_TOKEN_FIELDS) is not None and not any(map(are_tokens, value.values()))
+
+
+def other_text(entry: object) -> str | None:
+    """Return the first field of an object with a text that no token has, such as a question; None without one."""
+    if not isinstance(entry, dict):
+        return None
+    return next((k for k, v in entry.items() if isinstance(v, str) and v and k not in _PLAIN_TEXTS), None)
 
 
 def alternatives_name(entry: Object) -> str | None:
