@@ -977,6 +977,75 @@ def test_two_saved_streams_are_two_texts() -> None:
     assert "FILE:9: tsoft ignores the lines after the end of the stream" in note
 
 
+def data_lines(*documents: object) -> bytes:
+    return b"".join(b"data: " + line + b"\n\n" for line in lines(*documents).splitlines())
+
+
+def test_the_pieces_of_a_stream_with_different_ids_are_one_text() -> None:
+    """As some proxies and servers write them: litellm, llama.cpp before June 2024."""
+    pieces = [chunk("a", id="1"), chunk("b", id="2"), {"id": "3", "choices": []}, chunk("c", id="4"), end(id="5")]
+    for end_of_stream in (b"", b"data: [DONE]\n"):
+        blocks, [note] = read(data_lines(*pieces) + end_of_stream)
+        assert texts(blocks) == [["a", "b", "c"]]
+        assert note == "FILE: each piece of the stream has another id; tsoft reads them as one answer"
+    # Two streams, whole answers, and streams whose ids repeat.
+    two = data_lines(*pieces) + b"data: [DONE]\n" + data_lines(*(piece | {"id": piece["id"] + "x"} for piece in pieces))
+    assert texts(read(two)[0]) == [["a", "b", "c"]] * 2
+    whole = [{"id": token, "choices": [choice(token, finish_reason="stop")]} for token in "ab"]
+    assert (texts(read(data_lines(*whole))[0]), read(data_lines(*whole))[1]) == ([["a"], ["b"]], [])
+    three = [chunk(token, id=name) for token, name in zip("abcdef", "123231", strict=True)]
+    assert (texts(read(data_lines(*three))[0]), read(data_lines(*three))[1]) == (
+        [["a", "f"], ["b", "d"], ["c", "e"]],
+        [],
+    )
+
+
+def test_lines_of_pieces_with_different_ids_are_noted() -> None:
+    blocks, [note] = read(lines(chunk("a", id="1"), chunk("b", id="2")))
+    assert texts(blocks) == [["a"], ["b"]]
+    assert "each piece has another id, so tsoft reads each as an answer" in note
+    assert read(lines(*(chunk(token, id=name) for token, name in zip("abc", "121", strict=True))))[1] == []
+
+
+GEMINI = [
+    {"candidates": [{"logprobsResult": {"chosenCandidates": [{"token": "a", "logProbability": -0.5}]}}]},
+    {
+        "candidates": [
+            {"logprobsResult": {"chosenCandidates": [{"token": "b", "logProbability": -0.5}]}, "finishReason": "STOP"}
+        ]
+    },
+]
+
+
+@pytest.mark.parametrize("name", ["chunks", "events"])
+@pytest.mark.parametrize("pieces", [[chunk("a", id="1"), chunk("b", id="1"), end(id="1")], GEMINI, GEMINI[:1]])
+def test_an_array_of_pieces_in_an_object_is_a_stream(name: str, pieces: list[Any]) -> None:
+    expected = ["a", "b"][: len(pieces)]
+    for record in ({"prompt": "p", name: pieces}, {"calls": [{name: pieces}]}):
+        blocks, notes = read(lines(record, record))
+        assert (texts(blocks), notes) == ([expected] * 2, [])
+    blocks, _ = read_json({"target": "a", name: pieces}, targets=TargetSource())
+    assert {block.origin.target for block in blocks} == {"a"}
+
+
+def test_unfinished_answers_in_an_array_are_no_stream() -> None:
+    answers = [{"index": i, "token_ids": [i], "logprobs": [{str(i): -0.5}], "finish_reason": None} for i in range(2)]
+    assert texts(read_json({"outputs": answers})[0]) == [["#0"], ["#1"]]
+
+
+def test_events_in_the_lines_of_a_log_repeat_tokens() -> None:
+    """The first lines have no log-probabilities at all."""
+    whole = {"object": "response", "output": [{"type": "message", "content": [{"logprobs": [entry("a"), entry("b")]}]}]}
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": "r"}}]
+    events += [{"type": "response.output_text.delta", "logprobs": [entry(token)]} for token in "ab"]
+    events += [{"type": "response.completed", "response": whole}]
+    records = [{"time": i, "entry": {"event": event}} for i, event in enumerate(events)]
+    assert texts(read(lines(*records, *records))[0]) == [["a", "b"]] * 2
+    delta, done = TRANSCRIPTIONS["stream"]
+    heard_in_log = [{"time": i, "event": event} for i, event in enumerate([heard(delta, "a"), heard(done, "a")])]
+    assert texts(read(lines(*heard_in_log))[0]) == [["a"]]
+
+
 def sglang(count: int, **fields: Any) -> dict[str, Any]:
     return {"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * count} | fields}
 

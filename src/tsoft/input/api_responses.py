@@ -20,8 +20,8 @@ from tsoft.input.lines import Skipped
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import (
-    TRANSCRIPTIONS,
     error_message,
+    event_in,
     failure,
     has_null_response,
     is_batched,
@@ -34,6 +34,7 @@ from tsoft.input.response_kinds import (
     stream_path,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
+from tsoft.input.response_streams import Piece, Stream, streams_in, with_ids_of_texts
 from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
@@ -72,16 +73,23 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             yield from reader.sample(Location(options.source, (name,)), sample)
         reader.finish(Location(options.source))
         return
-    for number, data, streamed in _json_texts(stream, options):
-        if streamed and data.strip() == _END:
+    for piece in with_ids_of_texts(_pieces(stream, options), options.note):
+        if piece.is_end:
             reader.end_stream()
-            continue
-        location = Location(options.source if number == 1 else f"{options.source}:{number}")
-        yield from reader.blocks(location, parsed_json(data, options, number), streamed=streamed)
+        else:
+            yield from reader.blocks(piece.location, piece.value, streamed=piece.is_streamed)
     reader.finish(Location(options.source))
 
 
 # From bytes to JSON values
+
+
+def _pieces(stream: BinaryIO, options: ReadOptions) -> Iterator[Piece]:
+    """Yield the values of a source, and the ends of its streams."""
+    for number, data, streamed in _json_texts(stream, options):
+        location = Location(options.source if number == 1 else f"{options.source}:{number}")
+        is_end = streamed and data.strip() == _END
+        yield Piece(location, None if is_end else parsed_json(data, options, number), streamed, is_end)
 
 
 def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, bytes, bool]]:
@@ -173,11 +181,17 @@ class ResponseReader:
 
     def finish(self, location: Location) -> None:
         """Finish all texts. Raise InputError if there was no token."""
+        if self._texts.are_single_pieces:
+            problem = "each piece has another id, so tsoft reads each as an answer"
+            self._note("ids", location, f"{problem}; if they are one answer, remove the ids: jq -c 'del(.id)'")
         self._texts.finish_all()
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
 
-    def _document(self, location: Location, document: object, streamed: bool) -> Iterator[Block]:
+    def _document(
+        self, location: Location, document: object, streamed: bool, outer: tuple[Object, ...] = ()
+    ) -> Iterator[Block]:
+        """Yield the blocks of a document. `outer` are the objects that contain it."""
         if isinstance(document, dict) and is_batched(document):
             yield from self._batched(location.at(f"request {document['custom_id']!r}"), document)
         elif isinstance(document, dict) and (message := failure(document)) is not None:
@@ -192,12 +206,13 @@ class ResponseReader:
             message = error_message(document)
             if message is not None:
                 raise location.error(f"the server returned an error: {message[:500]}")
-            if str(document.get("type")).startswith("response."):
-                yield from self._event(location, document)
-            elif str(document.get("type")).startswith(tuple(TRANSCRIPTIONS)):
-                yield from self._transcription(location, document)
+            event = event_in(document)
+            if event is None:
+                yield from self._response(location, document, streamed, outer)
+            elif event["type"].startswith("response."):
+                yield from self._event(location, event)
             else:
-                yield from self._response(location, document, streamed)
+                yield from self._transcription(location, event)
         elif isinstance(document, list):
             yield from self._lists(location, Search(document, location), streamed=False)
         else:
@@ -256,9 +271,16 @@ class ResponseReader:
             self._transcribed.discard(item)
             self._texts.finish(search.outer)
 
-    def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
+    def _response(
+        self, location: Location, response: Object, streamed: bool, outer: tuple[Object, ...] = ()
+    ) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""
-        search = Search(response, location)
+        search = Search(response, location, outer)
+        if streams := streams_in(response, search.lists):
+            yield from self._streams(location, streams, outer)
+            search.lists = [found for found in search.lists if not any(stream.contains(found) for stream in streams)]
+            yield from self._lists(location, search, streamed)
+            return
         answers = search.answers or [search.outer] * (not search.answered)
         # llama.cpp before 2025 has the list of a chat's tokens outside its choices.
         silent = [answer for answer in answers if search.answered.isdisjoint(answer.outer_paths)]
@@ -273,6 +295,14 @@ class ResponseReader:
             self._texts.skip(answer)
             if is_finished(answer):
                 self._texts.finish(answer)
+
+    def _streams(self, location: Location, streams: list[Stream], outer: tuple[Object, ...]) -> Iterator[Block]:
+        """Yield the blocks of the streams in a document, each of which ends with its array."""
+        for stream in streams:
+            for i, piece in enumerate(stream.pieces):
+                place = location.at(json_path((*stream.path, i)))
+                yield from self._document(place, piece, True, (*stream.objects, *outer))
+            self._texts.finish_all()
 
     def _skip_unanswered(self, location: Location, unanswered: Mapping[str, object]) -> None:
         """Print a note on each field that is a failed request next to answers."""

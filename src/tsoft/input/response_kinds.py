@@ -26,6 +26,7 @@ TRANSCRIPTIONS = {
     "transcript.text.": "include[]=logprobs",
     "conversation.item.input_audio_transcription.": '"include": ["item.input_audio_transcription.logprobs"]',
 }
+_EVENTS = ("response.", *TRANSCRIPTIONS)
 
 # Fields with log-probabilities.
 _NUMBER_MARKS = (
@@ -72,7 +73,7 @@ def is_response(value: object) -> bool:
         return False
     if is_batched(value) or is_eval_sample(value) or failure(value) is not None or has_null_response(value):
         return True
-    if logprobs_request(value) is not None or error_message(value) is not None:
+    if logprobs_request(value) is not None or error_message(value) is not None or event_in(value) is not None:
         return True
     return not _is_row(value) and (bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None)
 
@@ -82,6 +83,19 @@ def _is_plain(record: Object) -> bool:
     This is quick, since files have many rows."""
     types = set(map(type, record.values()))
     return types <= {int, float} or (types <= {int, float, str} and record.keys().isdisjoint(_PLAIN_MARKS))
+
+
+def event_in(value: Object, depth: int = 0) -> Object | None:
+    """Return the event of the Responses API or of a transcription that an object is or contains, such as the line of a
+    log; None without one.
+
+    >>> event_in({"time": 1, "event": {"type": "response.created"}})
+    {'type': 'response.created'}
+    """
+    if str(value.get("type")).startswith(_EVENTS):
+        return value
+    inner = (field for field in value.values() if isinstance(field, dict) and depth < _DEEPEST)
+    return next((event for field in inner if (event := event_in(field, depth + 1)) is not None), None)
 
 
 def is_batched(value: Object) -> bool:

@@ -36,7 +36,7 @@ Path = tuple[str | int, ...]
 _PARTS = ("output", "content", "parts")
 _KINDS = ("type", "kind", "part_kind")
 # The arrays of a response's answers.
-_ANSWERS = ("choices", "candidates")
+ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
 _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
 # Lists of the prompt's tokens.
@@ -153,7 +153,7 @@ class _Place:
             # The best answer of Text Generation Inference is not in the list of the others.
             number += self.name == "best_of_sequences"
             answer = Answer(path, number, count > 1 or number > 0, answer.objects)
-        name = f"choice {number}" if self.name in _ANSWERS else f"{self.name}[{i}]"
+        name = f"choice {number}" if self.name in ANSWERS else f"{self.name}[{i}]"
         return _Place(path, answer, self.location.outside(self.name).at(name), self.text)
 
 
@@ -162,10 +162,10 @@ class Search:
     that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
     `answered` are the paths of answers with a list, and `empty` those of answers whose list of tokens is empty.
     `copies` are the names of fields with equal lists, which may be different answers; empty without such fields.
-    `guess` is a note on lists that may be parts of one answer.
+    `guess` is a note on lists that may be parts of one answer. `outer` are the objects that contain the document.
     `requested` are the names of fields with the log-probabilities of tokens that the request names."""
 
-    def __init__(self, document: object, location: Location):
+    def __init__(self, document: object, location: Location, outer: tuple[Object, ...] = ()):
         self.answers: list[Answer] = []
         self.empty: set[Path] = set()
         self.requested: list[str] = []
@@ -173,7 +173,7 @@ class Search:
         self.outer = _outer_answer(document)
         self._found: list[FoundList] = []
         self._copies: list[tuple[object, _Place]] = []
-        self._search(document, _Place((), replace(self.outer, objects=()), location))
+        self._search(document, _Place((), replace(self.outer, objects=outer), location))
         while self._copies and not self._found:
             self._search(*self._copies.pop(0))
         self._groups, self.copies = _groups_of_answers(self._found)
@@ -226,7 +226,7 @@ class Search:
 
     def _search_object(self, record: Object, place: _Place) -> None:
         record = _with_parsed(record)
-        if place.path[-2:-1] and place.path[-2] in _ANSWERS:
+        if place.path[-2:-1] and place.path[-2] in ANSWERS:
             self.answers.append(place.answer)
         if _is_empty(record, place):
             self.empty.add(place.answer.path)
@@ -272,7 +272,7 @@ def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
             inner = tuple(key for key in found.path[i + 1 :] if isinstance(key, str))
             if isinstance(key, str) and (inner or found.is_alone) and not found.is_prompt:
                 same_place[found.path[:i], inner][key].append((found.list.value, ids))
-            elif isinstance(key, int) and i and found.path[i - 1] in _ANSWERS:
+            elif isinstance(key, int) and i and found.path[i - 1] in ANSWERS:
                 break
     groups: set[Path] = set()
     copies: list[tuple[Path, list[str]]] = []

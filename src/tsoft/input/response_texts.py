@@ -26,13 +26,14 @@ _FLAGS = ("done", "stop")
 
 @dataclass
 class Text:
-    """A text that has begun: its number, its spelling, its tokens if later pieces may repeat them, and the paths of its
-    lists in an answer with their innermost names."""
+    """A text that has begun: its number, its spelling, its tokens if later pieces may repeat them, the paths of its
+    lists in an answer with their innermost names, and how many lists it has so far."""
 
     number: int
     spelling: Spelling
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
     names: dict[str, str] = dataclasses.field(default_factory=dict)
+    count: int = 0
 
     def without_repeated(self, tokens: list[DrawnToken], answer: Answer) -> list[DrawnToken]:
         """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
@@ -73,7 +74,15 @@ class Texts:
             self._count += 1
         ids, *_ = place
         self._ids.add(ids)
+        self._unfinished[key].count += 1
         return self._unfinished[key]
+
+    @property
+    def are_single_pieces(self) -> bool:
+        """Whether there are several unfinished texts in the same place, each with one piece and another id."""
+        places = {place[1:] for place, _ in self._unfinished}
+        are_single = all(text.count == 1 for text in self._unfinished.values())
+        return len(places) == 1 and len(self._unfinished) > 1 and are_single
 
     def continues(self, answer: Answer) -> bool:
         """Return whether an answer without tokens continues an earlier one: it has the same ids, or it is in the same
