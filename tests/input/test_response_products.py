@@ -814,6 +814,29 @@ def test_a_question_without_an_answer_is_noted() -> None:
             assert noted == [f"tsoft: note: {place}: {problem}; tsoft skips it" for place in places]
 
 
+@pytest.mark.parametrize("failed", [{"id": "r", "outputs": None, "error": "boom"}, {"error": {"message": "boom"}}])
+@pytest.mark.parametrize("form", [lines, lambda *records: json.dumps(records).encode()])
+def test_an_error_among_answers_is_noted(failed: dict[str, Any], form: Callable[..., bytes]) -> None:
+    """An export of runs has them; in a stream, they end it. An error next to an answer says nothing about it."""
+    answer = {"q": "x", "response": {"choices": [choice("a", finish_reason="stop")]}}
+    for records in ([failed, answer], [answer, failed], [answer | {"error": "1 retry"}, failed]):
+        blocks, [note] = read(form(*records))
+        assert texts(blocks) == [["a"]]
+        assert note.endswith("the server returned an error: boom; tsoft skips it")
+    with pytest.raises(InputError, match=r"the server returned an error: boom$"):
+        read(data_lines(answer, failed))
+    notes: list[str] = []
+    with pytest.raises(InputError, match=r"the server returned an error: boom$"):
+        list(json_reader.read(io.BytesIO(form(failed, failed)), ReadOptions("FILE", note=notes.append)))
+    assert notes == []
+
+
+def test_an_answer_inside_an_object_needs_the_same_request() -> None:
+    record = {"q": "x", "result": {"reply": {"choices": [{"index": 0, "message": {"content": "a"}, "logprobs": None}]}}}
+    with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):
+        read_json(record)
+
+
 # Whole answers and pieces of streams
 
 

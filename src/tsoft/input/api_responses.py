@@ -150,6 +150,7 @@ class ResponseReader:
         self._texts = Texts(self._note_spelling)
         self._samples = SampleReader(options)
         self._noted: set[str] = set()
+        self._skipped: list[str] = []
         self._has_lone_tokens = False
         # The kinds of events of the Responses API that had tokens of the current response.
         self._read_events: set[str] = set()
@@ -187,6 +188,7 @@ class ResponseReader:
         self._texts.finish_all()
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
+        self._note_skipped()
 
     def _document(
         self, location: Location, document: object, streamed: bool, outer: tuple[Object, ...] = ()
@@ -204,8 +206,12 @@ class ResponseReader:
             self.row += 1
         elif isinstance(document, dict):
             message = error_message(document)
-            if message is not None:
+            if message is not None and streamed:
                 raise location.error(f"the server returned an error: {message[:500]}")
+            if message is not None and not Search(document, location).lists:
+                # A log may have a field with this name next to an answer.
+                self._skip_failed(location, message)
+                return
             event = event_in(document)
             if event is None:
                 yield from self._response(location, document, streamed, outer)
@@ -233,9 +239,17 @@ class ResponseReader:
         self._skip(location, f"the server returned an error: {message[:500]}")
 
     def _skip(self, location: Location, problem: str) -> None:
-        """Print a note on a request without tokens."""
+        """Print a note on a request without tokens, as soon as there are tokens of another one. Without them, the
+        problem is an error."""
         self._problem = location.error(problem)
-        self.options.note(location.message(f"{problem}; tsoft skips it"))
+        self._skipped.append(location.message(f"{problem}; tsoft skips it"))
+        self._note_skipped()
+
+    def _note_skipped(self) -> None:
+        if self.row > self.first_row:
+            for message in self._skipped:
+                self.options.note(message)
+            self._skipped.clear()
 
     def _event(self, location: Location, event: Object) -> Iterator[Block]:
         """Yield the blocks of an event of the Responses API. Events of another kind repeat the tokens."""
@@ -326,21 +340,21 @@ class ResponseReader:
             raise location.error(f"{problem}; {_FORMATS}")
         if not is_piece:
             place = location.at(f"choice {answer.number}") if answer.is_several else location
-            self._skip_silent(place, answer.objects[0], response)
+            self._skip_silent(place, answer, response)
 
-    def _skip_silent(self, location: Location, answer: Object, response: Object) -> None:
+    def _skip_silent(self, location: Location, answer: Answer, response: Object) -> None:
         """Print a note on a whole answer whose text was removed, and on a message of a chat that a model may have
         written. Raise InputError for any other answer without tokens."""
         if is_message(response):
             if is_generated(response):
                 skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
                 self._note("message", location, skipped)
-        elif (problem := removed_text(answer)) is not None:
+        elif (problem := removed_text(answer.objects[0])) is not None:
             self._skip(location, problem)
         elif (path := stream_path(response)) is not None:
             raise location.error(f"{path}: the text of a stream in a string; {_EXTRACT}")
         else:
-            raise _without_logprobs(location, response)
+            raise _without_logprobs(location, response, answer)
 
     def _lists(self, location: Location, search: Search, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of the token lists in a document. Those of the prompt count only if there are no others."""
@@ -444,6 +458,7 @@ class ResponseReader:
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
+        self._note_skipped()
         targets = self.options.targets if self.options.reads_targets else None
         target = None if targets is None else _target(answer, targets.answer_field)
         return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer), target=target))
@@ -490,9 +505,10 @@ def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
     yield from tokens
 
 
-def _without_logprobs(location: Location, response: Object) -> InputError:
-    """Return the error for a response without log-probabilities."""
-    request = logprobs_request(response)
+def _without_logprobs(location: Location, response: Object, answer: Answer | None = None) -> InputError:
+    """Return the error for a response without log-probabilities, which may be in an object that is no response."""
+    requests = map(logprobs_request, (response, *(answer.objects if answer else ())))
+    request = next((request for request in requests if request is not None), None)
     if request is None:
         place = mark_in(response)
         problem = "no choices, output, candidates or logprobs" if place is None else f"no log-probabilities in {place}"
