@@ -831,6 +831,21 @@ def test_an_error_among_answers_is_noted(failed: dict[str, Any], form: Callable[
     assert notes == []
 
 
+@pytest.mark.parametrize("other", [{"spec": {"name": "x"}}, {"type": "summary", "accuracy": 0.5}])
+@pytest.mark.parametrize("form", [lines, lambda *records: json.dumps(records).encode()])
+def test_an_object_that_describes_responses_is_noted(other: dict[str, Any], form: Callable[..., bytes]) -> None:
+    """OpenAI's evals write one before and one after the answers. Without answers, or among rows, it is an error."""
+    answer = {"q": "x", "response": {"choices": [choice("a", finish_reason="stop")]}}
+    for records in ([other, answer], [answer, other], [other, other, answer]):
+        blocks, notes = read(form(*records))
+        assert texts(blocks) == [["a"]]
+        assert len(notes) == len(records) - 1
+        assert all("no log-probabilities; tsoft skips this object among responses" in note for note in notes)
+    for records in ([other], [other, {"a": 1.0, "b": 2.0}], [{"a": 1.0, "b": 2.0}, other]):
+        with pytest.raises(InputError, match="expected a number, got"):
+            read(form(*records))
+
+
 def test_an_answer_inside_an_object_needs_the_same_request() -> None:
     record = {"q": "x", "result": {"reply": {"choices": [{"index": 0, "message": {"content": "a"}, "logprobs": None}]}}}
     with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):

@@ -32,6 +32,8 @@ JSON_QUANTITIES = {
     for name, quantity in QUANTITIES.items()
 }
 
+# A source that starts with more objects that are neither rows nor responses is taken for one of wrong rows.
+_MOST_OTHERS = 100
 # The fixes for an array or an object in the place of a number in {label: number}.
 _NOT_A_ROW = (
     "; if it has the numbers of all classes, call it logits or probs; write a table as an array with one object per"
@@ -95,14 +97,24 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
     first_row, first_width = 0, 0
     reader: ResponseReader | None = None
     row_reader, targets = RowReader(options), TargetReader(options)
+    others: list[tuple[JsonRow, InputError]] = []
+    has_rows = False
     all_items = ((item for value in batch for item in row_reader.items(value)) for batch in batches)
     for items in targets.complete(all_items):
         for _, group in itertools.groupby(items, _block_key):
             members = list(group)
             rows = [item for item in members if isinstance(item, JsonRow)]
             if rows:
-                first_width = first_width or len(rows[0].values)
-                blocks = iter([_block(rows, first_row, targets, first_width)])
+                try:
+                    blocks = iter([_block(rows, first_row, targets, first_width or len(rows[0].values))])
+                except InputError as error:
+                    if has_rows or len(others) > _MOST_OTHERS or not all(map(_may_describe, rows)):
+                        raise
+                    others += [(row, error) for row in rows]
+                    blocks = iter(())
+                else:
+                    _refuse(others)
+                    has_rows, first_width = True, first_width or len(rows[0].values)
             else:
                 reader = reader or ResponseReader(options, first_row)
                 reader.row = first_row
@@ -111,10 +123,26 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
             for block in blocks:
                 yield block
                 first_row += len(block.logits)
+            if reader:
+                for row, _ in others:
+                    options.note(f"{row.where}: no log-probabilities; tsoft skips this object among responses")
+                others.clear()
+    _refuse(others)
     if reader:
         reader.finish(Location(options.source))
     if first_row == 0:
         raise InputError(f"{options.source}: no logits: the input is empty")
+
+
+def _may_describe(row: JsonRow) -> bool:
+    """Return whether a row is an object with other values than numbers, such as the summary in a file of responses."""
+    return row.is_object and any(isinstance(value, str | list | dict) for value in row.values)
+
+
+def _refuse(others: list[tuple[JsonRow, InputError]]) -> None:
+    """Raise the error of the first object that is neither a row nor a response, in a source without responses."""
+    for _, error in others:
+        raise error
 
 
 def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
