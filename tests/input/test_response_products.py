@@ -597,6 +597,28 @@ def test_maps_by_token_of_llama_stack() -> None:
     assert "takes the most probable one" in note
 
 
+def test_a_string_that_is_the_json_of_a_response_is_read() -> None:
+    """The traces of MLflow and Phoenix, and recorded requests."""
+    response = json.dumps({"choices": [choice("a", "b", finish_reason="stop")]})
+    for document in (
+        {"name": "x", "attributes": {"output.value": response, "input.value": '{"logprobs": true}'}},
+        {"log": {"entries": [{"response": {"content": {"text": response}}}]}},
+        {"custom_id": "q", "response": {"body": response}},
+    ):
+        blocks, notes = read(lines(document))
+        assert (texts(blocks), notes) == ([["a", "b"]], [])
+    # It is no answer in a prompt, and beside an answer.
+    silent = {"choices": [{"index": 0, "message": {"content": "x"}}]}
+    with pytest.raises(InputError, match='add "logprobs": true'):
+        read_json(silent | {"messages": [{"role": "user", "content": response}], "prompt": response})
+    assert texts(read_json({"choices": [choice("c")], "log": response})[0]) == [["c"]]
+
+
+def test_an_object_that_powershell_cut_off() -> None:
+    with pytest.raises(InputError, match=r"choices\[0\].logprobs: an object that PowerShell cut off; pass -Depth 20"):
+        read_json({"choices": [{"index": 0, "logprobs": "@{content=System.Object[]; refusal=}"}]})
+
+
 def test_a_json_text_under_logprobs() -> None:
     value = {"content": [entry("a")]}
     assert texts(read_json({"a": {"logprobs": json.dumps(value)}})[0]) == [["a"]]
@@ -1314,6 +1336,8 @@ def test_a_text_with_a_number_is_not_a_token() -> None:
         ({"choices": [{"index": 0, "logprobs": {"odd": {"a": -1}}}]}, "choices[0].logprobs"),
         ({"choices": [{"index": 0}], "extra": [{"logprob": -1}]}, "extra[0].logprob"),
         ({"a": {"b": [{"logprob": -1, "rank": 1}]}}, "a.b[0].logprob"),
+        # openai-dotnet, ChatCompletion.ContentTokenLogProbabilities.
+        ({"TokenLogProbabilities": [{"Token": "a", "LogProbability": -1}]}, "TokenLogProbabilities"),
     ],
 )
 def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path: str) -> None:

@@ -31,7 +31,8 @@ from tsoft.input.response_kinds import (
     mark_in,
     numbers_problem,
     removed_text,
-    stream_path,
+    text_problem,
+    with_parsed_texts,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_streams import Piece, Stream, streams_in, with_ids_of_texts
@@ -42,7 +43,6 @@ from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lis
 from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text
 
 _FORMATS = "tsoft help api-responses lists the formats"
-_EXTRACT = """write the stream into a file, such as with jq -r '.. | strings | select(startswith("data:"))'"""
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
 _WHOLE_EVENTS = ("response.completed", "response.incomplete")
 _EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
@@ -228,6 +228,7 @@ class ResponseReader:
         """Yield the blocks of a line of a batch's output. A failed request is noted."""
         response = document.get("response")
         body = response.get("body", response) if isinstance(response, dict) else {}
+        body = with_parsed_texts(body) if isinstance(body, str) else body
         message = error_message(document) or (error_message(body) if isinstance(body, dict) else str(body))
         if message is None:
             yield from self._document(location, body, False)
@@ -290,6 +291,8 @@ class ResponseReader:
     ) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""
         search = Search(response, location, outer)
+        if not search.answered and (parsed := with_parsed_texts(response)) is not response:
+            response, search = parsed, Search(parsed, location, outer)
         if streams := streams_in(response, search.lists):
             yield from self._streams(location, streams, outer)
             search.lists = [found for found in search.lists if not any(stream.contains(found) for stream in streams)]
@@ -351,8 +354,8 @@ class ResponseReader:
                 self._note("message", location, skipped)
         elif (problem := removed_text(answer.objects[0])) is not None:
             self._skip(location, problem)
-        elif (path := stream_path(response)) is not None:
-            raise location.error(f"{path}: the text of a stream in a string; {_EXTRACT}")
+        elif (problem := text_problem(response)) is not None:
+            raise location.error(problem)
         else:
             raise _without_logprobs(location, response, answer)
 

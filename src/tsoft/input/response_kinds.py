@@ -1,6 +1,8 @@
 """Which JSON values are responses of LLM servers, what a request must contain to return log-probabilities, and the
 errors of servers."""
 
+import contextlib
+import json
 import re
 import reprlib
 from collections.abc import Iterator
@@ -34,6 +36,8 @@ _NUMBER_MARKS = (
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs", "log_probs"),
 )
+# Arrays and objects under a name with this are log-probabilities, too, such as TopLogProbabilities of OpenAI's .NET.
+_LOGPROB = re.compile("log_?prob", re.IGNORECASE)
 # Fields with the log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
 REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
 # Fields that only responses have.
@@ -53,6 +57,16 @@ _REMOVED = re.compile(r"content[_-]?filter|safety|recitation|blocklist|prohibite
 # The fields with the names of the classes, or with a true class. So many numbers of a row are added up.
 _CLASSES = ("labels", "targets", *TARGET_NAMES)
 _MOST_SUMMED = 1000
+# Fields with what a person wrote.
+_PROMPTS = ("messages", "prompt", "input", "question")
+# The starts of texts in the place of an object, and what they are.
+_TEXTS: dict[tuple[str, ...], str] = {
+    ("data: {", "data:{"): (
+        "the text of a stream in a string; write the stream into a file, such as with "
+        """jq -r '.. | strings | select(startswith("data:"))'"""
+    ),
+    ("@{",): "an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json",
+}
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -75,7 +89,10 @@ def is_response(value: object) -> bool:
         return True
     if logprobs_request(value) is not None or error_message(value) is not None or event_in(value) is not None:
         return True
-    return not _is_row(value) and (bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None)
+    if _is_row(value):
+        return False
+    has_tokens = bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None
+    return has_tokens or with_parsed_texts(value) is not value
 
 
 def _is_plain(record: Object) -> bool:
@@ -232,19 +249,35 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     return None if path is None else f"{path}: log-probabilities {problem}"
 
 
-def stream_path(value: object, path: tuple[str | int, ...] = ()) -> str | None:
-    """Return the path of the first string that is the text of a stream; None if there is no such string.
+def text_problem(value: object, path: tuple[str | int, ...] = ()) -> str | None:
+    """Return the problem with the first string that is the text of a stream, or of an object that PowerShell cut off,
+    and the fix; None if there is no such string.
 
-    >>> stream_path({"output": ["data: {}", "data: {}"]})
-    'output[0]'
+    >>> text_problem({"choices": [{"logprobs": "@{content=System.Object[]}"}]})
+    'choices[0].logprobs: an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json'
     """
     if isinstance(value, str):
-        return json_path(path) if value.startswith(("data: {", "data:{")) else None
+        problem = next((problem for start, problem in _TEXTS.items() if value.startswith(start)), None)
+        return None if problem is None else f"{json_path(path)}: {problem}"
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if len(path) > _DEEPEST:
         return None
-    places = (stream_path(inner, (*path, key)) for key, inner in items)
-    return next((place for place in places if place is not None), None)
+    problems = (text_problem(inner, (*path, key)) for key, inner in items)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def with_parsed_texts(value: Any, depth: int = 0) -> Any:
+    """Return a value with the strings replaced that are JSON with log-probabilities, such as those in the traces of
+    MLflow and Phoenix, except in a prompt; the value itself if it has no such string."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(value) if value.startswith(("{", "[")) and _LOGPROB.search(value) else value
+    if depth < _DEEPEST and isinstance(value, dict | list):
+        items = list(value.items() if isinstance(value, dict) else enumerate(value))
+        parsed = [(key, inner if key in _PROMPTS else with_parsed_texts(inner, depth + 1)) for key, inner in items]
+        if any(new is not old for (_, new), (_, old) in zip(parsed, items, strict=True)):
+            return dict(parsed) if isinstance(value, dict) else [new for _, new in parsed]
+    return value
 
 
 def _has_number(value: object, depth: int = 0) -> bool:
@@ -264,7 +297,8 @@ def _marks(value: object, marks: tuple[str, ...], path: str, depth: int) -> Iter
     elif isinstance(value, dict):
         for name, inner in value.items():
             place = f"{path}.{name}".removeprefix(".")
-            if name in marks:
+            is_mark = isinstance(inner, dict | list) and name not in REQUESTED and _LOGPROB.search(name)
+            if name in marks or is_mark:
                 yield place, inner
             elif isinstance(inner, dict | list):
                 yield from _marks(inner, marks, place, depth + 1)

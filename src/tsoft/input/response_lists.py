@@ -3,9 +3,7 @@
 A document is one JSON value: a response, a piece of a stream, or any object that contains them.
 """
 
-import contextlib
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -225,7 +223,6 @@ class Search:
         return None
 
     def _search_object(self, record: Object, place: _Place) -> None:
-        record = _with_parsed(record)
         if place.path[-2:-1] and place.path[-2] in ANSWERS:
             self.answers.append(place.answer)
         if _is_empty(record, place):
@@ -245,17 +242,6 @@ class Search:
                 self._copies.append((record[name], place.field(name, record)))
             elif name not in covered:
                 self._search(record[name], place.field(name, record))
-
-
-def _with_parsed(record: Any) -> Any:
-    """Return an object with the value of its field `logprobs` if this is a JSON text: Triton Inference Server,
-    vllm_backend, docs/additional_outputs.md."""
-    text = record.get("logprobs") if isinstance(record, dict) else None
-    if not isinstance(text, str):
-        return record
-    with contextlib.suppress(ValueError, RecursionError):
-        return record | {"logprobs": json.loads(text)}
-    return record
 
 
 def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
@@ -296,7 +282,7 @@ def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> 
     for path, names in answers.items():
         record: Any = document
         for key in path:
-            record = _with_parsed(record)[key]
+            record = record[key]
         # If the answers differ only in a number, two of them show which one.
         are_alike = len(names) == 1 or numbers_in([*names]) is not None
         alike = [*names][:2] if are_alike else None
