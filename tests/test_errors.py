@@ -159,6 +159,19 @@ KINDS = {
         b"[RequestOutput(request_id=0, prompt='a', outputs=[])]",
         "an object that Python printed; print it as JSON: print(response.model_dump_json())",
     ),
+    "a message": (
+        b"content='a' additional_kwargs={} response_metadata={}",
+        "an object that Python printed; print it as JSON, such as with print(json.dumps(response, default=vars))",
+    ),
+    "an object of Node.js": (
+        b"{\n  id: 'x',\n  choices: [ [Object] ]\n}\n",
+        "an object that Node.js printed; print it with JSON.stringify",
+    ),
+    "headers": (
+        b'HTTP/1.1 200 OK\r\n\r\n{"choices": [{"logprobs": {}}]}',
+        "JSON inside another text; save the JSON alone",
+    ),
+    "Markdown": (b'```json\n{\n  "top_logprobs": []\n}\n```\n', "JSON inside another text; save the JSON alone"),
     "an output": (
         b"CausalLMOutputWithPast(loss=None, logits=tensor([[[1.]]]))",
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())",
@@ -170,6 +183,10 @@ KINDS = {
 @pytest.mark.parametrize(("data", "kind"), KINDS.values(), ids=KINDS.keys())
 def test_a_file_that_is_no_text_is_named(data: bytes, kind: str) -> None:
     assert complaint("compute", stdin=data, code=1) == f"stdin: this is {kind}"
+
+
+def test_a_comment_may_contain_json() -> None:
+    assert out("compute", stdin='# from {"logprobs": 5}\n2 1\n') == out("compute", "2", "1")
 
 
 @pytest.mark.parametrize(("data", "kind"), [(b"PAR1\x15\0\0PAR1", "a Parquet file"), (b"GGUF\3\0\0\0", "a GGUF model")])

@@ -244,12 +244,24 @@ def test_a_part_of_a_response_without_numbers_is_named_with_its_path(text: str, 
     assert complaint(text) == f"{problem}; tsoft help api-responses lists the formats"
 
 
-@pytest.mark.parametrize("text", ["{'a': 1}", "[{'a': 1}]\n", "{\n'a b': 1, 'c': NaN\n}"])
+@pytest.mark.parametrize(
+    "text", ["{'a': 1}", "[{'a': 1}]\n", "[{16: Logprob(logprob=-0.5)}]\n", "{\n'a b': 1, 'c': NaN\n}"]
+)
 def test_a_dictionary_that_python_printed_is_named(text: str) -> None:
     """The name of its file may end in .json."""
     problem = complaint(text)
     assert ": not JSON: " in problem
     assert problem.endswith("; this is a dictionary that Python printed; print it with json.dumps")
+
+
+@pytest.mark.parametrize(
+    "text", ['{\n "a": 1\n}\n{\n "a": 2\n}\n', '{"a": 1}{"a": 2}', "[1, 2] [3, 4]", "{\n}\n[NaN]\n{}\n"]
+)
+def test_several_documents_without_lines_of_their_own_have_a_fix(text: str) -> None:
+    for form in ("json", "jsonl"):
+        done = here("compute", "--input-format", form, stdin=text)
+        assert done.returncode == 1
+        assert "; write each document on one line, such as with jq -c ." in done.stderr
 
 
 def test_the_names_of_fields_are_those_of_columns() -> None:

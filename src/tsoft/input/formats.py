@@ -112,6 +112,13 @@ _UNREADABLE = {
     rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": (
         "an object that Python printed; print it as JSON: print(response.model_dump_json())"
     ),
+    # LangChain's messages and Gemini's responses.
+    rb"\w+=(?:'|\[[A-Z]\w*\()": (
+        "an object that Python printed; print it as JSON, such as with print(json.dumps(response, default=vars))"
+    ),
+    rb"\{\s*\w+: (?:'|\[\s|\{)": "an object that Node.js printed; print it with JSON.stringify",
+    # The headers of curl -i, a log, or Markdown.
+    rb"(?m:(?:.*\n)*?[^#\n]*\"\w*log_?prob\w*\"\s*:)": "JSON inside another text; save the JSON alone",
 }
 
 

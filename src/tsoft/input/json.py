@@ -53,7 +53,8 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         except InputError as error:
             if not may_continue(batch[start][1]):
                 # A text may start with a label in brackets.
-                fix = "; if it is not JSON, pass --input-format text" if "after document" in str(error) else ""
+                is_text = "after document" in str(error) and "jq" not in str(error)
+                fix = "; if it is not JSON, pass --input-format text" if is_text else ""
                 raise InputError(f"{error}{fix}") from None
             document = joined_lines(itertools.chain([batch], batches), options)
             yield from _blocks([[JsonValue(options.source, parsed_rows(document, options, batch[0][0]))]], options)

@@ -9,16 +9,25 @@ _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89
 
 
 # A dictionary, or a list of them, as Python prints it.
-_PRINTED = re.compile(rb"\s*\[?\s*\{\s*'[^'\n]*'\s*:")
+_PRINTED = re.compile(rb"\s*\[?\s*\{\s*(?:'[^'\n]*'|\d+)\s*:")
+# The end of a document and the start of the next one.
+_NEXT = re.compile(rb"[}\]]\s*[{\[]")
 
 
-def json_fix(data: bytes) -> str:
+def json_fix(data: bytes, problem: str) -> str:
     """Return the fix for a text that is not JSON, to be added to its problem; empty if it is unknown.
 
-    >>> json_fix(b"[{'a': 1}]")
+    >>> json_fix(b"[{'a': 1}]", "unexpected character")
     '; this is a dictionary that Python printed; print it with json.dumps'
+    >>> json_fix(b'{"a": 1}{"a": 2}', "unexpected content after document")
+    '; write each document on one line, such as with jq -c .'
     """
-    return "; this is a dictionary that Python printed; print it with json.dumps" if _PRINTED.match(data) else ""
+    if _PRINTED.match(data):
+        return "; this is a dictionary that Python printed; print it with json.dumps"
+    are_several = ("after document" in problem or "Extra data" in problem) and _NEXT.search(data)
+    # The first line of an indented document is no line of JSON lines.
+    are_documents = are_several or data.strip() in (b"{", b"[")
+    return "; write each document on one line, such as with jq -c ." if are_documents else ""
 
 
 def json_problem(message: str) -> str:

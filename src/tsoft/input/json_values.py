@@ -110,7 +110,7 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
             decode_text(data, options.source, line)
         problem, error_line = json_problem(error.msg), error.lineno
         if problem == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
-            raise options.error(line + error_line - 1, problem + json_fix(data)) from None
+            raise options.error(line + error_line - 1, problem + json_fix(data, problem)) from None
     return _parsed_slowly(data, options, line)
 
 
@@ -152,7 +152,7 @@ def _parsed_slowly(data: bytes, options: ReadOptions, line: int) -> tuple[Any, l
             return value, repeated
         problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
     except json.JSONDecodeError as error:
-        problem, error_line = json_problem(error.msg) + json_fix(data), error.lineno
+        problem, error_line = json_problem(error.msg) + json_fix(data, error.msg), error.lineno
     except RecursionError:
         problem = TOO_DEEP
     except OverflowError:
