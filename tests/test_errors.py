@@ -161,7 +161,7 @@ KINDS = {
     ),
     "a message": (
         b"content='a' additional_kwargs={} response_metadata={}",
-        "an object that Python printed; print it as JSON, such as with print(json.dumps(response, default=vars))",
+        "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))",
     ),
     "an object of Node.js": (
         b"{\n  id: 'x',\n  choices: [ [Object] ]\n}\n",

@@ -261,7 +261,7 @@ def test_several_documents_without_lines_of_their_own_have_a_fix(text: str) -> N
     for form in ("json", "jsonl"):
         done = here("compute", "--input-format", form, stdin=text)
         assert done.returncode == 1
-        assert "; write each document on one line, such as with jq -c ." in done.stderr
+        assert "; write each document on one line: jq -c ." in done.stderr
 
 
 def test_the_names_of_fields_are_those_of_columns() -> None:

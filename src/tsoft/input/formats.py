@@ -114,7 +114,7 @@ _UNREADABLE = {
     ),
     # LangChain's messages and Gemini's responses.
     rb"\w+=(?:'|\[[A-Z]\w*\()": (
-        "an object that Python printed; print it as JSON, such as with print(json.dumps(response, default=vars))"
+        "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))"
     ),
     rb"\{\s*\w+: (?:'|\[\s|\{)": "an object that Node.js printed; print it with JSON.stringify",
     # The headers of curl -i, a log, or Markdown.

@@ -20,14 +20,14 @@ def json_fix(data: bytes, problem: str) -> str:
     >>> json_fix(b"[{'a': 1}]", "unexpected character")
     '; this is a dictionary that Python printed; print it with json.dumps'
     >>> json_fix(b'{"a": 1}{"a": 2}', "unexpected content after document")
-    '; write each document on one line, such as with jq -c .'
+    '; write each document on one line: jq -c .'
     """
     if _PRINTED.match(data):
         return "; this is a dictionary that Python printed; print it with json.dumps"
     are_several = ("after document" in problem or "Extra data" in problem) and _NEXT.search(data)
     # The first line of an indented document is no line of JSON lines.
     are_documents = are_several or data.strip() in (b"{", b"[")
-    return "; write each document on one line, such as with jq -c ." if are_documents else ""
+    return "; write each document on one line: jq -c ." if are_documents else ""
 
 
 def json_problem(message: str) -> str:
