@@ -36,8 +36,8 @@ _NUMBER_MARKS = (
     *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs", "log_probs"),
 )
-# Arrays and objects under a name with this are log-probabilities, too, such as TopLogProbabilities of OpenAI's .NET.
-_LOGPROB = re.compile("log_?prob", re.IGNORECASE)
+# Arrays and objects under other names are log-probabilities, too: TopLogProbabilities of OpenAI's .NET, but no ids.
+_LOGPROB = re.compile("log_?prob(?!.*ids)", re.IGNORECASE)
 # Fields with the log-probabilities of tokens that the request names, which say nothing about the others: SGLang.
 REQUESTED = ("output_token_ids_logprobs", "input_token_ids_logprobs")
 # Fields that only responses have.
