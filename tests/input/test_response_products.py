@@ -847,6 +847,9 @@ def test_an_error_among_answers_is_noted(failed: dict[str, Any], form: Callable[
         assert note.endswith("the server returned an error: boom; tsoft skips it")
     with pytest.raises(InputError, match=r"the server returned an error: boom$"):
         read(data_lines(answer, failed))
+    # Ollama's streams are lines.
+    with pytest.raises(InputError, match=r"^FILE:2: the server returned an error: boom$"):
+        read(lines({"model": "m", "response": "a", "done": False, "logprobs": [entry("a")]}, failed))
     notes: list[str] = []
     with pytest.raises(InputError, match=r"the server returned an error: boom$"):
         list(json_reader.read(io.BytesIO(form(failed, failed)), ReadOptions("FILE", note=notes.append)))
@@ -1101,6 +1104,9 @@ def test_events_in_the_lines_of_a_log_repeat_tokens() -> None:
     events += [{"type": "response.completed", "response": whole}]
     records = [{"time": i, "entry": {"event": event}} for i, event in enumerate(events)]
     assert texts(read(lines(*records, *records))[0]) == [["a", "b"]] * 2
+    # The event may be the request of an answer.
+    request = {"sent": {"type": "response.create"}, "received": {"choices": [choice("a")]}}
+    assert texts(read_json(request)[0]) == [["a"]]
     delta, done = TRANSCRIPTIONS["stream"]
     heard_in_log = [{"time": i, "event": event} for i, event in enumerate([heard(delta, "a"), heard(done, "a")])]
     assert texts(read(lines(*heard_in_log))[0]) == [["a"]]

@@ -206,14 +206,14 @@ class ResponseReader:
             self.row += 1
         elif isinstance(document, dict):
             message = error_message(document)
-            if message is not None and streamed:
+            if message is not None and (streamed or self._texts.are_unfinished):
                 raise location.error(f"the server returned an error: {message[:500]}")
             if message is not None and not Search(document, location).lists:
                 # A log may have a field with this name next to an answer.
                 self._skip_failed(location, message)
                 return
             event = event_in(document)
-            if event is None:
+            if event is None or _has_tokens_beside(document, event):
                 yield from self._response(location, document, streamed, outer)
             elif event["type"].startswith("response."):
                 yield from self._event(location, event)
@@ -497,6 +497,12 @@ def _target(answer: Answer, field: str) -> str | None:
     # A negative number may be the --ignore-index.
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if isinstance(value, str) or is_number else None
+
+
+def _has_tokens_beside(document: Object, event: Object) -> bool:
+    """Return whether a document has tokens outside of an event that it contains."""
+    lists = [] if event is document else Search(document, Location("")).lists
+    return any(all(record is not event for record in found.answer.objects) for found in lists)
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

@@ -78,6 +78,11 @@ class Texts:
         return self._unfinished[key]
 
     @property
+    def are_unfinished(self) -> bool:
+        """Whether there are unfinished texts."""
+        return bool(self._unfinished)
+
+    @property
     def are_single_pieces(self) -> bool:
         """Whether there are several unfinished texts in the same place, each with one piece and another id."""
         places = {place[1:] for place, _ in self._unfinished}
