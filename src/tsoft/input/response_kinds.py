@@ -87,12 +87,13 @@ def is_response(value: object) -> bool:
         return False
     if is_batched(value) or is_eval_sample(value) or failure(value) is not None or has_null_response(value):
         return True
-    if logprobs_request(value) is not None or error_message(value) is not None or event_in(value) is not None:
+    if logprobs_request(value) is not None or error_message(value) is not None:
         return True
     if _is_row(value):
         return False
-    has_tokens = bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None
-    return has_tokens or with_parsed_texts(value) is not value
+    if record_tokens(value, Location(""), None) or mark_in(value) is not None:
+        return True
+    return event_in(value) is not None or with_parsed_texts(value) is not value
 
 
 def _is_plain(record: Object) -> bool:
@@ -111,8 +112,12 @@ def event_in(value: Object, depth: int = 0) -> Object | None:
     """
     if str(value.get("type")).startswith(_EVENTS):
         return value
-    inner = (field for field in value.values() if isinstance(field, dict) and depth < _DEEPEST)
-    return next((event for field in inner if (event := event_in(field, depth + 1)) is not None), None)
+    for inner in value.values():
+        if isinstance(inner, dict) and depth < _DEEPEST:
+            event = event_in(inner, depth + 1)
+            if event is not None:
+                return event
+    return None
 
 
 def is_batched(value: Object) -> bool:
@@ -198,8 +203,10 @@ def _is_row(record: Object) -> bool:
     """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity, which are
     not the log-probabilities of the tokens of a text."""
     has_tokens = any(isinstance(field(record, name), list) for name in ("tokens", "token_ids"))
-    arrays = (name for name in ARRAY_QUANTITIES if isinstance(record.get(name), list))
-    return not has_tokens and any(_first_numbers(record[name]) and not _are_of_text(record, name) for name in arrays)
+    return not has_tokens and any(
+        isinstance(record.get(name), list) and _first_numbers(record[name]) and not _are_of_text(record, name)
+        for name in ARRAY_QUANTITIES
+    )
 
 
 def _are_of_text(record: Object, name: str) -> bool:

@@ -132,8 +132,10 @@ class _Place:
     def has_answers(self, values: list[Any]) -> bool:
         """Return whether the objects of an array in this place are answers of one token with other texts, such as a
         question, and not the tokens of one answer."""
+        if not self.path or not values or self.path[-1] in _QUIET or other_text(values[0]) is None:
+            return False
         is_list_of_tokens = any(word in self.name.lower() for word in ("token", "prob", "content", "candidate"))
-        return self.path != () and not is_list_of_tokens and bool(values) and all(map(other_text, values))
+        return not is_list_of_tokens and all(map(other_text, values))
 
     def field(self, name: str, record: Object) -> "_Place":
         """Return the place of a field of an object in this place."""
@@ -201,8 +203,8 @@ class Search:
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
-        if tokens is None and place.name in NUMBER_LISTS and are_token_lists(values):
-            tokens = self._joined(values, place)
+        if tokens is None and values and isinstance(values[0], list) and place.name in NUMBER_LISTS:
+            tokens = self._joined(values, place) if are_token_lists(values) else None
         if tokens:
             self._found.append(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
@@ -233,14 +235,16 @@ class Search:
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
-        covered = {*COVERED, alternatives_name(record)} if own or has_list else ()
+        covered = COVERED if own or has_list else ()
+        # Those of one token may have another name.
+        alternatives = alternatives_name(record) if "" in own else None
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in REQUESTED:
                 self.requested += [name] * any(record[name])
             elif name in _COPIES:
                 self._copies.append((record[name], place.field(name, record)))
-            elif name not in covered:
+            elif name not in covered and name != alternatives:
                 self._search(record[name], place.field(name, record))
 
 

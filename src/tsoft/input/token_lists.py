@@ -269,12 +269,12 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     if pairs:
         return pairs
     tokens, tops = field(record, "tokens"), field(record, "top_logprobs")
-    numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
-    are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
-    if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
+    if isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens):
+        numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
         if (spelled := _spelled(record, tokens, tops, text, location)) is not None:
             return {"top_logprobs": spelled}
-        return {"tokens": _legacy_list(record, tokens, numbers, location)}
+        if field(record, numbers) is not None or isinstance(tops, list):
+            return {"tokens": _legacy_list(record, tokens, numbers, location)}
     for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
         tops = field(record, name)
         if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):

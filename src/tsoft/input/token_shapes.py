@@ -122,11 +122,14 @@ def alternatives_name(entry: Object) -> str | None:
     >>> alternatives_name({"token": "a", "logprob": -0.5, "others": [{"token": "b", "logprob": -1.5}]})
     'others'
     """
-    name = spelling_of(entry, *(name for name in ALTERNATIVES if field(entry, name) is not None))
-    if name is None and _is_numbered(entry):
-        text = field(entry, *_TOKEN_TEXTS)
-        return next((name for name, value in entry.items() if _may_have_alternatives(value, text)), None)
-    return name
+    for name in ALTERNATIVES:
+        spelling = spelling_of(entry, name)
+        if spelling is not None and entry[spelling] is not None:
+            return spelling
+    if not _is_numbered(entry):
+        return None
+    text = field(entry, *_TOKEN_TEXTS)
+    return next((name for name, value in entry.items() if _may_have_alternatives(value, text)), None)
 
 
 def _is_numbered(entry: Object) -> bool:
