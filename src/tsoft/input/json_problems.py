@@ -14,16 +14,22 @@ _PRINTED = re.compile(rb"\s*\[?\s*\{\s*(?:'[^'\n]*'|\d+)\s*:")
 _NEXT = re.compile(rb"[}\]]\s*[{\[]")
 
 
-def json_fix(data: bytes, problem: str) -> str:
+def json_fix(data: bytes) -> str:
     """Return the fix for a text that is not JSON, to be added to its problem; empty if it is unknown.
 
-    >>> json_fix(b"[{'a': 1}]", "unexpected character")
+    >>> json_fix(b"[{'a': 1}]")
     '; this is a dictionary that Python printed; print it with json.dumps'
-    >>> json_fix(b'{"a": 1}{"a": 2}', "unexpected content after document")
+    """
+    return "; this is a dictionary that Python printed; print it with json.dumps" if _PRINTED.match(data) else ""
+
+
+def documents_fix(data: bytes, problem: str) -> str:
+    """Return the fix for several documents that are not on lines of their own, to be added to the problem with their
+    text; empty for any other text.
+
+    >>> documents_fix(b'{"a": 1}{"a": 2}', "not JSON: unexpected content after document")
     '; write each document on one line: jq -c .'
     """
-    if _PRINTED.match(data):
-        return "; this is a dictionary that Python printed; print it with json.dumps"
     are_several = ("after document" in problem or "Extra data" in problem) and _NEXT.search(data)
     # The first line of an indented document is no line of JSON lines.
     are_documents = are_several or data.strip() in (b"{", b"[")

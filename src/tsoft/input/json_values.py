@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from tsoft.errors import InputError, shortened
-from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_fix, json_problem, lone_surrogate
+from tsoft.input.json_problems import SURROGATE, TOO_DEEP, documents_fix, json_fix, json_problem, lone_surrogate
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
 
@@ -85,7 +85,10 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
 def parsed_rows(data: bytes, options: ReadOptions, line: int) -> Any:
     """Parse a JSON text as `parsed_json` does, except that labels may repeat: the value, or an element of an array, may
     be RepeatedNames without arrays and objects in it."""
-    value, repeated = _parsed(data, options, line)
+    try:
+        value, repeated = _parsed(data, options, line)
+    except InputError as error:
+        raise InputError(f"{error}{documents_fix(data, str(error))}") from None
     if repeated:
         elements = value if isinstance(value, list) else [value]
         rows = {id(element) for element in elements if isinstance(element, RepeatedNames)}
@@ -110,7 +113,7 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
             decode_text(data, options.source, line)
         problem, error_line = json_problem(error.msg), error.lineno
         if problem == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
-            raise options.error(line + error_line - 1, problem + json_fix(data, problem)) from None
+            raise options.error(line + error_line - 1, problem + json_fix(data)) from None
     return _parsed_slowly(data, options, line)
 
 
@@ -152,7 +155,7 @@ def _parsed_slowly(data: bytes, options: ReadOptions, line: int) -> tuple[Any, l
             return value, repeated
         problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
     except json.JSONDecodeError as error:
-        problem, error_line = json_problem(error.msg) + json_fix(data, error.msg), error.lineno
+        problem, error_line = json_problem(error.msg) + json_fix(data), error.lineno
     except RecursionError:
         problem = TOO_DEEP
     except OverflowError:
