@@ -86,6 +86,12 @@ def test_shapes_without_classes(f: Any) -> None:
             f(np.zeros(shape))
 
 
+def test_numbers_of_python_beyond_64_bits_and_indices_of_arrays_are_arguments() -> None:
+    # 2^70 states of energy 1, and one state of energy 0, at T = 1.
+    assert tsoft.thermodynamics([0.0, 1.0], 1.0, [1, 2**70]).entropy == pytest.approx(70 * np.log(2), rel=1e-9)
+    assert tsoft.solve([2.0, 1.0], prob=0.5, index=np.array(0)).taus[0] == np.inf  # type: ignore[arg-type]
+
+
 def test_rows_of_different_lengths_are_an_error() -> None:
     for z in ([[1, 2], [3]], [[[1], [2]], [[3]]]):
         with pytest.raises(ValueError, match="the rows have different lengths; pad the shorter ones with -inf"):

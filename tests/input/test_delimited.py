@@ -135,13 +135,20 @@ def test_parts_of_a_line_that_would_be_misread_are_errors(text: str, expected: s
         ("logit,label\n1,5 #1\n2,a b # c\n", ("5", "a b # c")),
         ("Sample #,b #2\n1,2 # numbers\n", ("Sample #", "b #2")),
         ("Class 1,1\nClass 2,2\n", ("Class 1", "Class 2")),
-        ('"a # b" 1 # one, two\nc 2\t# cold\n', ("a # b", "c")),
+        ('"a # b" 1 # one, two\nc 2\t#cold\n', ("a # b", "c")),
+        ("a b # names, in order\n1 2\t#row\n", ("a", "b")),
+        ("label 1\nid 2\n", ("label", "id")),
         ('label\tlogit\n"\t1\n"a\t2\n', ('"', '"a')),
     ],
 )
 def test_labels_may_have_hashes_commas_and_quotes(text: str, labels: tuple[str, ...]) -> None:
     [block] = read(text, delimiter="," if text.startswith("Class") else None)
     assert (block.labels, block.logits.tolist()) == (labels, [[1, 2]])
+
+
+def test_commas_in_quotes_do_not_separate_the_fields() -> None:
+    [block] = read('"a, b";"c"\n1;2\n', delimiter=",")
+    assert (block.labels, block.logits.tolist()) == (("a, b", "c"), [[1, 2]])
 
 
 def test_numbers_in_quotes_are_rows() -> None:

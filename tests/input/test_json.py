@@ -58,6 +58,7 @@ SHAPES = {
     "a record of labels": ('{"probs": {"a": 1, "b": 0}, "labels": null}', [[0, -INF]], ("a", "b")),
     "a record of rows": ('{"logits": [[2, 1], [0, 5]], "labels": ["a", "b"]}', [[2, 1], [0, 5]], ("a", "b")),
     "no labels": ('{"logits": [2, 1], "labels": null}', [[2, 1]], None),
+    "a mask before log-probabilities": ('{"logits": ["-inf", 5], "log_probs": ["-inf", 0]}', [[-INF, 5]], None),
     "a label called as a key": ('{"logits": 2, "dog": 1}', [[2, 1]], ("logits", "dog")),
     "records": ('[{"logits": [2, 1]}, {"a": 0, "b": 3}]', [[2, 1], [0, 3]], None),
     "energies": ('{"energies": [2, -1.0, "inf"]}', [[-2, 1, -INF]], None),

@@ -180,6 +180,9 @@ def test_a_comment_that_looks_like_a_class_of_a_labeled_row_is_an_error(lines: s
 def test_a_comment_in_the_place_of_the_last_label_is_an_error(delimiter: str) -> None:
     lines = "logit,label\n2,the #1\n1,#\n".replace(",", delimiter)
     message = "'#' starts a comment; if it is a field, write it in quotes"
+    if delimiter == "\t":
+        # A tab may also precede a comment.
+        message = "expected 2 fields, as in the header, got 1"
     assert here("compute", stdin=lines).stderr == f"tsoft: error: stdin:3: {message}\n"
     done = here("compute", "-f", "csv", "--digits", "3", stdin=lines.replace("#\n", '"#"\n'))
     assert (done.stdout, done.stderr) == ('row,tau,"the #1","#"\n0,1,0.731,0.269\n', "")

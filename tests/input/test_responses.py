@@ -653,6 +653,13 @@ def test_bytes_of_clients(changes: dict[str, Any], label: str) -> None:
     assert block.labels == (label,)
 
 
+def test_equal_answers_of_a_sample_and_of_greedy_decoding_are_two_answers() -> None:
+    first, other = chat(entry("a", -0.5)), chat(entry("b", -1.5))
+    samples = [{"seed": 1, "response": first}, {"seed": 2, "response": other}]
+    assert chosen(read({"prompt": "q", "greedy": first, "samples": samples})) == ["a", "a", "b"]
+    assert chosen(read({"response": first, "turns": [{"response": first}, {"response": first}]})) == ["a"] * 3
+
+
 TWICE = "the alternatives contain a token twice; tsoft counts it once"
 
 

@@ -282,7 +282,7 @@ ERRORS = {
         f"1: ambiguous: 'y0', 'y1' and 'y2' look like one-hot targets of 'z0', 'z1' and 'z2'; {ONE_COLUMN}",
     ),
     "one-hot targets with the names of the classes": (
-        "cat,dog,cat.1,dog.1\n2,1,1,0\n", [],
+        "cat,dog,cat.1,dog.1\n2.5,1,1,0\n", [],
         f"1: ambiguous: 'cat.1' and 'dog.1' look like one-hot targets of 'cat' and 'dog'; {ONE_COLUMN}",
     ),
     "decimal commas": (

@@ -37,6 +37,9 @@ def plain_array(name: str, values: ArrayLike) -> Array:
 def real_array(name: str, values: ArrayLike) -> Array:
     """Return an argument as an array of float64. Raise TypeError if it does not contain real numbers."""
     array = plain_array(name, values)
+    if array.dtype.kind == "O" and all(isinstance(value, Real) for value in array.flat):
+        # Integers beyond 64 bits and fractions.
+        return array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
     return array.astype(np.float64)
@@ -61,5 +64,5 @@ def require_number(name: str, value: object) -> None:
 
 def require_index(name: str, value: object) -> None:
     """Raise TypeError if an argument is not an integer."""
-    if not isinstance(value, Integral):
+    if not isinstance(np.asarray(value)[()], Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")

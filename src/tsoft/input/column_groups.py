@@ -10,6 +10,9 @@ from tsoft.input.quantity import quantity_in
 # A table of more columns has those of a vocabulary.
 _MAX_COLUMNS = 10_000
 
+# What the names of one-hot targets have before or after the class.
+_TARGETS = ("true", "truth", "target", "label", "y", "gt", "actual", "onehot", "one_hot", "is")
+
 
 @dataclass(frozen=True)
 class ColumnGroup:
@@ -23,6 +26,11 @@ class ColumnGroup:
     def quantity(self) -> str | None:
         """What the names call the numbers; None if they do not say it."""
         return quantity_in(self.start) or quantity_in(self.end)
+
+    @property
+    def is_of_targets(self) -> bool:
+        """Whether the names call the numbers targets."""
+        return any(word.strip("_.:- ").lower() in _TARGETS for word in (self.start, self.end))
 
 
 def class_groups(names: Sequence[str]) -> list[ColumnGroup]:

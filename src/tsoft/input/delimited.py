@@ -56,7 +56,7 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
             _note_commented_header(batch, first, options)
             if batch.starts_with_tab(first.number):
                 first = _with_unnamed_column(first)
-            if options.delimiter and options.delimiter not in first.text:
+            if options.delimiter and options.delimiter not in re.sub('"[^"]*"', "", first.text):
                 options = replace(options, delimiter=None)
             try:
                 layout = _layout(first.text, options)
@@ -118,10 +118,11 @@ def _layout(first: str, options: ReadOptions) -> Layout:
             "the line ends with a separator; remove it from each line, or write the number after it"
         )
     pairs = [fields.is_pair(name) for name in names]
-    if _names_columns(names, numeric, options):
+    has_delimiter = any(separator in first for separator in ",;\t")
+    if _names_columns(names, numeric, has_delimiter, options):
         return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
-        if len(names) > 2 and any(separator in first for separator in ",;\t"):
+        if len(names) > 2 and has_delimiter:
             problem = f"{len(names) - 1} texts and a number; expected a label and a number, or a header"
             raise fields.FieldError(f"{problem}; if each line is a class, write a header such as id,label,logit above")
         return _read_vector
@@ -134,13 +135,16 @@ def _layout(first: str, options: ReadOptions) -> Layout:
     return _read_rows if all(numeric) else _read_numbered_table
 
 
-def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
+def _names_columns(names: list[str], numeric: list[bool], has_delimiter: bool, options: ReadOptions) -> bool:
     """Return whether a line is a header although it contains numbers: tsoft wrote it, or its other fields name no
     classes.
 
-    `id,2` may be a class and its number; pandas writes `,0` above a single column, or the number of a class.
+    `id,2` may be a class and its number, and `id 1` is. pandas writes `,0` above a single column, or the number of a
+    class.
     """
     others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
+    if len(names) == 2 and numeric[1] and not has_delimiter:
+        return False
     if len(names) == 2 and numeric[1]:
         is_unnamed = re.fullmatch(r"|unnamed: ?\d+", names[0], re.IGNORECASE) is not None
         return names[1].isdecimal() if is_unnamed else names[1] in ("0", "1") and _names_keys(names[0])

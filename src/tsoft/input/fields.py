@@ -61,7 +61,9 @@ def _starts_comment(line: str, position: int) -> bool:
     are_numbers = [is_number(word) or is_pair(word) for word in field.split()]
     if before or not are_numbers:
         return all(are_numbers)
-    return are_numbers[-1] or re.search("[,;\t]", line[position:]) is None
+    # In prose, a space follows a comma.
+    is_label = re.match(r"#(?! ).*[,;\t]|#[^,;\t]*[,;\t](?! )", line[position:])
+    return are_numbers[-1] or is_label is None
 
 
 def number(text: str) -> float:
@@ -239,7 +241,8 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     position = 0
     while match := field.match(line, position):
         quoted, unquoted, end = match.groups()
-        if quoted is None and unquoted.startswith('"') and delimiter in (",", ";"):
+        is_open = quoted is None and unquoted.startswith('"') and line.count('"', position) == 1
+        if is_open and delimiter in (",", ";"):
             problem = f"{shortened(unquoted)!r} has no closing quote in this line"
             raise FieldError(f"{problem}; join the lines of the field, or write a quote as two", len(fields) + 1)
         fields.append(unescape(unquoted.strip() if quoted is None else quoted.replace('""', '"')))

@@ -68,7 +68,8 @@ class LineBatch:
     def _check_comment(self, content: str, comment: str, number: int) -> None:
         """Raise InputError for a comment after a separator, which would leave an empty field. Readers of `label=number`
         have an error of their own."""
-        separators = (",", ";") if comment[1:2] == " " else (",", ";", "\t")
+        is_tab_separated = "\t" in content.strip() and comment[1:2] != " "
+        separators = (",", ";", "\t") if is_tab_separated else (",", ";")
         if content.strip() and content.rstrip(" ").endswith(separators) and not fields.is_pair(comment.strip()):
             text = shortened(re.split("[,;\t]", comment)[0].strip())
             raise self.options.error(number, f"{text!r} starts a comment; if it is a field, write it in quotes")

@@ -3,6 +3,7 @@ errors of servers."""
 
 import contextlib
 import json
+import math
 import re
 import reprlib
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ _CONTENTS = ("content", "data", "parts", "blocks")
 # The finish reasons of answers whose text was removed: those of OpenAI, and of Gemini, which proxies may pass on.
 _REMOVED = re.compile(r"content[_-]?filter|safety|recitation|blocklist|prohibited_content", re.IGNORECASE)
 # The fields with the names of the classes, or with a true class. So many numbers of a row are added up.
-_CLASSES = ("labels", "targets", *TARGET_NAMES)
+_CLASSES = ("labels", "classes", "targets", *TARGET_NAMES)
 _MOST_SUMMED = 1000
 # Fields with what a person wrote.
 _PROMPTS = ("messages", "prompt", "input", "question")
@@ -203,10 +204,18 @@ def _is_row(record: Object) -> bool:
     """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity, which are
     not the log-probabilities of the tokens of a text."""
     has_tokens = any(isinstance(field(record, name), list) for name in ("tokens", "token_ids"))
-    return not has_tokens and any(
-        isinstance(record.get(name), list) and _first_numbers(record[name]) and not _are_of_text(record, name)
-        for name in ARRAY_QUANTITIES
-    )
+    return not has_tokens and any(_has_row(record, name) for name in ARRAY_QUANTITIES)
+
+
+def _has_row(record: Object, name: str) -> bool:
+    """Return whether a field has a row of numbers, the first of which may be masked."""
+    value = record.get(name)
+    if isinstance(value, list) and _first_numbers(value):
+        return not _are_of_text(record, name)
+    if ARRAY_QUANTITIES[name] == "logprob":
+        return False
+    first = next(iter(value.values()), "") if isinstance(value, dict) else _first(value)
+    return value not in ({}, [], None) and (first is None or first in ("inf", "-inf", "Infinity", "-Infinity"))
 
 
 def _are_of_text(record: Object, name: str) -> bool:
@@ -216,12 +225,14 @@ def _are_of_text(record: Object, name: str) -> bool:
     if ARRAY_QUANTITIES[name] != "logprob" or not record.keys().isdisjoint(_CLASSES):
         return False
     others = [key for key, value in record.items() if isinstance(value, str | list) and key != name]
-    if any("token" in key and len(record[key]) == len(record[name]) for key in others):
-        return True
     # The first numbers suffice, and a row may have a whole vocabulary.
     first = _first_numbers(record[name])[:_MOST_SUMMED] if others else []
     numbers = [number for number in first if number is not None]
     are_small = all(isinstance(number, int | float) and number < 1 for number in numbers)
+    if are_small and len(numbers) > 1 and math.isclose(sum(map(math.exp, numbers)), 1, abs_tol=1e-3):
+        return False
+    if any("token" in key and len(record[key]) == len(record[name]) for key in others):
+        return True
     return are_small and not are_at_most_certain(numbers)
 
 
@@ -230,6 +241,13 @@ def _first_numbers(array: list[Any]) -> list[Any]:
     while array and isinstance(array[0], list):
         [array] = array[:1]
     return array if array and isinstance(array[0], int | float) else []
+
+
+def _first(value: object) -> object:
+    """Return the first value in nested arrays, "" if there is none."""
+    while isinstance(value, list):
+        value = value[0] if value else ""
+    return value
 
 
 def mark_in(value: Object) -> str | None:

@@ -5,7 +5,7 @@ A document is one JSON value: a response, a piece of a stream, or any object tha
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -315,25 +315,41 @@ def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]
 
 
 def _without_copies(lists: list[FoundList], groups: set[Path]) -> list[FoundList]:
-    """Return the lists without copies, which have the tokens of another list of the same answer, or of an answer in the
-    same object. Of the two, the one with more alternatives stays, such as that of LMDeploy's chat, not its
+    """Return the lists without copies, which have the tokens of another list of the same answer, or of the only answer
+    in an object. Of the two, the one with more alternatives stays, such as that of LMDeploy's chat, not its
     `output_token_logprobs`; else that of the inner answer, not llama.cpp's `__verbose`."""
-    places = {found.path: _place_of(found, groups) for found in lists}
+    places = {found.path: _places_of(found, groups) for found in lists}
+    indices = defaultdict[Path, set[object]](set)
+    for path, positions in places.items():
+        for i in positions:
+            indices[path[:i]].add(path[i])
     kept = defaultdict[Path, dict[Path, FoundList]](dict)
     for found in sorted(lists, key=lambda found: len(places[found.path])):
-        place = places[found.path]
-        others = (other for end in range(len(place) + 1) for other in kept[place[:end]].values())
+        path, positions = found.path, places[found.path]
+        place = tuple(path[i] for i in positions)
+        others = [*kept[place].values()]
+        while positions and _is_in_answers(path, positions[-1]) and len(indices[path[: positions[-1]]]) == 1:
+            positions = positions[:-1]
+            inside = path[: positions[-1] + 1] if positions else ()
+            outer = kept[tuple(path[i] for i in positions)].values()
+            others += [other for other in outer if other.path[: len(inside)] == inside]
         other = next((other for other in others if _have_same_tokens(found, other)), None)
         if other is None or _rank(found, place) > _rank(other, places[other.path]):
-            kept[place][found.path] = found
+            kept[place][path] = found
             if other:
-                del kept[places[other.path]][other.path]
-    return [found for found in lists if found.path in kept[places[found.path]]]
+                del kept[tuple(other.path[i] for i in places[other.path])][other.path]
+    remaining = {path for each in kept.values() for path in each}
+    return [found for found in lists if found.path in remaining]
 
 
-def _place_of(found: FoundList, groups: set[Path]) -> Path:
-    """Return the elements of arrays and the fields of groups that contain a list."""
-    return tuple(key for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups)
+def _places_of(found: FoundList, groups: set[Path]) -> list[int]:
+    """Return the positions in a path of the elements of arrays, and of the fields of groups, that contain the list."""
+    return [i for i, key in enumerate(found.path) if isinstance(key, int) or found.path[:i] in groups]
+
+
+def _is_in_answers(path: Path, position: int) -> bool:
+    """Return whether an element of a path is one of the array of answers in a response."""
+    return position > 0 and isinstance(path[position], int) and path[position - 1] in ANSWERS
 
 
 def _have_same_tokens(found: FoundList, other: FoundList) -> bool:
@@ -355,7 +371,7 @@ def _may_be_same(token: ApiToken, other: ApiToken) -> bool:
     return token.label == other.label or any(are_ids) > all(are_ids)
 
 
-def _rank(found: FoundList, place: Path) -> tuple[int, int]:
+def _rank(found: FoundList, place: Sequence[object]) -> tuple[int, int]:
     """Return the number of a list's alternatives, -1 if it has nothing else, and the depth of its place."""
     count = -1 if found.list.is_undrawn else sum(len(drawn.alternatives) for drawn in found.list.tokens())
     return count, len(place)

@@ -347,7 +347,9 @@ class _Decision:
         groups = [(group, [logits[i] for i in group.columns]) for group in found]
         one_hot = [columns for _, columns in groups if self._is_one_hot(columns)]
         others = [columns for _, columns in groups if not self._is_one_hot(columns)]
-        if one_hot and others:
+        have_fractions = any(whole_number(self._value(i)) is None for i in itertools.chain(*others))
+        are_targets = [group.is_of_targets for group, columns in groups if columns in one_hot]
+        if one_hot and others and (have_fractions or any(are_targets)):
             targets, classes = (self._quoted([*itertools.chain(*each)]) for each in (one_hot, others))
             problem = f"ambiguous: {targets} look like one-hot targets of {classes}"
             fix = "list the columns of the logits with --columns, and write the targets in one column"
@@ -414,8 +416,9 @@ class _Decision:
 
     def _may_be_target(self, index: int, logits: Sequence[int]) -> bool:
         """Return whether a column may contain targets that the command does not read: an integer among fractions."""
-        is_whole = [whole_number(self._value(i)) is not None for i in (index, *logits)]
-        return self._lower(index) in FURTHER_TARGET_NAMES and is_whole[0] and not all(is_whole)
+        if self._lower(index) not in FURTHER_TARGET_NAMES or whole_number(self._value(index)) is None:
+            return False
+        return any(whole_number(self._value(i)) is None for i in logits)
 
     def _quoted(self, indices: Sequence[int]) -> str:
         shown = [self.names[i] for i in indices[:MAX_LISTED]]
