@@ -132,7 +132,9 @@ def test_parts_of_a_line_that_would_be_misread_are_errors(text: str, expected: s
     ("text", "labels"),
     [
         ("label,logit\nClass #1,1\nClass # 2,2\n", ("Class #1", "Class # 2")),
-        ("logit,label\n1,5 #1\n2,a b # c\n", ("5", "a b # c")),
+        ("logit,label\n1,5 #1\n2,a b #c\n", ("5", "a b #c")),
+        ("a,b # names\n1,2\n", ("a", "b")),
+        ("label,logit # of a model, in order\na,1\nb,2\n", ("a", "b")),
         ("Sample #,b #2\n1,2 # numbers\n", ("Sample #", "b #2")),
         ("Class 1,1\nClass 2,2\n", ("Class 1", "Class 2")),
         ('"a # b" 1 # one, two\nc 2\t#cold\n', ("a # b", "c")),

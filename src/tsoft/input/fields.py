@@ -59,11 +59,12 @@ def _starts_comment(line: str, position: int) -> bool:
         return False
     *before, field = re.split("[,;\t]", re.sub(_QUOTED, "", line[:position]))
     are_numbers = [is_number(word) or is_pair(word) for word in field.split()]
-    if before or not are_numbers:
-        return all(are_numbers)
-    # In prose, a space follows a comma.
-    is_label = re.match(r"#(?! ).*[,;\t]|#[^,;\t]*[,;\t](?! )", line[position:])
-    return are_numbers[-1] or is_label is None
+    if all(are_numbers) if before else not are_numbers or are_numbers[-1]:
+        return True
+    # A space follows the # of most comments, and a comma in prose.
+    rest = line[position:]
+    are_separated = bool(before) or re.search("[,;\t]", rest) is not None
+    return not (are_separated and re.match(r"#(?! )|#[^,;\t]*[,;\t](?! )", rest))
 
 
 def number(text: str) -> float:
