@@ -84,6 +84,15 @@ def joined(words: Sequence[str], conjunction: str = "and") -> str:
     return f" {conjunction} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def listed(words: Sequence[str], most: int) -> str:
+    """Return words as `joined` does, or only the first ones and the number of the others.
+
+    >>> listed(["a", "b", "c"], 3), listed(["a", "b", "c"], 2)
+    ('a, b and c', 'a, b and 1 more')
+    """
+    return joined(words if len(words) <= most else [", ".join(words[:most]), f"{len(words) - most} more"])
+
+
 def exclusive(*names: str, reason: str = "") -> str:
     """Return the message for options or arguments of which only one may be passed.
 

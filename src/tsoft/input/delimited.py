@@ -56,7 +56,7 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
             _note_commented_header(batch, first, options)
             if batch.starts_with_tab(first.number):
                 first = _with_unnamed_column(first)
-            if options.delimiter and options.delimiter not in re.sub('"[^"]*"', "", first.text):
+            if options.delimiter and options.delimiter not in fields.without_quoted(first.text):
                 options = replace(options, delimiter=None)
             try:
                 layout = _layout(first.text, options)

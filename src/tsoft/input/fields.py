@@ -38,6 +38,15 @@ class FieldError(ValueError):
         return f"{self.problem}; {mask_fix}" if self.is_missing else self.problem
 
 
+def without_quoted(text: str) -> str:
+    """Return a text without its parts in quotes.
+
+    >>> without_quoted('"a, b";c')
+    ';c'
+    """
+    return re.sub(_QUOTED, "", text)
+
+
 def without_comment(line: str) -> str:
     """Return `line` up to a comment: a # that starts a field outside quotes, or follows a number and a blank.
 
@@ -57,7 +66,7 @@ def _starts_comment(line: str, position: int) -> bool:
     also be part of a label, such as `Class #1`."""
     if _ERROR.match(line, position):
         return False
-    *before, field = re.split("[,;\t]", re.sub(_QUOTED, "", line[:position]))
+    *before, field = re.split("[,;\t]", without_quoted(line[:position]))
     are_numbers = [is_number(word) or is_pair(word) for word in field.split()]
     if all(are_numbers) if before else not are_numbers or are_numbers[-1]:
         return True
@@ -224,7 +233,7 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     ['cat', 'dog']
     """
     line = line.strip("\r\n ")
-    unquoted = re.sub(_QUOTED, "", line)
+    unquoted = without_quoted(line)
     if delimiter is None:
         _refuse_mixture(unquoted)
         if " " in unquoted.strip():
@@ -262,7 +271,7 @@ def found_delimiter(line: str) -> str | None:
     >>> found_delimiter("cat,dog"), found_delimiter("cat, dog\\tbird"), found_delimiter("cat,\\tdog")
     (',', '\\t', ',')
     """
-    unquoted = re.sub(_QUOTED, "", line.strip())
+    unquoted = without_quoted(line.strip())
     if "\t" in re.sub(r"\s*[,;]\s*", ",", unquoted):
         return "\t"
     return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)

@@ -20,12 +20,10 @@ from tsoft.input.api_responses import ResponseReader
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
 from tsoft.input.json_targets import TargetReader
-from tsoft.input.json_values import Location, described, parsed_rows
+from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
-# The infinities, which are strings because JSON has no numbers for them.
-INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
 # JSON writes a mask that is infinite as a string.
 JSON_QUANTITIES = {
     name: replace(quantity, mask=f'"{quantity.mask}"') if quantity.mask in INFINITIES else quantity

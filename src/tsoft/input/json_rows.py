@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tsoft.errors import InputError, joined, shortened, unknown
+from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
@@ -270,9 +270,8 @@ class RowReader:
             return
         self._ignored |= set(names)
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
-        more = f" and {len(shown) - MAX_LISTED} more" * (len(shown) > MAX_LISTED)
-        listed = ", ".join(shown[:MAX_LISTED]) + more if more else joined(shown)
-        self.options.note(f"{self.options.source}: tsoft ignores the field{'s' * (len(shown) > 1)} {listed}")
+        fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
+        self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
 
 
 def _refuse_one_hot(target: tuple[str, Any] | None, where: str) -> None:

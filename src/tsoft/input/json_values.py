@@ -13,6 +13,8 @@ from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
 
 Object = dict[str, Any]
+# The infinities, which are strings because JSON has no numbers for them.
+INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tsoft.input.columns import TARGET_NAMES
 from tsoft.input.eval_samples import is_eval_sample
-from tsoft.input.json_values import Location, Object, json_path
+from tsoft.input.json_values import INFINITIES, Location, Object, json_path
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
 from tsoft.input.token_shapes import TEXTS, are_at_most_certain, field, is_numbers, may_be_tokens
@@ -215,7 +215,7 @@ def _has_row(record: Object, name: str) -> bool:
     if ARRAY_QUANTITIES[name] == "logprob":
         return False
     first = next(iter(value.values()), "") if isinstance(value, dict) else _first(value)
-    return value not in ({}, [], None) and (first is None or first in ("inf", "-inf", "Infinity", "-Infinity"))
+    return value not in ({}, [], None) and (first is None or (isinstance(first, str) and first in INFINITIES))
 
 
 def _are_of_text(record: Object, name: str) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import joined, shortened
+from tsoft.errors import listed, shortened
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
@@ -56,13 +56,11 @@ def _note(blocks: list[Block], options: ReadOptions) -> None:
         # Other notes name these.
         columns = [i for i in columns if not (is_result_name(labels[i]) or labels[i].lower() in FURTHER_TARGET_NAMES)]
     if columns:
-        shown = [repr(shortened(labels[i])) if labels and has_names else f"class #{i}" for i in columns[:_MAX_LISTED]]
-        more = f" and {len(columns) - _MAX_LISTED} more" * (len(columns) > _MAX_LISTED)
-        names = ", ".join(shown) + more if more else joined(shown)
+        names = [repr(shortened(labels[i])) if labels and has_names else f"class #{i}" for i in columns]
         quantity = QUANTITIES[blocks[0].origin.quantity]
         kind, verb = (quantity.noun, "it has") if len(columns) == 1 else (quantity.plural, "they have")
         fix = "pass --columns" if has_names else "remove the column"
-        reading = f"tsoft reads {names} as {kind}, but {verb} only whole numbers in the first rows"
+        reading = f"tsoft reads {listed(names, _MAX_LISTED)} as {kind}, but {verb} only whole numbers in the first rows"
         options.note(f"{options.source}: {reading}; {fix} if that is wrong")
 
 
