@@ -1,6 +1,6 @@
 """Columns of logits that count the rows, and are therefore probably keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
 # In fewer rows, logits may count by chance. Whole numbers in columns without names often do.
-_MIN_ROWS, _MANY_ROWS = 3, 10
+MIN_ROWS, MANY_ROWS = 3, 10
 
 
 def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Block]:
@@ -24,21 +24,35 @@ def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Blo
             labels, first = block.labels, numbers[0]
             counting = np.flatnonzero((first == 0) | (first == 1))
         # Another block may have other classes.
-        is_column = block.origin.quantity in ("logit", "energy") and not (block.origin.is_binary or block.partial)
-        is_open = is_open and is_column and block.labels == labels and numbers.shape[1] == len(first)
+        is_open = is_open and has_columns(block) and block.labels == labels and numbers.shape[1] == len(first)
         if is_open:
             counting = counting[_count(numbers[:, counting], first[counting], rows)]
             is_open = 0 < len(counting) < len(first)
         if is_open:
-            has_fractions |= _has_fractions(np.delete(numbers[:_MANY_ROWS], counting, axis=1))
+            has_fractions |= _has_fractions(np.delete(numbers[:MANY_ROWS], counting, axis=1))
         rows += len(numbers)
         has_names = labels is not None and options.labels is None
-        if is_open and rows >= (_MIN_ROWS if has_names or has_fractions else _MANY_ROWS):
+        if is_open and rows >= (MIN_ROWS if has_names or has_fractions else MANY_ROWS):
             is_open = False
-            names = [repr(shortened(labels[i])) if labels and has_names else f"class #{i}" for i in counting]
-            fix = "pass --columns" if has_names else "remove the column"
-            options.note(f"{options.source}: {_reading(names, block.origin.quantity)} the rows; {fix} if that is wrong")
+            names = column_names(counting, labels if has_names else None)
+            reading = _reading(names, block.origin.quantity)
+            options.note(f"{options.source}: {reading} the rows; {column_fix(has_names)} if that is wrong")
         yield block
+
+
+def has_columns(block: Block) -> bool:
+    """Return whether a block has the columns of a table or of an array."""
+    return block.origin.quantity in ("logit", "energy") and not (block.origin.is_binary or block.partial)
+
+
+def column_names(columns: Iterable[int], labels: Sequence[str] | None) -> list[str]:
+    """Return the names of columns for messages; their indices without labels."""
+    return [f"class #{i}" if labels is None else repr(shortened(labels[i])) for i in columns]
+
+
+def column_fix(has_names: bool) -> str:
+    """Return what to do about a column that is no logit."""
+    return "pass --columns" if has_names else "remove the column"
 
 
 def _reading(names: list[str], quantity: str) -> str:

@@ -6,12 +6,11 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import listed, shortened
+from tsoft.errors import listed
+from tsoft.input.counting_columns import MANY_ROWS, MIN_ROWS, column_fix, column_names, has_columns
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
-# Without names, fewer rows are often typed numbers.
-_MIN_ROWS, _MANY_ROWS = 3, 10
 # A note is wrong for at most this share of the tables whose columns all have the same share of whole numbers.
 _LEVEL = 0.01
 _MAX_LISTED = 8
@@ -24,10 +23,10 @@ def noting_whole_columns(blocks: Iterator[Block], options: ReadOptions) -> Itera
     is_open, rows = options.columns.logits is None, 0
     for block in blocks:
         if is_open:
-            first.append(block.part(0, min(len(block.logits), _MANY_ROWS - rows)))
+            first.append(block.part(0, min(len(block.logits), MANY_ROWS - rows)))
             rows += len(first[-1].logits)
-            is_open = _is_column(block, first[0]) and rows < _MANY_ROWS
-            if rows == _MANY_ROWS:
+            is_open = _is_column(block, first[0]) and rows < MANY_ROWS
+            if rows == MANY_ROWS:
                 _note(first, options)
         yield block
     if is_open and first:
@@ -36,8 +35,7 @@ def noting_whole_columns(blocks: Iterator[Block], options: ReadOptions) -> Itera
 
 def _is_column(block: Block, first: Block) -> bool:
     """Return whether each logit of a block is in the column of the same class in the first one."""
-    is_typed = block.origin.quantity in ("logit", "energy") and not (block.origin.is_binary or block.partial)
-    return is_typed and block.labels == first.labels and block.logits.shape[1] == first.logits.shape[1]
+    return has_columns(block) and block.labels == first.labels and block.logits.shape[1] == first.logits.shape[1]
 
 
 def _note(blocks: list[Block], options: ReadOptions) -> None:
@@ -49,19 +47,18 @@ def _note(blocks: list[Block], options: ReadOptions) -> None:
 
     numbers, labels = np.concatenate([block.logits for block in blocks]), blocks[0].labels
     has_names = labels is not None and options.labels is None
-    if len(numbers) < (_MIN_ROWS if has_names else _MANY_ROWS):
+    if len(numbers) < (MIN_ROWS if has_names else MANY_ROWS):
         return
     columns = [int(i) for i in _whole_columns(numbers)]
     if labels and has_names:
         # Other notes name these.
         columns = [i for i in columns if not (is_result_name(labels[i]) or labels[i].lower() in FURTHER_TARGET_NAMES)]
     if columns:
-        names = [repr(shortened(labels[i])) if labels and has_names else f"class #{i}" for i in columns]
+        names = column_names(columns, labels if has_names else None)
         quantity = QUANTITIES[blocks[0].origin.quantity]
         kind, verb = (quantity.noun, "it has") if len(columns) == 1 else (quantity.plural, "they have")
-        fix = "pass --columns" if has_names else "remove the column"
         reading = f"tsoft reads {listed(names, _MAX_LISTED)} as {kind}, but {verb} only whole numbers in the first rows"
-        options.note(f"{options.source}: {reading}; {fix} if that is wrong")
+        options.note(f"{options.source}: {reading}; {column_fix(has_names)} if that is wrong")
 
 
 def _whole_columns(numbers: Array) -> Array:
