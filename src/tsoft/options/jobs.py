@@ -226,6 +226,7 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
     import logging
 
     from distributed import Client, LocalCluster
+    from distributed.comm import get_address_host_port
 
     with contextlib.ExitStack() as stack:
         # Dask logs tracebacks of connections that end with an error of a job.
@@ -241,10 +242,12 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
             client = Client(stack.enter_context(local))
         else:
             try:
-                client = Client(options.cluster, set_as_default=False, timeout=10)
+                # A client finds this out too late: if it fails before it is connected, closing it blocks for 20 s.
+                get_address_host_port(options.cluster)
             except ValueError:
                 fix = "pass the address of a Dask scheduler, such as tcp://host:8786"
                 raise UsageError(f"--cluster: {shortened(options.cluster)!r} is not an address; {fix}") from None
+            client = Client(options.cluster, set_as_default=False, timeout=10)
         stack.enter_context(client)
         _check_versions(client)
         # A new cluster may take a moment to start its workers, and an adaptive one starts them on demand.
