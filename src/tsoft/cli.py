@@ -133,6 +133,8 @@ def _normalized(option: str) -> str:
 def _unknown_command(name: str) -> str:
     from tsoft.features.help.pages import pages
 
+    if name.lower() in COMMANDS:
+        return f"unknown command {name!r}; did you mean {name.lower()!r}?"
     if name.lower() in [page.name for page in pages()]:
         return f"unknown command {name!r}; to read this page of the manual, type: tsoft help {name.lower()}"
     if os.path.exists(name):

@@ -213,6 +213,10 @@ def test_digits_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (["--to", "0", "--schedule", "constant"], "--to has no effect on --schedule constant; remove --to"),
         (["--to", "0.1", "--schedule", "constant,constant"], "--to has no effect on --schedule constant; remove --to"),
         (["--from", "inf"], "--from inf: cosine needs a finite temperature from 0"),
+        (
+            ["--from", "inf", "--schedule", "exponential"],
+            "--from inf: exponential needs a finite temperature above 0\n",
+        ),
         (["--from", "-1"], "--from -1: cosine needs"),
         (["--to", "nan"], "--to nan: cosine needs"),
         (["--from", "nan", "--schedule", "constant"], "--from nan: constant needs a temperature from 0 to inf"),

@@ -116,6 +116,8 @@ def test_a_word_that_is_not_a_topic_names_the_pages_with_it() -> None:
     # This word resembles 'engines', but it occurs in the pages.
     done = here("help", "penalties")
     assert re.search("it occurs in .*samplers", done.stderr)
+    # These letters occur only inside other words.
+    assert "occurs" not in here("help", "rl").stderr
     assert "did you mean 'samplers'?" in here("help", "sampler").stderr
     # No page has this word.
     assert here("help", "xyzzy").returncode == 2

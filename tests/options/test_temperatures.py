@@ -106,7 +106,8 @@ def test_kelvin_in_a_command_without_units(command: str) -> None:
     [
         ("kJ", "did you mean kJ/mol?"),
         ("kcal", "did you mean kcal/mol?"),
-        ("meV", "convert the energies: 1 meV is 0.001 eV"),
+        ("MeV", "convert the energies: 1 meV is 0.001 eV, and 1 MeV is 1e6 eV"),
+        ("kT", "leave --units out if the energies and tau are multiples of one kT"),
     ],
 )
 def test_an_unknown_unit(unit: str, hint: str) -> None:

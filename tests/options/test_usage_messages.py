@@ -74,6 +74,7 @@ from tool import here
         ("help temperature samplers", "help prints one page; pass one of temperature, samplers\n"),
         ("anneal README.md", "unexpected argument 'README.md'"),
         ("compote 2 1", "unknown command 'compote'; did you mean 'compute'?"),
+        ("Compute 2 1", "unknown command 'Compute'; did you mean 'compute'?"),
         ("qqqqq", "unknown command 'qqqqq'; run 'tsoft' to list the commands"),
         ("samplers", "unknown command 'samplers'; to read this page of the manual, type: tsoft help samplers"),
         ("manual", "unknown command 'manual'; did you mean 'help'?"),

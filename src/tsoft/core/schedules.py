@@ -160,7 +160,8 @@ def _check_finite(a: float, b: float) -> None:
 
 
 def _check_positive(tau: float, *, last: bool) -> None:
-    _check(tau, "needs a finite temperature above 0; linear and cosine reach 0", 0.0 < tau < inf, last=last)
+    problem = "needs a finite temperature above 0" + ("; linear and cosine reach 0" if tau == 0 else "")
+    _check(tau, problem, 0.0 < tau < inf, last=last)
 
 
 def _check(tau: float, problem: str, is_valid: bool, *, last: bool) -> None:

@@ -52,7 +52,9 @@ _ALIASES = {
 }
 # Units that tsoft does not have, in lower case: the number of units that tsoft has in one of them.
 _CONVERSIONS = {
-    **dict.fromkeys(("mev", "millielectronvolt"), "1 meV is 0.001 eV"),
+    "mev": "1 meV is 0.001 eV, and 1 MeV is 1e6 eV",
+    "kev": "1 keV is 1000 eV",
+    "gev": "1 GeV is 1e9 eV",
     **dict.fromkeys(("ha", "hartree", "hartrees", "au", "a.u.", "eh"), "1 hartree is 27.211386246 eV"),
     **dict.fromkeys(("ry", "rydberg"), "1 rydberg is 13.605693123 eV"),
     **dict.fromkeys(("j", "joule", "joules"), "1 J is 6.241509074e18 eV"),
@@ -69,8 +71,10 @@ def unit_hint(name: str) -> str:
     """Return a hint at the unit that is meant, for a message; empty if the name is unknown.
 
     >>> unit_hint("kJ"), unit_hint("meV")
-    ('did you mean kJ/mol?', 'convert the energies: 1 meV is 0.001 eV')
+    ('did you mean kJ/mol?', 'convert the energies: 1 meV is 0.001 eV, and 1 MeV is 1e6 eV')
     """
+    if name.lower() == "kt":
+        return "leave --units out if the energies and tau are multiples of one kT"
     if alias := _ALIASES.get(name.lower()):
         return f"did you mean {alias}?"
     conversion = _CONVERSIONS.get(name.lower())

@@ -156,7 +156,7 @@ class Audit:
             return self._greedy_verdict
         assert p_value is not None
         if not self._likelihood.is_informative:
-            return Verdict.INCONCLUSIVE, "the same class is always drawn, which a cutoff explains as well"
+            return Verdict.INCONCLUSIVE, "the draws do not tell a temperature from a cutoff"
         lowest = 1 / self.tolerance if requested == inf else requested * (1 - self.tolerance)
         if lowest <= self.interval.low and self.interval.high <= requested * (1 + self.tolerance):
             return Verdict.CONFIRMED, ""

@@ -1,5 +1,6 @@
 """The pages of the manual, which are the Markdown files in `tsoft/docs`."""
 
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -54,11 +55,16 @@ def page_text(name: str) -> str:
         return texts[word]
     if all(part in texts for part in word.split("-")):
         raise UsageError(f"help prints one page; pass one of {', '.join(word.split('-'))}")
-    counts = {page: text.lower().count(word) for page, text in texts.items() if word and word in text.lower()}
-    mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
+    counts = {page: _count(word, text.lower()) for page, text in texts.items()}
+    mentioning = sorted(filter(counts.get, counts), key=lambda page: -counts[page])[:_MOST_MENTIONS]
     hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""
     suggestion = nearest(word, texts)
     # A word of the manual is no misspelled page, unless it is a part of the page's name.
     if suggestion and (word in suggestion or not mentioning):
         hint = f"did you mean {suggestion!r}? "
     raise UsageError(f"unknown page {name!r}; {hint}run 'tsoft help' to list the pages")
+
+
+def _count(word: str, text: str) -> int:
+    """Count the words of a text that begin with `word`, or are equal to it if it is shorter than four letters."""
+    return len(re.findall(rf"(?<!\w){re.escape(word)}" + r"(?!\w)" * (len(word) < 4), text)) if word else 0
