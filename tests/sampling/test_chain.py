@@ -393,10 +393,55 @@ def test_samplers_set_the_order_of_engines_without_a_fixed_one(capfd: Capture) -
 def test_an_order_that_users_of_an_engine_cannot_choose_is_an_error(
     capfd: Capture, engine: str, typed: str, order: str
 ) -> None:
-    status, text, messages = called(capfd, "compute", *TYPED, "--samplers", typed, "--like", engine)
+    switches = {"adaptive_p": ["--adaptive-target", "0.5"], "logit_bias": ["--logit-bias", "#0=1"]}
+    switches |= {"mirostat": ["--mirostat-tau", "3"], "xtc": ["--xtc-probability", "1"], "temperature": []}
+    values = {"top_k": "3", "top_p": "0.9", "min_p": "0.1", "top_n_sigma": "1"}
+    switches |= {name: [f"--{name}".replace("_", "-"), value] for name, value in values.items()}
+    on = [word for name in typed.split(";") for word in switches[name]]
+    status, text, messages = called(capfd, "compute", *TYPED, *on, "--samplers", typed, "--like", engine)
     assert (status, text) == (2, "")
     assert f"--like {engine}: this engine has only the order {order} for these samplers" in messages
-    assert called(capfd, "compute", *TYPED, "--samplers", order, "--like", engine)[0] == 0
+    assert called(capfd, "compute", *TYPED, *on, "--samplers", order, "--like", engine)[0] == 0
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "koboldcpp", "text-generation-webui"])
+def test_the_places_of_samplers_that_are_off_or_missing_do_not_matter(capfd: Capture, engine: str) -> None:
+    typed = ("compute", *TYPED, "--top-k", "3", "--like", engine, "-f", "jsonl")
+    order = "xtc;edt;top_p;top_k;temperature;adaptive_p;min_p;logit_bias;top_h"
+    [record] = records(printed(capfd, *typed, "--samplers", order))
+    assert [step for step in record["samplers"] if step != "top_3000"] == ["top_k 3", "temperature 1"]
+
+
+def test_an_order_is_compared_with_the_samplers_that_defaults_switch_on(capfd: Capture) -> None:
+    """KoboldCpp applies min-p after top-p, which its defaults switch on."""
+    typed = ("compute", *TYPED, "--min-p", "0.1", "--samplers", "min_p;top_p;temperature", "--like", "koboldcpp")
+    assert called(capfd, *typed)[0] == 0
+    status, _, messages = called(capfd, *typed, "--defaults")
+    assert status == 2
+    assert "this engine has only the order top_p;min_p;temperature for these samplers" in messages
+
+
+WEBUI_PRIORITY = (
+    "repetition_penalty temperature dynamic_temperature quadratic_sampling top_k top_p min_p xtc no_repeat_ngram"
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps"),
+    [
+        ({"sampler_priority": WEBUI_PRIORITY.split()}, ["temperature 0.5", "top_k 2", "min_p 0.3"]),
+        ({"sampler_priority": ["min_p", "top_k", "temperature"]}, ["min_p 0.3", "top_k 2", "temperature 0.5"]),
+        ({"temperature_last": True}, ["top_k 2", "min_p 0.3", "temperature 0.5"]),
+    ],
+)
+def test_an_order_of_text_generation_webui_applies_by_its_rules(
+    capfd: Capture, tmp_path: Path, fields: dict[str, Any], steps: list[str]
+) -> None:
+    path = tmp_path / "preset.yaml"
+    path.write_text(json.dumps({"temperature": 0.5, "min_p": 0.3, "top_k": 2, **fields}))
+    typed = ("--settings", str(path), "--like", "text-generation-webui", "-f", "jsonl")
+    status, text, messages = called(capfd, "compute", *TYPED, *typed)
+    assert (status, [record["samplers"] for record in records(text)]) == (0, [steps]), messages
 
 
 @pytest.mark.parametrize("engine", ["llama.cpp", "koboldcpp"])

@@ -73,7 +73,7 @@ def planned(
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     if taus is None:
         taus = defaults.taus if tau_in_file is None else [repr(tau_in_file)]
-    engines = supporting_engines(engines, order, values, bool(biases), allows_omission="all" in like)
+    engines = supporting_engines(engines, order, on, values, defaults, allows_omission="all" in like)
     chains = tuple(engine_chain(engine, order, on, values, defaults) for engine in engines or (None,))
     defaults.note(chains)
     if text:

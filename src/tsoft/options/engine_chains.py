@@ -45,8 +45,9 @@ class EngineDefaults:
         ]
 
     def names(self, engine: Engine) -> list[str]:
-        """Return the names of the samplers that the defaults of an engine switch on."""
-        return [sampler.name for sampler in SAMPLERS.values() if _is_added(sampler, self.values[engine.name])]
+        """Return the names of the samplers that the defaults of an engine switch on, none if it is not compared."""
+        added = self.values.get(engine.name, {})
+        return [sampler.name for sampler in SAMPLERS.values() if _is_added(sampler, added)]
 
     @property
     def taus(self) -> list[str] | None:

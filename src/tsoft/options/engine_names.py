@@ -2,9 +2,10 @@
 
 from tsoft.errors import UsageError, joined, unknown
 from tsoft.notes import note
+from tsoft.options.engine_chains import EngineDefaults
 from tsoft.options.sampler_options import PARAMETERS
 from tsoft.sampling.engines import DEFAULT_ENGINES, ENGINES, Engine, paths_of
-from tsoft.sampling.sampler_table import BIAS, Sampler
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, Sampler
 
 
 def engines_by_name(names: list[str]) -> list[Engine]:
@@ -23,16 +24,18 @@ def engines_by_name(names: list[str]) -> list[Engine]:
 def supporting_engines(
     engines: list[Engine],
     order: tuple[Sampler, ...] | None,
+    on: list[Sampler],
     values: dict[str, float],
-    has_biases: bool,
+    defaults: EngineDefaults,
     *,
     allows_omission: bool,
 ) -> list[Engine]:
-    """Return the engines that have the order and all parameters.
+    """Return the engines that have all parameters, and the order of the samplers that are `on`, or that their defaults
+    switch on.
 
     Other engines are omitted with a note if the option allows this, as with --like all; otherwise raise UsageError.
     """
-    obstacles = {engine.name: _obstacle(engine, order, values, has_biases) for engine in ENGINES.values()}
+    obstacles = {engine.name: _obstacle(engine, order, on, values, defaults) for engine in ENGINES.values()}
     others = [name for name in DEFAULT_ENGINES if obstacles[name] is None]
     obstacles = {engine.name: obstacles[engine.name] for engine in engines}
     for obstacle in dict.fromkeys(obstacles.values()):
@@ -51,16 +54,23 @@ def supporting_engines(
 
 
 def _obstacle(
-    engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float], has_biases: bool
+    engine: Engine,
+    order: tuple[Sampler, ...] | None,
+    on: list[Sampler],
+    values: dict[str, float],
+    defaults: EngineDefaults,
 ) -> str | None:
     """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
     if order is not None and not engine.reorders:
         return "a fixed sampler order"
-    names = [sampler.name for sampler in order or ()]
+    active = {*(sampler.name for sampler in on), *defaults.names(engine)}
+    own = {sampler.name for sampler in engine.samplers}
+    # The place of a sampler that is off, or that the engine lacks, does not matter.
+    names = [sampler.name for sampler in order or () if sampler.name in active & own]
     if order is not None and engine.ordered(names) != names:
         return f"only the order {';'.join(engine.ordered(names))} for these samplers"
-    on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
-    on += [BIAS] * has_biases
-    missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
+    switched = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
+    switched += [BIAS] * (SAMPLERS[BIAS.name] in on)
+    missing = [parameter.option for parameter in switched if not engine.has(parameter.name)]
     # The engine may have a sampler whose rule tsoft does not have.
     return f"no {' and no '.join(missing)} in tsoft" if missing else None
