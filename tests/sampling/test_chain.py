@@ -942,9 +942,8 @@ def test_a_soft_cap_is_refused_for_a_model_of_log_probabilities(capfd: Capture) 
 
 
 def test_a_soft_cap_is_refused_after_a_step_that_shifts_the_logits(capfd: Capture) -> None:
-    for shift in ("temperature", "edt", "adaptive_temperature"):
-        switch = {"edt": ("--edt-theta", "1"), "adaptive_temperature": ("--adaptive-temperature",)}.get(shift, ())
-        order = f"top_k;{shift};soft_cap" + ";temperature" * (shift != "temperature")
+    for shift, switch in (("edt", ("--edt-theta", "1")), ("adaptive_temperature", ("--adaptive-temperature",))):
+        order = f"top_k;{shift};soft_cap;temperature"
         typed = ("compute", *TYPED, "--soft-cap", "2", "--top-k", "3", "--samplers", order, *switch)
         status, _, messages = called(capfd, *typed)
         assert status == 2
@@ -956,6 +955,43 @@ def test_a_soft_cap_is_refused_after_a_step_that_shifts_the_logits(capfd: Captur
     [row] = rows(printed(capfd, "compute", *TYPED, *typed))
     smooth = [max(Z) - 0.5 * (max(Z) - z) ** 2 for z in Z[:3]]
     np.testing.assert_allclose(row[:3], softmax([2 * np.tanh(z / 2) for z in smooth]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", [None, "llama.cpp", "koboldcpp", "text-generation-webui"])
+@pytest.mark.parametrize("tau", [0.5, 3.0, 1e-310])
+@pytest.mark.parametrize("z", [[2.0, 1.0, 0.5], [-0.5, -1.0, -3.0], [1.0, 0.0, -2.0], [0.0, -1e-300, -1e300]])
+def test_a_penalty_after_the_temperature_changes_raw_quotients(
+    capfd: Capture, tmp_path: Path, engine: str | None, tau: float, z: list[float]
+) -> None:
+    """llama_sampler_temp_impl, KoboldCpp's sample_temperature and TemperatureLogitsWarper divide, and subtract nothing.
+    Longer floating-point numbers do not overflow at the lowest temperature."""
+    path = tmp_path / "text.txt"
+    path.write_text("#0\n")
+    scaled = np.array(z, np.longdouble) / np.longdouble(tau)
+    scaled[0] = scaled[0] / 2 if scaled[0] > 0 else scaled[0] * 2
+    expected = np.exp(scaled - scaled.max())
+    typed = ("--tau", repr(tau), "--repetition-penalty", "2", "--history", str(path))
+    like = ("--like", engine) if engine else ()
+    text = printed(capfd, "compute", *map(repr, z), *typed, "--samplers", "temperature;penalties", *like)
+    np.testing.assert_allclose(rows(text)[0], (expected / expected.sum()).astype(float), rtol=1e-12, atol=1e-300)
+
+
+def test_a_soft_cap_after_a_dynamic_temperature_changes_raw_quotients(capfd: Capture) -> None:
+    p = softmax(Z)
+    tau = 0.5 + 1.0 * (-p @ np.log(p) / np.log(len(Z))) ** 2
+    typed = ("--soft-cap", "2", "--dynatemp-range", "0.5", "--dynatemp-exponent", "2")
+    [row] = rows(printed(capfd, "compute", *TYPED, *typed, "--samplers", "temperature;soft_cap"))
+    np.testing.assert_allclose(row, softmax(2 * np.tanh(Z / tau / 2)), rtol=1e-12)
+
+
+def test_a_penalty_separates_the_classes_that_tie_at_temperature_0(capfd: Capture, tmp_path: Path) -> None:
+    """As the temperature approaches 0, the quotients of positive logits become infinitely far from their halves."""
+    path = tmp_path / "text.txt"
+    path.write_text("#1\n")
+    typed = ("--tau", "0,inf", "--repetition-penalty", "2", "--history", str(path))
+    text = printed(capfd, "compute", "3", "3", "1", *typed, "--samplers", "temperature;penalties")
+    np.testing.assert_allclose(rows(text), [[1.0, 0.0, 0.0], [1 / 3] * 3], rtol=1e-12)
+    assert rows(printed(capfd, "compute", "0", "0", *typed, "--samplers", "temperature;penalties")) == [[0.5, 0.5]] * 2
 
 
 def test_a_soft_cap_of_logits_and_of_energies(capfd: Capture) -> None:

@@ -49,8 +49,14 @@ class Chain:
         if self.engine:
             tau = max(tau, self.engine.min_tau)
         return tuple(
-            replace(step, values=(tau, *step.values)) if step.sampler.is_temperature else step for step in self.steps
+            self._tempered(step, i, tau) if step.sampler.is_temperature else step for i, step in enumerate(self.steps)
         )
+
+    def _tempered(self, step: Step, place: int, tau: float) -> Step:
+        """Return the temperature's step, at a place in the chain, with a temperature."""
+        needs_constant = any(later.raw_settings for later in self.steps[place + 1 :])
+        sampler = step.sampler.unshifted if needs_constant else step.sampler
+        return replace(step, sampler=sampler, values=(tau, *step.values))
 
     def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
         """Return the same chain with biases, pairs (index, bias), in its bias step."""
@@ -133,7 +139,8 @@ class Chain:
                 reason = f"{quantity} determine them only up to a constant"
                 names = " and ".join(parameter.name for parameter in step.raw_settings)
                 raise RawLogitsError(row, step, reason, f"remove {names}, or pass the model's logits")
-            if shift := next((before.sampler.name for before in self.steps[:i] if before.sampler.shifts_logits), None):
+            shifting = (before.sampler for before in self.steps[:i] if before.sampler.shifts_logits)
+            if shift := next((sampler.name for sampler in shifting if not sampler.is_temperature), None):
                 fix = f"list {name} before {shift} in the order of the samplers"
                 raise RawLogitsError(row, step, f"{shift}, which precedes it, subtracts the highest logit", fix)
 

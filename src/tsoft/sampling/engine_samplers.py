@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.adaptive import adaptive_p
 from tsoft.sampling.cutoffs import top_p, xtc
 from tsoft.sampling.engine_cutoffs import greedy
-from tsoft.sampling.samplers import temperature
+from tsoft.sampling.samplers import temperature, unshifted_temperature
 
 
 def top_p_fitting(z: Array, p: float) -> Array:
@@ -98,4 +98,12 @@ def adaptive_p_from_1e_8(z: Array, target: float, decay: float = 0.9, mean: floa
 def temperature_or_top(z: Array, tau: float, dynatemp_range: float = 0.0, dynatemp_exponent: float = 1.0) -> Array:
     """Mask all but the first of the most probable classes at temperature 0, as llama.cpp does within the chain."""
     scaled = temperature(z, tau, dynatemp_range, dynatemp_exponent)
+    return greedy(scaled).apply(scaled) if tau == 0 and not dynatemp_range else scaled
+
+
+def unshifted_temperature_or_top(
+    z: Array, tau: float, dynatemp_range: float = 0.0, dynatemp_exponent: float = 1.0
+) -> Array:
+    """Do the same without subtracting the highest logit, for a later sampler that needs the raw logits."""
+    scaled = unshifted_temperature(z, tau, dynatemp_range, dynatemp_exponent)
     return greedy(scaled).apply(scaled) if tau == 0 and not dynatemp_range else scaled

@@ -7,6 +7,7 @@ row names its function by its path within `tsoft.sampling`, and a chain imports 
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from typing import Any
@@ -63,11 +64,12 @@ class Sampler:
     the first parameter's name and the `aliases` are accepted, too. `path` names the function within `tsoft.sampling`:
     a function in a module of cutoffs returns a `Cutoff`, any other returns logits.
 
-    A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown. With
-    `needs_history`, the first argument after the logits is a `History`. `state`, if any, names a function in `states`
-    that changes the last parameter after each draw, and `initial_state` one that returns its value before a draw, from
-    the values of the first parameter and of the last. With `counts_masked`, the result depends on the number of masked
-    classes. `output_only` are the names of the parameters that penalize only generated tokens, not those of the prompt.
+    A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown;
+    `unshifted` is the temperature without this. With `needs_history`, the first argument after the logits is a
+    `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw, and
+    `initial_state` one that returns its value before a draw, from the values of the first parameter and of the last.
+    With `counts_masked`, the result depends on the number of masked classes. `output_only` are the names of the
+    parameters that penalize only generated tokens, not those of the prompt.
     """
 
     name: str
@@ -104,6 +106,12 @@ class Sampler:
     @property
     def is_temperature(self) -> bool:
         return self.parameters[:1] == (TAU,)
+
+    @property
+    def unshifted(self) -> "Sampler":
+        """The temperature with the function that keeps the constant in the logits, if a later sampler needs it."""
+        module, name = self.path.split(".")
+        return replace(self, path=f"{module}.unshifted_{name}", shifts_logits=False)
 
     @property
     def is_bias(self) -> bool:

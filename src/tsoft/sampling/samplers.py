@@ -104,14 +104,37 @@ def temperature(z: ArrayLike, tau: Taus = 1.0, dynatemp_range: float = 0.0, dyna
     return result
 
 
+def unshifted_temperature(z: Array, tau: float, dynatemp_range: float = 0.0, dynatemp_exponent: float = 1.0) -> Array:
+    """Divide the logits by a temperature without subtracting the highest one, as engines do.
+
+    This is for chains in which a later sampler needs the constant in the logits. Quotients far from 0 are less accurate
+    than the differences that `temperature` returns.
+
+    >>> unshifted_temperature(np.array([2.0, 1.0, -1.0]), 0.5)
+    array([ 4.,  2., -2.])
+    """
+    if tau == inf:
+        # The highest quotient is 0.
+        return temperature(z, tau)
+    taus, maximum = _row_taus(z, tau, dynatemp_range, dynatemp_exponent), z.max(-1, keepdims=True)
+    # At lower temperatures, the quotients would overflow. Already at this one, only the classes at the top remain.
+    finite = np.asarray(np.maximum(taus, abs(maximum) / (np.finfo(z.dtype).max * 2.0**-64)))
+    x = _divided(z, finite, np.dtype(np.float64)) + np.divide(maximum, finite, out=0.0 * maximum, where=maximum != 0)
+    return np.asarray(np.where(np.equal(taus, 0) & (z < maximum), -inf, x), z.dtype)
+
+
 def _divided_by_tau(z: Array, tau: float, dynatemp_range: float, exponent: float) -> Array:
-    taus: Any = tau
-    if dynatemp_range and tau < inf:
-        unmasked = np.maximum((z > -inf).sum(-1, keepdims=True), 2)
-        fraction = entropy(z)[..., np.newaxis] / np.log(unmasked)
-        low, high = max(0.0, tau - dynatemp_range), min(tau + dynatemp_range, sys.float_info.max)
-        taus = low + (high - low) * np.minimum(fraction, 1.0) ** exponent
-    return _divided(z, taus, working_dtype(z.dtype, tau))
+    return _divided(z, _row_taus(z, tau, dynatemp_range, exponent), working_dtype(z.dtype, tau))
+
+
+def _row_taus(z: Array, tau: float, dynatemp_range: float, exponent: float) -> Any:
+    """Return the temperature, or that of each row, (..., 1), if it is dynamic."""
+    if not dynatemp_range or tau == inf:
+        return tau
+    unmasked = np.maximum((z > -inf).sum(-1, keepdims=True), 2)
+    fraction = entropy(z)[..., np.newaxis] / np.log(unmasked)
+    low, high = max(0.0, tau - dynatemp_range), min(tau + dynatemp_range, sys.float_info.max)
+    return low + (high - low) * np.minimum(fraction, 1.0) ** exponent
 
 
 def _divided(z: Array, taus: Any, dtype: np.dtype[Any]) -> Array:
