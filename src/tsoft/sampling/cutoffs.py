@@ -26,6 +26,9 @@ from tsoft.sampling.states import initial_mu
 # float32, no two numbers are as close, so that the float32 arithmetic of an engine decides by its rounding.
 LOGIT_ROUNDING, PROB_ROUNDING, TERM_ROUNDING = 2.0**-49, 2.0**-42, 2.0**-52
 
+# The name of the score that typical-p compares.
+DISTANCE = "-|surprise - entropy|"
+
 
 def exceeds(values: Array, bound: Any) -> Array:
     """Return whether probabilities are above a bound, and not just by rounding."""
@@ -277,7 +280,7 @@ def nearest_entropy_cutoff(p: float, score: Array, probs: Array, count_from_sums
     sums = np.take_along_axis(probs, order, axis=-1).cumsum(-1)
     count = np.clip(count_from_sums(sums), 1, score.shape[-1])
     threshold = np.take_along_axis(score, value_at_rank(order, count), axis=-1)
-    return Cutoff(score, threshold, count, score_name="-|surprise - entropy|", compared=sums, bound=p)
+    return Cutoff(score, threshold, count, score_name=DISTANCE, compared=sums, bound=p)
 
 
 def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:

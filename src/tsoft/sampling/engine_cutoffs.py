@@ -111,7 +111,7 @@ def min_p_below_1(z: Array, p: float) -> Cutoff:
 
 
 def _everything(z: Array) -> Cutoff:
-    return Cutoff(z, z.min(-1, keepdims=True))
+    return Cutoff(z, np.full_like(z[..., :1], -inf))
 
 
 def top_p_within(z: Array, p: float) -> Cutoff:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax, softmax
 from tsoft.sampling.adaptive import adaptive_p
-from tsoft.sampling.cutoffs import top_p, xtc
+from tsoft.sampling.cutoffs import PROB_ROUNDING, TERM_ROUNDING, top_p, xtc
 from tsoft.sampling.engine_cutoffs import greedy
 from tsoft.sampling.samplers import temperature, unshifted_temperature
 
@@ -44,16 +44,17 @@ def _fitting(z: Array, p: float, ordered: Callable[[Array], Array]) -> Array:
 
 
 def _fitting_classes(probs: Array, p: float, order: Array) -> list[int]:
-    """Return the indices of the classes that fit, from the probabilities of a row, (n,), added in an order."""
+    """Return the indices of the classes that fit, from the probabilities of a row, (n,), added in an order. A sum that
+    only rounding may separate from p does not exceed it."""
     kept: list[tuple[float, int]] = []
-    total = probs.dtype.type(0)
+    total, bound = probs.dtype.type(0), p * (1 + PROB_ROUNDING + TERM_ROUNDING * len(probs))
     for index in order[probs[order] >= 1e-6].tolist():
         prob = probs[index]
-        if kept and total > p and prob < kept[0][0]:
+        if kept and total > bound and prob < kept[0][0]:
             continue
         heapq.heappush(kept, (prob, index))
         total += prob
-        while total > p and len(kept) > 1:
+        while total > bound and len(kept) > 1:
             total -= heapq.heappop(kept)[0]
     return [index for _, index in kept]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsoft.core.measures import entropy, most_probable
 from tsoft.core.softmax import Array, log_sum_exp, softmax
-from tsoft.sampling.cutoffs import Cutoff
+from tsoft.sampling.cutoffs import DISTANCE, Cutoff
 from tsoft.sampling.mixture import Mixture
 from tsoft.sampling.step import Step
 
@@ -91,7 +91,7 @@ _CONDITIONS = {
     "logit": "p ≥ threshold",
     "-logit": "p ≤ threshold",
     "probability": "p ≥ threshold",
-    "-|surprise - entropy|": "|-ln p - H| ≤ threshold",
+    DISTANCE: "|-ln p - H| ≤ threshold",
 }
 
 
