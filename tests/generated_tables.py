@@ -186,8 +186,8 @@ def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
 def _caveats(engine: Engine) -> str:
     """Return what tsoft does not compute, one sentence for all samplers with the same caveat."""
     samplers: dict[str, list[str]] = {}
-    for names, text in engine.caveats:
-        samplers.setdefault(text, []).append(" and ".join(names))
+    for caveat in engine.caveats:
+        samplers.setdefault(caveat.sentence, []).append(" and ".join(caveat.names))
     return ". ".join(f"With {' or '.join(names)}, {text}" for text, names in samplers.items())
 
 

@@ -181,6 +181,44 @@ def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
     assert not [line for line in run("--like", "exllamav2", "--top-k", "2")[2] if "with" in line]
 
 
+UNDEFINED = "with typ_p, a class with a probability of 0 in float32 makes the result undefined; tsoft ignores it"
+COUNTS_MASKED = "with dynatemp_range, a masked class counts, too; tsoft ignores it"
+SIGMA = ("--top-n-sigma", "1", "--typical-p", "0.6")
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "note"),
+    [
+        # llama-sampler.cpp, typical: entropy += -p * logf(p). The largest difference of logits here is 1.9.
+        ("llama.cpp", ("--typical-p", "0.6"), None),
+        ("llama.cpp", ("--typical-p", "0.6", "--logit-bias", "#3=-98"), None),
+        ("llama.cpp", ("--typical-p", "0.6", "--logit-bias", "d=-103"), f"{UNDEFINED} (row 0, τ = 1: 'd')"),
+        ("llama.cpp", ("--typical-p", "0.6", "--logit-bias", "d=-inf"), f"{UNDEFINED} (row 0, τ = 1: 'd')"),
+        ("ollama@gguf", ("--typical-p", "0.6", "--tau", "0.01"), None),
+        # top-n-sigma masks classes, which typical-p counts only if it follows, and top-k takes them away.
+        ("llama.cpp", (*SIGMA, "--tau", "2"), f"{UNDEFINED} (row 0, τ = 2: 'b')"),
+        ("llama.cpp", (*SIGMA, "--samplers", "typ_p;top_n_sigma;temperature"), None),
+        (
+            "llama.cpp",
+            (*SIGMA, "--top-k", "3", "--samplers", "top_k;top_n_sigma;typ_p"),
+            f"{UNDEFINED} (row 0, τ = 1: 'b')",
+        ),
+        ("llama.cpp", ("--typical-p", "0.6", "--logit-bias", "d=-inf", "--top-k", "2"), None),
+        ("koboldcpp", ("--typical-p", "0.6", "--logit-bias", "d=-200"), None),
+        # llama_sampler_temp_ext_impl divides by the logarithm of the number of candidates.
+        ("llama.cpp", ("--dynatemp-range", "0.5"), None),
+        ("llama.cpp", ("--dynatemp-range", "0.5", "--logit-bias", "d=-200"), None),
+        ("llama.cpp", ("--dynatemp-range", "0.5", "--logit-bias", "d=-inf"), f"{COUNTS_MASKED} (row 0, τ = 1: 'd')"),
+        ("llama.cpp", ("--dynatemp-range", "0.5", "--top-n-sigma", "1"), f"{COUNTS_MASKED} (row 0, τ = 1: 'b')"),
+    ],
+)
+def test_a_note_says_which_class_an_engine_counts(
+    engine: str, options: tuple[str, ...], note: str | None, run: Run
+) -> None:
+    _, _, lines = run("--like", engine, *options)
+    assert [line for line in lines if " tsoft ignores it" in line] == [f"tsoft: note: {engine}: {note}"] * bool(note)
+
+
 @pytest.mark.parametrize(
     ("options", "refused"),
     [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tsoft.errors import joined
 from tsoft.notes import note
 from tsoft.options.biases import Bias
+from tsoft.sampling.counted_classes import counted_classes
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
 from tsoft.sampling.step import AllRemovedError
@@ -42,6 +43,7 @@ class ChainNotes:
                 # On a partial distribution, a decision by a tie is undecided.
                 if block.partial is None:
                     self._note_fragile(chain, chain.engine.name, block, tau)
+                    self._note_counted(chain, chain.engine.name, block, tau)
 
     def _note_missing(self, block: "Block") -> None:
         missing = [bias.name for bias in self._biases if bias.index(block) is None]
@@ -91,6 +93,14 @@ class ChainNotes:
             if decisions := fragile_decisions(chain, block.logits, tau):
                 self._noted.add(engine)
                 note(_fragile_message(decisions[0], block, engine, tau))
+
+    def _note_counted(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
+        with contextlib.suppress(AllRemovedError):
+            for caveat, row, index in counted_classes(chain, block.logits, tau):
+                sentence = f"{engine}: with {joined(list(caveat.names))}, {caveat.sentence}"
+                if sentence not in self._noted:
+                    self._noted.add(sentence)
+                    note(f"{sentence} (row {block.rows[row]}, τ = {tau:g}: {block.names[index]!r})")
 
 
 def _look_like_logprobs(block: "Block") -> bool:

@@ -127,10 +127,10 @@ def engine_chain(
     ]
     if ignored:
         note(f"{engine.name} does not apply {joined(ignored)} with {joined(list(engine.condition(applied)))}")
-    names = applied | {parameter.name for step in chain.steps for parameter, value in step.settings if value}
-    for condition, sentence in engine.caveats:
-        if names.issuperset(condition):
-            note(f"{engine.name}: with {joined(list(condition))}, {sentence}")
+    names = set().union(*(step.names for step in chain.steps))
+    for caveat in engine.caveats:
+        if caveat.log_prob is None and names.issuperset(caveat.names):
+            note(f"{engine.name}: with {joined(list(caveat.names))}, {caveat.sentence}")
     return chain
 
 

@@ -80,13 +80,26 @@ class EngineApi:
 
 
 @dataclass(frozen=True)
+class Caveat:
+    """A `sentence` about what an engine does that tsoft does not compute, if the samplers or parameters `names` are on.
+
+    With a `log_prob`, it only holds if the sampler counts a class with at most this log-probability: a masked one, or
+    one whose probability is 0 in float32.
+    """
+
+    names: tuple[str, ...]
+    sentence: str
+    log_prob: float | None = None
+
+
+@dataclass(frozen=True)
 class Engine:
     """The rules of an engine, or of one of its paths.
 
     `samplers` are in the engine's order, and the first of the `variants` whose condition is met replaces them. A
     sampler without parameters is always on. Users of the engine can choose the order of the `movable` groups of
     samplers; those before the groups and after them keep their places. `caveats` are what the engine does that tsoft
-    does not compute: pairs of the samplers or parameters that must be on for it, and a sentence.
+    does not compute.
     """
 
     name: str
@@ -96,7 +109,7 @@ class Engine:
     api: EngineApi
     variants: tuple[Variant, ...] = ()
     movable: tuple[tuple[str, ...], ...] = ()
-    caveats: tuple[tuple[tuple[str, ...], str], ...] = ()
+    caveats: tuple[Caveat, ...] = ()
 
     @property
     def family(self) -> str:

@@ -7,8 +7,9 @@ parameter. The module imports no numpy, because completion reads it.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, log
 
-from tsoft.sampling.engine import Engine, EngineApi, EngineSource, Limit, LowTemperature, Variant
+from tsoft.sampling.engine import Caveat, Engine, EngineApi, EngineSource, Limit, LowTemperature, Variant
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
 
 __all__ = ["DEFAULT_ENGINES", "ENGINES", "Engine", "paths_of"]
@@ -74,7 +75,13 @@ _TRANSFORMERS = Engine(
 )
 
 _LLAMA_PENALTIES = _sampler("penalties", penalty_last_n=64.0)
-_COUNTS_BANNED = "a class with a bias of -inf counts, too; tsoft ignores it"
+_COUNTS_MASKED = "a masked class counts, too; tsoft ignores it"
+# The engine multiplies the probability 0 by the logarithm of 0. Numbers up to 2^-150 are 0 in float32.
+_UNDEFINED_TYPICAL = Caveat(
+    ("typ_p",),
+    "a class with a probability of 0 in float32 makes the result undefined; tsoft ignores it",
+    log(2.0**-150),
+)
 _LLAMA_CPP = Engine(
     "llama.cpp",
     EngineSource("llama.cpp 0c1e57098", "2026", "src/llama-sampler.cpp; its server's order", _RUN),
@@ -106,13 +113,8 @@ _LLAMA_CPP = Engine(
     ),
     movable=_singly("penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"),
     caveats=(
-        (("top_n_sigma", "typ_p"), "typical-p is undefined; tsoft ignores the classes that top_n_sigma removed"),
-        (
-            ("top_n_sigma", "dynatemp_range"),
-            "the dynamic temperature may count the removed classes; tsoft ignores them",
-        ),
-        (("logit_bias", "dynatemp_range"), _COUNTS_BANNED),
-        (("logit_bias", "typ_p"), "typical-p is undefined if a bias is -inf; tsoft ignores such classes"),
+        _UNDEFINED_TYPICAL,
+        Caveat(("dynatemp_range",), _COUNTS_MASKED, -inf),
     ),
 )
 
@@ -137,6 +139,7 @@ _OLLAMA_GGUF = Engine(
     ),
     LowTemperature(),
     EngineApi("from before the samplers", _OLLAMA_DEFAULTS, _OLLAMA_NOTE),
+    caveats=(_UNDEFINED_TYPICAL,),
 )
 
 _OLLAMA_MLX = Engine(
@@ -360,9 +363,9 @@ _EXLLAMAV2 = Engine(
     # top_k sorts the classes.
     variants=(Variant(("top_k",), _exllamav2_samplers("engine_samplers.top_p_fitting_descending")),),
     caveats=(
-        (("min_p",), _MAY_KEEP_ONE_MORE),
-        (("top_a",), _MAY_KEEP_ONE_MORE),
-        (("xtc",), f"it spares line breaks and special tokens, and {_MAY_KEEP_ONE_MORE}"),
+        Caveat(("min_p",), _MAY_KEEP_ONE_MORE),
+        Caveat(("top_a",), _MAY_KEEP_ONE_MORE),
+        Caveat(("xtc",), f"it spares line breaks and special tokens, and {_MAY_KEEP_ONE_MORE}"),
     ),
 )
 
@@ -468,8 +471,8 @@ _TABBYAPI = Engine(
         *(Variant(condition, _TABBY_ADAPTIVE) for condition in (("xtc",), ("min_p", "top_k"), ("min_p", "top_p"))),
     ),
     caveats=(
-        (("xtc",), _SPARES_LINE_BREAKS),
-        (("adaptive_p",), "temperature 0 is a division by 0; tsoft decodes greedily"),
+        Caveat(("xtc",), _SPARES_LINE_BREAKS),
+        Caveat(("adaptive_p",), "temperature 0 is a division by 0; tsoft decodes greedily"),
     ),
 )
 
@@ -531,9 +534,10 @@ _KOBOLDCPP = Engine(
         ("temperature", "smoothing", "top_n_sigma"),
     ),
     caveats=(
-        (("adaptive_p",), "and with neither min-p nor top-p, it applies min-p 0.002, which tsoft does not compute"),
-        (("logit_bias", "top_n_sigma"), _COUNTS_BANNED),
-        (("logit_bias", "dynatemp_range"), _COUNTS_BANNED),
+        Caveat(
+            ("adaptive_p",), "and with neither min-p nor top-p, it applies min-p 0.002, which tsoft does not compute"
+        ),
+        *(Caveat((name,), _COUNTS_MASKED, -inf) for name in ("dynatemp_range", "adaptive_p")),
     ),
 )
 
@@ -585,8 +589,8 @@ _WEBUI = Engine(
         "adaptive_p mirostat xtc"
     ),
     caveats=(
-        (("dry",), "it uses only the last token of a sequence breaker, which tsoft does not compute"),
-        (("xtc",), "it spares line breaks and the end token, which tsoft does not compute"),
+        Caveat(("dry",), "it uses only the last token of a sequence breaker, which tsoft does not compute"),
+        Caveat(("xtc",), "it spares line breaks and the end token, which tsoft does not compute"),
     ),
 )
 

@@ -22,6 +22,11 @@ class Step:
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
 
     @property
+    def names(self) -> set[str]:
+        """The names of the sampler and of its parameters that have a value other than 0."""
+        return {self.sampler.name, *(parameter.name for parameter, value in self.settings if value)}
+
+    @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments of the sampler's function after the logits."""
         first_is_argument = not (self.sampler.at_random or any(each.is_flag for each in self.sampler.parameters[:1]))
