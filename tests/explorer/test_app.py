@@ -1225,7 +1225,7 @@ def test_the_lines_of_a_description_begin_below_each_other() -> None:
 
 def test_head_reports_a_chain_that_removes_every_class() -> None:
     async def drive(page: Page) -> None:
-        assert "row 0: top_p 1e-17 of mlx-lm@0.31 removes every class" in page.text("#head")
+        assert "row 0: top_p 1e-17 of mlx-lm@0.32.0 removes every class" in page.text("#head")
         for name in ("s", "S", "r", "e", "escape", "x", "escape", "c", "o", "pagedown", "slash", "enter"):
             await page.press(name)
         while "› top_p" not in page.text("#sliders"):
@@ -1238,7 +1238,7 @@ def test_head_reports_a_chain_that_removes_every_class() -> None:
         await page.press("enter")
         assert "removes every class" in page.text("#head")
 
-    assert explore(drive, "A=3", "B=2.6", "C=1.5", "--top-p", "1e-17", "--like", "mlx-lm@0.31") == 0
+    assert explore(drive, "A=3", "B=2.6", "C=1.5", "--top-p", "1e-17", "--like", "mlx-lm@0.32.0") == 0
 
 
 # Input.

@@ -208,17 +208,17 @@ def test_an_engine_that_lacks_a_sampler() -> None:
 
 def test_an_engine_that_removes_every_class() -> None:
     rows = ExplorerRows([Block(np.array([[3.0, 2.6, 1.5]] * 2))])
-    chain = samplers(1.0, top_p=1e-17).with_engine(ENGINES["mlx-lm@0.31"]).chain()
-    with pytest.raises(AllRemovedError, match=r"^row 1: top_p 1e-17 of mlx-lm@0\.31 removes every class$"):
+    chain = samplers(1.0, top_p=1e-17).with_engine(ENGINES["mlx-lm@0.32.0"]).chain()
+    with pytest.raises(AllRemovedError, match=r"^row 1: top_p 1e-17 of mlx-lm@0\.32\.0 removes every class$"):
         Snapshot(rows.row(1), 1.0, chain)
 
     async def drive(page: Page) -> None:
-        assert "mlx-lm@0.31: row 0: top_p 1e-17 of mlx-lm@0.31 removes every class" in page.text("#head")
+        assert "mlx-lm@0.32.0: row 0: top_p 1e-17 of mlx-lm@0.32.0 removes every class" in page.text("#head")
         assert table(page)["A"] == ["1.0000"]
         await page.press("l", *["down"] * 6, "space", *["up"] * 6, "enter")
         assert (page.option("--like"), page.app.state.compared) == ("vllm", None)
 
-    assert explore(drive, "A=3", "B=2.6", "--top-p", "1e-17", "--like", "vllm,mlx-lm@0.31") == 0
+    assert explore(drive, "A=3", "B=2.6", "--top-p", "1e-17", "--like", "vllm,mlx-lm@0.32.0") == 0
 
 
 def test_a_response_is_compared_as_far_as_it_decides() -> None:

@@ -108,8 +108,8 @@ def test_the_curves_can_be_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_chain_may_remove_every_class() -> None:
     """mlx-lm's top-p keeps the classes beyond 1 - p of the sum. For a small p, no class remains."""
     state = SamplerState.from_chain(None, 1.0).with_value(SAMPLERS["top_p"].parameters[0], 1e-17)
-    chain = state.with_engine(ENGINES["mlx-lm@0.31"]).chain()
-    with pytest.raises(ChainError, match=r"^row 0: top_p 1e-17 of mlx-lm@0.31 removes every class$"):
+    chain = state.with_engine(ENGINES["mlx-lm@0.32.0"]).chain()
+    with pytest.raises(ChainError, match=r"^row 0: top_p 1e-17 of mlx-lm@0.32.0 removes every class$"):
         Snapshot(ROW, 1.0, chain)
     curves = temperature_curves(ROW, chain, (0,), lambda: False)
     assert curves

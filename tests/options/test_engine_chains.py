@@ -1,6 +1,7 @@
 """Paths of engines, their default settings, and notes on what they do not apply or tsoft does not compute."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def test_the_defaults_of_an_engine_are_values_that_it_has_and_allows() -> None:
     ("like", "message"),
     [
         ("vllm@cuda", "vllm has no path 'cuda'; pass vllm@flashinfer or vllm@triton or vllm@pytorch"),
-        ("mlx-lm@1", "mlx-lm has no path '1'; pass mlx-lm@0.32.2 or mlx-lm@0.31"),
+        ("mlx-lm@1", "mlx-lm has no path '1'; pass mlx-lm@0.32.2 or mlx-lm@0.32.0"),
         ("llama.cpp@server", "llama.cpp has only one path; pass llama.cpp"),
         ("wllm@pytorch", "unknown engine 'wllm@pytorch'; did you mean 'vllm@pytorch'?"),
     ],
@@ -64,9 +65,9 @@ def test_an_unknown_path_lists_the_paths(run: Run, like: str, message: str) -> N
 
 
 def test_records_have_the_full_names_of_paths(run: Run) -> None:
-    status, records, _ = run("--top-k", "2", "--like", "vllm@pytorch,VLLM,vllm@pytorch,mlx-lm@0.31")
+    status, records, _ = run("--top-k", "2", "--like", "vllm@pytorch,VLLM,vllm@pytorch,mlx-lm@0.32.0")
     assert status == 0
-    assert [record["engine"] for record in records] == ["vllm@pytorch", "vllm", "mlx-lm@0.31"]
+    assert [record["engine"] for record in records] == ["vllm@pytorch", "vllm", "mlx-lm@0.32.0"]
 
 
 def test_defaults_add_what_no_option_sets(run: Run) -> None:
@@ -178,6 +179,14 @@ def test_a_note_names_the_samplers_that_an_engine_does_not_apply_together(run: R
 def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
     _, _, lines = run("--like", "exllamav2", "--min-p", "0.1")
     assert [line for line in lines if line.startswith("tsoft: note: exllamav2: with min_p, ")]
+    for engine in ("mlx-lm", "mlx-lm@0.32.0", "tabbyapi", "exllamav2", "text-generation-webui"):
+        _, _, lines = run("--like", engine, "--xtc-probability", "1")
+        assert [line for line in lines if f"{engine}: with xtc, it spares line breaks and " in line]
+    # sampling.cpp, xtc_cpu, compares the probability of the next candidate.
+    assert (
+        "with xtc, it compares the probability of the next class"
+        in run("--like", "exllamav2", "--xtc-probability", "1")[2][1]
+    )
     assert not [line for line in run("--like", "exllamav2", "--top-k", "2")[2] if "with" in line]
 
 
@@ -220,19 +229,54 @@ def test_a_note_says_which_class_an_engine_counts(
 
 
 @pytest.mark.parametrize(
-    ("options", "refused"),
+    ("engine", "options", "refused"),
     [
-        (["--tau", "2"], None),
-        (["--tau", "2.5"], "temperature 2.5 (its range: 0 to 2)"),
-        (["--tau", "inf"], "temperature inf (its range: 0 to 2)"),
-        (["--top-p", "0"], "top_p 0 (its range: above 0 and at most 1)"),
-        (["--top-p", "0.1"], None),
+        ("vllm@pytorch", ["--tau", "2"], None),
+        ("vllm@pytorch", ["--tau", "2.5"], "temperature 2.5 (its range: 0 to 2)"),
+        ("vllm@pytorch", ["--tau", "inf"], "temperature inf (its range: 0 to 2)"),
+        ("vllm@pytorch", ["--top-p", "0"], "top_p 0 (its range: above 0 and at most 1)"),
+        ("vllm@pytorch", ["--top-p", "0.1"], None),
+        # SamplingParams.verify
+        ("sglang", ["--tau", "1e9"], None),
+        ("sglang", ["--tau", "inf"], "temperature inf (its range: finite, at least 0)"),
+        ("sglang@pytorch", ["--top-p", "0"], "top_p 0 (its range: above 0 and at most 1)"),
+        ("sglang", ["--repetition-penalty", "2.5"], "repetition_penalty 2.5 (its range: above 0 and at most 2)"),
+        ("sglang", ["--frequency-penalty", "-3"], "frequency_penalty -3 (its range: -2 to 2)"),
+        # BaseSamplerRequest
+        ("tabbyapi", ["--tau", "11"], "temperature 11 (its range: 0 to 10)"),
+        ("tabbyapi", ["--presence-penalty", "-1"], "presence_penalty -1 (its range: at least 0)"),
+        ("tabbyapi", ["--presence-penalty", "3"], None),
+        # apply_xtc
+        (
+            "mlx-lm",
+            ["--xtc-probability", "1", "--xtc-threshold", "0.6"],
+            "xtc_threshold 0.6 (its range: 0 to 0.5)",
+        ),
     ],
 )
-def test_a_note_names_a_value_that_the_engine_refuses(options: list[str], refused: str | None, run: Run) -> None:
-    _, _, lines = run("--like", "vllm@pytorch", *options)
-    expected = [f"tsoft: note: vllm@pytorch refuses {refused}; tsoft applies it"] if refused else []
+def test_a_note_names_a_value_that_the_engine_refuses(
+    engine: str, options: list[str], refused: str | None, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("a\n")
+    history = ["--history", str(path)] if "penalty" in options[0] else []
+    _, _, lines = run("--like", engine, *options, *history)
+    expected = [f"tsoft: note: {engine} refuses {refused}; tsoft applies it"] if refused else []
     assert [line for line in lines if "refuses" in line] == expected
+
+
+@pytest.mark.parametrize(
+    ("engine", "limited"), [("vllm", True), ("vllm@pytorch", True), ("koboldcpp", True), ("llama.cpp", False)]
+)
+def test_an_engine_limits_biases(engine: str, limited: bool, run: Run) -> None:
+    """vLLM's SamplingParams.from_optional and KoboldCpp's generate: from -100 to 100. The classes have 2, 1, .5, .1."""
+    biases = ("--logit-bias", "a=-500", "--logit-bias", "b=-inf", "--logit-bias", "c=-100", "--logit-bias", "d=-103")
+    _, [record], lines = run("--like", engine, *biases)
+    z = [-98, -99, -99.5, -99.9] if limited else [-498, -math.inf, -99.5, -102.9]
+    weights = [math.exp(x + 99) for x in z]
+    assert record["probs"] == pytest.approx([weight / sum(weights) for weight in weights], rel=1e-12)
+    assert lines == [f"tsoft: note: {engine} limits each bias to -100 to 100"] * limited
+    assert not run("--like", engine, "--logit-bias", "a=-100", "--logit-bias", "b=100")[2]
 
 
 def test_the_notes_on_temperature_0_name_each_engine(run: Run) -> None:

@@ -295,7 +295,7 @@ TOP_P = [
         (0.25, 0.25, 0.25, 0.25),
         0.5,
         {"transformers": 2, "vllm": 4, "vllm@pytorch": 2, "vllm@triton": 2, "sglang": 4, "sglang@pytorch": 3}
-        | {"mlx-lm": 4, "mlx-lm@0.31": 2},
+        | {"mlx-lm": 4, "mlx-lm@0.32.0": 2},
     ),
 ]
 
@@ -1044,7 +1044,7 @@ def test_smoothing_with_a_curve(capfd: Capture) -> None:
 @pytest.mark.parametrize(
     ("typed", "step"),
     [
-        (["--like", "mlx-lm@0.31", "--top-p", "1e-20"], "top_p 1e-20"),
+        (["--like", "mlx-lm@0.32.0", "--top-p", "1e-20"], "top_p 1e-20"),
         (["--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"], "logit_bias"),
     ],
 )

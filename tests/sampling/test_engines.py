@@ -143,7 +143,7 @@ def test_llama_cpp_server_agrees_on_the_most_probable_classes(number: int) -> No
 THREE, FOUR = [0.5, 0.3, 0.2], [0.25] * 4
 FIVE = [0.4, 0.3, 0.15, 0.1, 0.05]
 TRANSFORMERS, LLAMA, EXLLAMA = "transformers", "llama.cpp", "exllamav2"
-VLLM, SGLANG, MLX = "vllm@pytorch", "sglang@pytorch", "mlx-lm@0.31"
+VLLM, SGLANG, MLX = "vllm@pytorch", "sglang@pytorch", "mlx-lm@0.32.0"
 
 # A number instead of classes: the sort of the engine decides which of the tied classes it keeps.
 KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
@@ -252,7 +252,7 @@ def test_mlx_lm_may_remove_every_class() -> None:
     # If 1 - p rounds to 1, no class remains, in float64 either.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
-    with pytest.raises(AllRemovedError, match=r"row 0: top_p 1e-17 of mlx-lm@0\.31 removes every class"):
+    with pytest.raises(AllRemovedError, match=r"row 0: top_p 1e-17 of mlx-lm@0\.32\.0 removes every class"):
         chain.logits(z, np.array([1.0]))
     with pytest.raises(AllRemovedError, match="row 7: "):
         chain.logits(z, np.array([1.0]), first_row=7)

@@ -79,7 +79,7 @@ PAIRS = [
     Pair("sglang", "sglang_flashinfer", VLLM.replace("min_p", "")),
     Pair("sglang@pytorch", "sglang_pytorch", VLLM),
     Pair("mlx-lm", "mlx_lm_0_32_2", MLX),
-    Pair("mlx-lm@0.31", "mlx_lm_d78bf58", MLX),
+    Pair("mlx-lm@0.32.0", "mlx_lm_d78bf58", MLX),
     # Of min-p, top-a and XTC, the transcription has the errors that tsoft's notes name.
     Pair(
         "exllamav2",
@@ -118,9 +118,9 @@ COMPANIONS = {
 # These are not varied by themselves.
 NOT_ALONE = ("dry_", "xtc_", "mirostat_", "adaptive_", "smoothing_curve", "dynatemp_exponent", "logit_bias")
 ALONE = ("dry_multiplier", "xtc_probability")
-TOP_P_0_IS_OFF = ("mlx-lm", "mlx-lm@0.31", "exllamav2", "ollama@mlx")
+TOP_P_0_IS_OFF = ("mlx-lm", "mlx-lm@0.32.0", "exllamav2", "ollama@mlx")
 # 0 tokens are all tokens there, or one token.
-LAST_0_IS_SPECIAL = ("exllamav3", "koboldcpp", "mlx-lm", "mlx-lm@0.31", "text-generation-webui")
+LAST_0_IS_SPECIAL = ("exllamav3", "koboldcpp", "mlx-lm", "mlx-lm@0.32.0", "text-generation-webui")
 DYNAMIC = ("dynatemp_range", "dynatemp_exponent")
 # Masked classes are candidates, which typical-p, the dynamic temperature and adaptive-p count.
 COUNTS_MASKED = ("llama.cpp", "ollama", "koboldcpp")

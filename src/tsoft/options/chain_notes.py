@@ -80,6 +80,8 @@ class ChainNotes:
         """Print a note on each value that the engine refuses, or treats in a way of its own."""
         settings = [setting for step in chain.at(tau) for setting in step.settings]
         refusals = [engine.refusal(parameter.name, value) for parameter, value in settings]
+        if any(engine.applied_bias(bias.value) != bias.value for bias in self._biases):
+            refusals.append("limits each bias to {:g} to {:g}".format(*engine.api.bias_range))
         for message in filter(None, [engine.low_tau_message(tau), *refusals]):
             if (sentence := f"{engine.name} {message}") not in self._noted:
                 self._noted.add(sentence)

@@ -59,7 +59,9 @@ class Chain:
         return replace(step, sampler=sampler, values=(tau, *step.values))
 
     def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
-        """Return the same chain with biases, pairs (index, bias), in its bias step."""
+        """Return the same chain with biases, pairs (index, bias), in its bias step. An engine may limit them."""
+        if self.engine:
+            biases = tuple((index, self.engine.applied_bias(bias)) for index, bias in biases)
         steps = (replace(step, values=(biases,)) if step.sampler.is_bias else step for step in self.steps)
         return replace(self, steps=tuple(steps))
 

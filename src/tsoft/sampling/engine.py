@@ -1,7 +1,9 @@
 """An engine: its samplers in its order, and what it does at low temperatures, by default, and in its API."""
 
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from tsoft.sampling.history import SEQUENCE_BREAKERS
 from tsoft.sampling.sampler_table import Sampler
@@ -61,22 +63,25 @@ class Limit:
         return value <= self.high and (value > self.low if self.exclusive_low else value >= self.low)
 
     def __str__(self) -> str:
-        return (
-            f"above {self.low:g} and at most {self.high:g}" if self.exclusive_low else f"{self.low:g} to {self.high:g}"
-        )
+        if self.exclusive_low:
+            return f"above {self.low:g} and at most {self.high:g}"
+        finite = "finite, " if self.high == sys.float_info.max else ""
+        return f"{finite}at least {self.low:g}" if self.high >= sys.float_info.max else f"{self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
 class EngineApi:
     """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
     its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply. The API refuses
-    values beyond the `limits`. `breakers` are the sequence breakers of DRY if a request has none."""
+    values beyond the `limits`, and limits biases to the `bias_range`. `breakers` are the sequence breakers
+    of DRY if a request has none."""
 
     logprobs: str
     defaults: tuple[tuple[str, float], ...]
     defaults_note: str = ""
     limits: tuple[Limit, ...] = ()
     breakers: tuple[str, ...] = SEQUENCE_BREAKERS
+    bias_range: tuple[float, float] = (-inf, inf)
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,16 @@ class Engine:
                 name = "temperature" if parameter == "tau" else parameter
                 return f"refuses {name} {value:g} (its range: {limit}); tsoft applies it"
         return None
+
+    def applied_bias(self, bias: float) -> float:
+        """Return the number that the engine adds to a logit for a bias.
+
+        >>> from tsoft.sampling.engines import ENGINES
+        >>> ENGINES["vllm"].applied_bias(-500.0)
+        -100.0
+        """
+        low, high = self.api.bias_range
+        return min(max(bias, low), high)
 
     def greedy_steps(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         """Return the steps of a chain when decoding is greedy: the biases and penalties, then the most probable

@@ -5,6 +5,7 @@ A sampler whose rule differs from tsoft's has its function in `engine_cutoffs`, 
 parameter. The module imports no numpy, because completion reads it.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, log
@@ -181,6 +182,7 @@ def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine
                 Limit("presence_penalty", -2.0, 2.0),
                 Limit("frequency_penalty", -2.0, 2.0),
             ),
+            bias_range=(-100.0, 100.0),
         ),
     )
 
@@ -245,6 +247,14 @@ def _sglang(path: str, source: EngineSource, *samplers: "str | Sampler", variant
             "after the temperature, before the samplers; from before both if all requests of a batch are greedy",
             (("tau", 1.0),),
             "unless the model's generation_config.json sets others",
+            # sampling_params.py: verify.
+            (
+                Limit("tau", 0.0, sys.float_info.max),
+                Limit("top_p", 0.0, 1.0, exclusive_low=True),
+                Limit("repetition_penalty", 0.0, 2.0, exclusive_low=True),
+                Limit("presence_penalty", -2.0, 2.0),
+                Limit("frequency_penalty", -2.0, 2.0),
+            ),
         ),
         variants,
     )
@@ -295,6 +305,9 @@ _SGLANG = (
 )
 
 
+_SPARES_LINE_BREAKS = "it spares line breaks and special tokens, which tsoft does not compute"
+
+
 def _mlx_lm(version: str, source: EngineSource, top_p: str) -> Engine:
     """Return the row of a version of mlx-lm, of which `top_p` is the path of the function."""
     return Engine(
@@ -310,7 +323,13 @@ def _mlx_lm(version: str, source: EngineSource, top_p: str) -> Engine:
             "temperature",
         ),
         LowTemperature(0.0, "decodes greedily at temperature 0, without samplers"),
-        EngineApi("after the penalties and biases, before the samplers", (("tau", 0.0),)),
+        EngineApi(
+            "after the penalties and biases, before the samplers",
+            (("tau", 0.0),),
+            # apply_xtc.
+            limits=(Limit("xtc_threshold", 0.0, 0.5),),
+        ),
+        caveats=(Caveat(("xtc",), _SPARES_LINE_BREAKS),),
     )
 
 
@@ -321,13 +340,13 @@ _MLX_LM = (
         "engine_cutoffs.top_p_and_ties_or_all",
     ),
     _mlx_lm(
-        "0.31",
+        "0.32.0",
         EngineSource(
             "mlx-lm d78bf58 (0.32.0)",
             "2026-08",
             "mlx_lm/sample_utils.py",
             _RUN,
-            path="versions before 0.32.2",
+            path="versions before 0.32.1; before 0.32.0, the default xtc_threshold is 0",
         ),
         "engine_cutoffs.top_p_unguarded",
     ),
@@ -365,7 +384,9 @@ _EXLLAMAV2 = Engine(
     caveats=(
         Caveat(("min_p",), _MAY_KEEP_ONE_MORE),
         Caveat(("top_a",), _MAY_KEEP_ONE_MORE),
-        Caveat(("xtc",), f"it spares line breaks and special tokens, and {_MAY_KEEP_ONE_MORE}"),
+        Caveat(("xtc",), _SPARES_LINE_BREAKS),
+        # sampling.cpp, xtc_cpu: temp_probs[i + 1] and i != min_prob.
+        Caveat(("xtc",), "it compares the probability of the next class in its list; tsoft computes the intended rule"),
     ),
 )
 
@@ -430,7 +451,6 @@ _EXLLAMAV3 = (
 )
 
 
-_SPARES_LINE_BREAKS = "it spares line breaks and special tokens, which tsoft does not compute"
 _TABBY_START = ("logit_bias", _EXLLAMAV3_PENALTIES, "temperature")
 _TABBY_ADAPTIVE = _samplers(
     *_TABBY_START,
@@ -457,6 +477,12 @@ _TABBYAPI = Engine(
         "from before the penalties and samplers",
         (("tau", 1.0),),
         "unless a sampler preset sets others",
+        # common/sampling.py: BaseSamplerRequest.
+        (
+            Limit("tau", 0.0, 10.0),
+            Limit("presence_penalty", 0.0, inf),
+            Limit("frequency_penalty", 0.0, inf),
+        ),
     ),
     (
         Variant(
@@ -514,7 +540,12 @@ _KOBOLDCPP = Engine(
         *_KOBOLDCPP_CHAIN, *_KOBOLDCPP_TEMPERATURE, "top_n_sigma", _KOBOLDCPP_XTC, "mirostat", _KOBOLDCPP_ADAPTIVE
     ),
     LowTemperature(),
-    EngineApi("not known", (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92)), breakers=()),
+    EngineApi(
+        "not known",
+        (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92)),
+        breakers=(),
+        bias_range=(-100.0, 100.0),
+    ),
     (
         Variant(("mirostat",), _koboldcpp_samplers(*_KOBOLDCPP_MIROSTAT)),
         Variant(
@@ -623,7 +654,7 @@ def paths_of(name: str) -> list[str]:
     """Return the names of an engine's paths, the default one first; empty if it has only one.
 
     >>> paths_of("mlx-lm"), paths_of("llama.cpp")
-    (['mlx-lm@0.32.2', 'mlx-lm@0.31'], [])
+    (['mlx-lm@0.32.2', 'mlx-lm@0.32.0'], [])
     """
     paths = _PATHS[name]
     return [engine.name for engine in paths] if len(paths) > 1 else []
