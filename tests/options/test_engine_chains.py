@@ -176,12 +176,17 @@ def test_a_note_names_the_samplers_that_an_engine_does_not_apply_together(run: R
     assert line == "tsoft: note: llama.cpp does not apply top_k and min_p with mirostat"
 
 
-def test_a_note_names_what_tsoft_does_not_compute(run: Run) -> None:
+def test_a_note_names_what_tsoft_does_not_compute(run: Run, tmp_path: Path) -> None:
     _, _, lines = run("--like", "exllamav2", "--min-p", "0.1")
     assert [line for line in lines if line.startswith("tsoft: note: exllamav2: with min_p, ")]
     for engine in ("mlx-lm", "mlx-lm@0.32.0", "tabbyapi", "exllamav2", "text-generation-webui"):
         _, _, lines = run("--like", engine, "--xtc-probability", "1")
         assert [line for line in lines if f"{engine}: with xtc, it spares line breaks and " in line]
+    # gpttype_generate starts with a window of zeros.
+    path = tmp_path / "text.txt"
+    path.write_text("b\n")
+    _, _, lines = run("--like", "koboldcpp", "--repetition-penalty", "1.1", "--history", str(path))
+    assert [line for line in lines if "koboldcpp: with penalties, it also penalizes token 0 while" in line]
     # sampling.cpp, xtc_cpu, compares the probability of the next candidate.
     assert (
         "with xtc, it compares the probability of the next class"

@@ -541,7 +541,7 @@ _KOBOLDCPP = Engine(
     ),
     LowTemperature(),
     EngineApi(
-        "not known",
+        "after the samplers; a probability below 0.0001 is shown as 0.0001",
         (("tau", 0.75), ("top_k", 100.0), ("top_p", 0.92)),
         breakers=(),
         bias_range=(-100.0, 100.0),
@@ -569,6 +569,11 @@ _KOBOLDCPP = Engine(
             ("adaptive_p",), "and with neither min-p nor top-p, it applies min-p 0.002, which tsoft does not compute"
         ),
         *(Caveat((name,), _COUNTS_MASKED, -inf) for name in ("dynatemp_range", "adaptive_p")),
+        # gpttype_generate fills last_n_tokens with 0.
+        Caveat(
+            ("penalties",),
+            "it also penalizes token 0 while the text is shorter than penalty_last_n, which tsoft does not compute",
+        ),
     ),
 )
 
