@@ -224,6 +224,12 @@ SIGMA = ("--top-n-sigma", "1", "--typical-p", "0.6")
         ("llama.cpp", ("--dynatemp-range", "0.5", "--logit-bias", "d=-200"), None),
         ("llama.cpp", ("--dynatemp-range", "0.5", "--logit-bias", "d=-inf"), f"{COUNTS_MASKED} (row 0, τ = 1: 'd')"),
         ("llama.cpp", ("--dynatemp-range", "0.5", "--top-n-sigma", "1"), f"{COUNTS_MASKED} (row 0, τ = 1: 'b')"),
+        # XTC takes a away, and leaves c and d, which are masked.
+        (
+            "llama.cpp",
+            ("--dynatemp-range", "0.5", "--top-n-sigma", "2", "--xtc-probability", "1", "--xtc-threshold", "0.2"),
+            f"{COUNTS_MASKED} (row 0, τ = 1: 'c')",
+        ),
     ],
 )
 def test_a_note_says_which_class_an_engine_counts(

@@ -10,7 +10,7 @@ from tsoft.sampling.engine import Caveat
 from tsoft.sampling.mixture import Mixture
 
 # These samplers mask the classes that they remove. The others take them from the engine's list, which they sort, so
-# that masked classes, the last ones, leave it first.
+# that masked classes, the last ones, leave it first. XTC removes the first ones.
 _MASKING = ("logit_bias", "top_n_sigma")
 
 
@@ -40,6 +40,6 @@ def counted_classes(chain: Chain, z: Array, tau: float) -> Iterator[tuple[Caveat
                     yield caveat, int(row), int(counted[row].argmax())
         mixture = mixture.apply(step)
         if step.sampler.name not in _MASKING:
-            kept = mixture.full_logits[-1] > -np.inf
-            is_shorter = (~kept & (before > -np.inf)).any(-1, keepdims=True)
-            listed &= kept | ~is_shorter
+            removed = (before > -np.inf) & np.isneginf(mixture.full_logits[-1])
+            lasts = np.isneginf(before) & removed.any(-1, keepdims=True) & (step.sampler.name != "xtc")
+            listed &= ~(removed | lasts)
