@@ -199,7 +199,11 @@ async def finding(page: Page) -> None:
     await page.press("slash", "c", "a", "t")
     assert list(listed(page)) == ["cat", "Catfish"]
     assert "2 with 'cat'" in page.text("#distribution")
-    await page.press("enter", "down")
+    # Keys that arrive together stay in their order, and so does the one after them.
+    await page.rush("f", "i", "s")
+    await page.press("h")
+    assert "1 with 'catfish'" in page.text("#distribution")
+    await page.press(*["backspace"] * 4, "enter", "down")
     assert "› Catfish" in page.text("#distribution")
     await page.press("slash", "backspace", "backspace", "backspace", "enter")
     assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]

@@ -672,8 +672,9 @@ class Explorer(App[None]):
         self.screen.set_focus(self._filter_field)
 
     @on(Input.Changed, "#filter")
-    def _filter_changed(self, message: Input.Changed) -> None:
-        self._change(replace(self.state, filter=message.value), "filter")
+    def _filter_changed(self) -> None:
+        # After quickly typed keys, the message has an older text than the field.
+        self._change(replace(self.state, filter=self._filter_field.value), "filter")
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
