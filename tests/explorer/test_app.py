@@ -237,6 +237,12 @@ async def walking_far(page: Page) -> None:
         assert f"row {row} (0 to 4)" in page.text("#head")
 
 
+@key(arguments=RESPONSE)
+async def a_small_bound_is_separated_from_the_logit(page: Page) -> None:
+    await page.press("n", "n", "n", "enter", "0", ".", "2", "enter")
+    assert listed(page)["'b'"] == "≤1.0e-04"
+
+
 @key("pageup", "pagedown", arguments=HUNDRED)
 async def paging(page: Page) -> None:
     await page.press("pagedown")
@@ -765,6 +771,9 @@ def test_layout_after_a_resize() -> None:
             lines = page.lines()
             assert len(lines) == height
             assert {cell_len(line) for line in lines} == {width}
+            # A table that has no room for a whole probability has none.
+            if width == 40:
+                assert re.search("^[│› ●]+A *$", page.text("#distribution"), re.MULTILINE)
         for width, height in SIZES[:2]:
             await page.resize(width, height)
             for widget in ("#measures", "#distribution", "#sliders", "#curve", "#draws", "#keys"):
@@ -1381,7 +1390,10 @@ def test_no_screen_contains_nan(tmp_path: Path) -> None:
             for keys in ("0", "8", "1S", "e"):
                 await page.press(*keys)
                 assert not re.search(r"\bnan\b", page.text().lower())
-            await page.press("escape", "n")
+            await page.press("escape")
+            # A blank precedes each number, however small it is.
+            assert len(listed(page)) == 3
+            await page.press("n")
 
     assert explore(drive, "-i", str(tmp_path / "z.txt"), "--seed", "1") == 0
 

@@ -99,7 +99,7 @@ class ChainChart(Widget):
 
     def _line(self, effect: StepEffect, width: int) -> list[Segment]:
         name_width, bar_width = self._columns(width)
-        counts = (_range(count, effect.undecided).rjust(_COUNT) for count in (effect.kept, effect.cut))
+        counts = (_range(count, effect.undecided) for count in (effect.kept, effect.cut))
         segments = [
             Segment(set_cell_size(shortened(effect.name, name_width), name_width), PLAIN),
             Segment("".join(counts), PLAIN),
@@ -115,9 +115,10 @@ class ChainChart(Widget):
 
 
 def _range(count: int, undecided: int) -> str:
-    """Return a number of classes, or the range of the numbers that are possible.
+    """Return a number of classes, or the range of the numbers that are possible, with a blank before it.
 
-    >>> _range(5, 0), _range(5, 2)
-    ('5', '5-7')
+    >>> _range(5, 0), _range(5, 2), _range(10000, 2345)
+    ('      5', '    5-7', ' 10000-12345')
     """
-    return f"{count}-{count + undecided}" if undecided else str(count)
+    text = f"{count}-{count + undecided}" if undecided else str(count)
+    return f" {text}".rjust(_COUNT)

@@ -16,7 +16,7 @@ from tsoft.charts.curves import LETTERS
 from tsoft.charts.style import number_text, scale_top
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
-from tsoft.explorer.class_columns import COUNT, LOGIT, PROB, RANK, BarLines, ClassColumns
+from tsoft.explorer.class_columns import LOGIT, PROB, BarLines, ClassColumns
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import (
@@ -170,15 +170,20 @@ class ClassTable(ScrollView, can_focus=True):
 
     def _columns(self, width: int) -> ClassColumns:
         return ClassColumns.fitting(
-            width, self._longest_name, has_counts=self._counts is not None, bars=len(self._snapshots)
+            width,
+            self._longest_name,
+            last_rank=self._snapshot.row.classes if self._snapshot else 1,
+            highest_count=int(self._counts.counts.max()) if self._counts else None,
+            bars=len(self._snapshots),
         )
 
     def _head(self, snapshot: Snapshot, columns: ClassColumns) -> list[Segment]:
         text = "  " + shortened("class", columns.name).ljust(columns.name)
         if columns.rank:
-            text += "rank".rjust(RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(LOGIT)
-        text += "".join(self._bar_head(shown, columns) for shown in self._snapshots)
-        text += "count".rjust(COUNT) if columns.count else ""
+            quantity = "energy" if _is_energy(snapshot) else "logit"
+            text += "rank".rjust(columns.rank) + quantity.rjust(columns.logit)
+        text += "".join(self._bar_head(shown, columns) for shown in self._snapshots[: columns.bars])
+        text += "count".rjust(columns.count) if columns.count else ""
         return [Segment(text, GRAY)]
 
     def _bar_head(self, snapshot: Snapshot, columns: ClassColumns) -> str:
@@ -210,14 +215,13 @@ class ClassTable(ScrollView, can_focus=True):
         ]
         if columns.rank:
             sign = -1 if _is_energy(snapshot) else 1
-            logit = "?" if row.is_unknown(index) else number_text(sign * row.logits[index])
-            segments.append(
-                Segment(f"{row.ranks[index]:>{RANK}}{logit:>{LOGIT}}", GRAY + Style(dim=is_removed or None))
-            )
-        for shown in self._snapshots:
+            logit = "?" if row.is_unknown(index) else _logit_text(sign * row.logits[index])
+            text = f"{row.ranks[index]:>{columns.rank}}{logit:>{columns.logit}}"
+            segments.append(Segment(text, GRAY + Style(dim=is_removed or None)))
+        for shown in self._snapshots[: columns.bars]:
             segments += (self._removed if _is_removed(shown, index) else self._prob)(shown, index, columns.bar)
-        if self._counts:
-            segments.append(Segment(f"{self._counts.counts[index]:>{COUNT}}", PLAIN))
+        if self._counts and columns.count:
+            segments.append(Segment(f"{self._counts.counts[index]:>{columns.count}}", PLAIN))
         return segments
 
     def _curve_mark(self, index: int) -> str:
@@ -230,7 +234,7 @@ class ClassTable(ScrollView, can_focus=True):
         """Return a line of a class that has only the bars."""
         index = int(self._indices[position])
         segments = [Segment(" " * columns.before_bars, PLAIN)]
-        for shown in self._snapshots:
+        for shown in self._snapshots[: columns.bars]:
             is_removed = _is_removed(shown, index)
             segments.append(Segment(" " * (PROB + columns.bar * is_removed), PLAIN))
             segments += [] if is_removed else self._bar(shown, index, columns.bar)
@@ -260,10 +264,9 @@ class ClassTable(ScrollView, can_focus=True):
         step = str(snapshot.stages[int(snapshot.removing_steps[index])].step)
         is_known = snapshot.distributions.without_chain.exact[0]
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
-        text = f" {prob:>{PROB - 2}} "
-        room = max(0, PROB + bar_width - len(text))
-        text += set_cell_size(shortened(step, room), room)
-        return [Segment(text, Style(dim=True))]
+        # The digits are below those of the other probabilities.
+        words = set_cell_size(f" {shortened(step, bar_width - 1)}", bar_width)
+        return [Segment(f"{prob:>{PROB}}{words}", Style(dim=True))]
 
     def choose(self, index: int) -> None:
         """Select a class if it is listed."""
@@ -326,6 +329,12 @@ def _is_removed(snapshot: Snapshot, index: int) -> bool:
 def _removes(snapshot: Snapshot) -> bool:
     """Return whether a sampler removes any class."""
     return bool(snapshot.chain) and bool((~snapshot.kept & (snapshot.row.block.logits[0] > -np.inf)).any())
+
+
+def _logit_text(value: float) -> str:
+    """Return a logit with as many digits, at most five, as leave a blank before it."""
+    texts = (number_text(value, digits) for digits in (5, 4, 3))
+    return next(text for text in texts if len(text) < LOGIT)
 
 
 def _is_energy(snapshot: Snapshot) -> bool:

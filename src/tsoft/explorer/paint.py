@@ -84,8 +84,13 @@ def short_number(value: float) -> str:
 
 
 def prob_cell(prob: float) -> str:
-    """Return a probability as text for a column of seven characters."""
-    return prob_text(prob).rjust(7)
+    """Return a probability as text for a column of seven characters.
+
+    >>> prob_cell(0.82816), prob_cell(3.72e-44), prob_cell(4.94e-322)
+    (' 0.8282', '3.7e-44', ' 5e-322')
+    """
+    text = prob_text(prob)
+    return (text if len(text) <= 7 else f"{prob:.0e}").rjust(7)
 
 
 def ending(text: str, width: int) -> str:
