@@ -207,9 +207,14 @@ async def finding(page: Page) -> None:
     assert "› Catfish" in page.text("#distribution")
     await page.press("slash", "backspace", "backspace", "backspace", "enter")
     assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
-    for ends in (["escape"], ["enter", "escape"]):
-        await page.press("slash", "d", *ends)
+    for ends in (["d", "escape"], ["d", "enter", "escape"], ["enter"], ["escape"]):
+        await page.press("slash", *ends)
         assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
+        # Keys are commands again, so no field is open.
+        assert "type part of a label" not in page.text()
+    await page.press("slash")
+    await page.click(*page.find("dog", "#distribution"))
+    assert "type part of a label" not in page.text()
 
 
 @key("o", arguments=ANIMALS)

@@ -679,8 +679,11 @@ class Explorer(App[None]):
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
         self._history = self._history.run_ended()
-        self._show_filter(self.state.filter)
         self.screen.set_focus(self._table)
+
+    @on(Input.Blurred, "#filter")
+    def _filter_left(self) -> None:
+        self._show_filter(self.state.filter)
 
     @on(ValueField.Canceled)
     def _filter_canceled(self) -> None:
