@@ -1210,6 +1210,16 @@ def test_head_reports_the_whole_problem_of_a_sampler_that_needs_raw_logits() -> 
     async def drive(page: Page) -> None:
         problem = "row 0: soft_cap 30 needs the raw logits, but probabilities determine them only up to a constant"
         assert page.text("#head").split() == problem.split()
+        # No key that needs the distribution is silent.
+        for name in ("e", "s", "m"):
+            await page.press(name)
+            [notification] = page.app._notifications
+            assert (notification.title, notification.message) == ("There is no distribution.", problem)
+            page.app.clear_notifications()
+        await page.press("x", "enter")
+        [notification] = page.app._notifications
+        assert notification.message == f"there are no numbers to export: {problem}"
+        page.app.clear_notifications()
         while "› soft_cap" not in page.text("#sliders"):
             await page.press("shift+tab")
         await page.press("space")

@@ -627,7 +627,12 @@ def test_sampler_that_removes_every_token_is_reported_in_the_tree(model: Markov)
     async def drive(page: Page) -> None:
         await page.press("t")
         assert "no token can follow" in " ".join(page.text().split())
+        # The reason stays when the notice is gone.
+        assert re.match("no token can follow: .* removes every class", page.text("#branch-measures"))
         await page.press("right", "left", "enter", "k", "end", "pagedown", "escape")
+        page.app.clear_notifications()
+        await page.press("s")
+        assert "There is no distribution." in [notification.title for notification in page.app._notifications]
         assert tokens(page) == []
 
     arguments = [word for label in (*Markov().labels[:11], "#11", ".") for word in ("--logit-bias", f"{label}=-inf")]

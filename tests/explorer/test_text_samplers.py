@@ -360,6 +360,7 @@ def test_a_state_that_the_server_does_not_determine_is_unknown(monkeypatch: pyte
         assert "row 0: the alternatives that the server lists do not determine" in page.text("#head")
         await page.press("c", "s", "e", "d", "m")
         assert "The state of the samplers is unknown here, so no command can show this row." in notices(page)
+        assert "Press x" not in notices(page)
         assert len(tokens(page)) == 1
         await page.press("p")
         assert "determine" not in page.text("#head")

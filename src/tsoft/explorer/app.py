@@ -161,7 +161,7 @@ class Explorer(App[None]):
         # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = ""
         self._row, self._bias_problem = self._row_in(self.state.picture)
-        # None if a sampler removes every class.
+        # None if the samplers cannot be applied, or remove every class.
         self.snapshot: Snapshot | None = None
         # The samplers with their states at the row.
         self._row_samplers = self.samplers
@@ -657,11 +657,18 @@ class Explorer(App[None]):
         self._change(replace(self.state, input_order=not self.state.input_order))
 
     def action_draw(self, count: int) -> None:
-        if self.snapshot and not self.snapshot.can_draw:
+        if self.snapshot is None:
+            self._notify_problem(self._problem)
+        elif not self.snapshot.can_draw:
             self.notify(CANNOT_DRAW)
-        elif self.snapshot:
+        else:
             self._counts.draw(self.snapshot.probs, count)
             self._update_classes()
+
+    def _notify_problem(self, problem: str) -> None:
+        """Report why there is no distribution, since the key that was pressed has no effect."""
+        # The problem may contain a label.
+        self.notify(visible(problem), title="There is no distribution.", markup=False)
 
     def action_clear(self) -> None:
         self._counts = DrawCounts(self._input.generator, self._row.classes)
@@ -745,6 +752,7 @@ class Explorer(App[None]):
     def action_mark(self) -> None:
         """Mark the distribution on the screen, or remove the mark from it."""
         if self.snapshot is None:
+            self._notify_problem(self._problem)
             return
         if not self.snapshot.is_exact:
             self.notify("The response lists only some tokens, so tsoft cannot compare the whole distribution.")
@@ -753,7 +761,9 @@ class Explorer(App[None]):
         self._change(replace(self.state, mark=None if picture == self.state.mark else picture))
 
     def action_explain(self) -> None:
-        if self.snapshot:
+        if self.snapshot is None:
+            self._notify_problem(self._problem)
+        else:
             width = max(20, box_width(self.size.width) - 6)
             current = self._table.current
             index = self.snapshot.top if current is None else current
@@ -820,7 +830,8 @@ class Explorer(App[None]):
             return f"No command can compare these two engines, because {obstacle}. Press l to follow one engine."
         history = self._input.history
         if self.samplers.needs_history and (history is None or history.arguments is None):
-            return f"No command can pass the tokens before the row to the penalties and DRY. {EXPORT_NUMBERS}"
+            hint = f" {EXPORT_NUMBERS}" if self.snapshot else ""
+            return f"No command can pass the tokens before the row to the penalties and DRY.{hint}"
         return ""
 
     def action_copy(self) -> None:
@@ -838,7 +849,9 @@ class Explorer(App[None]):
     def action_export(self) -> None:
         def write(name: str | None) -> None:
             if name is not None:
-                exports = export.Exports(self.snapshots, self.export_screenshot, self._saved_state, self._input.bits)
+                exports = export.Exports(
+                    self.snapshots, self._problem, self.export_screenshot, self._saved_state, self._input.bits
+                )
                 error = export.write(name, exports)
                 # The name in it may be very long.
                 message = shortened(visible(error or f"wrote {name}"), MAX_MESSAGE)

@@ -45,10 +45,11 @@ def _low_tau_note(snapshot: Snapshot, width: int) -> str:
 class Exports:
     """What a file can contain: the numbers of the snapshots, a screenshot of the app, or the whole state.
 
-    There is a snapshot for each engine, and no snapshot if a sampler removes every class.
+    There is a snapshot for each engine. If there is no snapshot, the `problem` says why.
     """
 
     snapshots: Sequence[Snapshot]
+    problem: str
     screenshot: Callable[[], str]
     saved_state: Callable[[], SavedState]
     bits: bool
@@ -71,7 +72,7 @@ def write(name: str, exports: Exports) -> str | None:
             with open_output(name) as out:
                 out(state)
         elif not exports.snapshots:
-            return "A sampler removes every class, so there are no numbers to export."
+            return f"there are no numbers to export: {exports.problem}"
         elif format and format.name in ("json", "csv"):
             results = [snapshot.distributions for snapshot in exports.snapshots]
             records = DistributionRecords(results, Content(bits=exports.bits))

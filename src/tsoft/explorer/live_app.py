@@ -298,10 +298,11 @@ class LiveExplorer(Explorer):
             self._update_head()
             return
         samplers = self._waiting.popleft()
-        snapshot = self.snapshot if samplers is self.samplers else self._after_samplers(self._row, samplers)[0]
+        is_shown = samplers is self.samplers
+        snapshot, problem = (self.snapshot, self._problem) if is_shown else self._after_samplers(self._row, samplers)
         if snapshot is None:
-            # A sampler removes every class, which the head reports.
             self._waiting.clear()
+            self._notify_problem(problem)
             return
         if not snapshot.can_draw:
             self._waiting.clear()
@@ -443,7 +444,7 @@ class LiveExplorer(Explorer):
     @property
     def command_obstacle(self) -> str:
         if self.samplers.has_state and self.snapshot is None:
-            return f"The state of the samplers is unknown here, so no command can show this row. {EXPORT_NUMBERS}"
+            return "The state of the samplers is unknown here, so no command can show this row."
         states = [self.samplers.with_states(snapshot.chain) for snapshot in self.snapshots]
         if any(other != states[0] for other in states[1:]):
             return f"No command can pass two engines different states of a sampler. {EXPORT_NUMBERS}"

@@ -84,6 +84,8 @@ class TreeScreen(ModalScreen[WrittenText | None]):
         self._tickets: dict[Path, object] = {}
         self._position = 0
         self._has_ended = False
+        # Why no token can follow the text.
+        self._problem = ""
         self._text = Static(id="branch-text", markup=False)
         self._measures = Static(id="branch-measures", markup=False)
         self._list = BranchList(lambda token: visible(live.model.label(token)) or f"#{token}", self._can_open)
@@ -152,6 +154,8 @@ class TreeScreen(ModalScreen[WrittenText | None]):
 
     def _fail(self, path: Path, problem: str, title: str) -> None:
         """Close a branch, and show why nothing follows it."""
+        if not path:
+            self._problem = f"{title}: {visible(problem)}"
         self._set_tree(self._tree.closed(path), self._line)
         self.notify(visible(problem), title=title, severity="error", markup=False)
 
@@ -183,7 +187,7 @@ class TreeScreen(ModalScreen[WrittenText | None]):
         self._measures.update(
             measures_line(f"branch {settings}:", self._tree.likelihood(path), len(path), width)
             if path
-            else f"next tokens {settings}",
+            else self._problem or f"next tokens {settings}",
             layout=False,
         )
 
