@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from rich.cells import cell_len
@@ -299,7 +299,9 @@ def explore(drive: Drive, *arguments: str, **keywords: Any) -> int:
     return driven(drive, "explore", *arguments, **keywords)
 
 
-def driven(drive: Drive, *arguments: str, size: Size = (100, 30), has_threads: bool = False) -> int:
+def driven(
+    drive: Drive, *arguments: str, size: Size = (100, 30), has_threads: bool = False, stdin: TextIO | None = None
+) -> int:
     """Run a command that opens the explorer, as `explore` does. If it opens several apps, `drive` uses each.
 
     With `has_threads`, threads compute the curves and draw them after each change, as without the test.
@@ -334,7 +336,7 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30), has_threads: b
             patch.setattr(CurveChart, "_draw", draw_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
-        patch.setattr(sys, "stdin", None)
+        patch.setattr(sys, "stdin", stdin)
         # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")
         return cli.run(list(arguments))

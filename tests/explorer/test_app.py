@@ -975,6 +975,28 @@ def test_command_line_of_an_example_reproduces_the_numbers(tmp_path: Path, capfd
     assert all(line.startswith("tsoft compute ") for line in printed)
 
 
+@pytest.mark.parametrize(("classes", "title"), [(256, "copied; also printed"), (257, "copied; pipe the same input")])
+def test_command_line_of_a_piped_row(classes: int, title: str, tmp_path: Path) -> None:
+    """The command lists the logits, or the notice says that it reads them."""
+
+    async def drive(page: Page) -> None:
+        await page.press("right", "c")
+        [notification] = page.app._notifications
+        assert notification.title.startswith(title)
+        if classes == 256:
+            # The listed logits are the edited ones.
+            await page.press("shift+tab", "minus")
+            [record] = computed(page, tmp_path)
+            assert record["probs"] == probs(page)
+        else:
+            assert page.app.copied == ["tsoft compute --tau 1.1"]
+
+    file = tmp_path / "z.txt"
+    file.write_text(" ".join(str(i / 8) for i in range(classes)))
+    with file.open() as stdin:
+        assert explore(drive, stdin=stdin) == 0
+
+
 def test_command_line_repeats_the_input_options(tmp_path: Path) -> None:
     """These are files, options of the input, and biases."""
     file = tmp_path / "its logits.txt"

@@ -87,6 +87,9 @@ MAX_MESSAGE = 400
 # A command without input options lists the logits of at most this many classes.
 MAX_LISTED = 256
 
+# The titles of the notice after a copy.
+COPIED, COPIED_FOR_PIPE = "copied; also printed when you quit", "copied; pipe the same input into it"
+
 
 @dataclass(frozen=True)
 class ExplorerInput:
@@ -94,8 +97,8 @@ class ExplorerInput:
 
     The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes.
     `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
-    logits. `generator` makes the draws. `bits` selects entropies in bits. `history` is None if the tokens
-    before the rows are unknown.
+    logits. `reads_stdin` says that a command with these arguments reads stdin. `generator` makes the draws. `bits`
+    selects entropies in bits. `history` is None if the tokens before the rows are unknown.
     """
 
     rows: ExplorerRows
@@ -105,6 +108,7 @@ class ExplorerInput:
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
     history: "KnownHistory | None" = None
+    reads_stdin: bool = False
 
 
 @dataclass(frozen=True)
@@ -803,18 +807,26 @@ class Explorer(App[None]):
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))
 
     @property
+    def _is_edited(self) -> bool:
+        return self.state.edit(self._row.number) != RowEdit()
+
+    @property
+    def _lists_logits(self) -> bool:
+        """Whether the copied command lists the logits of the row, although the input has arguments."""
+        if self._input.reads_stdin:
+            return self._row.block.partial is None and self._row.classes <= MAX_LISTED
+        return self._row.is_short and (self._is_edited or len(self._input.rows) > 1)
+
+    @property
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution.
 
-        For a short row that is edited or among several, the command lists the row's logits. It is empty if no command
-        can show a long row.
+        It is empty if no command can show a long row.
         """
-        is_edited = self.state.edit(self._row.number) != RowEdit()
-        shows_numbers = self._row.is_short and (is_edited or len(self._input.rows) > 1)
-        arguments, row = None if shows_numbers else self._input.arguments, self._row
+        arguments, row = None if self._lists_logits else self._input.arguments, self._row
         if arguments is None and row.classes > MAX_LISTED:
             return ""
-        if is_edited and not shows_numbers:
+        if self._is_edited and arguments is not None:
             biases = edit_biases(self._input.rows.block(row.number).logits[0], row)
             if biases is None or not self.samplers.biases_come_first:
                 return ""
@@ -844,7 +856,8 @@ class Explorer(App[None]):
             return
         self.copied.append(line)
         self.copy_to_clipboard(line)
-        self.notify(visible(line), title="copied; also printed when you quit", markup=False)
+        is_for_pipe = self._input.reads_stdin and not self._lists_logits
+        self.notify(visible(line), title=COPIED_FOR_PIPE if is_for_pipe else COPIED, markup=False)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:

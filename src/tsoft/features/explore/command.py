@@ -133,7 +133,8 @@ def _explorer(
 
             note_prompt(plan.chains, tokens, history.prompt_tokens)
         rows, arguments = _rows(input, bounds, plan.taus)
-        data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits)
+        is_piped = not input.logits and input.has_stdin and arguments is not None
+        data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits, reads_stdin=is_piped)
         return Explorer(data if tokens is None else _with_history(data, tokens, history))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
@@ -238,8 +239,7 @@ def _rows(
             raise UsageError(f"{words[0]} works only with an API response; pipe one in, or pass -i FILE")
         return examples(), None
     rows = ExplorerRows(list(logits.blocks(input, taus, bounds=bounds)))
-    is_piped = not input.logits and input.has_stdin
-    return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else (*as_typed(bounds), *as_typed(input))
+    return rows, (*as_typed(bounds), *as_typed(input))
 
 
 def as_typed(bundle: Any) -> list[str]:
