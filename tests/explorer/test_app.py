@@ -1358,6 +1358,10 @@ def test_explorer_with_a_vocabulary(tmp_path: Path) -> None:
         await page.press("tab", "tab", "tab", "tab", "end")
         assert f"› t{order[-1]}" in page.text("#distribution")
         assert " 131072 " in page.text("#distribution")
+        # The names at the end are longer than the first ones.
+        await page.press("o", "end")
+        assert "› t131071 " in page.text("#distribution")
+        await page.press("o")
         await page.press("slash")
         await page.paste("t13107")
         assert set(listed(page)) == {"t13107", "t131070", "t131071"}

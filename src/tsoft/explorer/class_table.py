@@ -36,7 +36,7 @@ from tsoft.explorer.table_legend import CURVE_MARK, TableMarks
 
 # The lines of the header.
 _HEAD = 1
-# How many names determine the width of their column.
+# How many names, besides those on the screen, determine the width of their column.
 _MEASURED_NAMES = 200
 
 
@@ -126,14 +126,30 @@ class ClassTable(ScrollView, can_focus=True):
 
     def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
         self._resize_list()
-        names = map(row.name, self._indices[:_MEASURED_NAMES].tolist())
-        self._longest_name = max([5, *map(cell_len, names)])
+        self._longest_name = 5
+        self._measure_names(row, 0, _MEASURED_NAMES)
         self._position = 0 if from_top else min(self._position, max(0, len(self._indices) - 1))
         self.scroll_to(y=0 if from_top else None, animate=False)
+        self._measure_names_on_screen()
 
     def on_resize(self) -> None:
         self.show_title(self._title)
         self._resize_list()
+        self._measure_names_on_screen()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        self._measure_names_on_screen()
+        super().watch_scroll_y(old_value, new_value)
+
+    def _measure_names_on_screen(self) -> None:
+        """Widen the column for the names on the screen. It does not narrow again, because that would be unsteady."""
+        if self._snapshot:
+            self._measure_names(self._snapshot.row, self.scroll_offset.y // self._lines.pitch, self.size.height)
+
+    def _measure_names(self, row: ExplorerRow, first: int, count: int) -> None:
+        """Widen the column for `count` names of a row from a position in the list on."""
+        names = map(row.name, self._indices[first : first + count].tolist())
+        self._longest_name = max([self._longest_name, *map(cell_len, names)])
 
     def _resize_list(self) -> None:
         if self._snapshot:
