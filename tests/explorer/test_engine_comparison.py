@@ -172,7 +172,7 @@ def test_selecting_two_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "a": ["(0.0068)"] * 2,
         }
         assert struck(page) == ["had", "a"]
-        assert "like vllm, compared with llama.cpp" in page.text("#parameters")
+        assert "like vllm and llama.cpp" in page.text("#parameters")
         await page.press("e")
         assert "llama.cpp first differs from vllm at 'is'" in page.text()
         await page.press("escape", "c")

@@ -18,7 +18,6 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.driver import Driver
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -429,10 +428,9 @@ class Explorer(App[None]):
         """List the classes that match the filter, in the selected order."""
         self._indices = self._row.listing(self.state.filter, input_order=self.state.input_order)
         title = "distribution" if self._row.block.partial is None else "listed alternatives"
+        if self.state.filter:
+            title += f", {len(self._indices)} with {shortened(repr(self.state.filter), 20)}"
         self._table.show_title(title + ", in input order" * self.state.input_order)
-        matches = f"{len(self._indices)} with {shortened(repr(self.state.filter), 20)}" if self.state.filter else ""
-        # Content, unlike a string, is not parsed as markup.
-        self._table.border_subtitle = Content(matches)
 
     # The curves over all temperatures. A thread computes them.
 

@@ -7,6 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -108,9 +109,10 @@ class ClassTable(ScrollView, can_focus=True):
         """Show a title, and next to it the longest legend that fits."""
         self._title = title
         room = self.size.width - 2 - cell_len(title)
-        border_title = title + self.marks.title(room)
+        # Content, unlike a string, is not parsed as markup.
+        border_title = Content(title + self.marks.title(room))
         # A new title repaints the border.
-        if self.border_title != border_title:
+        if self.border_title != border_title.markup:
             self.border_title = border_title
 
     @property

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tsoft.errors import shortened, visible
+from tsoft.errors import joined, shortened, visible
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.slider_scale import ALL
 from tsoft.explorer.sliders import Sliders
@@ -34,13 +34,16 @@ class ParameterPanel(Vertical):
         yield from (self.sliders, self._field, self._problem)
 
     def show(self, state: SamplerState, compared: Engine | None = None) -> None:
-        """Show the samplers. Name their engine, and the engine with which it is compared."""
+        """Show the samplers. Name their engine, and then the one with which it is compared.
+
+        The names are in the title, because a small terminal has no line for the bottom of the frame.
+        """
         self.sliders.show(state)
-        comparison = f", compared with {compared.name}" if compared else ""
-        subtitle = f"like {state.engine.name}{comparison}" if state.engine else ""
+        names = [engine.name for engine in (state.engine, compared) if engine]
+        title = "sliders" + (f" · like {joined(names)}" if names else "")
         # A new title repaints the border.
-        if subtitle != (self.border_subtitle or ""):
-            self.border_subtitle = subtitle
+        if title != self.border_title:
+            self.border_title = title
 
     def edit(self) -> None:
         """Open the field for the current parameter."""
