@@ -1027,6 +1027,20 @@ def test_command_line_has_masked_and_banned_classes(tmp_path: Path) -> None:
     assert explore(drive, "-i", str(file), "--logit-bias", "#0=-inf") == 0
 
 
+def test_head_names_a_bias_whose_class_the_row_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"logits": [2, 1], "labels": ["cat", "dog"]}\n{"logits": [2, 1], "labels": ["cat", "fox"]}\n')
+
+    async def drive(page: Page) -> None:
+        assert "no class" not in page.text("#head")
+        await page.press("n")
+        assert "no class for the logit_bias of 'dog'" in page.text("#head")
+        await page.press("shift+tab", "shift+tab", *["up"] * 9, "space")
+        assert "no class" not in page.text("#head")
+
+    assert explore(drive, "-i", str(file), "--logit-bias", "dog=1") == 0
+
+
 def test_export_equals_the_output_of_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 

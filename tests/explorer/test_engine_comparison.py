@@ -5,6 +5,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from tsoft.explorer.command_line import command_line
 from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.explorer_state import ExplorerState
+from tsoft.explorer.head_words import engine_notes
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.engines import ENGINES, Engine
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import AllRemovedError
 
 VLLM, LLAMA, EXLLAMA = ENGINES["vllm"], ENGINES["llama.cpp"], ENGINES["exllamav2"]
@@ -204,6 +206,17 @@ def test_an_engine_that_lacks_a_sampler() -> None:
         assert page.app.copied == []
 
     assert explore(drive, *LABELED, "--typical-p", "0.6", "--like", "llama.cpp", size=(120, 40)) == 0
+
+
+def test_the_head_has_the_values_that_an_engine_refuses() -> None:
+    """The rules are those of vLLM: τ is at most 2. llama.cpp accepts every τ."""
+    state = ExplorerState(samplers(3.0, min_p=0.1).with_engine(LLAMA))
+    assert engine_notes(state) == []
+    expected = ["vllm refuses temperature 3 (its range: 0 to 2); tsoft applies it"]
+    assert engine_notes(replace(state, compared=VLLM)) == expected
+    # A sampler that is off has no value.
+    off = state.samplers.with_engine(VLLM).with_value(TAU, 2.0).toggled(SAMPLERS["min_p"].parameters[0])
+    assert engine_notes(ExplorerState(off)) == []
 
 
 def test_an_engine_that_removes_every_class() -> None:

@@ -42,7 +42,7 @@ from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
-from tsoft.explorer.head_words import engine_words, low_tau_words, mark_words, row_words
+from tsoft.explorer.head_words import bias_words, engine_notes, engine_words, mark_words, row_words
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -94,7 +94,8 @@ COPIED, COPIED_FOR_PIPE = "copied; also printed when you quit", "copied; pipe th
 class ExplorerInput:
     """The input of the explorer, and its settings.
 
-    The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes.
+    The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes, and
+    `missing_biases` the names of the biases whose class the block lacks.
     `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
     logits. `reads_stdin` says that a command with these arguments reads stdin. `generator` makes the draws. `bits`
     selects entropies in bits. `history` is None if the tokens before the rows are unknown.
@@ -108,6 +109,7 @@ class ExplorerInput:
     bits: bool = False
     history: "KnownHistory | None" = None
     reads_stdin: bool = False
+    missing_biases: Callable[[Block], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,13 @@ class Explorer(App[None]):
         except UsageError as error:
             return (), str(error)
 
+    @property
+    def _missing_biases(self) -> Sequence[str]:
+        """The names of the biases that have no effect on the row, because it lacks their classes."""
+        setting = self.samplers.setting(BIAS)
+        is_on = setting is not None and self.samplers.has_effect(setting) and not self._bias_problem
+        return self._input.missing_biases(self._row.block) if is_on else ()
+
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
         self.snapshot, self._problem = self._after_samplers(self._row, self.samplers)
@@ -391,11 +400,12 @@ class Explorer(App[None]):
         state, words = self.state, self._position_words()
         # After the number of the row, because the name of a model may be long.
         words[1:1] = [
+            *bias_words(self._missing_biases),
             *engine_words(state, self.engine_comparison, self._engine_problem),
             *([mark_words(self._comparison, self._input.bits)] if self._comparison else []),
         ]
         words += row_words(self._row, state.edit(self._row.number), self.snapshot)
-        words += low_tau_words(state)
+        words += engine_notes(state)
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         problem = self._problem or self._bias_problem
         head = self.query_one("#head", Static)

@@ -1,8 +1,11 @@
-"""The words of the first line: the row, the mark and the engines."""
+"""The words of the first line: the row, the biases without a class, the mark and the engines."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from tsoft.charts.style import prob_text
+from tsoft.errors import shortened
 from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.engine_comparison import EngineComparison, missing_samplers
 from tsoft.explorer.explorer_rows import ExplorerRow
@@ -10,6 +13,7 @@ from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.distributions import measure_unit
+from tsoft.sampling.sampler_table import BIAS
 
 
 def row_words(row: ExplorerRow, edit: RowEdit, snapshot: Snapshot | None) -> list[str]:
@@ -50,8 +54,27 @@ def engine_words(state: ExplorerState, comparison: EngineComparison | None, prob
     return words
 
 
-def low_tau_words(state: ExplorerState) -> list[str]:
-    """Return what the engines do differently at a temperature near 0."""
-    engines = [engine for engine in (state.samplers.engine, state.compared) if engine]
-    messages = ((engine.name, engine.low_tau_message(state.samplers.tau)) for engine in engines)
-    return [f"{name} {message}" for name, message in messages if message]
+def bias_words(missing: Sequence[str]) -> list[str]:
+    """Return which biases have no effect, because the row lacks the `missing` classes.
+
+    >>> bias_words(["a", "b"]), bias_words([])
+    (["no class for the logit_bias of 'a', 'b'"], [])
+    """
+    names = ", ".join(shortened(repr(name), 20) for name in missing[:3]) + ", …" * (len(missing) > 3)
+    return [f"no class for the logit_bias of {names}"] if missing else []
+
+
+def engine_notes(state: ExplorerState) -> list[str]:
+    """Return what the engines do differently at a temperature near 0, and which values they refuse."""
+    notes = []
+    for samplers in filter(None, (state.samplers, state.compared_samplers)):
+        if engine := samplers.engine:
+            values = [
+                (parameter.name, setting.value(parameter))
+                for setting in samplers.effective
+                for parameter in setting.visible_parameters
+                if parameter is not BIAS
+            ]
+            messages = [engine.low_tau_message(samplers.tau), *(engine.refusal(name, value) for name, value in values)]
+            notes += [f"{engine.name} {message}" for message in messages if message]
+    return notes

@@ -39,6 +39,11 @@ class Bias:
             return None
 
 
+def missing_names(biases: tuple[Bias, ...], block: "Block") -> list[str]:
+    """Return the names of biases that no class of a block has. Raise UsageError as `Bias.index` does."""
+    return [bias.name for bias in biases if bias.index(block) is None]
+
+
 def remembered(function: "Callable[[Block], T]") -> "Callable[[Block], T]":
     """Return the same function with a cache of its last result, which it returns until the classes change.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import joined
 from tsoft.notes import note
-from tsoft.options.biases import Bias
+from tsoft.options.biases import Bias, missing_names
 from tsoft.sampling.counted_classes import counted_classes
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
@@ -46,7 +46,7 @@ class ChainNotes:
                     self._note_counted(chain, chain.engine.name, block, tau)
 
     def _note_missing(self, block: "Block") -> None:
-        missing = [bias.name for bias in self._biases if bias.index(block) is None]
+        missing = missing_names(self._biases, block)
         if missing and "biases" not in self._noted:
             self._noted.add("biases")
             names = ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)

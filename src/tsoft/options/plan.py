@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.frozen import frozen
-from tsoft.options.biases import Bias, Biases, remembered
+from tsoft.options.biases import Bias, Biases, missing_names, remembered
 from tsoft.options.output import typed_fields
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
@@ -77,7 +77,7 @@ class Plan:
     def _require_listed(self, block: "Block") -> None:
         """Raise UsageError for a bias of a class that a partial distribution does not list: it would change the
         probabilities of all classes."""
-        missing = [bias.name for bias in self.biases if bias.index(block) is None]
+        missing = missing_names(self.biases, block)
         if missing:
             place, names = f"row {block.first_row}", ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
             raise UsageError(f"{place}: the response does not list {names}, so a bias cannot be added; remove the bias")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,6 +109,7 @@ def _explorer(
     import numpy as np
 
     from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.options.biases import missing_names, remembered
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 
@@ -125,6 +127,7 @@ def _explorer(
     breakers = plan.breakers if plan.has_chain else DEFAULT_BREAKERS
     state = _initial_state(plan)
     generator = np.random.default_rng(chosen_seed(start.seed))
+    missing = remembered(partial(missing_names, plan.biases))
     _check_model(input, bounds, start, history, model)
     if start.prompt is None:
         tokens = text.read(breakers)
@@ -135,6 +138,7 @@ def _explorer(
         rows, arguments = _rows(input, bounds, plan.taus)
         is_piped = not input.logits and input.has_stdin and arguments is not None
         data = ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits, reads_stdin=is_piped)
+        data = dataclasses.replace(data, missing_biases=missing)
         return Explorer(data if tokens is None else _with_history(data, tokens, history))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
@@ -144,7 +148,7 @@ def _explorer(
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     arguments = tuple(as_typed(model))
-    data = ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits)
+    data = ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits, missing_biases=missing)
     return LiveExplorer(data, live, breakers)
 
 
