@@ -109,7 +109,7 @@ def test_piped_logits_and_keys_from_the_terminal(tmp_path: Path) -> None:
     terminal.child.send("0")
     terminal.until(r"#0 .* 1\.0000 ")
     terminal.child.send("\r")
-    terminal.until("tau: a number from 0 to inf")
+    terminal.until("a number from 0 to inf")
     terminal.child.send("0.5\r")
     terminal.until("0.8282")
     # A click of the mouse, as a terminal sends it: on the second class.

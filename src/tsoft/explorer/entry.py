@@ -15,28 +15,34 @@ Submit = Callable[[str], str]
 
 
 class Entry(Vertical):
-    """The field, and below it the problem of the last text. It is closed until a text is requested."""
+    """The field, and below it what to type, or the problem of the last text. It is closed until a text is requested."""
 
     def __init__(self) -> None:
         super().__init__(id="entry")
         self._field = ValueField(id="entry-field", compact=True)
-        self._problem = Static(id="entry-problem", markup=False)
+        self._below = Static(id="entry-hint", markup=False)
+        self._hint = ""
         self._submit: Submit | None = None
         self._focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
-        yield from (self._field, self._problem)
+        yield from (self._field, self._below)
 
     def request(self, hint: str, submit: Submit) -> None:
         """Open the field with a hint. It closes when `submit` returns no problem."""
         self._submit, self._focused_before = submit, self.screen.focused
-        self._field.value, self._field.placeholder = "", hint
+        self._field.value, self._hint = "", hint
+        self._show_hint()
         self.add_class("-open")
         self.screen.set_focus(self._field)
 
+    def _show_hint(self) -> None:
+        self.remove_class("-wrong")
+        self._below.update(self._hint)
+
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
-        self.remove_class("-wrong")
+        self._show_hint()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
@@ -44,7 +50,7 @@ class Entry(Vertical):
             return
         problem = self._submit(message.value)
         if problem:
-            self._problem.update(problem)
+            self._below.update(problem)
             self.add_class("-wrong")
         else:
             self._leave()

@@ -28,10 +28,12 @@ class ParameterPanel(Vertical):
         self._edited: SamplerParameter | None = None
         self.sliders = Sliders()
         self._field = ValueField(id="field", compact=True)
-        self._problem = Static(id="problem", markup=False)
+        # The allowed values, or what is wrong with the typed one.
+        self._hint = Static(id="hint", markup=False)
+        self._typed = Vertical(self._field, self._hint, id="typed")
 
     def compose(self) -> ComposeResult:
-        yield from (self.sliders, self._field, self._problem)
+        yield from (self.sliders, self._typed)
 
     def show(self, state: SamplerState, compared: Engine | None = None) -> None:
         """Show the samplers. Name their engine, and then the one with which it is compared.
@@ -51,12 +53,18 @@ class ParameterPanel(Vertical):
             return
         self._edited = self.sliders.current
         self._field.value = ""
-        self._field.placeholder = f"{self._edited.name}: {_range(self._edited)}"
-        self._field.add_class("-open")
+        self._field.placeholder = self._edited.name
+        self._typed.add_class("-open")
+        self._show_range(self._edited)
         self.screen.set_focus(self._field)
 
+    def _show_range(self, parameter: SamplerParameter) -> None:
+        self._typed.remove_class("-wrong")
+        self._hint.update(_range(parameter))
+
     def on_input_changed(self) -> None:
-        self.remove_class("-wrong")
+        if self._edited:
+            self._show_range(self._edited)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
@@ -65,10 +73,10 @@ class ParameterPanel(Vertical):
         try:
             value = _parsed(self._edited, message.value)
         except ValueError:
-            self.add_class("-wrong")
+            self._typed.add_class("-wrong")
             text = shortened(visible(message.value.strip()), 12)
             problem = f"{text} is not" if text else "type"
-            self._problem.update(f"{problem} {_range(self._edited)}")
+            self._hint.update(f"{problem} {_range(self._edited)}")
             return
         self.post_message(Sliders.ValueChanged(self._edited, value))
         self._focus_sliders()
@@ -87,8 +95,7 @@ class ParameterPanel(Vertical):
 
     def _close(self) -> None:
         self._edited = None
-        self.remove_class("-wrong")
-        self._field.remove_class("-open")
+        self._typed.remove_class("-open", "-wrong")
 
 
 def _range(parameter: SamplerParameter) -> str:

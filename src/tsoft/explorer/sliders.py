@@ -58,6 +58,11 @@ class Sliders(ScrollView, can_focus=True):
         self._scroll_to_current()
         self.refresh()
 
+    def on_resize(self) -> None:
+        """Keep the current parameter on the screen: the field to type into may have taken lines."""
+        if self._state:
+            self._scroll_to_current()
+
     @property
     def _parameters(self) -> list[SamplerParameter]:
         return self._state.visible_parameters if self._state else []
