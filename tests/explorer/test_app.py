@@ -1284,7 +1284,10 @@ def test_texts_on_a_small_screen_are_whole() -> None:
         assert lines[-2].strip() == "7"
         assert lines[-1] == "a number from 0 to 1"
         assert any(line.startswith("› ") for line in lines)
-        await page.press("escape", "equals_sign")
+        await page.press("escape", "tab", "tab")
+        # The name of a parameter that modifies another one is the part that differs.
+        assert re.search(r"^  +dynatemp… +0\.5 .*\n +exponent +1 ", page.text("#sliders"), re.MULTILINE)
+        await page.press("equals_sign")
         assert "target: top-prob 73%, entropy 1, or a class, dog 20%" in " ".join(page.text("#entry").split())
         await page.press("escape", "a")
         lines = page.lines("#box")
@@ -1292,7 +1295,8 @@ def test_texts_on_a_small_screen_are_whole() -> None:
         assert lines[first + 1][: lines[first].index("Soft cap")].strip("│ ") == ""
         assert lines[first + 1][lines[first].index("Soft cap")] != " "
 
-    options = [word for name in ("top-h", "tfs", "top-a", "typical-p", "min-p") for word in (f"--{name}", "0.5")]
+    names = ("top-h", "tfs", "top-a", "typical-p", "min-p", "dynatemp-range")
+    options = [word for name in names for word in (f"--{name}", "0.5")]
     assert explore(drive, *FOUR, *options, size=(80, 24)) == 0
 
 

@@ -18,8 +18,9 @@ from tsoft.explorer.sampler_state import SamplerState, short_name
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 
-# The width of a value, and the minimum width of a slider.
-_VALUE, _MIN_SLIDER = 7, 8
+# The width of a value, and the minimum width of a slider, which is narrow because a name that is cut may look like
+# another one.
+_VALUE, _MIN_SLIDER = 7, 4
 
 
 class Sliders(ScrollView, can_focus=True):
@@ -198,6 +199,8 @@ def _title(state: SamplerState, parameter: SamplerParameter, *, is_short: bool =
     name = parameter.name
     if is_short and sampler.switch_parameters != (parameter,):
         name = short_name(sampler, name)
+        for modified in sampler.needed_by(parameter):
+            name = name.removeprefix(modified.name.partition("_")[0] + "_")
     return "  " * (parameter not in sampler.switch_parameters) + name
 
 
