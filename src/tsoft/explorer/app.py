@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -193,6 +193,8 @@ class Explorer(App[None]):
         # The name of the measure or the mark that the bottom line explains; empty if it shows the keys.
         self._explained = ""
         self.copied: list[str] = []
+        # The messages since the notices were cleared.
+        self._notified: set[str] = set()
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
         self.error_console = Console(file=io.StringIO())
@@ -676,6 +678,14 @@ class Explorer(App[None]):
         else:
             self._counts.draw(self.snapshot.probs, count)
             self._update_classes()
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a message for some seconds. If it is repeated, it replaces the earlier ones, which would pile up."""
+        if message in self._notified:
+            self._notified.clear()
+            self.clear_notifications()
+        self._notified.add(message)
+        super().notify(message, **options)
 
     def _notify_problem(self, problem: str) -> None:
         """Report why there is no distribution, since the key that was pressed has no effect."""
