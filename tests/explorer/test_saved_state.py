@@ -26,7 +26,7 @@ from tsoft.sampling import sampler_table as table
 from tsoft.sampling.engines import ENGINES
 
 BLOCKS = (
-    Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b\x9b\u202e", ""), 0),
+    Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b\x9b\u202e", ""), 0, keys=["a\x1b7"]),
     Block(np.array([[-1.0, -2.0]], np.float32), None, 1, Origin("energy")),
 )
 EDIT = RowEdit().with_logit(0, 1 / 3).with_class("new", -1e300).with_mask(1, True)
@@ -44,10 +44,11 @@ def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
     assert (read.titles, read.biases, read.bits) == (SAVED.titles, SAVED.biases, True)
     for block, saved in zip(read.blocks, BLOCKS, strict=True):
         assert block.logits.tolist() == saved.logits.tolist()
-        assert (block.labels, block.first_row, block.origin.quantity) == (
+        assert (block.labels, block.first_row, block.origin.quantity, block.keys) == (
             saved.labels,
             saved.first_row,
             saved.origin.quantity,
+            saved.keys,
         )
 
 
@@ -132,6 +133,8 @@ SETTINGS = ("state", "samplers", "settings")
         (put(1, "extra"), "f: unknown field 'extra'"),
         (put([], "rows"), "f: rows: expected one row at least"),
         (put(["a"], "titles"), "f: titles: expected one title per row"),
+        (put(1.5, "rows", 0, "key"), "f: rows, item 0, key: expected a text or a whole number"),
+        (put(True, "rows", 1, "key"), "f: rows, item 1, key: expected a text or a whole number"),
         (put("\ud800", "rows", 0, "labels", 1), "f: rows, item 0, labels, item 1: the text contains a lone surrogate"),
         (put(["a"], "rows", 0, "labels"), "f: rows, item 0, labels: expected an array of 3 values"),
         (put("inf", "rows", 0, "logits", 1), "f: rows, item 0, logits, item 1: a logit is a number or -inf"),

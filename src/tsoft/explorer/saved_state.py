@@ -60,7 +60,7 @@ class SavedState:
         }
         text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise UnsavableError("a label is not valid text, so a saved state cannot contain it")
+            raise UnsavableError("a label or a key is not valid text, so a saved state cannot contain it")
         text = escaped_json(text.encode())
         if len(text.encode()) > MAX_BYTES:
             raise UnsavableError(f"a saved state has at most {MAX_BYTES >> 20} MB; save the numbers as .json")
@@ -99,7 +99,9 @@ def open_state(name: str) -> SavedState:
 
 
 def _row_data(block: Block, biases: LogitBiases) -> dict[str, Any]:
+    key = block.keys[0] if block.keys else None
     return {
+        **({} if key is None else {"key": key if isinstance(key, str) else int(key)}),
         "quantity": block.origin.quantity,
         "labels": None if block.labels is None else list(block.labels),
         "logits": list(map(number_value, block.logits[0].astype(np.float64).tolist())),
@@ -108,14 +110,25 @@ def _row_data(block: Block, biases: LogitBiases) -> dict[str, Any]:
 
 
 def _read_row(row: CheckedJson, number: int) -> tuple[Block, LogitBiases]:
-    quantity, labels, logits, biases = row.fields("quantity", "labels", "logits", "biases")
+    # The row of an input without keys has none.
+    has_key = isinstance(row.value, dict) and "key" in row.value
+    quantity, labels, logits, biases, *keys = row.fields("quantity", "labels", "logits", "biases", *["key"] * has_key)
     values = [_read_logit(logit) for logit in logits.items()]
     if not any(value > -inf for value in values):
         logits.refuse("one class at least must not be masked")
     names = None if labels.value is None else tuple(label.text() for label in labels.items(len(values)))
     origin = Origin(quantity.choice(("logit", "energy", "prob", "logprob")), labels_vary=True)
     pairs = _read_pairs(biases, len(values), is_bias=True)
-    return Block(np.array([values], np.float64), names, number, origin), pairs
+    block = Block(np.array([values], np.float64), names, number, origin, keys=[_read_key(key) for key in keys] or None)
+    return block, pairs
+
+
+def _read_key(key: CheckedJson) -> str | int:
+    if type(key.value) is int:
+        return key.value
+    if not isinstance(key.value, str):
+        key.refuse("expected a text or a whole number")
+    return key.text()
 
 
 def _read_logit(value: CheckedJson) -> float:
