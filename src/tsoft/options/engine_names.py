@@ -43,7 +43,8 @@ def supporting_engines(
             continue
         names = [name for name in obstacles if obstacles[name] == obstacle]
         if not allows_omission:
-            fix = f"; choose from {', '.join(others)}, or pass --like all, which omits the others" if others else ""
+            # Not --like all, since some commands apply only one engine or two.
+            fix = f"; choose from {', '.join(others)}" if others else ""
             raise UsageError(f"--like {names[0]}: this engine has {obstacle}{fix}")
         verb, clause = ("is", "it has") if len(names) == 1 else ("are", "they have")
         note(f"{joined(names)} {verb} omitted, because {clause} {obstacle}")
