@@ -23,6 +23,7 @@ from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart, draw_chart
+from tsoft.explorer.keys import explanation
 from tsoft.explorer.measure_panel import MeasureDisplay
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
@@ -485,6 +486,12 @@ async def describing(page: Page) -> None:
     assert page.text("#keys").startswith("TV: half the sum of |p - q|, from 0 to 1: p now")
     await page.press("i", "i", "i")
     assert page.text("#keys") == "░ ▏: now lower, higher than in the marked distribution"
+    # A long explanation takes several lines.
+    await page.resize(60, 20)
+    await page.press(*["i"] * 10)
+    assert " ".join(page.text("#keys").split()) == f"KL: {explanation('KL')}"
+    await page.press("i", "i")
+    await page.resize(*SIZES[1])
     await page.press("left", "m")
     assert page.text("#keys") == "░ ▏: now lower, higher than at τ = 1 without samplers"
     await page.press("escape")

@@ -6,8 +6,6 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from tsoft.errors import shortened
-
 # The blanks between two hints.
 _GAP = "  "
 
@@ -23,12 +21,12 @@ class KeyLine(Widget):
     def explain(self, text: str) -> None:
         """Show an explanation; an empty text shows the keys again."""
         self._explanation = text
-        self.refresh()
+        # It may take several lines.
+        self.refresh(layout=True)
 
     def render(self) -> Content:
         # Content, unlike a string, is not parsed as markup.
-        width = self.size.width
-        return Content(shortened(self._explanation, width) or fitting(self._hints, width))
+        return Content(self._explanation or fitting(self._hints, self.size.width))
 
 
 def fitting(hints: Sequence[str], width: int) -> str:
