@@ -183,7 +183,7 @@ async def drawing(page: Page) -> None:
     assert "s draws one, S draws 100" in page.text("#draws")
     for name, size in [("s", 1), ("s", 2), ("S", 102), ("shift+s", 202)]:
         await page.press(name)
-        assert f"{size} draws " in page.text("#draws")
+        assert f"{size} draw{'s' * (size > 1)} " in page.text("#draws")
         assert sum(counts(page).values()) == size
     await page.press("r")
     assert "s draws one, S draws 100" in page.text("#draws")
@@ -342,8 +342,8 @@ async def editing(page: Page) -> None:
     await page.press("shift+tab", "down", "enter")
     assert "logit of B: a number, or -inf to mask it" in page.text("#entry")
     for text, problem in [
-        ("[red]", "[red] is not a number, or -inf"),
-        ("inf", "inf is not a number"),
+        ("[red]", "[red] is neither a number nor -inf"),
+        ("inf", "inf is neither a number nor -inf"),
         ("", "type a number"),
     ]:
         await page.press("ctrl+u")
@@ -478,7 +478,7 @@ async def describing(page: Page) -> None:
     for _ in range(9):
         await page.press("i")
         explained.append(page.text("#keys").partition(":")[0])
-    assert explained == ["entropy", "perplexity", "top", "margin", "removed", "(0.1)", "░ ▏", "●", "tau"]
+    assert explained == ["entropy", "perplexity", "top", "margin", "removed", "(0.1)", "░ ▏", "●", "τ"]
     await page.press("i")
     assert page.text("#keys").startswith("? help")
     # The mark has two distances, and another meaning of the bars.

@@ -51,7 +51,7 @@ def test_bad_classes(text: str) -> None:
 
 
 def test_a_mask_of_energies_is_inf() -> None:
-    with pytest.raises(EntryError, match=r"-inf is not a number, or inf"):
+    with pytest.raises(EntryError, match=r"-inf is neither a number nor inf"):
         typed_logit("-inf", row([1], "energy"))
 
 

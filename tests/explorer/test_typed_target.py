@@ -49,7 +49,7 @@ def test_an_entropy_in_bits() -> None:
         ("0.5", "type top-prob 73%"),
         ("top-prob", "type top-prob 73%"),
         ("top-prob 2", "2 is not a number from 0 to 1"),
-        ("top-prob 101%", "101% is not"),
+        ("top-prob 101%", "101% is not a number from 0 to 1, or from 0% to 100%"),
         ("entropy inf", "inf is not a finite number"),
         ("entropy nan", "nan is not a finite number"),
         ("entropy 50%", "50% is not"),

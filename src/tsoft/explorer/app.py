@@ -50,7 +50,7 @@ from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.row_editor import PARTIAL_EDIT, RowEditor
 from tsoft.explorer.row_strip import RowStrip
-from tsoft.explorer.sampler_state import LogitBiases, SamplerState
+from tsoft.explorer.sampler_state import LogitBiases, SamplerState, shown_name
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
@@ -811,7 +811,7 @@ class Explorer(App[None]):
         return {
             **{name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)},
             **self._table.marks.entries(self.size.width - longest_mark),
-            slider.name: slider.help,
+            shown_name(slider): slider.help,
         }
 
     def _explain(self, name: str) -> None:

@@ -74,7 +74,8 @@ class MeasureDisplay(Widget):
         style = tau_style(self._tau) + Style(bold=True)
         if height >= _LARGE:
             title = f"{self._title} ({self._unit})" if self._unit else self._title
-            segments = (part for part in Digits(number).render(style) if isinstance(part, Segment))
+            # There is no large e.
+            segments = (part for part in Digits(number.upper()).render(style) if isinstance(part, Segment))
             value = list(Segment.split_lines(segments))
         else:
             title = self._title

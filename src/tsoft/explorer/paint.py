@@ -73,14 +73,14 @@ def short_number(value: float) -> str:
     """Return a number as text of about five characters.
 
     >>> short_number(0.82816), short_number(3.0678), short_number(49152.0), short_number(4.2e-7)
-    ('0.828', '3.068', '49152', '4E-07')
+    ('0.828', '3.068', '49152', '4e-07')
     """
     if value != value:
         return "-"
     if value == 0 or 0.0005 <= value < 999.5:
         digits = 3 if value < 9.9995 else 2 if value < 99.995 else 1
         return "0" if value == 0 else f"{value:.{digits}f}"
-    return f"{value:.0f}" if 1 <= value < 99999.5 else f"{value:.0E}"
+    return f"{value:.0f}" if 1 <= value < 99999.5 else f"{value:.0e}"
 
 
 def prob_cell(prob: float) -> str:

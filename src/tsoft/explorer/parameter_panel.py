@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from tsoft.errors import joined, shortened, visible
-from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.sampler_state import SamplerState, shown_name
 from tsoft.explorer.slider_scale import ALL
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.value_field import ValueField
@@ -53,7 +53,7 @@ class ParameterPanel(Vertical):
             return
         self._edited = self.sliders.current
         self._field.value = ""
-        self._field.placeholder = self._edited.name
+        self._field.placeholder = shown_name(self._edited)
         self._typed.add_class("-open")
         self._show_range(self._edited)
         self.screen.set_focus(self._field)

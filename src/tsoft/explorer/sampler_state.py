@@ -297,6 +297,11 @@ def short_name(sampler: Sampler, parameter: str) -> str:
     return parameter.removeprefix(prefix).removeprefix("penalty_").removesuffix("_penalty")
 
 
+def shown_name(parameter: SamplerParameter) -> str:
+    """Return the name of a parameter as the screen shows it."""
+    return "τ" if parameter is TAU else parameter.name
+
+
 def _is_switch(sampler: Sampler, parameter: SamplerParameter) -> bool:
     """Return whether a parameter switches something on or off: the sampler, or the dynamic temperature."""
     return parameter in sampler.switch_parameters or not sampler.needed_by(parameter)

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tsoft.errors import shortened
 from tsoft.explorer.paint import BOLD, GRAY, PLAIN, color, strip, tau_style
-from tsoft.explorer.sampler_state import SamplerState, short_name
+from tsoft.explorer.sampler_state import SamplerState, short_name, shown_name
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 
@@ -191,12 +191,12 @@ class Sliders(ScrollView, can_focus=True):
 
 def _title(state: SamplerState, parameter: SamplerParameter, *, is_short: bool = False) -> str:
     """Return the name of a parameter, indented if the parameter modifies another one."""
+    name = shown_name(parameter)
     if parameter is TAU:
-        return "τ"
+        return name
     setting = state.setting(parameter)
     assert setting
     sampler = setting.sampler
-    name = parameter.name
     if is_short and sampler.switch_parameters != (parameter,):
         name = short_name(sampler, name)
         for modified in sampler.needed_by(parameter):

@@ -24,7 +24,7 @@ def typed_logit(text: str, row: ExplorerRow) -> float:
     logit = -number + 0.0 if row.quantity == "energy" else number
     if not logit < inf:
         typed = shortened(visible(text.strip()), 12)
-        raise EntryError(f"{typed} is not a number, or {row.mask}" if typed else f"type a number, or {row.mask}")
+        raise EntryError(f"{typed} is neither a number nor {row.mask}" if typed else f"type a number, or {row.mask}")
     return logit
 
 

@@ -71,7 +71,7 @@ def typed_target(text: str, row: ExplorerRow, *, bits: bool) -> TypedTarget:
     if measure in UNBOUNDED:
         value = _value(number, value_text, inf, "a finite number of at least 0")
         return TypedTarget(measure, value * measure_unit(measure, bits))
-    value = _value(share, value_text, 1.0, "a number from 0 to 1, or a percentage")
+    value = _value(share, value_text, 1.0, "a number from 0 to 1, or from 0% to 100%")
     return TypedTarget(measure if index is None else name, value, index)
 
 
