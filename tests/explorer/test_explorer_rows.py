@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from characters import CHARACTERS
 from explorer.states import Z, some
 from tsoft.core.block import Block
+from tsoft.errors import visible
 from tsoft.explorer.explorer_rows import ExplorerRows, likelihood
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -43,8 +44,15 @@ def test_a_row_s_order_depends_on_its_biases() -> None:
 @given(st.text(CHARACTERS, max_size=3))
 def test_names_match_in_upper_and_lower_case(text: str) -> None:
     row = ExplorerRows([Block(Z[np.newaxis], LABELS)]).row(0)
-    assert row.matching(text).tolist() == [i for i, n in enumerate(row.names) if text.casefold() in n.casefold()]
+    names = [row.name(i).casefold() for i in range(row.classes)]
+    assert row.matching(text).tolist() == [i for i, name in enumerate(names) if visible(text).casefold() in name]
     assert row.matching("DOG").tolist() == [1, 3]
+
+
+def test_a_name_matches_as_the_screen_shows_it() -> None:
+    row = ExplorerRows([Block(np.zeros((1, 4)), ("a\nb", "a\x07", "ab", "a\\nb"))]).row(0)
+    assert row.matching("A\\n").tolist() == row.matching("a\nB").tolist() == [0, 3]
+    assert row.matching("x07").tolist() == [1]
 
 
 def test_the_listing_has_the_matching_classes_in_either_order() -> None:

@@ -11,7 +11,7 @@ from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import TypedTarget, nearest_tau, typed_target
 
-ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b", "cat"))]).row(0)
+ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b\n", "cat"))]).row(0)
 
 
 @each_case(
@@ -26,6 +26,8 @@ ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b",
         ("dog 20%", TypedTarget("dog", 0.2, 1)),
         ("#3 .2", TypedTarget("#3", 0.2, 3)),
         ("a=b=0.2", TypedTarget("a=b", 0.2, 2)),
+        # A line break as the screen shows it.
+        ("a=b\\n 0.2", TypedTarget("a=b\\n", 0.2, 2)),
     ],
 )
 def test_targets(text: str, target: TypedTarget) -> None:

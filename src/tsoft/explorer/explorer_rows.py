@@ -90,9 +90,10 @@ class ExplorerRow:
         return label or self.name(index)
 
     def matching(self, text: str) -> Array:
-        """Return the indices of the classes whose names contain a text, ignoring case."""
-        folded = text.casefold()
-        return np.array([i for i, name in enumerate(self.names) if folded in name.casefold()], np.int64)
+        """Return the indices of the classes whose names, as the screen shows them, contain a text, ignoring case."""
+        folded = visible(text).casefold()
+        names = map(visible, self.names)
+        return np.array([i for i, name in enumerate(names) if folded in name.casefold()], np.int64)
 
     def listing(self, text: str, *, input_order: bool) -> Array:
         """Return the indices of the classes whose names contain a text.

@@ -86,11 +86,13 @@ def _value(parse: Callable[[str], float], text: str, high: float, allowed: str) 
 
 
 def _class(name: str, row: ExplorerRow) -> int:
-    """Return the index of a class that the user typed by its label or by # and its index."""
+    """Return the index of a class that the user typed by its label, as it is or as the screen shows it, or by # and its
+    index.
+    """
     try:
         index = class_index(row.block, name, "")
     except UsageError as error:
-        matches = [i for i, label in enumerate(row.names) if label.strip() == name]
+        matches = [i for i, label in enumerate(row.names) if name in (label.strip(), visible(label).strip())]
         if len(matches) == 1:
             return matches[0]
         raise EntryError(shortened(visible(str(error).removeprefix(": ")), 200)) from None
