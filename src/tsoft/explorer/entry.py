@@ -42,7 +42,8 @@ class Entry(Vertical):
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
-        self._show_hint()
+        if self.has_class("-wrong"):
+            self._show_hint()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()

@@ -20,9 +20,10 @@ class KeyLine(Widget):
 
     def explain(self, text: str) -> None:
         """Show an explanation; an empty text shows the keys again."""
-        self._explanation = text
-        # It may take several lines.
-        self.refresh(layout=True)
+        # It may take several lines. Layout takes time, so other keys do not cause it.
+        if text != self._explanation:
+            self._explanation = text
+            self.refresh(layout=True)
 
     def render(self) -> Content:
         # Content, unlike a string, is not parsed as markup.

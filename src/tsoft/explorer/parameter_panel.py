@@ -63,7 +63,7 @@ class ParameterPanel(Vertical):
         self._hint.update(_range(parameter))
 
     def on_input_changed(self) -> None:
-        if self._edited:
+        if self._edited and self._typed.has_class("-wrong"):
             self._show_range(self._edited)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
