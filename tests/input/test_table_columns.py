@@ -508,6 +508,7 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         ("logit\n2\n0\n", "row,tau,0,1"),
         ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
         (",0\n0,2\n1,0\n", "row,tau,0,1"),
+        ("Unnamed: 0,0\n0,2\n1,0\n", "row,tau,0,1"),
         (",1\na,2\nb,0\n", "row,tau,a,b"),
         ("index,0\na,2\nb,0\n", "row,tau,a,b"),
     ):

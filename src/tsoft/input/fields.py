@@ -13,8 +13,11 @@ _QUOTED = r'"[^"]*"'
 _HASH = re.compile(rf"{_QUOTED}|(?:^|(?<=[\s,;]))#")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
-# A field between blanks that may be a number with a decimal comma, or with commas between its thousands.
-_COMMA_NUMBER = r"(?<!\S)[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)"
+# A field between blanks that may be a number with a decimal comma, or with commas between its thousands. In a header of
+# pandas, such as Unnamed: 0,1, the comma separates two names.
+_COMMA_NUMBER = r"(?<!\S)(?<!Unnamed: )[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)"
+# The = of label = number, or a part in quotes.
+_SPACED_EQUALS = re.compile(rf"{_QUOTED}|(?<=[^\s,;])[ \t]*=[ \t]*(?=[-+]?(?:\.?\d|inf))", re.IGNORECASE)
 # A number with a decimal comma after a semicolon or a tab.
 _DECIMAL_COMMA = re.compile(r"[;\t]\s*[-+]?\d+,\d+\s*(?:[;\t]|$)")
 # What programs write for a missing number, in lower case, and the errors of spreadsheets.
