@@ -197,6 +197,17 @@ def test_the_option_columns_makes_any_first_line_a_header() -> None:
     assert done.stderr == "tsoft: error: stdin:1: the header has no rows below it\n"
 
 
+def test_blanks_around_the_equals_sign_of_a_pair_are_no_part_of_the_label() -> None:
+    for text in ("left = 1.2\nright =-inf\n", "left= 1.2 right = -inf\n", "left\t=\t1.2; right = -INF\n"):
+        [block] = read(text)
+        assert (block.labels, block.logits.tolist()) == (("left", "right"), [[1.2, -np.inf]])
+    [block] = read("New York = 1\nParis=2\n")
+    assert block.labels == ("New York", "Paris")
+    for arguments in (["left = 1", "right =.5"], ["left = 1 right= .5"]):
+        assert here("compute", *arguments, "-f", "csv").stdout.startswith("row,tau,left,right\n")
+    assert here("compute", " =1", "the =1", "-f", "csv").stdout.startswith('row,tau," ",the\n')
+
+
 def test_a_vector_whose_other_labels_are_numbers_is_noted() -> None:
     notes: list[str] = []
     [block] = read("NA,1\n2,3\n", delimiter=",", note=notes.append)

@@ -117,7 +117,10 @@ def _layout(first: str, options: ReadOptions) -> Layout:
         raise fields.FieldError(
             "the line ends with a separator; remove it from each line, or write the number after it"
         )
+    tight = fields.with_tight_pairs(first)
     pairs = [fields.is_pair(name) for name in names]
+    if tight != first and all(map(fields.is_pair, words := fields.split_labels(tight, options.delimiter))):
+        names, numeric, pairs = words, [False] * len(words), [True] * len(words)
     has_delimiter = any(separator in first for separator in ",;\t")
     if _names_columns(names, numeric, has_delimiter, options):
         return _read_table
@@ -237,8 +240,9 @@ class PlainRows:
         self._mask = float(QUANTITIES[options.quantity or "logit"].mask)
 
     def row(self, line: Line) -> ParsedRow:
-        texts = fields.split_labels(line.text) if '"' in line.text else fields.split(line.text)
-        if "=" in line.text and (pairs := fields.split_pairs(texts)):
+        text = fields.with_tight_pairs(line.text)
+        texts = fields.split_labels(text) if '"' in text else fields.split(text)
+        if "=" in text and (pairs := fields.split_pairs(texts)):
             labels, values = pairs
             return ParsedRow(line.number, values, labels)
         return ParsedRow(line.number, fields.numbers(texts))
@@ -403,7 +407,11 @@ def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[
     """Return the label and number of a line. The label is empty if the vector has no labels."""
     try:
         is_pair = has_label and fields.is_pair(line.text)
-        *label, value = line.text.rsplit("=", 1) if is_pair else fields.split_labels(line.text, options.delimiter)
+        *label, value = (
+            fields.with_tight_pairs(line.text).rsplit("=", 1)
+            if is_pair
+            else fields.split_labels(line.text, options.delimiter)
+        )
         if label and not has_label:
             raise fields.FieldError(f"expected one number per line, as in the first line, got {len(label) + 1} fields")
         if has_label and not label:

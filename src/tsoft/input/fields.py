@@ -208,6 +208,17 @@ def is_pair(text: str) -> bool:
     return bool(equals) and is_number(value)
 
 
+def with_tight_pairs(line: str) -> str:
+    """Return a line without the blanks around each = between a label and a number, outside quotes.
+
+    >>> with_tight_pairs('cat = 2, "dog = 1" = .5, x = y')
+    'cat=2, "dog = 1"=.5, x = y'
+    """
+    if not any(blank in line for blank in (" =", "= ", "\t=", "=\t")):
+        return line
+    return _SPACED_EQUALS.sub(lambda match: "=" if match[0].strip(" \t") == "=" else match[0], line)
+
+
 def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
     """Split fields that are all `label=number`, each at its last `=`, into labels and numbers.
 
