@@ -197,6 +197,42 @@ def test_the_option_columns_makes_any_first_line_a_header() -> None:
     assert done.stderr == "tsoft: error: stdin:1: the header has no rows below it\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("2.5,1\n-1.2,0\n", ["calibrate", "--target-column", "1"]),
+        ("2.5 1\n-1.2 0\n", ["calibrate", "--target-column", "target"]),
+        ("2.5,-1,0\n1.5,2,1\n", ["compute", "--id-column", "0"]),
+        ("1;1;0\n1;2;1\n", ["compute", "--columns", "0"]),
+        ("u1,2.5,0\nu2,1.5,1\n", ["compute", "--columns", "0"]),
+    ],
+)
+def test_a_row_of_numbers_is_no_header_although_an_option_names_a_column(text: str, options: list[str]) -> None:
+    done = here(*options, stdin=text)
+    number = "1" if text.startswith("1") else "2.5"
+    problem = f"no header, since this line has the number {number}, but an option names a column"
+    expected = f"tsoft: error: stdin:1: {problem}; add a header above it, such as a,b,target\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "is_noted"),
+    [
+        ("3,1\n2,0\n", "1", True),
+        ("u,3,1\n5,2,0\n", "3,1", True),
+        ("id,3,1\nu,2,0\n", "3,1", False),
+        ("id,0.5,1\nu,2,0\n", "1", False),
+        ("0,1\n2,0\n", "1,0", False),
+        ("0.5,1\n2,0\n", "0.5", False),
+        ("0.5,1.5,b\n2,1,0\n", "*.5", False),
+    ],
+)
+def test_a_header_of_numbers_is_noted_if_it_may_be_a_row(text: str, columns: str, is_noted: bool) -> None:
+    done = here("compute", "--columns", columns, stdin=text)
+    note = "tsoft reads this line as a header, since an option names a column; if it is a row, add a header above it"
+    assert (done.returncode, note in done.stderr) == (0, is_noted)
+
+
 def test_blanks_around_the_equals_sign_of_a_pair_are_no_part_of_the_label() -> None:
     for text in ("left = 1.2\nright =-inf\n", "left= 1.2 right = -inf\n", "left\t=\t1.2; right = -INF\n"):
         [block] = read(text)

@@ -13,6 +13,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import BinaryIO
 
 import numpy as np
@@ -111,7 +112,9 @@ def _layout(first: str, options: ReadOptions) -> Layout:
     numeric = [fields.looks_like_number(name) for name in names]
     if "label" in map(str.lower, names) and _is_long_form(names, options):
         return _read_long_form
-    if options.names_columns or (options.targets and TARGET in names):
+    if options.names_columns:
+        return _read_named_table
+    if options.targets and TARGET in names:
         return _read_table
     if len(names) > 1 and names[-1] == "" and all(numeric[:-1]):
         raise fields.FieldError(
@@ -173,6 +176,33 @@ def _names_keys(name: str) -> bool:
 def _are_indices(names: list[str]) -> bool:
     """Return whether numbers may be the names of classes: whole numbers from 0, all different."""
     return len(set(names)) == len(names) and all(map(str.isdecimal, names))
+
+
+def _read_named_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """Read a table whose columns the user names. Raise InputError, or print a note, if the first line may be a row, in
+    which the name of a column, such as 0, may be its place."""
+    names = fields.split_labels(first.text, options.delimiter)
+    numeric = [fields.looks_like_number(name) for name in names]
+    numbers = [name for name, is_numeric in zip(names, numeric, strict=True) if is_numeric]
+    if _may_be_row(names, numeric, options):
+        fix = "add a header above it, such as a,b,target"
+        if not _are_indices(numbers):
+            number = next(number for number in numbers if not number.isdecimal() or numbers.count(number) > 1)
+            problem = f"no header, since this line has the number {shortened(number)}, but an option names a column"
+            raise options.error(first.number, f"{problem}; {fix}")
+        if not any(numbers == [str(i + k) for i in range(len(numbers))] for k in (0, 1)):
+            note = f"tsoft reads this line as a header, since an option names a column; if it is a row, {fix}"
+            options.note(f"{options.source}:{first.number}: {note}")
+    yield from _read_table(first, batches, options)
+
+
+def _may_be_row(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
+    """Return whether a line may be a row, although an option names a column: by no other name than a whole number."""
+    named = options.named_columns
+    are_names = "*" in named or any(fnmatchcase(name, each) for name in names for each in named if not each.isdecimal())
+    has_places = any(numeric) and any(map(str.isdecimal, named))
+    may_be = not are_names and (all(numeric) or has_places)
+    return may_be and not _names_columns(names, numeric, has_delimiter=True, options=options)
 
 
 def _is_name(text: str) -> bool:

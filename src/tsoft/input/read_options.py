@@ -88,8 +88,13 @@ class ReadOptions:
     @property
     def names_columns(self) -> bool:
         """Whether the user names columns, which only a table with a header has."""
-        named = self.columns.logits, self.columns.key
-        return named != (None, None) or bool(self.targets and self.targets.column is not None)
+        return self.columns.logits is not None or bool(self.named_columns)
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """The columns that the user names."""
+        others = self.columns.key, self.targets.column if self.targets else None
+        return (*(self.columns.logits or ()), *(name for name in others if name is not None))
 
     @property
     def column_options(self) -> str:
