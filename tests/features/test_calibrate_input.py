@@ -40,6 +40,25 @@ TEXTS = {
     "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), NOTE),
     "names": ("score,target\n" + lines(Z, WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
     "the column's own name": ("neg,target\n" + lines(-Z, WORDS), "z is the logit of class 'neg', and 0 that of 'pos'"),
+    **{
+        f"a name in {name}": (
+            f"{name},target\n" + lines(-Z, WORDS),
+            "z is the logit of class 'neg', and 0 that of 'pos'",
+        )
+        for name in ("logit_neg", "Neg", "score (NEG)", "neg.margin")
+    },
+    "a name with another word": (
+        "not_neg,target\n" + lines(Z, WORDS),
+        "z is the logit of class 'pos', and 0 that of 'neg'",
+    ),
+    "a longer name": (
+        "p_no_y,target\n" + lines(-Z, [{"neg": "no y", "pos": "y"}[word] for word in WORDS]),
+        "z is the logit of class 'no y', and 0 that of 'y'",
+    ),
+    "an object whose field names a class": (
+        objects(z_neg=(-Z).tolist(), label=WORDS),
+        "z is the logit of class 'neg', and 0 that of 'pos'",
+    ),
     "probabilities": ("prob,target\n" + lines(expit(Z), Y), "each is the probability of class #1, and the rest"),
     "a record": (json.dumps({"logits": Z.tolist(), "targets": Y.tolist()}), NOTE),
     "a record of rows": (json.dumps({"logits": Z[:, np.newaxis].tolist(), "labels": Y.tolist()}), NOTE),

@@ -257,7 +257,7 @@ def test_one_number_per_row_is_a_binary_classifier_next_to_targets(monkeypatch: 
     """The number is the logit of the class that its column names."""
     monkeypatch.setattr(arrow, "BATCH", 1)
     monkeypatch.setattr(arrow, "PER_COLUMN", 0)
-    for name, labels in {"cat": ("dog", "cat"), "dog": ("cat", "dog"), "z": ("cat", "dog")}.items():
+    for name, labels in {"P(Cat)": ("dog", "cat"), "dog": ("cat", "dog"), "z": ("cat", "dog")}.items():
         data = parquet(pa.table({name: [2.0, -1.0, 0.5], "label": ["cat", "cat", "dog"]}))
         blocks = read(data, "parquet", targets=TargetSource())
         assert rows(blocks).tolist() == [[0, 2], [0, -1], [0, 0.5]]

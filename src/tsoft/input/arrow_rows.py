@@ -22,7 +22,7 @@ from tsoft.input.arrow_columns import (
     plain_numbers,
     text_of,
 )
-from tsoft.input.class_lookup import BOOLEANS, TargetLookup
+from tsoft.input.class_lookup import BOOLEANS, TargetLookup, two_classes
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
@@ -143,8 +143,7 @@ class TableRows:
             problem = f"every target is {shortened(next(iter(names)))!r}"
             raise InputError(f"{self.options.source}: {problem}; name both classes with --labels NEGATIVE,POSITIVE")
         own = None if self.lists else self.columns.names[self.columns.logits[0]]
-        pair = tuple(sorted(list(names)[:2], key=lambda name: (name == own, name)))
-        return batches, replace(self.options, labels=Labels(pair))
+        return batches, replace(self.options, labels=Labels(two_classes(list(names)[:2], own)))
 
     def keys(self, batch: pa.RecordBatch, first_row: int) -> list[str | int] | None:
         """Return the keys of the rows. Raise InputError if keys that count stop counting."""

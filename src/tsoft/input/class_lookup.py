@@ -8,7 +8,7 @@ P_dog, the target cat is P_cat.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -25,6 +25,11 @@ BOOLEANS = ("false", "true")
 MAX_LISTED, MAX_COMPARED = 10, 1000
 # A longer number in a label is not that of a class.
 _MAX_DIGITS = 9
+# The words in the name of a column of numbers, in lower case, that are probably not those of its class.
+_QUANTITY_WORDS = {
+    *("p", "pr", "prob", "probs", "proba", "probability", "log", "logprob", "logit", "logits", "z", "score", "scores"),
+    *("margin", "conf", "confidence", "pred", "predicted", "prediction", "y", "class", "label", "target", "is", "of"),
+}
 # Of the longest common starts and ends of labels, this many are compared.
 _MAX_AFFIXES = 8
 
@@ -80,6 +85,28 @@ def numbers_in(labels: Sequence[str]) -> list[int] | None:
     place = next(iter(varying), 0)
     is_number = place % 2 == 1 and all(len(parts[place]) <= _MAX_DIGITS for parts in rows)
     return [int(parts[place]) for parts in rows] if is_number else None
+
+
+def two_classes(names: Collection[str], column: str | None) -> tuple[str, str]:
+    """Return the two classes of a binary classifier in order. The second one is that which the column of its numbers
+    names, perhaps next to their quantity and in another case; otherwise the order is alphabetical.
+
+    >>> two_classes(["ok", "defect"], "P(Defect)"), two_classes(["spam", "ham"], "ham"), two_classes(["b", "a"], "z")
+    (('ok', 'defect'), ('spam', 'ham'), ('a', 'b'))
+    """
+    own = [name for name in names if name == column] or [name for name in names if _names_class(column or "", name)]
+    first, second = sorted(names, key=lambda name: (own == [name], name))
+    return first, second
+
+
+def _names_class(column: str, label: str) -> bool:
+    """Return whether the words in the name of a column are those of a label, and perhaps of a quantity.
+
+    >>> _names_class("p_not_ok", "not ok"), _names_class("p_not_ok", "ok"), _names_class("p_y", "y")
+    (True, False, True)
+    """
+    words, own = (re.findall(r"[^\W_]+", text.casefold()) for text in (column, label))
+    return own != [] and [word for word in words if word in own or word not in _QUANTITY_WORDS] == own
 
 
 def _unclear_indices(numbers: Sequence[int]) -> Array:

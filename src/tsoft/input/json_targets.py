@@ -8,7 +8,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import fields
-from tsoft.input.class_lookup import TargetLookup
+from tsoft.input.class_lookup import TargetLookup, two_classes
 from tsoft.input.json_rows import JsonRow, JsonValue, as_text
 from tsoft.input.json_values import described
 from tsoft.input.labels import Labels
@@ -70,8 +70,7 @@ class TargetReader:
             problem = f"the targets name {len(names)} class{'es' * (len(names) != 1)}, but a binary classifier has two"
             raise InputError(f"{first.where}: {problem}; name both with --labels NEGATIVE,POSITIVE")
         own = first.labels[0] if first.labels else None
-        pair = tuple(sorted(names, key=lambda name: (name == own, name)))
-        self._options = replace(options, labels=Labels(pair))
+        self._options = replace(options, labels=Labels(two_classes(names, own)))
         return self._options
 
     def indices(self, rows: list[JsonRow], labels: tuple[str, ...] | None, classes: int) -> Array:
