@@ -133,6 +133,44 @@ LOGITS = {
         "raw,Probability\n-0.5,0.4\n",
         "tsoft reads 'Probability' as a logit; pass --columns if that is wrong",
     ),
+    "an error of reinforcement learning, and a value": (
+        "left,right,TD_error,value\n1,0,1,2\n",
+        "tsoft reads 'TD_error' and 'value' as logits; pass --columns if that is wrong",
+    ),
+    "columns of Weights & Biases": (
+        "_step,_runtime,_timestamp,left,right\n2,7.5,1700.5,0,1\n",
+        "tsoft reads '_step', '_runtime' and '_timestamp' as logits; pass --columns if that is wrong",
+    ),
+    "a score and a result": (
+        "Score,y_true\n1.5,1\n",
+        "tsoft reads 'y_true' as a logit; pass --columns if that is wrong",
+    ),
+    "a score and a class": (
+        "margin,class\n1.5,1\n",
+        "tsoft reads 'class' as a logit; pass --columns if that is wrong",
+    ),
+    "results alone": (
+        "y_true,y_pred\n1,0\n",
+        "tsoft reads 'y_true' and 'y_pred' as logits; pass --columns if that is wrong",
+    ),
+    "a probability and a result": (
+        "correct,proba\n1,0.4\n",
+        "tsoft reads 'correct' as a logit; pass --columns if that is wrong\n"
+        "tsoft: note: stdin: tsoft reads 'proba' as a logit, but the name suggests a probability; if it is, pass"
+        " --probs\n",
+    ),
+    "probabilities and a result": (
+        "prob_a,prob_b,pred\n0.5,0.25,1\n",
+        "tsoft reads 'pred' as a logit; pass --columns if that is wrong\n"
+        "tsoft: note: stdin: tsoft reads 'prob_a' and 'prob_b' as logits, but the names suggest probabilities; if they"
+        " are, pass --probs\n",
+    ),
+    "an energy and its number of states": (
+        "Degeneracy,energy\n3,0.4\n",
+        "tsoft reads 'Degeneracy' as a logit; pass --columns, and the numbers of states with --degeneracy, if that is"
+        " wrong\ntsoft: note: stdin: tsoft reads 'energy' as a logit, but the name suggests an energy; if it is, pass"
+        " --energies\n",
+    ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",
         "tsoft reads 'x' as a logit, like 'logit_0' and 'logit_1'",
@@ -146,6 +184,38 @@ def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
     z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)
     assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
     assert done.stderr.startswith(f"tsoft: note: stdin: {note}")
+
+
+@pytest.mark.parametrize(("header", "row"), [("E,g", "0.5,3"), ("J,x", "1.5,0.25"), ("e0,multiplicity", "1,1")])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_number_of_states_next_to_energies_is_noted(header: str, row: str, form: str) -> None:
+    text = f"{header}\n{row}\n"
+    if form == "jsonl":
+        text = json.dumps(dict(zip(header.split(","), map(float, row.split(",")), strict=True)))
+    states = next(name for name in header.split(",") if name in ("g", "J", "multiplicity"))
+    fix = "pass --columns, and the numbers of states with --degeneracy, if that is wrong"
+    done = here("compute", "--energies", stdin=text)
+    assert done.stderr == f"tsoft: note: stdin: tsoft reads {states!r} as an energy; {fix}\n"
+
+
+def test_notes_on_energies_do_not_call_them_logits() -> None:
+    for text, note in (
+        ("pred,cat\n1,2\n", "tsoft reads 'pred' as an energy; pass"),
+        ("id,cat\n0.5,2\n", "tsoft reads 'id' as an energy, because 0.5 is not a count; pass"),
+        ("e_0,e_1,x\n0.5,2,1\n", "tsoft reads 'x' as an energy, like 'e_0' and 'e_1'; pass"),
+        ("energy\n0.5\n1\n", "the header has one column of energies, 'energy', which"),
+    ):
+        assert here("compute", "--energies", stdin=text).stderr.startswith(f"tsoft: note: stdin: {note}")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("header", ["conf,cat,dog", "y,cat,dog", "x,p0,p1"])
+def test_a_column_that_a_note_has_named_has_no_second_one(header: str, form: str) -> None:
+    rows = [[k, 0.25 * k * k, 3.5 - k / 4] for k in (0, 1, 2, 3)]
+    text = table(header, *zip(*rows, strict=True))
+    if form == "jsonl":
+        text = "".join(json.dumps(dict(zip(header.split(","), row, strict=True))) + "\n" for row in rows)
+    assert here("compute", stdin=text).stderr.count("\n") == 1
 
 
 def test_integers_are_logits_without_a_note_among_integers() -> None:
@@ -266,8 +336,12 @@ ERRORS = {
     ),
     "a logit and its probability": (
         "Logit,Log_Prob\n2,-0.3\n", [],
-        "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns, such as"
-        " --columns 'Logit'",
+        "1: ambiguous: the columns are logits and log-probabilities; list the columns of one kind with --columns"
+        " 'Logit'",
+    ),
+    "logits and probabilities of other classes": (
+        "logit_a,logit_b,logit_c,prob_a,prob_b\n2,1,0,0.7,0.3\n", [],
+        "1: ambiguous: the columns are logits and probabilities; list the columns of one kind with --columns 'logit_*'",
     ),
     "one-hot targets": (
         "logit_cat,logit_dog,y_cat,y_dog\n2.5,1,1,0\n", [],
@@ -321,6 +395,12 @@ def test_groups_of_columns_with_the_same_classes_are_noted(header: str, first: s
     "text",
     [
         "a_1,a_2,b_1,c_2\n0.5,1,0,1\n",
+        "set_alarm,set_timer,stop_alarm,stop_timer,weather\n0.5,1,0,1,2\n",
+        "nose,left_eye,right_eye,left_ear,right_ear,left_hip,right_hip\n0.5,1,0,1,2,1,1\n",
+        "version_1,version_3,model_1,model_2,x\n0.5,1,0,1,2\n",
+        "high probability,solar energy\n0.5,1\n",
+        "solar energy,wind energy,coal\n0.5,1,2\n",
+        "value,cost\n0.5,1\n",
         "a1,b1\n0.5,1\n",
         "c0,c1,c10,c11\n0.5,1,0,1\n",
         "A-,A+,B-,B+\n0.5,1,0,1\n",

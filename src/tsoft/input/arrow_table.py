@@ -231,10 +231,9 @@ class _Table:
     def _one_distribution(self, rows: TableRows) -> Iterator[Block]:
         """Yield a single column of logits as one distribution, as that of a text."""
         options, columns = rows.options, rows.columns
-        options.note(
-            f"{options.source}: the table has one column of logits, {columns.names[columns.logits[0]]!r}, which is read"
-            " as one distribution with one class per row"
-        )
+        numbers, name = QUANTITIES[options.quantity or "logit"].plural, columns.names[columns.logits[0]]
+        reading = f"the table has one column of {numbers}, {name!r}"
+        options.note(f"{options.source}: {reading}, which is read as one distribution with one class per row")
         values: list[Array] = []
         keys: list[str | int] = []
         first_row = 0

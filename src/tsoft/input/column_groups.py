@@ -49,6 +49,11 @@ def class_groups(names: Sequence[str]) -> list[ColumnGroup]:
     return max(found, key=lambda groups: any(group.quantity for group in groups), default=[])
 
 
+def group_of(names: Sequence[str]) -> ColumnGroup:
+    """Return all columns as one group."""
+    return ColumnGroup(range(len(names)), *_affixes(names))
+
+
 def _groupings(names: Sequence[str]) -> Iterator[list[ColumnGroup]]:
     """Yield all groupings, the one with the fewest groups first."""
     places = range(len(names))

@@ -34,9 +34,7 @@ def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Blo
         has_names = labels is not None and options.labels is None
         if is_open and rows >= (MIN_ROWS if has_names or has_fractions else MANY_ROWS):
             is_open = False
-            names = column_names(counting, labels if has_names else None)
-            reading = _reading(names, block.origin.quantity)
-            options.note(f"{options.source}: {reading} the rows; {column_fix(has_names)} if that is wrong")
+            _note(counting, labels if has_names else None, block.origin.quantity, options)
         yield block
 
 
@@ -53,6 +51,14 @@ def column_names(columns: Iterable[int], labels: Sequence[str] | None) -> list[s
 def column_fix(has_names: bool) -> str:
     """Return what to do about a column that is no logit."""
     return "pass --columns" if has_names else "remove the column"
+
+
+def _note(counting: Array, labels: Sequence[str] | None, quantity: str, options: ReadOptions) -> None:
+    """Print a note on the columns that count, except those that another note has named."""
+    names = column_names([i for i in counting if labels is None or labels[i] not in options.doubtful], labels)
+    if names:
+        fix = f"{column_fix(labels is not None)} if that is wrong"
+        options.note(f"{options.source}: {_reading(names, quantity)} the rows; {fix}")
 
 
 def _reading(names: list[str], quantity: str) -> str:

@@ -1,7 +1,7 @@
 """The quantities that an input can contain (logits, probabilities, …), and how each becomes logits."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -123,6 +123,29 @@ def quantity_in(name: str) -> str | None:
     """
     match = _WORD.search(name)
     return match.lastgroup if match else None
+
+
+def _is_in_phrase(name: str) -> bool:
+    """Return whether the quantity in a name is a word next to another one.
+
+    >>> _is_in_phrase("solar energy"), _is_in_phrase("cat (logit)"), _is_in_phrase("log prob"), _is_in_phrase("cat")
+    (True, False, False, False)
+    """
+    match = _WORD.search(name)
+    return match is not None and re.search(r"\w\s+\0|\0\s+\w", _WORD.sub("\0", name, count=1)) is not None
+
+
+def quantities_in(names: Sequence[str]) -> list[str | None]:
+    """Return the quantity that each of the names of columns contains. A word next to another one is part of a class,
+    as in `solar energy`, unless all names contain the same quantity.
+
+    >>> quantities_in(["solar energy", "high probability"]), quantities_in(["cat logit", "dog logit"])
+    ([None, None], ['logit', 'logit'])
+    """
+    found = [quantity_in(name) for name in names]
+    if len(set(found)) == 1:
+        return found
+    return [None if _is_in_phrase(name) else each for name, each in zip(names, found, strict=True)]
 
 
 def contradiction(source: str, quantity: str, requested: str) -> str:

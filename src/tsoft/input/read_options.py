@@ -1,7 +1,7 @@
 """The options that every reader takes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class ReadOptions:
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
     logits. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets` requests the true
     classes of the rows, if the source has them. `note` is called with each note to the user. `max_line` is the longest
-    line of a text, in MB.
+    line of a text, in MB. `doubtful` are the columns of logits that a note has already named as doubtful.
     """
 
     source: str
@@ -64,6 +64,7 @@ class ReadOptions:
     note: Callable[[str], None] = lambda _: None
     columns: ColumnOptions = ColumnOptions()
     max_line: int = MAX_LINE
+    doubtful: set[str] = field(default_factory=set, compare=False)
 
     @property
     def longest_line(self) -> int:

@@ -14,9 +14,10 @@ from functools import cached_property
 
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
-from tsoft.input.column_groups import ColumnGroup, class_groups
+from tsoft.input.column_groups import ColumnGroup, class_groups, group_of
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
-from tsoft.input.quantity import QUANTITIES, quantity_in
+from tsoft.input.odd_columns import degeneracy_columns, result_columns
+from tsoft.input.quantity import QUANTITIES, quantities_in
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -34,14 +35,6 @@ _SURE_KEY_NAME = re.compile(rf"{ROW}|__index_level_\d+__")
 # The levels of an index that pandas turned into columns. Classes may have such names, too.
 _LEVEL_NAME = re.compile(r"level_\d+")
 _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
-# Columns that programs write next to logits.
-_RESULT_NAMES = {
-    *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
-    *("prob", "proba", "probability", "logprob", "log_prob", "max_prob", "conf", "score", "margin"),
-    *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
-    *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
-    *("date", "datetime", "time", "year", "temperature", "weights", "sum", "total", "argmax", "entropy"),
-}
 # A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
 MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
 
@@ -66,11 +59,6 @@ def is_class_number(name: str) -> bool:
 
 def _is_sure_key_name(name: str) -> bool:
     return _SURE_KEY_NAME.fullmatch(name.strip().lower()) is not None
-
-
-def is_result_name(name: str) -> bool:
-    """Return whether programs write a column of this name next to logits."""
-    return name.strip().lower() in _RESULT_NAMES
 
 
 def is_target_name(name: str, options: ReadOptions) -> bool:
@@ -154,12 +142,8 @@ class _Decision:
         skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
         guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
         self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
-        if listed is None and not self.is_written:
-            self._check_groups(rest)
-            self._check_quantities(rest)
-            self._check_labels(targets, rest)
         if listed is None:
-            self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
+            self._check_logits(rest, targets)
         for note in self.notes:
             self.options.note(f"{self.options.source}: {note}")
         counts = guessed_key is not None and not self.is_written and self._counts(guessed_key)
@@ -254,10 +238,9 @@ class _Decision:
     def _note_logit(self, index: int, reason: str) -> None:
         name, text = self.names[index], shortened(self._value(index))
         if self.options.columns.logits is None:
-            self.notes.append(
-                f"tsoft reads {shortened(name)!r} as a logit, because {text} {reason};"
-                " pass --columns to list the logits"
-            )
+            self.options.doubtful.add(name)
+            reading = f"tsoft reads {shortened(name)!r} as {self._kind([index])}, because {text} {reason}"
+            self.notes.append(f"{reading}; pass --columns to list the logits")
 
     def _best_key(self, keys: Sequence[int]) -> int | None:
         """Return the column to use as the key: preferably one with a name, and not the number of the row."""
@@ -316,15 +299,30 @@ class _Decision:
             fix = "" if self.options.columns.logits else "; pass --columns to list the logits instead"
             self.notes.insert(0, text + fix)
 
+    def _check_logits(self, logits: Sequence[int], targets: Sequence[int]) -> None:
+        """Raise ColumnError if columns of logits are ambiguous. Add notes on doubtful ones."""
+        numbers = [i for i in logits if fields.is_number(self._value(i))]
+        names, first = [self.names[i] for i in numbers], [self._value(i) for i in numbers]
+        states = [numbers[i] for i in degeneracy_columns(names, first, self.options.quantity)]
+        results = [numbers[i] for i in result_columns(names, first) if numbers[i] not in states]
+        if not self.is_written:
+            self._check_groups([i for i in logits if i not in results])
+            self._check_quantities(logits)
+            self._check_labels(targets, logits)
+        self._note_odd_columns(numbers, results, states)
+
     def _check_quantities(self, logits: Sequence[int]) -> None:
         """Raise ColumnError if the names of some columns call them logits, and those of others probabilities or the
         like."""
-        named = {quantity: i for i in reversed(logits) if (quantity := quantity_in(self.names[i]))}
-        if len(named) > 1:
-            kinds = joined([QUANTITIES[quantity].plural for quantity in sorted(named, key=named.__getitem__)])
-            name = self.names[named.get("logit", min(named.values()))]
-            fix = f"list those of one kind with --columns, such as --columns {shortened(name)!r}"
-            raise ColumnError(f"ambiguous: the columns are {kinds}; {fix}")
+        columns: dict[str, list[int]] = {}
+        for i, quantity in zip(logits, quantities_in([self.names[i] for i in logits]), strict=True):
+            if quantity is not None:
+                columns.setdefault(quantity, []).append(i)
+        if len(columns) > 1:
+            kinds = joined([QUANTITIES[quantity].plural for quantity in columns])
+            chosen = columns.get("logit", next(iter(columns.values())))
+            fix = self._selection(group_of([self.names[i] for i in chosen]), chosen)
+            raise ColumnError(f"ambiguous: the columns are {kinds}; list the columns of one kind with {fix}")
 
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
         """Raise ColumnError for a column `label` next to `logit` or the like, and further columns that are not those of
@@ -390,35 +388,47 @@ class _Decision:
         *zeros, one = sorted(self._value(i).removesuffix(".0") for i in columns)
         return one == "1" and set(zeros) == {"0"}
 
-    def _note_odd_columns(self, logits: Sequence[int]) -> None:
-        """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike
-        those of the numbered columns next to them, such as logit_0 and logit_1."""
+    def _note_odd_columns(self, logits: Sequence[int], results: Sequence[int], states: Sequence[int]) -> None:
+        """Add notes on columns of logits that do not look like it: they have the name of a result, of a number of
+        states, or of another quantity, or a name unlike those of the numbered columns next to them, such as logit_0 and
+        logit_1."""
+        self._note_doubtful(results)
+        self._note_doubtful(states, fix=", and the numbers of states with --degeneracy,")
+        plain = [i for i in logits if i not in (*results, *states)]
+        self._note_other_quantity(plain or logits, is_only=len(plain) == 1 < len(logits))
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
         counts = Counter(stems.values())
         common = [i for i in stems if counts[stems[i]] > 1]
-        odd = sorted(set(logits) - set(common))
-        results = [i for i in logits if is_result_name(self.names[i]) or self._may_be_target(i, logits)]
-        if results and len(results) < len(logits):
-            reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
-            self.notes.append(f"{reading}; pass --columns if that is wrong")
-            return
-        kinds = Counter(quantity_in(self.names[i]) for i in logits)
-        quantity, count = kinds.most_common(1)[0] if kinds else (None, 0)
-        if quantity not in (None, "logit") and count > 1 and self.options.quantity is None:
-            names = self._quoted([i for i in logits if quantity_in(self.names[i]) == quantity][:2])
-            self.notes.append(
-                f"tsoft reads {names} as logits, but the names suggest {QUANTITIES[quantity].plural}; if they are, pass"
-                f" {QUANTITIES[quantity].option}"
-            )
-        if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
-            reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
-            self.notes.append(f"{reading}; pass --columns if that is wrong")
+        odd = sorted(set(plain) - set(common))
+        if len(plain) == len(logits) and len({stems[i] for i in common}) == 1 and len(odd) < len(common):
+            self._note_doubtful(odd, f", like {self._quoted(common[:2])}")
 
-    def _may_be_target(self, index: int, logits: Sequence[int]) -> bool:
-        """Return whether a column may contain targets that the command does not read: an integer among fractions."""
-        if self._lower(index) not in FURTHER_TARGET_NAMES or whole_number(self._value(index)) is None:
-            return False
-        return any(whole_number(self._value(i)) is None for i in logits)
+    def _note_doubtful(self, columns: Sequence[int], reason: str = "", fix: str = "") -> None:
+        """Add a note on columns that are read as logits, perhaps wrongly."""
+        if columns:
+            self.options.doubtful.update(self.names[i] for i in columns)
+            reading = f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}{reason}"
+            self.notes.append(f"{reading}; pass --columns{fix} if that is wrong")
+
+    def _note_other_quantity(self, logits: Sequence[int], *, is_only: bool) -> None:
+        """Add a note if the names of several columns, or of the only one, call the numbers something else than
+        logits."""
+        named = dict(zip(logits, quantities_in([self.names[i] for i in logits]), strict=True))
+        quantity, count = next(iter(Counter(named.values()).most_common(1)), (None, 0))
+        if quantity in (None, "logit") or not (count > 1 or is_only) or self.options.quantity is not None:
+            return
+        columns = [i for i in logits if named[i] == quantity][:2]
+        suggested, option = QUANTITIES[quantity], QUANTITIES[quantity].option
+        if is_only:
+            suggestion = f"the name suggests {suggested.noun}; if it is, pass {option}"
+        else:
+            suggestion = f"the names suggest {suggested.plural}; if they are, pass {option}"
+        self.notes.append(f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}, but {suggestion}")
+
+    def _kind(self, columns: Sequence[int]) -> str:
+        """Return how tsoft reads the numbers of columns."""
+        quantity = QUANTITIES[self.options.quantity or "logit"]
+        return quantity.noun if len(columns) == 1 else quantity.plural
 
     def _quoted(self, indices: Sequence[int]) -> str:
         shown = [self.names[i] for i in indices[:MAX_LISTED]]
@@ -426,10 +436,6 @@ class _Decision:
         if len(indices) > MAX_LISTED:
             return f"{', '.join(names)} and {len(indices) - MAX_LISTED} more"
         return joined(names)
-
-
-def _logits(columns: Sequence[int]) -> str:
-    return "a logit" if len(columns) == 1 else "logits"
 
 
 def _is_decimal(text: str) -> bool:

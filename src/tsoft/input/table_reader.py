@@ -361,10 +361,9 @@ def _distinct(names: list[str], columns: TableColumns, batch: LineBatch, options
 def _read_column(columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read a table with a single column of logits as one vector, whose classes have the keys as labels if these are
     texts."""
-    options.note(
-        f"{options.source}: the header has one column of logits, {columns.names[columns.logits[0]]!r}, which is read as"
-        " one distribution with one class per line"
-    )
+    numbers, name = QUANTITIES[options.quantity or "logit"].plural, columns.names[columns.logits[0]]
+    reading = f"the header has one column of {numbers}, {name!r}"
+    options.note(f"{options.source}: {reading}, which is read as one distribution with one class per line")
     groups = list(parsed_groups(Table(columns, options, None), batches, options))
     values = np.concatenate([group.values for group in groups]).T
     lines = [line for group in groups for line in group.lines]

@@ -42,17 +42,13 @@ def _note(blocks: list[Block], options: ReadOptions) -> None:
     """Print a note on the columns of the first rows that have only whole numbers."""
     if not all(_is_column(block, blocks[0]) for block in blocks):
         return
-    from tsoft.input.columns import FURTHER_TARGET_NAMES
-    from tsoft.input.table_columns import is_result_name
-
     numbers, labels = np.concatenate([block.logits for block in blocks]), blocks[0].labels
     has_names = labels is not None and options.labels is None
     if len(numbers) < (MIN_ROWS if has_names else MANY_ROWS):
         return
     columns = [int(i) for i in _whole_columns(numbers)]
     if labels and has_names:
-        # Other notes name these.
-        columns = [i for i in columns if not (is_result_name(labels[i]) or labels[i].lower() in FURTHER_TARGET_NAMES)]
+        columns = [i for i in columns if labels[i] not in options.doubtful]
     if columns:
         names = column_names(columns, labels if has_names else None)
         quantity = QUANTITIES[blocks[0].origin.quantity]

@@ -1,0 +1,68 @@
+"""Columns that tsoft reads as logits, although their names suggest results, numbers of states, or another quantity."""
+
+from collections.abc import Sequence
+
+from tsoft.input import fields
+from tsoft.input.columns import FURTHER_TARGET_NAMES
+from tsoft.input.quantity import quantity_in
+
+# Columns that programs write next to logits.
+_RESULTS = {
+    *("pred", "preds", "prediction", "predicted", "y_pred", "correct", "loss", "nll", "accuracy"),
+    *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
+    *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+    *("date", "datetime", "time", "year", "temperature", "weights", "sum", "total", "argmax", "entropy"),
+    *("lr", "learning_rate", "reward", "td_error", "epsilon", "advantage", "episode_reward", "episode_return"),
+    *("episode", "iteration", "global_step", "_step", "_runtime", "_timestamp", "wall time", "wall_time"),
+}
+# Results that may also be the only numbers of a row from which its distribution follows.
+_SCORES = {
+    *("confidence", "conf", "score", "margin", "max_prob"),
+    *("prob", "proba", "probability", "logprob", "log_prob"),
+}
+# Results if there are others. Classes often have such names.
+_VAGUE = {"value", "return"}
+# Next to energies, the numbers of states of the levels. Those of a single letter may be energies, too.
+_DEGENERACIES, _LETTERS = {"degeneracy", "degeneracies", "multiplicity", "weight"}, {"g", "j"}
+
+
+def result_columns(names: Sequence[str], first: Sequence[str]) -> list[int]:
+    """Return the columns of logits whose names are those of results, from their names and the texts of the first row.
+
+    >>> result_columns(["cat", "dog", "pred"], ["2", "1", "0"]), result_columns(["score", "y_true"], ["2", "1"])
+    ([2], [1])
+    """
+    if len(names) == 1:
+        return []
+    lower = [name.strip().lower() for name in names]
+    found = {i for i, name in enumerate(lower) if name in _RESULTS or _may_be_target(i, lower, first)}
+    scores = {i for i, name in enumerate(lower) if name in _SCORES}
+    # In a table of scores and results, the scores are the logits.
+    if len(found) + len(scores) < len(names) or not found:
+        found |= scores
+    if found:
+        found |= {i for i, name in enumerate(lower) if name in _VAGUE}
+    return sorted(found)
+
+
+def _may_be_target(index: int, lower: Sequence[str], first: Sequence[str]) -> bool:
+    """Return whether a column may contain targets that the command does not read: an integer among fractions."""
+    return lower[index] in FURTHER_TARGET_NAMES and _is_whole(first[index]) and not all(map(_is_whole, first))
+
+
+def degeneracy_columns(names: Sequence[str], first: Sequence[str], quantity: str | None) -> list[int]:
+    """Return the columns next to energies whose names are those of numbers of states.
+
+    >>> degeneracy_columns(["E", "g"], ["0.5", "3"], "energy"), degeneracy_columns(["energy", "g"], ["1", "0.3"], None)
+    ([1], [])
+    """
+    if len(names) == 1 or (quantity != "energy" and "energy" not in map(quantity_in, names)):
+        return []
+    lower = [name.strip().lower() for name in names]
+    letters = {i for i, name in enumerate(lower) if name in _LETTERS and _is_whole(first[i], 2)}
+    return [i for i, name in enumerate(lower) if name in _DEGENERACIES or i in letters]
+
+
+def _is_whole(text: str, unit: int = 1) -> bool:
+    """Return whether a text is a whole number, or one of halves if `unit` is 2."""
+    return fields.is_number(text) and fields.number(text) * unit % 1 == 0
