@@ -343,6 +343,16 @@ ERRORS = {
         "logit_a,logit_b,logit_c,prob_a,prob_b\n2,1,0,0.7,0.3\n", [],
         "1: ambiguous: the columns are logits and probabilities; list the columns of one kind with --columns 'logit_*'",
     ),
+    "logits, probabilities and more": (
+        "size,prob_a,prob_b,logit_a,logit_b,entropy\n7.5,0.7,0.3,2,1,0.6\n", [],
+        "1: ambiguous: 'logit_a' and 'logit_b' have the same classes as 'prob_a' and 'prob_b'; list the columns of one"
+        " kind with --columns 'logit_*'",
+    ),
+    "one-hot targets and more": (
+        "logit_cat,logit_dog,size,true_dog,true_cat\n2.5,1,7.5,1,0\n", [],
+        "1: ambiguous: 'true_dog' and 'true_cat' look like one-hot targets of 'logit_cat' and 'logit_dog';"
+        f" {ONE_COLUMN}",
+    ),
     "one-hot targets": (
         "logit_cat,logit_dog,y_cat,y_dog\n2.5,1,1,0\n", [],
         f"1: ambiguous: 'y_cat' and 'y_dog' look like one-hot targets of 'logit_cat' and 'logit_dog'; {ONE_COLUMN}",
@@ -354,6 +364,10 @@ ERRORS = {
     "numbered one-hot targets": (
         "z0,z1,z2,y0,y1,y2\n2.5,1,0.5,0.0,0.0,1.0\n", [],
         f"1: ambiguous: 'y0', 'y1' and 'y2' look like one-hot targets of 'z0', 'z1' and 'z2'; {ONE_COLUMN}",
+    ),
+    "one-hot targets next to classes and more": (
+        "size,cat,dog,cat_true,dog_true\n7.5,2.5,1,1,0\n", [],
+        f"1: ambiguous: 'cat_true' and 'dog_true' look like one-hot targets of 'cat' and 'dog'; {ONE_COLUMN}",
     ),
     "one-hot targets with the names of the classes": (
         "cat,dog,cat.1,dog.1\n2.5,1,1,0\n", [],
@@ -389,6 +403,26 @@ def test_groups_of_columns_with_the_same_classes_are_noted(header: str, first: s
     problem = f"{first} have the same classes as {second}, but tsoft reads all as one distribution"
     assert (done.returncode, done.stdout.count("\t")) == (0, 3)
     assert done.stderr == f"tsoft: note: stdin: {problem}; to read the first ones, pass {option}\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "note"),
+    [
+        ("s_cat,s_dog,t_cat,t_dog,Loss", "'s_cat' and 's_dog' have the same classes as 't_cat' and 't_dog'"),
+        ("size,s/0,s/1,t/0,t/1", "'s/0' and 's/1' have the same classes as 't/0' and 't/1'"),
+        ("obs_0,obs_1,obs_2,q_1,q_2", "'obs_0', 'obs_1' and 'obs_2' are numbered like 'q_1' and 'q_2'"),
+        (
+            "new_a,new_b,new_c,old_c,old_b,old_a,x,y",
+            "'new_a', 'new_b' and 'new_c' have the same classes as 'old_c', 'old_b' and 'old_a'",
+        ),
+    ],
+)
+def test_groups_of_columns_next_to_further_columns_are_noted(header: str, note: str) -> None:
+    names = header.split(",")
+    for text in (f"{header}\n{'0.5,' * len(names)}", json.dumps(dict.fromkeys(names, 0.5))):
+        done = here("compute", stdin=text.rstrip(","))
+        start = f"tsoft: note: stdin: {note}, but tsoft reads all as one distribution; to read the first ones, pass"
+        assert (done.returncode, done.stderr.count(start)) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,15 @@ def _refuse_decimal_comma(line: str) -> None:
         raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
 
 
+def count_start(texts: list[str]) -> int | None:
+    """Return 0 or 1 if texts are the numbers that count from it; None for other texts.
+
+    >>> count_start(["0", "1"]), count_start(["1", "2", "3"]), count_start(["1", "3"])
+    (0, 1, None)
+    """
+    return next((start for start in (0, 1) if texts == [str(i + start) for i in range(len(texts))]), None)
+
+
 def looks_like_number(text: str) -> bool:
     """Return whether `text` is a number, or too similar to one to be meant as a label."""
     try:

@@ -346,8 +346,9 @@ class _Decision:
         one_hot = [columns for _, columns in groups if self._is_one_hot(columns)]
         others = [columns for _, columns in groups if not self._is_one_hot(columns)]
         have_fractions = any(whole_number(self._value(i)) is None for i in itertools.chain(*others))
+        are_all = sum(len(columns) for _, columns in groups) == len(logits)
         are_targets = [group.is_of_targets for group, columns in groups if columns in one_hot]
-        if one_hot and others and (have_fractions or any(are_targets)):
+        if one_hot and others and ((have_fractions and are_all) or any(are_targets)):
             targets, classes = (self._quoted([*itertools.chain(*each)]) for each in (one_hot, others))
             problem = f"ambiguous: {targets} look like one-hot targets of {classes}"
             fix = "list the columns of the logits with --columns, and write the targets in one column"
@@ -356,7 +357,9 @@ class _Decision:
         first = kinds.index(next((kind for kind in ("logit", *kinds) if kind in kinds and kind), None))
         group, columns = groups.pop(first)
         rest = [i for _, columns in groups for i in columns]
-        problem = f"{self._quoted(columns)} have the same classes as {self._quoted(rest)}"
+        are_alike = all(len(group.columns) == len(columns) for group, _ in groups)
+        likeness = "have the same classes as" if are_alike else "are numbered like"
+        problem = f"{self._quoted(columns)} {likeness} {self._quoted(rest)}"
         fix = self._selection(group, columns)
         if len(set(kinds)) > 1:
             raise ColumnError(f"ambiguous: {problem}; list the columns of one kind with {fix}")
