@@ -190,7 +190,7 @@ def _read_named_table(first: Line, batches: Iterator[LineBatch], options: ReadOp
             number = next(number for number in numbers if not number.isdecimal() or numbers.count(number) > 1)
             problem = f"no header, since this line has the number {shortened(number)}, but an option names a column"
             raise options.error(first.number, f"{problem}; {fix}")
-        if not any(numbers == [str(i + k) for i in range(len(numbers))] for k in (0, 1)):
+        if fields.count_start(numbers) is None:
             note = f"tsoft reads this line as a header, since an option names a column; if it is a row, {fix}"
             options.note(f"{options.source}:{first.number}: {note}")
     yield from _read_table(first, batches, options)
@@ -344,7 +344,7 @@ def _with_empty_fields_noted(batches: Iterator[LineBatch], options: ReadOptions)
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     texts = fields.split_labels(first.text, options.delimiter)
     has_separators = any(separator in first.text for separator in ",;\t")
-    start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
+    start = fields.count_start(texts)
     is_noted = not has_separators or (start is None and not _are_different_whole_numbers(texts))
     is_labeled = any(map(fields.is_pair, texts))
     parser = (TabSeparatedRows if options.delimiter == "\t" else PairRows if is_labeled else PlainRows)(options)
