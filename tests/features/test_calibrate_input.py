@@ -280,10 +280,16 @@ def test_the_number_of_a_class_is_a_target_and_no_key(name: str, form: str) -> N
         assert calibrated(stdin=both)[0] == stdout
 
 
-def test_the_number_of_a_class_is_no_key_of_a_record() -> None:
-    done = here("compute", "-f", "csv", stdin='{"logits": [1, 2], "label_id": 7}\n')
+@pytest.mark.parametrize("name", ["target_idx", "label_id", "token_id"])
+def test_the_number_of_a_class_is_no_key_of_a_record_but_its_target(name: str) -> None:
+    text = objects(logits=[[1, 2], [3, 2], [2, 1]], **{name: [1, 0, 1]})
+    done = here("compute", "-f", "csv", stdin=text)
     assert done.stdout.splitlines()[0] == "row,tau,0,1"
-    assert "ignores the field 'label_id'" in done.stderr
+    assert f"ignores the field '{name}'" in done.stderr
+    if name == "token_id":
+        assert "the rows have no targets" in calibrated(stdin=text, code=1)[1]
+    else:
+        assert calibrated(stdin=text)[0] == calibrated(stdin=text.replace(name, "target"))[0]
 
 
 def test_the_number_of_a_class_names_the_classes_of_one_distribution() -> None:

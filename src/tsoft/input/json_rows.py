@@ -22,6 +22,7 @@ from tsoft.input.table_columns import (
     is_class_number,
     is_key_name,
     is_target_name,
+    is_true_class_number,
 )
 
 
@@ -242,7 +243,8 @@ class RowReader:
         values = labels if isinstance(labels, list) else [labels]
         has_integers = bool(values) and all(type(value) in (int, bool) for value in values)
         names = ["targets", *["labels"] * has_integers, *TARGET_NAMES]
-        names += FURTHER_TARGET_NAMES if options.targets else ()
+        names += [*FURTHER_TARGET_NAMES] if options.targets else []
+        names += filter(is_true_class_number, record)
         return next(((name, record[name]) for name in names if record.get(name) is not None), None)
 
     def _id_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:

@@ -57,6 +57,15 @@ def is_class_number(name: str) -> bool:
     return _CLASS_NUMBER.fullmatch(name.strip()) is not None
 
 
+def is_true_class_number(name: str) -> bool:
+    """Return whether a column of this name numbers the true classes.
+
+    >>> is_true_class_number("label_id"), is_true_class_number("token_id")
+    (True, False)
+    """
+    return is_class_number(name) and _TRUE_CLASS.match(name.strip()) is not None
+
+
 def _is_sure_key_name(name: str) -> bool:
     return _SURE_KEY_NAME.fullmatch(name.strip().lower()) is not None
 
@@ -137,7 +146,7 @@ class _Decision:
             raise ColumnError(f"{problem}; {fix}")
         found_target = target
         if target is None and self.options.reads_targets:
-            found_target = next(iter([*targets, *(i for i in classes if _TRUE_CLASS.match(self._lower(i)))]), None)
+            found_target = next(iter([*targets, *(i for i in classes if is_true_class_number(self.names[i]))]), None)
         unused = [i for i in targets if i != found_target]
         skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
         guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
