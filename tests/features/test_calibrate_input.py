@@ -75,6 +75,36 @@ def test_one_number_per_row_is_a_binary_classifier(text: str, note: str) -> None
     assert note in stderr
 
 
+UNUSED = {name: text for name, (text, _) in TEXTS.items() if name not in ("floats", "the column's own name")}
+
+
+@each_case(("name", "text"), UNUSED.items())
+def test_one_number_per_row_is_a_binary_classifier_in_commands_that_ignore_the_targets(name: str, text: str) -> None:
+    if name == "objects with names":
+        problem = "one number and the label 'pos'; the object may be a row or one class; pass --columns 'z' if it is a"
+        assert f"stdin:1: {problem} row, or" in here("compute", stdin=text).stderr
+    chosen = ["--columns", "z"] if name == "objects with names" else []
+    done = here("compute", *chosen, stdin=text)
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), np.column_stack([expit(-Z), expit(Z)]), rtol=1e-12)
+    assert "tsoft reads a binary classifier" in done.stderr
+
+
+def test_as_many_targets_as_classes_of_a_row_are_ignored_if_they_are_not_those_of_a_binary_classifier(
+    tmp_path: Path,
+) -> None:
+    np.savez(tmp_path / "a.npz", logits=[3.0, 2, 1, 0], labels=[7, 8, 9, 10])
+    one_hot, indices = (
+        '{"logits": [3, 2, 1, 0], "target": [0, 1, 0, 0]}',
+        '{"logits": [3, 2, 1, 0], "labels": [7, 8, 9, 0]}',
+    )
+    for done in (
+        here("compute", "-i", str(tmp_path / "a.npz")),
+        *(here("compute", stdin=text) for text in (one_hot, indices)),
+    ):
+        assert len(done.stdout.split()) == 4
+        assert "(true classes)" in done.stderr
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 @pytest.mark.parametrize("targets", [Y, Y == 1, Y.astype(float), np.array(WORDS)], ids=["int", "bool", "float", "text"])
 def test_arrays_of_one_number_per_row(shape: tuple[int, ...], targets: Any, tmp_path: Path) -> None:
@@ -87,6 +117,11 @@ def test_arrays_of_one_number_per_row(shape: tuple[int, ...], targets: Any, tmp_
         assert float(stdout) == pytest.approx(TAU, rel=1e-9)
         assert NOTE in stderr
         assert ("class #0 'neg' and class #1 'pos'" in stderr) == (targets.dtype.kind == "U")
+        assert "another order" not in stderr
+        if targets.dtype.kind == "U":
+            assert calibrated(*files, "--labels", "pos,neg", code=3)[0] == "inf\n"
+    probs = np.loadtxt(here("compute", "-i", both).stdout.splitlines())
+    assert_allclose(probs, np.column_stack([expit(-Z), expit(Z)]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("signs", [2 * Y - 1, 2.0 * Y - 1], ids=["int", "float"])
@@ -129,10 +164,13 @@ def test_a_column_in_the_place_of_a_file_of_targets(arguments: list[str], tmp_pa
 def test_a_text_of_one_number_per_line(tmp_path: Path) -> None:
     for targets in ("target\n1\n0\n0\n1\n", "+1\n-1\n-1\n+1\n"):
         (tmp_path / "y.txt").write_text(targets)
-        for text in (lines(Z), "logit\n" + lines(Z)):
-            assert float(calibrated("--targets", str(tmp_path / "y.txt"), stdin=text)[0]) == pytest.approx(
-                TAU, rel=1e-9
-            )
+        for text in (lines(Z), "logit\n" + lines(Z), f"array({Z.tolist()})"):
+            for labels in ([], ["--labels=-1,1"] if "+" in targets else ["--labels", "no,yes"]):
+                stdout, stderr = calibrated("--targets", str(tmp_path / "y.txt"), *labels, stdin=text)
+                assert float(stdout) == pytest.approx(TAU, rel=1e-9)
+                assert "another order" not in stderr
+    wrong = calibrated("--probs", "--targets", str(tmp_path / "y.txt"), stdin="0.5\n0.2\n1\n7\n", code=1)[1]
+    assert "stdin:4: 7 is not a probability" in wrong
 
 
 def test_labels_name_the_classes_of_a_binary_classifier() -> None:
@@ -354,8 +392,8 @@ WRONG = {
     "null": ({"logits": TWO, "targets": [0, None]}, "row 1: targets: expected a class's label or index, got null"),
     "a class and a target": (
         {"row": 0, "label": "cat", "logit": 2.5, "target": "cat"},
-        "one number, the label 'cat' and a target; tsoft reads one class per line as CSV; save it so, or pass --columns"
-        " 'logit' if each object is a row",
+        "one number and the label 'cat'; the object may be a row or one class; pass --columns 'logit' if it is a row,"
+        ' or write all classes in one object, such as {"cat": 2, "dog": 1}',
     ),
     "no number": (
         {"scores": {"a": 1, "b": 2, "c": 3}, "label": "cat"},

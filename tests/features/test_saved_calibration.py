@@ -124,8 +124,9 @@ def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> N
         "stdin:1: tsoft reads two logits per row, but the calibration was fitted to one score per row; " in done.stderr
     )
     done = here("compute", "--calibration", file, stdin="2\n-1\n3\n")
-    problem = "the calibration has 2 classes, but the row has 3; give a column of single scores a header, or write"
-    assert f"stdin:1: {problem} each score z as the two logits 0,z" in done.stderr
+    problem = "the calibration has 2 classes, but the row has 3; give a column of single scores a header, save an array"
+    fix = "of them with the shape (rows, 1), or write each score z as the two logits 0,z"
+    assert f"stdin:1: {problem} {fix}" in done.stderr
 
 
 def test_names_that_cannot_be_compared_are_noted(tmp_path: Path) -> None:

@@ -269,6 +269,13 @@ def test_one_number_per_row_is_a_binary_classifier_next_to_targets(monkeypatch: 
     )
 
 
+@pytest.mark.parametrize("columns", [{"z": [1.5, -0.5]}, {"logits": [[1.5], [-0.5]]}])
+def test_one_number_next_to_true_classes_is_a_binary_classifier(columns: Any) -> None:
+    whole = block(stored(**columns, label=[1, 0]))
+    assert whole.logits.tolist() == [[0, 1.5], [0, -0.5]]
+    assert whole.targets is None
+
+
 def test_a_single_column_without_targets_is_one_distribution() -> None:
     whole = block(stored(id=["a", "b", "c"], prob=[0.5, 0.25, 0.25]))
     assert (whole.labels, whole.origin.axes) == (("a", "b", "c"), ())

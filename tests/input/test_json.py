@@ -200,8 +200,8 @@ WRONG = {
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
     "a class per object": (
         '[{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.1}]',
-        "f:1: record 0: one number and the label 'cat', but expected the numbers of all classes; write one object per"
-        ' row, such as {"cat": 2, "dog": 1}',
+        "f:1: record 0: one number and the label 'cat'; the object may be a row or one class; pass --columns 'score' if"
+        ' it is a row, or write all classes in one object, such as {"cat": 2, "dog": 1}',
     ),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),

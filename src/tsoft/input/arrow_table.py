@@ -21,7 +21,7 @@ from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
-from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
+from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
 from tsoft.input.table_reader import written_columns
 from tsoft.input.targets import Targets
@@ -142,6 +142,8 @@ class _Table:
         options = _with_named_targets(scalars, options)
         # No column of a single number is a logit.
         columns = self._decide(scalars, replace(options, columns=replace(options.columns, logits=())))
+        if columns.unused_targets:
+            options = options.next_to_targets()
         width = len(column.values(self.first)[0].as_py() or ())
         if labels is not None and len(labels) != width:
             labels = None
@@ -166,9 +168,8 @@ class _Table:
             options = replace(options, quantity=quantity_of(name, options))
         elif len(columns.logits) == 1:
             options = _with_named_quantity(columns.names[columns.logits[0]].lower(), options)
-        if len(columns.logits) == 1 and columns.unused_targets and options.targets is None:
-            # Next to true classes, one number per row is a binary classifier, also where they are not used.
-            options = replace(options, targets=TargetSource(separate=True))
+        if columns.unused_targets:
+            options = options.next_to_targets()
         labels = columns.labels
         if labels and options.key is not None:
             labels = tuple(label.removeprefix(f"{options.key}.") for label in labels)

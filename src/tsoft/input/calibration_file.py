@@ -17,7 +17,10 @@ from tsoft.core.vector_scaling import VectorScaling
 from tsoft.errors import shortened
 
 # How to write the scores of a binary classifier.
-SCORE_FIX = "give a column of single scores a header, or write each score z as the two logits 0,z"
+SCORE_FIX = (
+    "give a column of single scores a header, save an array of them with the shape (rows, 1), or write each score z as"
+    " the two logits 0,z"
+)
 # What the field `format` says, and the version of the fields.
 FORMAT, VERSION = "tsoft calibration", 1
 # Beyond this temperature or its inverse, float32 may not be able to represent it.

@@ -21,6 +21,8 @@ from tsoft.input.fields import is_number, number
 IGNORED = -1
 # The targets of a binary classifier as text, in the order of the indices.
 BOOLEANS = ("false", "true")
+# The number of different targets of a binary classifier, one of which may be that of the rows to leave out.
+MOST_BINARY_TARGETS = 3
 # An error lists the names of at most this many classes, and suggests one of at most this many.
 MAX_LISTED, MAX_COMPARED = 10, 1000
 # A longer number in a label is not that of a class.

@@ -417,9 +417,11 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
     if len(labels) > 1 and all(map(fields.looks_like_number, labels[1:])) and not fields.is_pair(first.text):
         problem = f"tsoft reads each line as a label and a number, since {shortened(labels[0])!r} is not a number"
         options.note(f"{options.source}:{first.number}: {problem}; if the lines are rows, correct that field")
-    # With targets, a column of numbers without labels may be that of a binary classifier.
-    is_column = options.targets is not None and not has_labels
-    group = RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines], is_column=is_column)
+    numbers_of_lines = np.concatenate(values)
+    if not has_labels and options.reads_column(len(numbers_of_lines)):
+        group = RowGroup(numbers_of_lines[:, np.newaxis], lines)
+    else:
+        group = RowGroup(numbers_of_lines[np.newaxis], lines[:1], names, class_lines=[lines])
     yield from blocks([group], options)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
+from tsoft.input.class_lookup import MOST_BINARY_TARGETS
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
@@ -39,7 +40,7 @@ class JsonRow:
     """A row as JSON values.
 
     `key` is the name of the numbers in a record; `is_object` is true for {label: number}. `target` is the field of
-    the true class and its value, and `id` is the row's key, if it has them.
+    the true class and its value, None if the command does not use it. `id` is the row's key.
     """
 
     where: str
@@ -140,18 +141,15 @@ class RowReader:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
         labels = tuple(names[i] for i in columns.logits)
         label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
-        if len(labels) == 1 and label is not None and not self.options.reads_targets:
-            problem = f"one number and the label {shortened(label)!r}, but expected the numbers of all classes"
-            raise InputError(f'{where}: {problem}; write one object per row, such as {{"cat": 2, "dog": 1}}')
-        if (
-            len(labels) == 1
-            and label is not None
-            and columns.target is not None
-            and self.options.columns.logits is None
-        ):
-            problem = f"one number, the label {shortened(label)!r} and a target; tsoft reads one class per line as CSV"
-            raise InputError(f"{where}: {problem}; save it so, or pass --columns {labels[0]!r} if each object is a row")
-        target = None if columns.target is None else (names[columns.target], content[columns.target])
+        if len(labels) == 1 and label is not None and self.options.columns.logits is None:
+            problem = f"one number and the label {shortened(label)!r}; the object may be a row or one class"
+            fix = f"pass --columns {labels[0]!r} if it is a row"
+            raise InputError(
+                f'{where}: {problem}; {fix}, or write all classes in one object, such as {{"cat": 2, "dog": 1}}'
+            )
+        target = next(((names[i], None) for i in columns.unused_targets), None)
+        if columns.target is not None:
+            target = names[columns.target], content[columns.target]
         for i in columns.unused_targets:
             value = content[i]
             if isinstance(value, float) and value % 1 != 0:
@@ -208,13 +206,13 @@ class RowReader:
         names = None if labels is None else tuple(labels)
         ids = self._id_field(record, where)
         self._note_ignored(record, {key, "labels" if labels is not None else None, ids and ids[0]}, target)
-        target = target if options.reads_targets else None
-        is_column = target is not None and isinstance(target[1], list) and len(target[1]) == len(values) > 1
         has_rows = bool(values) and isinstance(values[0], list)
-        if is_column and not has_rows:
-            _refuse_one_hot(target, where)
+        is_column = target is not None and isinstance(target[1], list) and len(target[1]) == len(values) > 1
+        if is_column and not has_rows and target is not None:
+            is_column = self._is_column(target, where)
         rows = values if has_rows else [[value] for value in values] if is_column else [values]
-        targets = _one_each(target, len(rows), has_rows or is_column, where)
+        read_target = target if options.reads_targets else None
+        targets = _one_each(read_target, len(rows), has_rows or is_column, where)
         keys = _one_each(ids, len(rows), has_rows or is_column, where)
         for i, (row, row_target, row_key) in enumerate(zip(rows, targets, keys, strict=True)):
             place = f"{where}: row {i}" if has_rows or is_column else where
@@ -233,9 +231,22 @@ class RowReader:
             named_target = None if target is None else (target[0], row_target)
             yield _not_empty(JsonRow(place, row, quantity, names, key, target=named_target, id=row_key))
 
+    def _is_column(self, target: tuple[str, list[Any]], where: str) -> bool:
+        """Return whether the numbers of a record, of which there are as many as targets, are one for each of several
+        rows. Raise InputError if the targets, which the command uses, may also be one-hot, for one row."""
+        name, values = target
+        is_one_hot = all(value in (0, 1) for value in values) and sum(values) == 1
+        if not self.options.reads_targets:
+            return not is_one_hot and len({as_text(value) for value in values}) <= MOST_BINARY_TARGETS
+        if is_one_hot:
+            problem = f"{name}: ambiguous: this may be one-hot, or one target for each number"
+            raise InputError(f"{where}: {problem}; write the index of the class, or the logits as one array per row")
+        return True
+
     def _target_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
         """Return the field of the true classes and its value: that of --target-column, or `targets`, `labels` if it
-        contains integers, `target` or `label`, or, if targets are requested, `y` or `class`."""
+        contains integers, `target` or `label`, or, if targets are requested, `y` or `class`, or the number of a class,
+        such as `label_id`."""
         options, chosen = self.options, self.options.targets.column if self.options.targets else None
         if chosen is not None:
             return _field("--target-column", chosen, record, where)
@@ -274,13 +285,6 @@ class RowReader:
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
         fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
         self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
-
-
-def _refuse_one_hot(target: tuple[str, Any] | None, where: str) -> None:
-    """Raise InputError for an array of targets that may also be one-hot, for one row."""
-    if target and all(value in (0, 1) for value in target[1]) and sum(target[1]) == 1:
-        problem = f"{target[0]}: ambiguous: this may be one-hot, or one target for each number"
-        raise InputError(f"{where}: {problem}; write the index of the class, or the logits as one array per row")
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:

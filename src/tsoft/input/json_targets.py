@@ -52,6 +52,8 @@ class TargetReader:
     def options_for(self, rows: list[JsonRow]) -> ReadOptions:
         """Return the options for a block of rows, with the labels of a binary classifier."""
         options, first = self._options, rows[0]
+        if not options.reads_targets:
+            return options if first.target is None else options.next_to_targets()
         if self._has_targets is None:
             self._has_targets = first.target is not None
         if self._has_targets != (first.target is not None):
@@ -59,7 +61,7 @@ class TargetReader:
                 "no target, although the first row has one" if self._has_targets else "a target, unlike the first row"
             )
             raise InputError(f"{first.where}: {problem}; write one for each row")
-        if options.targets is None or first.target is None or len(first.values) != 1 or options.labels:
+        if first.target is None or len(first.values) != 1 or options.labels:
             return options
         if (first.labels is not None and len(first.labels) == 2) or isinstance(first.values[0], list | dict):
             return options

@@ -16,6 +16,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, unknown
 from tsoft.input import npy
+from tsoft.input.class_lookup import MOST_BINARY_TARGETS
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
@@ -63,6 +64,8 @@ def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
     key = _array_key(names, targets_key, options)
     options = replace(options, quantity=quantity_of(key, options))
     targets_key = None if targets_key == key else targets_key
+    if targets_key:
+        options = options.next_to_targets(_count_of_scores(file, targets_key, options))
     id_key = _id_key(file, {key, targets_key}, source)
     has_labels = LABELS in names and LABELS not in (key, targets_key)
     labels = _labels(file, source) if has_labels else None
@@ -131,7 +134,8 @@ def quantity_of(key: str, options: ReadOptions) -> str | None:
 
 
 def _blocks(file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, ...] | None) -> Iterator[Block]:
-    with file.open(key, options.source) as (header, stream):
+    with file.open(key, options.source) as (stored, stream):
+        header = stored.with_rows(options)
         if (labels and len(labels) == header.classes) or (
             labels and options.targets and (header.classes, len(labels)) == (1, 2)
         ):
@@ -192,6 +196,19 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
     return next((name for name in names if name in arrays and name != options.key), None)
 
 
+def _count_of_scores(file: ArrayFile, key: str, options: ReadOptions) -> int | None:
+    """Return the number of true classes in an array, if they may be those of as many scores of a binary classifier;
+    None if those in another file count. A command that does not use them may be unable to read them."""
+    if options.targets and options.targets.count is not None:
+        return None
+    try:
+        targets = _targets(file, key, f"{options.source}: {key}", None)
+    except InputError:
+        return None
+    is_binary = options.reads_targets or len(np.unique(targets.values)) <= MOST_BINARY_TARGETS
+    return len(targets) if is_binary else None
+
+
 def _targets(file: ArrayFile, key: str, source: str, ignored: int | None) -> Targets:
     if key in file.texts:
         return Targets(file.texts[key], source, shape=(len(file.texts[key]),), ignored=ignored)
@@ -207,13 +224,12 @@ def _with_targets(
     targets: Targets | None = None
     for block in blocks:
         targets = targets or _targets(file, key, source, options.targets.ignored if options.targets else None)
-        fitting = targets.fitting(block, options.source, options.note)
+        named = targets.naming_classes(block, options.note)
         if indices is None:
-            targets.check_shape(fitting.origin.axes)
-            indices = targets.indices(targets.lookup(fitting.labels, fitting.logits.shape[1]))
-            rows = block.origin.axes if fitting.origin.axes is not None else (len(fitting.logits),)
-            targets.check_count(math.prod(rows or ()))
-        yield replace(fitting, targets=indices[fitting.rows.start : fitting.rows.stop])
+            targets.check_shape(named.origin.axes)
+            indices = targets.indices(targets.lookup(named.labels, named.logits.shape[1]))
+            targets.check_count(math.prod(named.origin.axes or ()))
+        yield replace(named, targets=indices[named.rows.start : named.rows.stop])
 
 
 def _id_key(file: ArrayFile, used: set[str | None], source: str) -> str | None:

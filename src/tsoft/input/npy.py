@@ -8,7 +8,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, BinaryIO
 
@@ -72,6 +72,11 @@ class NpyHeader:
         """The bytes of the array."""
         return self.rows * self.row_bytes
 
+    def with_rows(self, options: ReadOptions) -> "NpyHeader":
+        """Return the header of an array of one axis with one class per row, if the options say that it is so."""
+        is_column = not self.axes and options.reads_column(self.classes)
+        return replace(self, shape=(self.classes, 1)) if is_column else self
+
     def check(self, size: int, source: str) -> None:
         """Raise InputError if the bytes after the header, `size` of them, are not exactly the array."""
         if size > self.size:
@@ -86,7 +91,7 @@ class NpyHeader:
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of an array. Raise InputError if the stream is not a complete array of real numbers."""
-    header = read_header(stream, options.source)
+    header = read_header(stream, options.source).with_rows(options)
     yield from blocks(stream, header, options, _remaining_bytes(stream))
 
 

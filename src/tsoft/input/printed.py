@@ -39,11 +39,13 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     options.note(
         f"{options.source}: tsoft reads numbers that Python printed and may have rounded; to be exact, {_SAVE}"
     )
+    if values.ndim == 1 and options.reads_column(len(values)):
+        values = values[:, np.newaxis]
     quantity, rows = options.quantity or "logit", values.reshape(-1, values.shape[-1])
     try:
         logits, labels = options.logits(rows, QUANTITIES[quantity], None, options.source)
     except LogitsError as error:
-        place = "" if error.column is None else f", class #{error.column}"
+        place = "" if error.column is None else f", class #{error.column if rows.shape[1] > 1 else 0}"
         raise InputError(f"{options.source}: row {error.row}{place}: {error.problem}") from None
     yield Block(logits, labels, 0, Origin(quantity, values.shape[:-1], is_binary=logits.shape != rows.shape))
 

@@ -32,15 +32,17 @@ class TargetSource:
     """How to read the true classes of the rows.
 
     `column` is the column of a table, or the field of a JSON object; `key` is the array of an .npz file. Rows with the
-    target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits. With
-    `per_character`, the log-likelihood of each answer of an evaluation is divided by the number of its characters.
-    `answer_field` is the field of an object around a response that names the right answer.
+    target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits.
+    `count` is the number of targets, if it is known before the logits are read. With `per_character`, the
+    log-likelihood of each answer of an evaluation is divided by the number of its characters. `answer_field` is the
+    field of an object around a response that names the right answer.
     """
 
     column: str | None = None
     key: str | None = None
     ignored: int | None = None
     separate: bool = False
+    count: int | None = None
     per_character: bool = False
     answer_field: str = "target"
 
@@ -85,6 +87,17 @@ class ReadOptions:
     def reads_targets(self) -> bool:
         """Whether to read the true classes next to the logits."""
         return self.targets is not None and not self.targets.separate
+
+    def next_to_targets(self, count: int | None = None) -> "ReadOptions":
+        """Return the options for logits next to true classes, `count` of them if this is known. There, one number per
+        row is a binary classifier, also for a command that does not use the classes."""
+        targets = self.targets or TargetSource(separate=True)
+        return replace(self, targets=targets if count is None else replace(targets, count=count))
+
+    def reads_column(self, size: int) -> bool:
+        """Return whether `size` numbers, in an array of one axis or on a line each, are one for each of several rows,
+        and not one row: there are as many targets."""
+        return self.targets is not None and self.targets.count == size > 1
 
     @property
     def names_columns(self) -> bool:

@@ -38,8 +38,7 @@ class RowGroup:
     `values` are the numbers, (rows, n). `lines` has each row's first line. `class_fields` has the field of each class;
     if each class has its own line, `class_lines` has these lines for each row. `labels_vary` is true if the next rows
     may have other labels. Rows of different lengths have `widths`, (rows,), and are masked beyond them. `targets`,
-    (rows,), are the indices of the true classes, and `keys` the keys of the rows, if columns have them. With
-    `is_column`, a single row may also be one number for each of several rows.
+    (rows,), are the indices of the true classes, and `keys` the keys of the rows, if columns have them.
     """
 
     values: Array
@@ -51,7 +50,6 @@ class RowGroup:
     widths: Array | None = None
     targets: Array | None = None
     keys: Sequence[str | int] | None = None
-    is_column: bool = False
 
     def parts(self) -> "list[RowGroup]":
         """Return smaller groups with the same rows, to find the rows before a wrong one; empty if this is the
@@ -77,9 +75,8 @@ class RowGroup:
         quantity = options.quantity or "logit"
         where = f"{options.source}:{self.lines[0]}"
         logits, labels = options.logits(self.values, QUANTITIES[quantity], self.labels, where)
-        axes = () if self.is_column else None
         is_binary = logits.shape != self.values.shape
-        origin = Origin(quantity, axes, self.labels_vary, options.source, self.lines, is_binary)
+        origin = Origin(quantity, None, self.labels_vary, options.source, self.lines, is_binary)
         return Block(logits, labels, first_row, origin, self.widths, self.targets, keys=self.keys)
 
 

@@ -18,7 +18,7 @@ from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
-from tsoft.input.read_options import ReadOptions, TargetSource
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
     ParsedRow,
     RowGroup,
@@ -271,9 +271,8 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
         if options.columns.logits is None and options.targets is None:
             _check_labels(columns, first, seen[-1], options)
-        if columns.unused_targets and options.targets is None:
-            # Next to true classes, one number per row is a binary classifier, also where they are not used.
-            options = replace(options, targets=TargetSource(separate=True))
+        if columns.unused_targets:
+            options = options.next_to_targets()
     if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(names):
         yield from _read_column(columns, batches, options)
         return

@@ -15,8 +15,7 @@ from tsoft.input.fields import is_number, number
 from tsoft.input.json_values import described, parsed_json
 from tsoft.input.limits import check_size, read_at_most, read_limited
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
-from tsoft.input.quantity import QUANTITIES
-from tsoft.input.read_options import ReadOptions, binary_note
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
 
 # A list of 100 million targets of 10 bytes.
@@ -93,16 +92,9 @@ class Targets:
         targets = Targets(self.values[first:stop], self.source, line, first)
         return targets.indices(self.lookup(block.labels, block.logits.shape[1]))
 
-    def fitting(self, block: Block, source: str, note: Callable[[str], None]) -> Block:
-        """Return a block, read from `source`, with classes for these targets. `note` is called with notes on guesses.
-
-        A single row is rather one number for each of several rows, of a binary classifier, if there are as many
-        targets. If the two classes of a binary classifier have no labels, those of the targets are its labels, in
-        alphabetical order.
-        """
-        if block.origin.axes == () and len(self) == block.logits.shape[1] > 1:
-            block = _column(block)
-            note(f"{source}: {binary_note(QUANTITIES[block.origin.quantity], block.labels)}")
+    def naming_classes(self, block: Block, note: Callable[[str], None]) -> Block:
+        """Return a block whose two classes, those of a binary classifier without labels, have the labels in the
+        targets, in alphabetical order. `note` is called with a note on that guess."""
         labels = self._two_labels() if block.origin.is_binary and block.labels is None else None
         if labels is None:
             return block
@@ -160,19 +152,6 @@ def difference_note(block: Block, indices: Array) -> str | None:
     own, other = (shortened(names[i]) if i >= 0 else "none" for i in (block.targets[row], indices[row]))
     where = block.part(row, row + 1).location
     return f"{where}: the true class in the input is {own}, but in the file of targets {other}, which tsoft uses"
-
-
-def _column(block: Block) -> Block:
-    """Return a block of one row as one row for each of its numbers, with the two classes of a binary classifier."""
-    z = block.logits.T
-    if block.origin.quantity in ("prob", "logprob"):
-        with np.errstate(divide="ignore"):
-            others = np.log(-np.expm1(np.minimum(z, 0)))
-    else:
-        others = np.zeros_like(z)
-    origin = replace(block.origin, axes=None, lines=None, is_binary=True)
-    labels = block.labels if block.labels and len(block.labels) == 2 else None
-    return replace(block, logits=np.concatenate([others, z], axis=1), labels=labels, origin=origin)
 
 
 def _number_text(value: float) -> str:

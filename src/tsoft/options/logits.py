@@ -117,7 +117,7 @@ def checked(
     read = apply_options(read, options, bounds, unknown_rows=unknown_rows, note=note)
     if not has_targets:
         read = noting_probabilities(read, note)
-    return _check_sums(read, note, has_targets=has_targets)
+    return _check_sums(read, note)
 
 
 def _once(note: Callable[[str], None]) -> Callable[[str], None]:
@@ -234,13 +234,11 @@ def _likely_quantity(logits: Array) -> str | None:
     return None
 
 
-def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
+def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
     """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
-        # With targets, an array of one axis may be one probability for each row.
-        is_column = has_targets and block.origin.axes == ()
-        if block.origin.quantity in ("prob", "logprob") and not (is_noted or is_column or block.partial):
+        if block.origin.quantity in ("prob", "logprob") and not (is_noted or block.partial):
             sums = np.exp(log_sum_exp(block.logits))
             is_off = abs(sums - 1) > _SUM_TOLERANCE
             if is_off.any():

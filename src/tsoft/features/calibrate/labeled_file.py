@@ -88,7 +88,10 @@ class LabeledFile:
         self.name = source.name
         self._source, self._option = source, source.option
         self._target_options = replace(source.targets, separate=source.targets_file is not None)
-        self._targets = None if source.targets_file is None else read_targets(source.targets_file, self._target_options)
+        self._targets = None
+        if source.targets_file is not None:
+            self._targets = read_targets(source.targets_file, self._target_options)
+            self._target_options = replace(self._target_options, count=len(self._targets))
         # The targets from the file, as indices. The first block determines the classes.
         self._indices: Array | None = None
         self._classes = FileClasses(self.name, 0, None)
@@ -119,18 +122,18 @@ class LabeledFile:
         state, rows, differs, is_ordered = self._source.state, 0, False, True
         if earlier and state != earlier.state:
             raise InputError(f"{self.name}: {CHANGED}")
-        for source_block in self._blocks(note if is_first else lambda _: None):
-            block = source_block
-            if self._targets:
-                block = self._targets.fitting(block, self.name, note if is_first else lambda _: None)
+        own_note = note if is_first else lambda _: None
+        for source_block in self._blocks(own_note):
+            block = self._targets.naming_classes(source_block, own_note) if self._targets else source_block
             if rows == 0:
                 self._set_classes(block, earlier)
             if self._targets is None:
-                block = _ordered(block, self._classes.labels)
-            if is_first and is_ordered and block.labels != source_block.labels:
-                is_ordered = False
-                reading = "tsoft matches them by name, and a target that is an index counts in its row"
-                note(f"{block.location}: the classes are in another order than in the first row; {reading}")
+                ordered = _ordered(block, self._classes.labels)
+                if is_ordered and ordered is not block:
+                    is_ordered = False
+                    reading = "tsoft matches them by name, and a target that is an index counts in its row"
+                    own_note(f"{block.location}: the classes are in another order than in the first row; {reading}")
+                block = ordered
             self._check_classes(block)
             rows += len(block.logits)
             targets = self._targets_of(block)

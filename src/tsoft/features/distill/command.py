@@ -107,11 +107,13 @@ def distill(
     _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
-    targets = _target_options(distillation, fields)
-    read = logits.blocks(input, typed, bounds=listed, targets=targets, labels=labels)
+    options = _target_options(distillation, fields)
+    targets = _read_targets(distillation.targets, options)
+    options = replace(options, count=len(targets) if targets else None)
+    read = logits.blocks(input, typed, bounds=listed, targets=options, labels=labels)
     teacher = whole_blocks(logits.noting_probabilities(read))
     taus = parsed_temperatures(typed)
-    distillations = _distillations(teacher, input, listed, labels, distillation, targets, taus, alpha)
+    distillations = _distillations(teacher, input, listed, labels, distillation, targets, options, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:
         result: Result = MeanResult(
@@ -168,6 +170,7 @@ def _distillations(
     listed: ListedOptions,
     labels: "Labels | None",
     distillation: DistillationOptions,
+    targets: "Targets | None",
     options: "TargetSource",
     taus: "Array",
     alpha: float,
@@ -179,9 +182,8 @@ def _distillations(
     from tsoft.options import logits
     from tsoft.options.response_notes import whole_blocks
 
-    targets = _read_targets(distillation.targets, options)
     if targets:
-        teacher = _fitting(teacher, targets, "the teacher", note)
+        teacher = _with_names(teacher, targets, note)
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Named targets may be in the teacher's file only.
@@ -191,7 +193,7 @@ def _distillations(
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
         student = whole_blocks(logits.noting_probabilities(read))
         if targets:
-            student = _fitting(student, targets, "the student", lambda _: None)
+            student = _with_names(student, targets, lambda _: None)
         pairs = with_student(teacher, student, distillation.student)
     is_empty = True
     for block, student_block in _with_targets(pairs, targets, options):
@@ -213,11 +215,9 @@ def _read_targets(file: str | None, options: "TargetSource") -> "Targets | None"
     return read(file, options)
 
 
-def _fitting(
-    blocks: "Iterator[Block]", targets: "Targets", name: str, note: "Callable[[str], None]"
-) -> "Iterator[Block]":
-    """Yield the blocks with classes for these targets. This may make one row into several."""
-    return (targets.fitting(block, block.origin.source or name, note) for block in blocks)
+def _with_names(blocks: "Iterator[Block]", targets: "Targets", note: "Callable[[str], None]") -> "Iterator[Block]":
+    """Yield the blocks with the names of the classes in the targets."""
+    return (targets.naming_classes(block, note) for block in blocks)
 
 
 def _with_targets(
