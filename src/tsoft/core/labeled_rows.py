@@ -154,8 +154,8 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     z, targets = validate_logits(z), plain_array("targets", targets)
     require_softmax(z)
     classes = z.shape[-1]
-    if classes == 1:
-        raise ValueError("the logits have one class; a binary classifier's single logit s is the two logits 0 and s")
+    if classes == 1 or (z.ndim == 1 and targets.shape == z.shape):
+        raise ValueError("one logit per row; a binary classifier's single logit s is the two logits 0 and s")
     if targets.shape == z.shape and z.ndim > 1:
         raise ValueError(f"targets must be indices of shape {z.shape[:-1]}; for one-hot rows pass targets.argmax(-1)")
     if targets.shape != z.shape[:-1]:
