@@ -117,6 +117,20 @@ def test_a_calibration_of_single_scores_is_applied_to_single_scores(
     assert "two logits per row" not in done.stderr
 
 
+@pytest.mark.parametrize(("quantity", "scores"), [("logit", [2.0, -1, 0.5]), ("prob", np.log([0.9, 0.2, 0.6]))])
+def test_a_calibration_of_single_scores_takes_single_scores_in_python(
+    quantity: str, scores: Any, tmp_path: Path
+) -> None:
+    fields = {**TEMPERATURE, "quantity": quantity, "fit": {"is_binary": True}}
+    calibration = tsoft.Calibration.load(saved(tmp_path / "m.json", fields))
+    z = np.array(scores)[:, np.newaxis]
+    margin = z if quantity == "logit" else z - np.log(-np.expm1(z))
+    assert_allclose(calibration(z), np.hstack([expit(-margin / 2), expit(margin / 2)]), rtol=1e-12)
+    assert calibration(z.reshape(3, 1, 1)).shape == (3, 1, 2)
+    with pytest.raises(ValueError, match=r"but the logits have 3; pass single scores as an array of shape \(rows, 1\)"):
+        calibration(z[:, 0])
+
+
 def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> None:
     file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
     done = here("compute", "--calibration", file, stdin="2\n-1\n")

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from tsoft.core.softmax import Array, require_softmax, softmax, validate_logits
 from tsoft.core.vector_scaling import VectorScaling
 from tsoft.errors import shortened
+from tsoft.input.quantity import QUANTITIES, both_classes
 
 # How to write the scores of a binary classifier.
 SCORE_FIX = (
@@ -106,13 +107,19 @@ class Calibration:
         """Return the calibrated probabilities of logits, (..., n).
 
         `z` are the logits of the same classes in the same order; of a calibration that was fitted to probabilities,
-        their natural logarithms. Raise ValueError for another number of classes, and LogitsError for a row without a
-        softmax.
+        their natural logarithms. A calibration that was fitted to one score per row also takes single scores,
+        (..., 1), those of the second class. Raise ValueError for another number of classes, and LogitsError for a row
+        without a softmax.
         """
         logits = validate_logits(z)
+        if self.is_binary and logits.shape[-1] == 1:
+            quantity = QUANTITIES["logprob" if self.quantity in _LOGARITHMS else "logit"]
+            logits = both_classes(logits.reshape(-1, 1), quantity).reshape(*logits.shape[:-1], 2)
         require_softmax(logits)
         if logits.shape[-1] != self.classes:
-            raise ValueError(f"the calibration has {self.classes} classes, but the logits have {logits.shape[-1]}")
+            fix = "; pass single scores as an array of shape (rows, 1)" if self.is_binary else ""
+            problem = f"the calibration has {self.classes} classes, but the logits have {logits.shape[-1]}"
+            raise ValueError(problem + fix)
         if self.tau is not None:
             return softmax(logits, self.tau)
         return softmax(self._vector.logits(logits))

@@ -185,3 +185,25 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
         problem = f"every class is masked ({quantity.mask}); at least one needs {unmasked}"
         raise LogitsError(problem, int(masked.argmax()))
     return logits
+
+
+def both_classes(values: Array, quantity: Quantity) -> Array:
+    """Return the numbers of both classes of a binary classifier, (rows, 2), from those of its second class, (rows, 1).
+
+    >>> both_classes(np.array([[2.0], [-1.0]]), QUANTITIES["logit"]).tolist()
+    [[0.0, 2.0], [0.0, -1.0]]
+    >>> both_classes(np.array([[0.75]]), QUANTITIES["prob"]).tolist()
+    [[0.25, 0.75]]
+    """
+    try:
+        to_logits(values, quantity)
+    except LogitsError as error:
+        # A masked second class is certainly the first class.
+        if error.column is not None:
+            raise
+    if quantity.name == "prob":
+        return np.concatenate([np.maximum(1 - values, 0), values], axis=1)
+    if quantity.name == "logprob":
+        with np.errstate(divide="ignore"):
+            return np.concatenate([np.log(-np.expm1(np.minimum(values, 0))), values], axis=1)
+    return np.concatenate([np.zeros_like(values), values], axis=1)

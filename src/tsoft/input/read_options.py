@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
 from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
-from tsoft.input.quantity import QUANTITIES, Quantity, to_logits
+from tsoft.input.quantity import QUANTITIES, Quantity, both_classes, to_logits
 
 # The longest line of a text, in MB. A line without an end would fill the memory.
 MAX_LINE = 256
@@ -127,7 +125,7 @@ class ReadOptions:
         if self.targets is None or values.shape[1] != 1:
             logits = to_logits(values, quantity)
             return logits, self.class_labels(labels, logits.shape[1], where)
-        logits = to_logits(_binary(values, quantity), quantity)
+        logits = to_logits(both_classes(values, quantity), quantity)
         labels = self.class_labels(labels if labels and len(labels) == 2 else None, 2, where)
         self.note(f"{self.source}: {binary_note(quantity, labels)}")
         return logits, labels
@@ -177,25 +175,3 @@ def binary_note(quantity: Quantity, labels: tuple[str, ...] | None) -> str:
     else:
         reading = f"z is the {quantity.noun.split(maxsplit=1)[1]} of class {second}, and 0 that of {first}"
     return f"one number per row, so tsoft reads a binary classifier: {reading}"
-
-
-def _binary(values: Array, quantity: Quantity) -> Array:
-    """Return the numbers of both classes of a binary classifier, (rows, 2), from those of its second class, (rows, 1).
-
-    >>> _binary(np.array([[2.0], [-1.0]]), QUANTITIES["logit"]).tolist()
-    [[0.0, 2.0], [0.0, -1.0]]
-    >>> _binary(np.array([[0.75]]), QUANTITIES["prob"]).tolist()
-    [[0.25, 0.75]]
-    """
-    try:
-        to_logits(values, quantity)
-    except LogitsError as error:
-        # A masked second class is certainly the first class.
-        if error.column is not None:
-            raise
-    if quantity.name == "prob":
-        return np.concatenate([np.maximum(1 - values, 0), values], axis=1)
-    if quantity.name == "logprob":
-        with np.errstate(divide="ignore"):
-            return np.concatenate([np.log(-np.expm1(np.minimum(values, 0))), values], axis=1)
-    return np.concatenate([np.zeros_like(values), values], axis=1)
