@@ -80,7 +80,7 @@ def _check_targets(first: Block, second: Block, names: tuple[str, str]) -> None:
     ]
     differing = next((i for i, (a, b) in enumerate(zip(*targets, strict=True)) if a != b), None)
     if differing is not None:
-        a, b = (repr(some[differing]) for some in targets)
+        a, b = ("not one of the classes" if some[differing] == IGNORED else repr(some[differing]) for some in targets)
         problem = f"the true class, or the next token, is {a} in {names[0]} and {b} in {names[1]}"
         raise InputError(f"row {first.rows[differing]}: {problem}; both need the same rows")
 
