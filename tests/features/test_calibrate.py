@@ -452,6 +452,10 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
         {"logits": [[1.0], [0.0], [1.0]], "targets": [1, 0, 1]}, 3, "0\n",
         "the number of every row is 0 or 1; pass --probs for probabilities",
     ),
+    "outputs of several sigmoids": (
+        {"logits": 1 / (1 + np.exp(-LOGITS)), "targets": DIGITS}, 0, "",
+        "all logits are from 0 to 1; if they are probabilities, pass --probs",
+    ),
     "the NLL better, the ECE worse": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
         "the NLL is better, but the ECE is worse (equal mass 0.10",
@@ -769,6 +773,15 @@ def test_a_note_if_nearly_all_rows_look_like_probabilities(tmp_path: Path) -> No
     z[:5] *= 1.5
     stderr = calibrated("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
     assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1; pass --probs for probabilities" in stderr
+
+
+@pytest.mark.parametrize("changes", [{"rows": 9}, {"scale": 1.1}, {"scale": -1}, {"option": "--probs"}])
+def test_no_note_on_logits_that_may_be_from_0_to_1_by_chance(changes: dict[str, Any], tmp_path: Path) -> None:
+    case = {"rows": 40, "scale": 1.0, "option": "-i"} | changes
+    z = case["scale"] / (1 + np.exp(-LOGITS[: case["rows"]]))
+    path = saved(tmp_path / "a.npz", z=z, targets=DIGITS[: case["rows"]])
+    typed = [case["option"], "-i", path] if case["option"] == "--probs" else ["-i", path]
+    assert "all logits are from 0 to 1" not in here("calibrate", *typed).stderr
 
 
 def test_one_hot_logits_are_logits(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from tsoft.notes import note
 
 # A note warns about fewer rows, and about an interval whose ends differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
+# In fewer rows, all logits may be from 0 to 1 by chance.
+_MANY_ROWS = 10
 # With this many rows per class, few classes have no row by chance.
 _ROWS_PER_CLASS = 5
 # A note recommends --probs if at least this share of the rows look like probabilities.
@@ -137,7 +139,7 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
     summary = summarize(rows)
     if reference:
         _check_reference(rows, reference)
-    if rows.are_like_binary_probabilities and not summary.are_one_hot:
+    if rows.are_binary and rows.are_from_0_to_1 and not summary.are_one_hot:
         problem = "the number of every row is from 0 to 1, so they look like probabilities"
         raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
@@ -147,11 +149,13 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
     if summary.are_percentages:
         problem = "the numbers of every row are from 0 to 100 and sum to 100, so they look like percentages"
         raise InputError(f"{rows.name}: {problem}; divide them by 100 and pass --probs")
-    if rows.are_like_binary_probabilities:
+    if rows.are_binary and rows.are_from_0_to_1:
         note(f"{rows.name}: the number of every row is 0 or 1; pass --probs for probabilities")
     elif summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
+    elif rows.are_from_0_to_1 and not summary.are_one_hot and summary.rows >= _MANY_ROWS:
+        note(f"{rows.name}: all logits are from 0 to 1; if they are probabilities, pass --probs")
     if summary.classes > 2 and summary.counts[0] == 0 and _may_count_from_1(summary, rows.labels):
         others = "but every other class occurs" if (summary.counts[1:] > 0).all() else "whose name counts from 1"
         question = "if the targets are numbers, do they count from 1?"

@@ -66,15 +66,15 @@ class LabeledSource:
 @dataclass(frozen=True, eq=False)
 class LabeledFacts:
     """What a pass over a file found: its classes, its `quantity`, whether the classes are the answers to each question
-    of an evaluation, whether each row is the one number of a binary classifier, and whether these are logits from 0 to
-    1. `ignored` rows are left out of the `rows`, whose logits have `size` bytes. `state` is that of the file at the
-    start of the pass."""
+    of an evaluation, whether each row is the one number of a binary classifier, and whether all numbers are logits from
+    0 to 1. `ignored` rows are left out of the `rows`, whose logits have `size` bytes. `state` is that of the file at
+    the start of the pass."""
 
     classes: FileClasses
     quantity: str
     has_answers: bool
     is_binary: bool
-    are_like_binary_probabilities: bool
+    are_from_0_to_1: bool
     rows: int
     ignored: int
     size: int
@@ -170,17 +170,17 @@ class LabeledFile:
 
     def _with_block(self, block: Block, examples: LabeledRows, state: tuple[int, int] | None) -> LabeledFacts:
         """Return the facts after a block with these examples."""
-        are_like_binary_probabilities = bool(((block.logits >= 0) & (block.logits <= 1)).all())
+        is_logit = block.origin.quantity == "logit"
+        are_from_0_to_1 = is_logit and bool(((block.logits >= 0) & (block.logits <= 1)).all())
         count, size = len(examples.targets), examples.logits.nbytes
         ignored = len(block.logits) - count
         if self._facts is None:
-            is_binary = block.origin.is_binary
             return LabeledFacts(
                 self._classes,
                 block.origin.quantity,
                 block.origin.target is not None,
-                is_binary,
-                is_binary and block.origin.quantity == "logit" and are_like_binary_probabilities,
+                block.origin.is_binary,
+                are_from_0_to_1,
                 count,
                 ignored,
                 size,
@@ -188,7 +188,7 @@ class LabeledFile:
             )
         return replace(
             self._facts,
-            are_like_binary_probabilities=self._facts.are_like_binary_probabilities and are_like_binary_probabilities,
+            are_from_0_to_1=self._facts.are_from_0_to_1 and are_from_0_to_1,
             rows=self._facts.rows + count,
             ignored=self._facts.ignored + ignored,
             size=self._facts.size + size,

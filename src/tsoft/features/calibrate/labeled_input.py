@@ -90,9 +90,9 @@ class LabeledInput:
         return all(facts.is_binary for facts in self._facts)
 
     @property
-    def are_like_binary_probabilities(self) -> bool:
-        """Whether each row is one logit, and all of them are from 0 to 1."""
-        return all(facts.are_like_binary_probabilities for facts in self._facts)
+    def are_from_0_to_1(self) -> bool:
+        """Whether all numbers are logits from 0 to 1."""
+        return all(facts.are_from_0_to_1 for facts in self._facts)
 
     @property
     def leaves_out(self) -> bool:
