@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 
 from cases import each_case
 from tool import here
+from tsoft.core.labeled_rows import LabeledRows
 
 # A binary classifier: one logit per row, and the temperature with sum (sigmoid(z / tau) - y) z = 0.
 Z, Y = np.array([2.0, -1, 0.5, -0.3]), np.array([1, 0, 0, 1])
@@ -328,6 +329,44 @@ def test_the_number_of_a_class_is_no_key_of_a_record_but_its_target(name: str) -
         assert "the rows have no targets" in calibrated(stdin=text, code=1)[1]
     else:
         assert calibrated(stdin=text)[0] == calibrated(stdin=text.replace(name, "target"))[0]
+
+
+SPLITS = {"a": LabeledRows(np.array([[2.0, 0], [1, 0], [0, 1], [3, 1]]), np.array([0, 1, 1, 0]))}
+SPLITS["b"] = LabeledRows(np.array([[1.0, 0], [0, 0.5], [0, 1], [3, 2]]), np.array([0, 1, 0, 0]))
+
+
+@pytest.mark.parametrize("files", [("both", "both"), ("a", "b"), ("a", "both"), ("a", "other_b")])
+def test_the_arrays_of_the_test_rows_may_have_other_names(files: tuple[str, str], tmp_path: Path) -> None:
+    arrays = {f"z_{name}": rows.logits for name, rows in SPLITS.items()}
+    arrays |= {f"y_{name}": rows.targets for name, rows in SPLITS.items()}
+    np.savez(tmp_path / "both.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(tmp_path / "a.npz", z_a=arrays["z_a"], y_a=arrays["y_a"])
+    np.savez(tmp_path / "b.npz", z_b=arrays["z_b"], y_b=arrays["y_b"])
+    np.savez(tmp_path / "other_b.npz", logits=arrays["z_b"], targets=arrays["y_b"])
+    for name, rows in SPLITS.items():
+        np.savez(tmp_path / f"plain_{name}.npz", logits=rows.logits, targets=rows.targets)
+    expected = calibrated(str(tmp_path / "plain_a.npz"), "--test", str(tmp_path / "plain_b.npz"), "-f", "json")[0]
+    fit, test = (str(tmp_path / f"{name}.npz") for name in files)
+    keys = [] if files[1] == "other_b" else ["--test-key", "z_b", "--test-targets-key", "y_b"]
+    stdout, stderr = calibrated(fit, "--key", "z_a", "--targets-key", "y_a", "--test", test, *keys, "-f", "json")
+    assert stdout == expected
+    assert "the fit uses" not in stderr
+    assert ("ignores the arrays 'z_a' and 'y_a'" in stderr) == (files == ("a", "both"))
+
+
+def test_errors_name_the_options_for_the_arrays_of_the_test_rows(tmp_path: Path) -> None:
+    fit, test = str(tmp_path / "a.npz"), str(tmp_path / "b.npz")
+    np.savez(fit, z=np.eye(2), y=[0, 1], other=np.eye(2))
+    np.savez(test, a=np.eye(2), b=np.eye(2), c=[0, 1])
+    typed = (fit, "--key", "z", "--targets-key", "y", "--test")
+    assert "pass --test-key NAME to choose one: a, b, c\n" in calibrated(*typed, test, code=1)[1]
+    assert "or pass --test-targets-key NAME or" in calibrated(*typed, test, "--test-key", "a", code=1)[1]
+    problem = "--test-key selects other rows of the same file, which need targets of their own; pass --test-targets-key"
+    assert problem in calibrated(*typed, fit, "--test-key", "other", code=2)[1]
+    note = "so the measures are optimistic; pass rows of other files, or of another array with --test-key\n"
+    assert note in here("calibrate", *typed, fit).stderr
+    for option in ("--test-key", "--test-targets-key"):
+        assert f"{option} has no effect without --test" in calibrated(fit, option, "a", code=2)[1]
 
 
 def test_the_number_of_a_class_names_the_classes_of_one_distribution() -> None:

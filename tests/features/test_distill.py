@@ -326,9 +326,73 @@ def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
 def test_labels_from_a_pipe(tmp_path: Path) -> None:
     """The pipe is read once, for the teacher and the student."""
     (tmp_path / "z.csv").write_text("2,0,1\n1,0,3\n")
-    z = str(tmp_path / "z.csv")
-    typed = ["distill", "-i", z, "--student", z, "-f", "json", "--labels"]
+    (tmp_path / "s.csv").write_text("2,0,1\n1,1,3\n")
+    typed = ["distill", "-i", str(tmp_path / "z.csv"), "--student", str(tmp_path / "s.csv"), "-f", "json", "--labels"]
     assert run(*typed, "@/dev/stdin", stdin="a\nb\nc\n").stdout == out(*typed, "a,b,c")
+
+
+TEACHER, STUDENT = np.array([[3.0, 0, 1], [0.5, 2, -1]]), np.array([[1.0, 0.5, 0], [1, 1.5, 0.3]])
+KL = rel_entr(softmax(TEACHER, axis=1), softmax(STUDENT, axis=1)).sum(1)
+# The files of the teacher and of the student, and the options for their arrays.
+PAIRS = {
+    "an array of several": ("t.npy", "s_of_two.npz", ["--student-key", "student"]),
+    "the only array": ("t_of_two.npz", "s.npz", ["--key", "teacher"]),
+    "a file of one array": ("t_of_two.npz", "s.npy", ["--key", "teacher"]),
+    "two arrays of one file": ("both.npz", "both.npz", ["--key", "teacher", "--student-key", "student"]),
+    "the same name": ("t_as_z.npz", "s_as_z.npz", ["--key", "z"]),
+    "another name": ("t_as_z.npz", "both.npz", ["--key", "z", "--student-key", "student"]),
+}
+
+
+@pytest.fixture
+def pairs_of_arrays(tmp_path: Path) -> Path:
+    np.save(tmp_path / "t.npy", TEACHER)
+    np.save(tmp_path / "s.npy", STUDENT)
+    np.savez(tmp_path / "s.npz", student=STUDENT)
+    np.savez(tmp_path / "t_of_two.npz", teacher=TEACHER, other=np.eye(2))
+    np.savez(tmp_path / "s_of_two.npz", student=STUDENT, other=np.eye(2))
+    np.savez(tmp_path / "both.npz", teacher=TEACHER, student=STUDENT)
+    np.savez(tmp_path / "t_as_z.npz", z=TEACHER, other=np.eye(2))
+    np.savez(tmp_path / "s_as_z.npz", z=STUDENT, other=np.eye(2))
+    return tmp_path
+
+
+@each_case(("name", "case"), PAIRS.items())
+def test_teacher_and_student_may_be_in_arrays_of_different_names(
+    name: str, case: tuple[str, str, list[str]], pairs_of_arrays: Path
+) -> None:
+    teacher, student, keys = case
+    files = str(pairs_of_arrays / teacher), str(pairs_of_arrays / student)
+    done = here("distill", "-i", files[0], "--student", files[1], *keys, "--tau", "1", "-f", "json")
+    assert [record["kl"] for record in json.loads(done.stdout)] == pytest.approx(KL.tolist())
+    assert ("ignores the array" in done.stderr) == ("two" in teacher + student or "as_z" in teacher)
+    keys = [key.replace("--student-key", "--draft-key") for key in keys]
+    done = here("compare", *files, *keys, "--per-row", "-f", "json")
+    assert [record["kl"] for record in json.loads(done.stdout)] == pytest.approx(KL.tolist())
+    assert "in every row" not in done.stderr
+
+
+def test_errors_name_the_option_for_the_array_of_the_student(pairs_of_arrays: Path) -> None:
+    teacher, student = str(pairs_of_arrays / "t.npy"), str(pairs_of_arrays / "s_of_two.npz")
+    fix = f"{student}: no array is called logits or probs; pass {{}} NAME to choose one: student, other\n"
+    assert fix.format("--student-key") in here("distill", "-i", teacher, "--student", student).stderr
+    assert fix.format("--draft-key") in here("compare", teacher, student).stderr
+    done = here("distill", "-i", student, "--student", teacher, "--key", "student", "--student-key", "z")
+    assert (
+        f"--student-key selects an array of a file with several, such as an .npz, but {teacher} is npy" in done.stderr
+    )
+    assert "--student-key has no effect without --student" in here("distill", "1", "2", "--student-key", "z").stderr
+
+
+def test_one_array_as_teacher_and_student_has_a_note(pairs_of_arrays: Path) -> None:
+    file = str(pairs_of_arrays / "both.npz")
+    done = here("distill", "-i", file, "--student", file, "--key", "teacher", "--tau", "2")
+    note = f"{file}: the student has the teacher's logits in every row; --student-key selects another array\n"
+    assert done.stderr.endswith(f"tsoft: note: {note}")
+    assert "ignores the array 'student'" in done.stderr
+    done = here("compare", file, file, "--key", "teacher")
+    assert f"{file}: B has the logits of A in every row; --draft-key selects another array of B\n" in done.stderr
+    assert "in every row" not in here("compare", file, file, "--key", "teacher", "--draft-tau", "2").stderr
 
 
 def test_targets_of_text(tmp_path: Path) -> None:
@@ -746,7 +810,8 @@ def test_classes_of_which_only_one_file_has_names(tmp_path: Path) -> None:
         (tmp_path / "named.csv").write_text("logit_0,logit_1,logit_5\n3,0,1\n")
         done = here("distill", "-i", teacher, "--student", student, "--tau", "1", "-f", "json")
         note = f"tsoft: note: only {name} names its classes, so tsoft takes those of both in their order\n"
-        assert (done.stderr, json.loads(done.stdout)[0]["kl"]) == (note, 0)
+        copied = f"tsoft: note: {student}: the student has the teacher's logits in every row\n"
+        assert (done.stderr, json.loads(done.stdout)[0]["kl"]) == (note + copied, 0)
         (tmp_path / "named.csv").write_text("logit_2,logit_0,logit_1\n1,3,0\n")
         done = here("distill", "-i", teacher, "--student", student, "--tau", "1", "-f", "json")
         assert done.returncode == 1

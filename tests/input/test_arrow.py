@@ -19,7 +19,7 @@ from tsoft.errors import InputError
 from tsoft.input import arrow
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ColumnOptions, TargetSource
+from tsoft.input.read_options import ArrayKey, ColumnOptions, TargetSource
 from tsoft.input.targets_file import read as read_targets
 
 pa = pytest.importorskip("pyarrow")
@@ -167,14 +167,16 @@ NESTED = {"id": ["a", "b"], "scores": [{"cat": 2.0, "dog": 1.0}, {"cat": 0.0, "d
 
 def test_nested_columns_by_their_paths() -> None:
     data = stored(**NESTED, model=[{"z": row} for row in LOGITS])
-    assert block(data, key="model.z").logits.tolist() == LOGITS
-    by_key = block(data, key="scores")
+    assert block(data, key=ArrayKey("model.z")).logits.tolist() == LOGITS
+    by_key = block(data, key=ArrayKey("scores"))
     assert (by_key.logits.tolist(), by_key.labels, by_key.keys) == (LOGITS, ("cat", "dog"), ["a", "b"])
     for names in (("scores.cat", "scores.dog"), ("scores.*",)):
         by_name = block(data, columns=ColumnOptions(names))
         assert (by_name.logits.tolist(), by_name.labels) == (LOGITS, ("scores.cat", "scores.dog"))
-    assert complaint(data, "parquet", key="score").startswith("--key: unknown column 'score'; did you mean 'scores'?")
-    assert "'id' is not a column of lists of numbers" in complaint(data, "parquet", key="id")
+    assert complaint(data, "parquet", key=ArrayKey("score")).startswith(
+        "--key: unknown column 'score'; did you mean 'scores'?"
+    )
+    assert "'id' is not a column of lists of numbers" in complaint(data, "parquet", key=ArrayKey("id"))
     assert "ambiguous: 'model.z' contains lists of numbers" in complaint(data, "parquet")
 
 
@@ -285,7 +287,7 @@ def test_a_single_column_without_targets_is_one_distribution() -> None:
 NULL = "null is not a number; fill it, or write -inf to mask a class (pandas writes NaN as null)"
 BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a null": ({**CAT_DOG, "dog": [1.0, None]}, {}, f"row 1: 'dog': {NULL}"),
-    "a null structure": ({"s": [{"a": 1.0, "b": 2.0}, None]}, {"key": "s"}, f"row 1: 's.a': {NULL}"),
+    "a null structure": ({"s": [{"a": 1.0, "b": 2.0}, None]}, {"key": ArrayKey("s")}, f"row 1: 's.a': {NULL}"),
     "a null list": ({"logits": [[1.0], None]}, {}, "row 1: logits: null; expected a list of numbers"),
     "a null in a list": ({"logits": [[1.0, 2.0], [1.0, None]]}, {}, f"row 1: logits: {NULL}"),
     "an empty list": ({"logits": [[1.0, 2.0], []]}, {}, "row 1: logits: the list is empty"),
@@ -355,7 +357,7 @@ def test_fields_of_structures_in_slices(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(arrow, "BATCH", 1)
     monkeypatch.setattr(arrow, "PER_COLUMN", 0)
     for data, format in ((parquet(pa.table(NESTED)), "parquet"), (ipc(pa.table(NESTED)), "arrow")):
-        blocks = read(data, format, key="scores")
+        blocks = read(data, format, key=ArrayKey("scores"))
         assert (len(blocks), rows(blocks).tolist()) == (2, LOGITS)
 
 
@@ -397,7 +399,7 @@ def test_a_file_of_targets(tmp_path: Path) -> None:
     path = tmp_path / "targets.parquet"
     path.write_bytes(stored(image=["a", "b"], label=["cat", "dog"], other=["dog", "dog"]))
     assert list(read_targets(str(path)).values) == ["cat", "dog"]
-    assert list(read_targets(str(path), TargetSource(key="other")).values) == ["dog", "dog"]
+    assert list(read_targets(str(path), TargetSource(key=ArrayKey("other", "--targets-key"))).values) == ["dog", "dog"]
     path.write_bytes(stored(x=[0, 1], y2=[1, 1]))
     with pytest.raises(InputError, match="no column is called 'targets'; pass --targets-key NAME to choose a column"):
         read_targets(str(path))

@@ -149,8 +149,7 @@ def random_options(random: Random) -> ReadOptions:
         random.choice([None, None, "prob", "energy", "logprob"]),
         random.choice([None, None, None, Labels(("x", "y"))]),
         random.choice([None, None, ",", "\t"]),
-        None,
-        random.choice([None, *TARGETS]),
+        targets=random.choice([None, *TARGETS]),
         columns=random.choice(
             [ColumnOptions(), ColumnOptions(), ColumnOptions(key="id"), ColumnOptions(("cat", "dog"))]
         ),

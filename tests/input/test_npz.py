@@ -14,7 +14,7 @@ from array_files import complaint, numbers, read, rows, saved, zipped
 from cases import each_case
 from tsoft.input import npz
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 
 
 @each_case("pack", [False, True])
@@ -32,12 +32,12 @@ def test_the_array_that_is_read() -> None:
     [block] = read(zipped(logits=a, probs=probs), "npz")
     assert np.array_equal(block.logits, a)
     both = zipped(logits=a, probs=probs)
-    for [block] in (read(both, "npz", key="probs"), read(both, "npz", quantity="prob")):
+    for [block] in (read(both, "npz", key=ArrayKey("probs")), read(both, "npz", quantity="prob")):
         assert np.array_equal(block.logits, np.log(probs))
         assert block.origin.quantity == "prob"
     [block] = read(zipped(x=a, labels=np.array(["b", "c"])), "npz")
     assert block.labels == ("b", "c")
-    [block] = read(zipped(logits=probs, x=a.T.reshape(1, 4), labels=np.array(["b", "c"])), "npz", key="x")
+    [block] = read(zipped(logits=probs, x=a.T.reshape(1, 4), labels=np.array(["b", "c"])), "npz", key=ArrayKey("x"))
     assert (block.labels, block.logits.shape) == (None, (1, 4))
 
 
@@ -53,7 +53,7 @@ BROKEN = {
         {},
         "no array is called logits or probs; pass --key NAME to choose one: a, b",
     ),
-    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "unknown array 'b'; choose from a"),
+    "no such": (zipped(a=np.zeros(2)), {"key": ArrayKey("b")}, "unknown array 'b'; choose from a"),
     "another kind": (
         zipped(probs=np.ones(1)),
         {"quantity": "logprob"},
@@ -104,7 +104,7 @@ BROKEN = {
     ),
     "packed labels as logits": (
         zipped(x=np.zeros(2), labels_utf8=np.zeros(2, np.uint8), labels_ends=np.array([1, 2])),
-        {"key": "labels"},
+        {"key": ArrayKey("labels")},
         "labels: expected real numbers of at most 64 bits, got strings",
     ),
     "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, f"logits: row 0, class #1: {NAN}"),

@@ -10,7 +10,7 @@ import pytest
 from array_files import complaint, numbers, read, rows
 from cases import each_case
 from tsoft.core.softmax import Array
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 
 BITS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
 
@@ -70,7 +70,7 @@ def test_labels_targets_and_keys() -> None:
 def test_the_tensor_that_is_read() -> None:
     a, b = numbers((2, 2)), numbers((3, 2), seed=1)
     data = stored(a=tensor(a), b=tensor(b))
-    assert np.array_equal(rows(read(data, "safetensors", key="b")), b)
+    assert np.array_equal(rows(read(data, "safetensors", key=ArrayKey("b"))), b)
     message = "no array is called logits or probs; pass --key NAME to choose one: a, b"
     assert complaint(data, "safetensors") == message
 

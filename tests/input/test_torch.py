@@ -13,7 +13,7 @@ from array_files import complaint, numbers, read, rows
 from tool import here
 from tsoft.core.softmax import Array
 from tsoft.input.formats import FORMATS, by_content
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 
 
 class FakeTensor:
@@ -85,19 +85,19 @@ def test_a_dictionary_is_read(loaded: list[Any]) -> None:
     assert block.targets is not None
     assert block.targets.tolist() == [1, 0]
     loaded[0] = {"a": {"b": tensor(array)}, "c": tensor(array + 1)}
-    assert np.array_equal(rows(read(stored(), "torch", key="a.b")), array)
+    assert np.array_equal(rows(read(stored(), "torch", key=ArrayKey("a.b"))), array)
 
 
 def test_a_list_or_tuple_has_tensors_with_numbers_as_names(loaded: list[Any]) -> None:
     array = numbers((2, 2))
     loaded.append((tensor(array), tensor(np.array([1, 0]))))
     assert complaint(stored(), "torch") == "no array is called logits or probs; pass --key NAME to choose one: 0, 1"
-    [block] = read(stored(), "torch", key="0", targets=TargetSource(key="1"))
+    [block] = read(stored(), "torch", key=ArrayKey("0"), targets=TargetSource(key=ArrayKey("1", "--targets-key")))
     assert np.array_equal(rows([block]), array)
     assert block.targets is not None
     assert block.targets.tolist() == [1, 0]
     loaded[0] = {"logits": [tensor(array), tensor(array + 1)]}
-    assert np.array_equal(rows(read(stored(), "torch", key="logits.1")), array + 1)
+    assert np.array_equal(rows(read(stored(), "torch", key=ArrayKey("logits.1"))), array + 1)
     loaded[0] = [tensor(array)] * 30
     assert complaint(stored(), "torch").endswith("18, 19, …")
 

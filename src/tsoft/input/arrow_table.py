@@ -21,7 +21,7 @@ from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
-from tsoft.input.read_options import ColumnOptions, ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
 from tsoft.input.table_reader import written_columns
 from tsoft.input.targets import Targets
@@ -46,6 +46,7 @@ def read(source: ArrowSource, options: ReadOptions) -> Iterator[Block]:
         raise InputError(f"{options.source}: no logits: the table has no rows")
     table = _Table(source, itertools.chain([first], source.batches), first, options)
     leaves, options = _without_index(leaf_columns(source.schema), source.schema, options)
+    options = replace(options, key=options.key.among(_roots(leaves)))
     try:
         lists = _list_column(leaves, first, options)
         yield from table.lists(lists, leaves, options) if lists else table.columns(leaves, options)
@@ -56,8 +57,9 @@ def read(source: ArrowSource, options: ReadOptions) -> Iterator[Block]:
 def read_targets(source: ArrowSource, options: ReadOptions) -> Targets:
     """Return the true classes in the only column, or in one with the name of targets, which --targets-key names."""
     leaves = [leaf for leaf in leaf_columns(source.schema) if not is_list_of_numbers(leaf.type)]
-    requested = options.targets.key if options.targets else None
     names = [leaf.name for leaf in leaves]
+    key = (options.targets or TargetSource()).key.among(names)
+    requested = key.name
     if requested is not None and requested not in names:
         raise InputError(f"{options.source}: {unknown('column', requested, names)}")
     candidates = (TARGETS, *TARGET_NAMES, *FURTHER_TARGET_NAMES) if requested is None else (requested,)
@@ -65,7 +67,7 @@ def read_targets(source: ArrowSource, options: ReadOptions) -> Targets:
     if chosen is None and len(leaves) == 1:
         chosen = leaves[0]
     if chosen is None:
-        fix = f"pass --targets-key NAME to choose a column: {', '.join(names)}"
+        fix = f"pass {key.option} NAME to choose a column: {', '.join(names)}"
         raise InputError(f"{options.source}: no column is called {TARGETS!r}; {fix}")
     values: list[str] = []
     for batch in source.batches:
@@ -97,14 +99,17 @@ def _list_column(leaves: list[Leaf], first: pa.RecordBatch, options: ReadOptions
 
     Raise ColumnError if --key names neither, or if it is not clear which column contains the logits.
     """
-    lists, key = [leaf for leaf in leaves if is_list_of_numbers(leaf.type)], options.key
+    lists, key, option = (
+        [leaf for leaf in leaves if is_list_of_numbers(leaf.type)],
+        options.key.name,
+        options.key.option,
+    )
     if key is not None:
         chosen = [leaf for leaf in lists if leaf.name == key]
         if not chosen and not any(leaf.name.startswith(f"{key}.") for leaf in leaves):
             if any(leaf.name == key for leaf in leaves):
-                raise ColumnError(f"--key: {key!r} is not a column of lists of numbers; pass --columns")
-            roots = {leaf.name.rsplit(".", i)[0] for leaf in leaves for i in range(leaf.name.count(".") + 1)}
-            raise ColumnError(f"--key: {unknown('column', key, sorted(roots))}")
+                raise ColumnError(f"{option}: {key!r} is not a column of lists of numbers; pass --columns")
+            raise ColumnError(f"{option}: {unknown('column', key, sorted(_roots(leaves)))}")
         return chosen[0] if chosen else None
     if options.columns.logits is not None or not lists:
         return None
@@ -114,11 +119,16 @@ def _list_column(leaves: list[Leaf], first: pa.RecordBatch, options: ReadOptions
     scalars = [leaf for leaf in leaves if is_number_type(leaf.type)]
     names = joined([repr(shortened(leaf.name)) for leaf in lists[:5]])
     if len(lists) > 1:
-        raise ColumnError(f"several columns contain lists of numbers: {names}; pass --key NAME to choose one")
+        raise ColumnError(f"several columns contain lists of numbers: {names}; pass {option} NAME to choose one")
     if any(pa.types.is_floating(leaf.type) for leaf in scalars):
         problem = f"ambiguous: {names} contains lists of numbers, and other columns contain numbers"
-        raise ColumnError(f"{problem}; pass --key {lists[0].name}, or list the columns of the logits with --columns")
+        raise ColumnError(f"{problem}; pass {option} {lists[0].name}, or list the columns of the logits with --columns")
     return lists[0]
+
+
+def _roots(leaves: list[Leaf]) -> set[str]:
+    """Return the names of the columns, and of the structures that contain them."""
+    return {leaf.name.rsplit(".", i)[0] for leaf in leaves for i in range(leaf.name.count(".") + 1)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +143,8 @@ class _Table:
     def lists(self, column: Leaf, leaves: list[Leaf], options: ReadOptions) -> Iterator[Block]:
         """Yield the blocks of a column of lists."""
         if options.columns.logits is not None:
-            raise ColumnError(exclusive("--key", "--columns", reason="the column of --key has lists"))
+            option = options.key.option
+            raise ColumnError(exclusive(option, "--columns", reason=f"the column of {option} has lists"))
         name, labels = self._written()
         if column.name != name:
             name, labels = column.name.rsplit(".", 1)[-1].lower(), None
@@ -153,7 +164,8 @@ class _Table:
 
     def columns(self, leaves: list[Leaf], options: ReadOptions) -> Iterator[Block]:
         """Yield the blocks of a table with a column of numbers per class."""
-        if options.key is not None:
+        prefix = options.key.name
+        if prefix is not None:
             options = _with_prefix(leaves, options)
         if is_long_form([leaf.name for leaf in leaves], options):
             problem = "the table has one class per row; save it as CSV, which tsoft reads in this form"
@@ -171,8 +183,8 @@ class _Table:
         if columns.unused_targets:
             options = options.next_to_targets()
         labels = columns.labels
-        if labels and options.key is not None:
-            labels = tuple(label.removeprefix(f"{options.key}.") for label in labels)
+        if labels and prefix is not None:
+            labels = tuple(label.removeprefix(f"{prefix}.") for label in labels)
         rows = TableRows(columns, leaves, None, labels, self._first_key(columns, leaves), options)
         if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(columns.names):
             yield from self._one_distribution(rows)
@@ -278,8 +290,9 @@ def _with_named_quantity(name: str, options: ReadOptions) -> ReadOptions:
 def _with_prefix(leaves: list[Leaf], options: ReadOptions) -> ReadOptions:
     """Return the options with the fields of the structure that --key names as the columns of the logits."""
     if options.columns.logits is not None:
-        raise ColumnError(exclusive("--key", "--columns", reason="both select the logits"))
-    names = tuple(leaf.name for leaf in leaves if leaf.name.startswith(f"{options.key}.") and is_number_type(leaf.type))
+        raise ColumnError(exclusive(options.key.option, "--columns", reason="both select the logits"))
+    start = f"{options.key.name}."
+    names = tuple(leaf.name for leaf in leaves if leaf.name.startswith(start) and is_number_type(leaf.type))
     if not names:
-        raise ColumnError(f"--key: {options.key!r} has no fields of numbers")
+        raise ColumnError(f"{options.key.option}: {options.key.name!r} has no fields of numbers")
     return replace(options, columns=ColumnOptions(names, options.columns.key))

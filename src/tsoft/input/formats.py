@@ -89,6 +89,12 @@ FORMATS = {
 }
 
 
+def has_arrays(name: str) -> bool:
+    """Return whether the name of a file is that of one of several arrays, which do not have columns."""
+    format = by_name(name)
+    return format is not None and format.keys and not format.columns
+
+
 def by_name(path: str) -> Format | None:
     """Return the format that a file name's ending identifies; None for other endings."""
     return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)

@@ -60,6 +60,7 @@ def open_memory(
 def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of one of the arrays, with the file's labels. Raise InputError."""
     source, names = options.source, file.names
+    options = replace(options, key=options.key.among(names))
     targets_key = _targets_key(file, options)
     key = _array_key(names, targets_key, options)
     options = replace(options, quantity=quantity_of(key, options))
@@ -72,6 +73,7 @@ def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
     if labels and options.labels:
         raise InputError(f"{source}: the input already names the classes; remove --labels")
     used = {key, id_key, LABELS if has_labels else None, targets_key if options.reads_targets else None}
+    used |= {*options.key.others}
     _note_unused([name for name in names if name not in used], targets_key, options)
     if key in file.texts:
         raise InputError(f"{source}: {key}: expected real numbers of at most 64 bits, got strings")
@@ -95,7 +97,7 @@ def read_file_targets(file: ArrayFile, source: str, options: TargetSource) -> Ta
     names = file.names
     key = _targets_key(file, ReadOptions(source, targets=replace(options, separate=False)))
     if key is None:
-        fix = f"pass --targets-key NAME to choose an array: {', '.join(names)}" if names else _listed([])
+        fix = f"pass {options.key.option} NAME to choose an array: {', '.join(names)}" if names else _listed([])
         raise InputError(f"{source}: no array is called {TARGETS!r}; {fix}")
     return _targets(file, key, f"{source}: {key}", options.ignored)
 
@@ -108,17 +110,18 @@ def _listed(names: list[str]) -> str:
 def _array_key(names: list[str], targets_key: str | None, options: ReadOptions) -> str:
     """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one
     except those of labels, temperatures, targets and keys."""
-    if options.key is not None:
-        if options.key not in names:
-            raise InputError(f"{options.source}: {unknown('array', options.key, names) if names else _listed(names)}")
-        return options.key
+    chosen = options.key.name
+    if chosen is not None:
+        if chosen not in names:
+            raise InputError(f"{options.source}: {unknown('array', chosen, names) if names else _listed(names)}")
+        return chosen
     requested = (key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
     others = [name for name in names if name not in (LABELS, TAUS, targets_key, *IDS)]
     default = others[0] if len(others) == 1 else None
     key = next((key for key in (*requested, *ARRAY_QUANTITIES) if key in names), default)
     if key is None:
         listed = ", ".join(names[:MAX_LISTED]) + ", …" * (len(names) > MAX_LISTED)
-        fix = f"; pass --key NAME to choose one: {listed}" if names else f"; {_listed(names)}"
+        fix = f"; pass {options.key.option} NAME to choose one: {listed}" if names else f"; {_listed(names)}"
         raise InputError(f"{options.source}: no array is called logits or probs{fix}")
     return key
 
@@ -140,7 +143,7 @@ def _blocks(file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, 
             labels and options.targets and (header.classes, len(labels)) == (1, 2)
         ):
             options = replace(options, labels=Labels(labels))
-        elif labels and options.key is None:
+        elif labels and options.key.name is None:
             raise InputError(
                 f"{options.source}: {header.classes} classes, but {len(labels)} {LABELS}; save one label per class"
             )
@@ -182,10 +185,11 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
     """Return the name of the array of true classes: that of --targets-key, or `targets`, or `labels` if it contains
     numbers, or `label`, `target` or, if targets are requested, `y`; None if there is no such array."""
     source, requested, arrays = options.source, options.targets, file.names
-    if requested and requested.key is not None and not requested.separate:
-        if requested.key not in arrays:
-            raise InputError(f"{source}: {unknown('array', requested.key, arrays) if arrays else _listed([])}")
-        return requested.key
+    chosen = requested.key.among(arrays).name if requested and not requested.separate else None
+    if chosen is not None:
+        if chosen not in arrays:
+            raise InputError(f"{source}: {unknown('array', chosen, arrays) if arrays else _listed([])}")
+        return chosen
     if TARGETS in arrays:
         return TARGETS
     if LABELS in arrays and LABELS not in file.texts:
@@ -193,7 +197,7 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
             if npy.check_text(header.dtype) is not None:
                 return LABELS
     names = (*TARGET_NAMES, *(FURTHER_TARGET_NAMES if requested else ()))
-    return next((name for name in names if name in arrays and name != options.key), None)
+    return next((name for name in names if name in arrays and name != options.key.name), None)
 
 
 def _count_of_scores(file: ArrayFile, key: str, options: ReadOptions) -> int | None:

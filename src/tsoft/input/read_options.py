@@ -1,6 +1,6 @@
 """The options that every reader takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from tsoft.core.softmax import Array, LogitsError
@@ -26,6 +26,22 @@ class ColumnOptions:
 
 
 @dataclass(frozen=True)
+class ArrayKey:
+    """Which of several arrays to read: the one that the user names with `option`. If the user names none, it is the
+    `shared` one, which the user names for another file, if there is one of that name. The command reads the arrays
+    called `others` of the same file, too."""
+
+    name: str | None = None
+    option: str = "--key"
+    shared: str | None = None
+    others: tuple[str | None, ...] = ()
+
+    def among(self, names: Collection[str]) -> "ArrayKey":
+        """Return the key for a file with arrays of these names."""
+        return replace(self, name=self.shared) if self.name is None and self.shared in names else self
+
+
+@dataclass(frozen=True)
 class TargetSource:
     """How to read the true classes of the rows.
 
@@ -37,7 +53,7 @@ class TargetSource:
     """
 
     column: str | None = None
-    key: str | None = None
+    key: ArrayKey = ArrayKey(option="--targets-key")
     ignored: int | None = None
     separate: bool = False
     count: int | None = None
@@ -50,7 +66,7 @@ class ReadOptions:
     """How to read a source.
 
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
-    logits. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets` requests the true
+    logits. A `delimiter` makes it strict CSV or TSV. `key` is one of several arrays. `targets` requests the true
     classes of the rows, if the source has them. `note` is called with each note to the user. `max_line` is the longest
     line of a text, in MB. `doubtful` are the columns of logits that a note has already named as doubtful.
     """
@@ -59,7 +75,7 @@ class ReadOptions:
     quantity: str | None = None
     labels: Labels | None = None
     delimiter: str | None = None
-    key: str | None = None
+    key: ArrayKey = ArrayKey()
     targets: TargetSource | None = None
     note: Callable[[str], None] = lambda _: None
     columns: ColumnOptions = ColumnOptions()

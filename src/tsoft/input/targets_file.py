@@ -27,8 +27,9 @@ def read(name: str, options: TargetSource | None = None) -> Targets:
         format = by_content(head) or by_name(name) or FORMATS["text"]
         if format.keys:
             return _from_named(stream, format.name, source, options)
-        if options.key is not None:
-            raise InputError(f"{source}: --targets-key selects an array of a file with several; remove --targets-key")
+        if options.key.name is not None:
+            option = options.key.option
+            raise InputError(f"{source}: {option} selects an array of a file with several; remove {option}")
         if format.name == "npy":
             header = npy.read_header(stream, source, check_dtype)
             return read_array(header, stream, source, options.ignored)

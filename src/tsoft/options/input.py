@@ -153,6 +153,16 @@ def logits_argument(without: str) -> Any:
     )
 
 
+def array_key_option(name: str, file: str) -> Any:
+    """Return the option that names the array of the logits in another file than that of --input."""
+    return _option(
+        name,
+        metavar="NAME",
+        show_default="the array that --key names, or as for --key",
+        help=f"Name of the array to read from {file}.",
+    )
+
+
 @bundle
 class TypedLogits:
     """Logits that are arguments."""

@@ -20,13 +20,13 @@ from tsoft.options.temperatures import pieces
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
-    from tsoft.input.read_options import ReadOptions, TargetSource
+    from tsoft.input.read_options import ArrayKey, ReadOptions, TargetSource
 
 # Probabilities sum to 1 within this. To find probabilities among logits, tsoft looks at this number of rows.
 _SUM_TOLERANCE, _COMPARED = 1e-3, 100
 # In fewer rows, logits with one decimal may sum to nearly 1 by chance, and whole numbers to nearly 100.
 _MANY_ROWS = 10
-_KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but {} is {}; remove --key"
+_KEY_ERROR = "{option} selects an array of a file with several, such as an .npz, but {place} is {kind}; remove {option}"
 
 
 def blocks(
@@ -40,6 +40,7 @@ def blocks(
     note: Callable[[str], None] = note,
     unknown_rows: bool = False,
     key_option: str = "--id-column",
+    key: "ArrayKey | None" = None,
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
@@ -47,9 +48,10 @@ def blocks(
     ragged: whether rows of a block may differ in length. targets: how to read the true classes of the rows, if they are
     to be read, too. labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
     note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
-    probability. key_option: the option that names the column of the keys, for messages.
+    probability. key_option: the option that names the column of the keys, for messages. key: which of several arrays to
+    read if another option than --key names it.
     """
-    read = read_blocks(options, taus, targets=targets, labels=labels, note=note, key_option=key_option)
+    read = read_blocks(options, taus, targets=targets, labels=labels, note=note, key_option=key_option, key=key)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
     return checked(read, options, bounds, has_targets=targets is not None, note=note, unknown_rows=unknown_rows)
@@ -63,6 +65,7 @@ def read_blocks(
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
     key_option: str = "--id-column",
+    key: "ArrayKey | None" = None,
 ) -> Iterator[Block]:
     """Return the blocks as they are read: those of an API response without the options for one. The parameters are
     those of `blocks`."""
@@ -74,24 +77,25 @@ def read_blocks(
         if options.inputs is not None:
             raise UsageError(_both_typed_and_read(options.logits))
         if options.key is not None:
-            raise UsageError(_KEY_ERROR.format("the input", "typed"))
+            raise UsageError(_KEY_ERROR.format(option="--key", place="the input", kind="typed"))
         for option, value in {
             "--input-format": options.input_format,
             "--max-line": options.max_line,
             "--columns": options.columns,
             "--id-column": options.id_column,
             "--target-column": targets and targets.column,
-            "--targets-key": targets and targets.key,
+            "--targets-key": targets and targets.key.name,
         }.items():
             if value is not None:
                 raise UsageError(f"{option} has no effect on logits that are arguments; remove {option}")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
-        from tsoft.input.read_options import MAX_LINE, ColumnOptions, ReadOptions
+        from tsoft.input.read_options import MAX_LINE, ArrayKey, ColumnOptions, ReadOptions
 
         columns = ColumnOptions(_column_names(options.columns), options.id_column, key_option)
         max_line = options.max_line or MAX_LINE
-        reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns, max_line)
+        key = key or ArrayKey(options.key)
+        reading = ReadOptions("", quantity, labels, None, key, targets, _once(note), columns, max_line)
         read = in_sequence(_files(options, taus), lambda file: _read(file, options.input_format, reading))
     return read
 
@@ -194,8 +198,8 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
     with open_input(file) as stream:
         format, stream = (FORMATS[input_format], stream) if input_format else detect(stream, file)
         place = "the input" if file == "-" else file
-        if options.key is not None and not format.keys:
-            raise UsageError(_KEY_ERROR.format(place, format.name))
+        if options.key.name is not None and not format.keys:
+            raise UsageError(_KEY_ERROR.format(option=options.key.option, place=place, kind=format.name))
         if options.names_columns and not format.columns:
             raise _column_error(options, place, format.name)
         if options.max_line != MAX_LINE and not format.lines:

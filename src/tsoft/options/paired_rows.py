@@ -9,6 +9,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input.class_lookup import IGNORED, numbers_in
+from tsoft.notes import note
 
 _SAME_ROWS = "both need the same rows"
 
@@ -35,6 +36,17 @@ def paired_rows(
     pending = pending or next(second, None)
     if pending is not None:
         raise InputError(_difference(source, names[0], pending.first_row, names[1]))
+
+
+def noting_equal_logits(pairs: Iterator[tuple[Block, Block]], message: str) -> Iterator[tuple[Block, Block]]:
+    """Yield the pairs of blocks. At the end, print a note with this message if the logits of both are the same in every
+    row, as those of one file that was passed twice."""
+    are_equal = True
+    for first, second in pairs:
+        are_equal = are_equal and np.array_equal(first.logits, second.logits)
+        yield first, second
+    if are_equal:
+        note(message)
 
 
 def _difference(source: str, shorter: str, rows: int, longer: str) -> str:

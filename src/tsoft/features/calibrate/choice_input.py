@@ -15,7 +15,7 @@ from tsoft.features.calibrate.evaluated_answers import NOT_SAMPLING
 from tsoft.features.calibrate.labeled_file import LabeledFile, LabeledSource
 from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.input.class_lookup import IGNORED, TargetLookup
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.input.targets import Targets
 from tsoft.input.targets_file import read as read_targets
 from tsoft.options import logits
@@ -61,9 +61,10 @@ class ChoiceInput(LabeledInput):
         choices: Choices,
         targets: TargetSource,
         listed: ListedOptions,
+        key: ArrayKey,
     ):
         self._choices, self._listed = choices, listed
-        super().__init__(source, targets_file, option, None, targets)
+        super().__init__(source, targets_file, option, None, targets, key=key)
         if len(self.sources) > 1:
             raise UsageError(f"--choices reads one file, but {self.name} has {len(self.sources)}; join them to one")
 
@@ -90,7 +91,8 @@ class ChoiceFile(LabeledFile):
     def _blocks(self, note: Callable[[str], None]) -> Iterator[Block]:
         """Yield one block of the choices of all texts, with the listed spellings alone."""
         targets, options = TargetSource(answer_field=self._answer_field), LogitsOptions(**vars(self._source.logits))
-        blocks = logits.blocks(options, None, bounds=self._listed, targets=targets, note=note)
+        key = self._source.array_key
+        blocks = logits.blocks(options, None, bounds=self._listed, targets=targets, note=note, key=key)
         texts = _answers(blocks, self._choices)
         if not any(texts.values()):
             names = ", ".join(self._choices.labels)

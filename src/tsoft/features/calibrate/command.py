@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from tsoft.errors import UsageError, exclusive
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions
+from tsoft.options.input import ListedOptions, SourceOptions, TargetFieldOptions, array_key_option
 from tsoft.options.job_options import JobOptions
 from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, Displayed, FigureOptions, OnlyIn, RecordOutputOptions
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.features.calibrate.calibration import Measuring
     from tsoft.features.calibrate.labeled_input import LabeledInput
-    from tsoft.input.read_options import TargetSource
+    from tsoft.input.read_options import ArrayKey, TargetSource
     from tsoft.options.output import OutputOptions
     from tsoft.options.result import Result
 
@@ -77,6 +77,16 @@ class TargetsOptions:
         str | None,
         _input(
             "--test-targets", metavar="FILE", help="True class of each row of --test, if that file does not have it."
+        ),
+    ] = None
+    test_key: Annotated[str | None, array_key_option("--test-key", "the file of --test")] = None
+    test_targets_key: Annotated[
+        str | None,
+        _input(
+            "--test-targets-key",
+            metavar="NAME",
+            show_default="the array that --targets-key names, or as for --targets-key",
+            help="Name of the array of true classes in the file of --test or --test-targets.",
         ),
     ] = None
 
@@ -264,7 +274,7 @@ def calibrate(
     _check_method(method, answers, grouping, charts, formats)
     _check_jobs(jobs, answers, grouping, method)
     targets = _target_options(truth, fields, answers)
-    rows, test = _rows(source, truth, _inputs(answers, targets, grouping.by, source, jobs))
+    rows, test = _rows(source, truth, fields, _inputs(answers, targets, grouping.by, source, jobs))
     points = CHART_POINTS if "table" in formats and charts.chart is not False and grouping.by is None else 0
     points = FIGURE_POINTS if formats & {*FIGURE_FORMATS} else points
     resamples = 0 if formats == {"tsv"} else measuring.resamples
@@ -400,12 +410,12 @@ def _check_second_file(rows: str, targets: str) -> None:
 
 
 def _target_options(truth: TargetsOptions, fields: TargetFieldOptions, answers: AnswerOptions) -> "TargetSource":
-    """Return how to read the targets."""
+    """Return how to read the targets, except the array that has them."""
     from tsoft.input.read_options import TargetSource
 
     if truth.targets is not None and fields.target_column is not None:
         raise UsageError(exclusive("--target-column", "--targets", reason="both name the targets"))
-    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, per_character=answers.acc_norm)
+    return TargetSource(fields.target_column, ignored=fields.ignore_index, per_character=answers.acc_norm)
 
 
 def _check_answers(answers: AnswerOptions, grouping: GroupOptions) -> None:
@@ -485,11 +495,48 @@ def _calibrate_vector(
         write(VectorResult(calibrated, format), format, file, new_view, figure)
 
 
+@dataclass(frozen=True)
+class _Files:
+    """The files of the rows to fit to, or to measure on: those of the logits, those of the targets with the option that
+    names them, and the arrays to read."""
+
+    logits: list[str] | None
+    targets: str | None
+    targets_option: str
+    key: "ArrayKey"
+    targets_key: "ArrayKey"
+
+
+def _files(source: SourceOptions, truth: TargetsOptions, fields: TargetFieldOptions) -> tuple[_Files, _Files]:
+    """Return the files to fit to, and those to measure on."""
+    from tsoft.input.read_options import ArrayKey
+    from tsoft.options.input_files import place_of
+
+    keys = source.key, fields.targets_key, truth.test_key, truth.test_targets_key
+    are_shared = not {*map(place_of, source.inputs or ())}.isdisjoint(map(place_of, truth.test or ()))
+    others = keys if are_shared else ()
+    return (
+        _Files(
+            source.inputs,
+            truth.targets,
+            "--targets",
+            ArrayKey(keys[0], others=others),
+            ArrayKey(keys[1], "--targets-key"),
+        ),
+        _Files(
+            truth.test,
+            truth.test_targets,
+            "--test-targets",
+            ArrayKey(keys[2], "--test-key", keys[0], others),
+            ArrayKey(keys[3], "--test-targets-key", keys[1]),
+        ),
+    )
+
+
 def _inputs(
     answers: AnswerOptions, targets: "TargetSource", by: str | None, source: SourceOptions, jobs: JobOptions
-) -> "Callable[[list[str] | None, str | None, str], LabeledInput]":
-    """Return a function that returns the rows of files with their true classes, which may be in other files. It takes
-    the inputs, the files of true classes, and the option for these."""
+) -> "Callable[[_Files], LabeledInput]":
+    """Return a function that returns the rows of files with their true classes."""
     from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.options import logits
 
@@ -500,15 +547,29 @@ def _inputs(
 
             kind = ShardedInput
         names = logits.parsed_labels(source.labels)
-        return lambda files, classes, option: kind(replace(source, inputs=files), classes, option, names, targets, by)
+        return lambda files: kind(
+            replace(source, inputs=files.logits),
+            files.targets,
+            files.targets_option,
+            names,
+            replace(targets, key=files.targets_key),
+            by,
+            files.key,
+        )
     from tsoft.features.calibrate.choice_input import ChoiceInput
     from tsoft.features.calibrate.choice_spellings import Choices
     from tsoft.input.fields import split_labels
 
     choices = Choices(split_labels(answers.choices, ","))
     listed = ListedOptions(listed_only=answers.listed_only)
-    return lambda files, classes, option: ChoiceInput(
-        replace(source, inputs=files), classes, option, choices, targets, listed
+    return lambda files: ChoiceInput(
+        replace(source, inputs=files.logits),
+        files.targets,
+        files.targets_option,
+        choices,
+        replace(targets, key=files.targets_key),
+        listed,
+        files.key,
     )
 
 
@@ -542,7 +603,8 @@ def _calibrate_bounded(
 def _rows(
     source: SourceOptions,
     truth: TargetsOptions,
-    rows_of: "Callable[[list[str] | None, str | None, str], LabeledInput]",
+    fields: TargetFieldOptions,
+    rows_of: "Callable[[_Files], LabeledInput]",
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
@@ -563,18 +625,32 @@ def _rows(
     readers = [option for option, names in files.items() if "-" in names]
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
-    if truth.test is None and truth.test_targets is not None:
-        raise UsageError("--test-targets has no effect without --test; add --test FILE")
-    rows = rows_of(source.inputs, truth.targets, "--targets")
+    fitted, tested = _files(source, truth, fields)
+    _check_test(truth, are_other_rows=bool(tested.key.others) and truth.test_key not in (None, source.key))
+    rows = rows_of(fitted)
     if truth.test is None:
         return rows, None
-    test = rows_of(truth.test, truth.test_targets, "--test-targets")
-    _note_fitted_files(rows, test)
+    test = rows_of(tested)
+    if truth.test_key in (None, source.key):
+        _note_fitted_files(rows, test)
     return rows, test
+
+
+def _check_test(truth: TargetsOptions, *, are_other_rows: bool) -> None:
+    """Raise UsageError for options without effect, and for other rows of the file that the temperature is fitted to
+    without targets of their own: they would get the targets of the fit."""
+    targets = {"--test-targets": truth.test_targets, "--test-targets-key": truth.test_targets_key}
+    for option, value in {**targets, "--test-key": truth.test_key}.items():
+        if truth.test is None and value is not None:
+            raise UsageError(f"{option} has no effect without --test; add --test FILE")
+    if are_other_rows and not any(targets.values()):
+        problem = "--test-key selects other rows of the same file, which need targets of their own"
+        raise UsageError(f"{problem}; pass --test-targets-key NAME or --test-targets FILE")
 
 
 def _note_fitted_files(rows: "LabeledInput", test: "LabeledInput") -> None:
     """Print a note if files of the fit are tested."""
+    from tsoft.input.formats import has_arrays
     from tsoft.notes import note
     from tsoft.options.input_files import place_of
 
@@ -582,4 +658,5 @@ def _note_fitted_files(rows: "LabeledInput", test: "LabeledInput") -> None:
     tested = [each.name for each in test.sources if place_of(each.logits.file or "-") in fitted]
     if tested:
         files = f"{tested[0]} and {len(tested) - 1} more" if len(tested) > 1 else tested[0]
-        note(f"--test: the fit uses {files}, too, so the measures are optimistic; pass rows of other files")
+        fix = "pass rows of other files" + ", or of another array with --test-key" * has_arrays(tested[0])
+        note(f"--test: the fit uses {files}, too, so the measures are optimistic; {fix}")

@@ -14,8 +14,8 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.evaluated_answers import joined_answers
 from tsoft.input.class_lookup import IGNORED
-from tsoft.input.formats import by_name
-from tsoft.input.read_options import TargetSource
+from tsoft.input.formats import has_arrays
+from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.input.source import STDIN
 from tsoft.input.targets import difference_note
 from tsoft.input.targets_file import read as read_targets
@@ -37,7 +37,7 @@ class LabeledSource:
 
     `logits` are the options for one file, and `labels` those of --labels. The true classes are in `targets_file`, the
     value of the option `option`. Without it, they are in the file of the logits. `targets` is how to read them.
-    `key_option` is the option that names the column of the keys.
+    `array_key` is the array of the logits, and `key_option` the option that names the column of the keys.
     """
 
     logits: SourceOptions
@@ -45,6 +45,7 @@ class LabeledSource:
     option: str
     labels: "Labels | None"
     targets: TargetSource
+    array_key: ArrayKey
     key_option: str = "--id-column"
 
     @property
@@ -199,7 +200,13 @@ class LabeledFile:
         targets, source = self._target_options, self._source
         options = LogitsOptions(**vars(source.logits))
         blocks = logits.blocks(
-            options, None, targets=targets, labels=source.labels, note=note, key_option=source.key_option
+            options,
+            None,
+            targets=targets,
+            labels=source.labels,
+            note=note,
+            key_option=source.key_option,
+            key=source.array_key,
         )
         return joined_answers(blocks, self.name, note, per_character=targets.per_character)
 
@@ -250,7 +257,7 @@ class LabeledFile:
             if block.targets is None:
                 fix = "add a column target (in an .npz file, an array targets or labels)"
                 if self._target_options.column is None:
-                    option = "--targets-key" if _has_arrays(self.name) else "--target-column"
+                    option = self._target_options.key.option if has_arrays(self.name) else "--target-column"
                     fix += f", or pass {option} NAME or {self._option} FILE"
                 raise InputError(f"{self.name}: the rows have no targets; {fix}")
             return block.targets
@@ -259,12 +266,6 @@ class LabeledFile:
             problem = f"{len(self._indices)} targets, but {self.name} has more rows"
             raise InputError(f"{self._targets.source}: {problem}; expected one target per row")
         return self._indices[block.rows.start : block.rows.stop]
-
-
-def _has_arrays(name: str) -> bool:
-    """Return whether the name of a file is that of one of several arrays, which do not have columns."""
-    format = by_name(name)
-    return format is not None and format.keys and not format.columns
 
 
 def class_name(labels: tuple[str, ...] | None, index: int) -> str:

@@ -12,7 +12,7 @@ from tsoft.features.calibrate.labeled_file import LabeledFacts, LabeledFile, Lab
 from tsoft.features.calibrate.labeled_groups import RowGroups
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input.quantity import QUANTITIES
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.input.source import STDIN
 from tsoft.notes import note
 from tsoft.options import logits
@@ -46,11 +46,12 @@ class LabeledInput:
         labels: "Labels | None" = None,
         targets: TargetSource | None = None,
         by: str | None = None,
+        key: ArrayKey | None = None,
     ):
         self.name = _name(source.inputs or ["-"])
         self.in_memory: list[LabeledRows] | None = []
         self.groups = None if by is None else RowGroups(by)
-        self.sources = _sources(source, targets_file, option, labels, targets, by)
+        self.sources = _sources(source, targets_file, option, labels, targets, by, key)
         # If the targets are in a pipe, they can be read only once.
         self._first_file = self._opened(self.sources[0])
         # What the first pass found in each file.
@@ -204,6 +205,7 @@ def _sources(
     labels: "Labels | None",
     targets: TargetSource | None,
     by: str | None,
+    key: ArrayKey | None,
 ) -> list[LabeledSource]:
     """Return the files of the input, each with its file of targets."""
     files = listed_files(source.inputs or ["-"], _INPUT_OPTIONS[option])
@@ -213,10 +215,8 @@ def _sources(
     key_option = "--id-column" if by is None else "--by"
     source = source if by is None else replace(source, id_column=by)
     labels = labels or logits.parsed_labels(source.labels)
-    return [
-        LabeledSource(replace(source, inputs=[file]), other, option, labels, targets or TargetSource(), key_option)
-        for file, other in pairs
-    ]
+    read = labels, targets or TargetSource(), key or ArrayKey(source.key), key_option
+    return [LabeledSource(replace(source, inputs=[file]), other, option, *read) for file, other in pairs]
 
 
 # The option for the logits that belong to the targets of each option.

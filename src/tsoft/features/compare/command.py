@@ -12,6 +12,7 @@ from tsoft.options.input import (
     ReadingOptions,
     ServerOptions,
     TargetFieldOptions,
+    array_key_option,
 )
 from tsoft.options.job_options import JobOptions
 from tsoft.options.output import (
@@ -88,6 +89,7 @@ class ComparedFiles:
 class ComparisonOptions:
     """The draft, and the rows to compare."""
 
+    draft_key: Annotated[str | None, array_key_option("--draft-key", "FILE_B")] = None
     draft_tau: Annotated[
         float | None,
         typer.Option("--draft-tau", metavar="τ", show_default="that of --tau", help="Temperature of B."),
@@ -170,7 +172,7 @@ def compare(
     from functools import cache
 
     from tsoft.features.compare.compared_input import ComparedInput, summarize_files
-    from tsoft.features.compare.inputs import PairReading
+    from tsoft.features.compare.inputs import DraftReading, PairReading
     from tsoft.features.compare.result import RowsResult, SummaryResult
     from tsoft.features.compare.summary import measure_bounds, summarize
     from tsoft.options.output import chosen_formats, kept_for, view, write
@@ -181,7 +183,8 @@ def compare(
     jobs.check()
     pairs = files.pairs
     _check_pairs(pairs, comparison, jobs)
-    pairing = PairReading(reading, server, bounds, fields, comparison.all_positions)
+    draft = DraftReading(comparison.draft_key, notes_copies=comparison.draft_tau is None)
+    pairing = PairReading(reading, server, bounds, fields, draft, comparison.all_positions)
     input = ComparedInput(pairing, parameters, samplers, temperatures.tau, comparison.draft_tau)
     settings = input.settings()
     _check_plan(settings.plan, comparison)

@@ -9,8 +9,9 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.features.compare.classes import NAMES, Pair
 from tsoft.features.compare.pairing import pairs
+from tsoft.input.formats import has_arrays
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.notes import note
 from tsoft.options import logits
 from tsoft.options.input import (
@@ -21,6 +22,16 @@ from tsoft.options.input import (
     ServerOptions,
     TargetFieldOptions,
 )
+from tsoft.options.input_files import place_of
+
+
+@dataclass(frozen=True)
+class DraftReading:
+    """How to read the second file: the array to read, and whether a note says that its logits are those of the first
+    one."""
+
+    key: str | None
+    notes_copies: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +42,7 @@ class PairReading:
     server: ServerOptions
     bounds: BoundsOptions
     fields: TargetFieldOptions
+    draft: DraftReading
     all_positions: bool
 
     def pairs(self, files: tuple[str, str]) -> Iterator[Pair]:
@@ -43,13 +55,13 @@ class PairReading:
         values = {field.name: getattr(reading, field.name) for field in dataclass_fields(reading)} | {"labels": None}
         options = LogitsOptions(**values, applied_tau=self.server.applied_tau)
         labels = logits.parsed_labels(reading.labels)
-        targets = TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
+        targets = TargetSource(fields.target_column, ArrayKey(fields.targets_key, "--targets-key"), fields.ignore_index)
         # Named targets may be in A's file only.
         is_named = fields.target_column is not None or fields.targets_key is not None
         sources = targets, TargetSource(ignored=fields.ignore_index, separate=is_named)
         inputs = [
-            _Input(replace(options, inputs=[file]), source, name)
-            for file, source, name in zip(files, sources, NAMES, strict=True)
+            _Input(replace(options, inputs=[file]), source, key, name)
+            for file, source, key, name in zip(files, sources, self._keys(files), NAMES, strict=True)
         ]
         _check_responses(inputs, self.server, bounds, all_positions=self.all_positions)
         # The other input of a single response has every class, so that no size of the vocabulary is needed.
@@ -58,15 +70,23 @@ class PairReading:
         first, second = (each.blocks(listed, labels) for each in inputs)
         if labels is not None and all(each.first.labels is not None for each in inputs):
             raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
-        return pairs(first, second, files[1], all_positions=self.all_positions)
+        fix = "; --draft-key selects another array of B" if has_arrays(files[1]) else ""
+        copy_note = f"{files[1]}: B has the logits of A in every row{fix}" if self.draft.notes_copies else None
+        return pairs(first, second, files[1], all_positions=self.all_positions, copy_note=copy_note)
+
+    def _keys(self, files: tuple[str, str]) -> tuple[ArrayKey, ArrayKey]:
+        """Return the arrays of both files."""
+        keys = self.reading.key, self.draft.key
+        others = keys if place_of(files[0]) == place_of(files[1]) else ()
+        return ArrayKey(keys[0], others=others), ArrayKey(keys[1], "--draft-key", keys[0], others)
 
 
 class _Input:
     """One of both inputs, whose `first` block has been read."""
 
-    def __init__(self, options: LogitsOptions, targets: TargetSource, name: str) -> None:
+    def __init__(self, options: LogitsOptions, targets: TargetSource, key: ArrayKey, name: str) -> None:
         self.options, self.note = options, lambda message: note(f"{name}: {message}")
-        read = logits.read_blocks(options, None, targets=targets, note=self.note)
+        read = logits.read_blocks(options, None, targets=targets, note=self.note, key=key)
         self.first = next(read)
         self._rest = read
 

@@ -7,17 +7,19 @@ from tsoft.core.block import Block
 from tsoft.features.compare.classes import NAMES, ClassMatcher, Pair
 from tsoft.input.class_lookup import IGNORED
 from tsoft.notes import note
-from tsoft.options.paired_rows import checked_rows, kept_runs, paired_rows
+from tsoft.options.paired_rows import checked_rows, kept_runs, noting_equal_logits, paired_rows
 from tsoft.options.paired_texts import paired_texts
 
 _ALL_POSITIONS = "pass --all-positions to compare these, too"
 
 
-def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_positions: bool) -> Iterator[Pair]:
+def pairs(
+    first: Iterator[Block], second: Iterator[Block], source: str, *, all_positions: bool, copy_note: str | None
+) -> Iterator[Pair]:
     """Yield the rows of both inputs in pairs. Raise InputError if their rows or their classes differ.
 
     source: the file of the second input, for messages. all_positions: whether to compare two responses after their
-    texts differ, too.
+    texts differ, too. copy_note: a note to print if the logits of both inputs are the same.
     """
     a, b = next(first), next(second)
     first, second = chain([a], first), chain([b], second)
@@ -25,6 +27,8 @@ def pairs(first: Iterator[Block], second: Iterator[Block], source: str, *, all_p
         rows = paired_texts(first, second, NAMES, all_positions=all_positions, fix=_ALL_POSITIONS)
     else:
         rows = paired_rows(first, second, source, NAMES)
+    if copy_note is not None:
+        rows = noting_equal_logits(rows, copy_note)
     matcher = ClassMatcher()
     total = ignored = 0
     for one, other in rows:

@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import InputError, UsageError, exclusive, shortened
 from tsoft.options.bundle import bundle
 from tsoft.options.command import bundled
-from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
+from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions, array_key_option
 from tsoft.options.numbers import share
 from tsoft.options.output import DiagramOptions, FigureOptions, Mean, RecordOutputOptions, TableDisplayOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.input.labels import Labels
-    from tsoft.input.read_options import TargetSource
+    from tsoft.input.read_options import ArrayKey, TargetSource
     from tsoft.input.targets import Targets
 
 DEFAULT = ["1,2,4,8,16"]
@@ -42,6 +42,7 @@ class DistillationOptions:
             "--student", metavar="FILE", help="Logits of the student, for the same rows and classes as the teacher's."
         ),
     ] = None
+    student_key: Annotated[str | None, array_key_option("--student-key", "the file of --student")] = None
     targets: Annotated[
         str | None,
         typer.Option(
@@ -104,13 +105,16 @@ def distill(
         refuse("distill --mean", display)
     chosen = chosen_formats(output, display, charts, figure)
     alpha = _alpha(distillation)
+    if distillation.student is None and distillation.student_key is not None:
+        raise UsageError("--student-key has no effect without --student; add --student FILE")
     _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
     options = _target_options(distillation, fields)
     targets = _read_targets(distillation.targets, options)
     options = replace(options, count=len(targets) if targets else None)
-    read = logits.blocks(input, typed, bounds=listed, targets=options, labels=labels)
+    key = _array_keys(input, distillation)[0]
+    read = logits.blocks(input, typed, bounds=listed, targets=options, labels=labels, key=key)
     teacher = whole_blocks(logits.noting_probabilities(read))
     taus = parsed_temperatures(typed)
     distillations = _distillations(teacher, input, listed, labels, distillation, targets, options, taus, alpha)
@@ -127,12 +131,24 @@ def distill(
 
 def _target_options(distillation: DistillationOptions, fields: TargetFieldOptions) -> "TargetSource":
     """Return how to read the targets."""
-    from tsoft.input.read_options import TargetSource
+    from tsoft.input.read_options import ArrayKey, TargetSource
 
     is_separate = distillation.targets is not None
     if is_separate and fields.target_column is not None:
         raise UsageError(exclusive("--target-column", "--targets", reason="both name the targets"))
-    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, is_separate)
+    key = ArrayKey(fields.targets_key, "--targets-key")
+    return TargetSource(fields.target_column, key, fields.ignore_index, is_separate)
+
+
+def _array_keys(input: LogitsOptions, distillation: DistillationOptions) -> "tuple[ArrayKey, ArrayKey]":
+    """Return the arrays of the teacher and of the student."""
+    from tsoft.input.read_options import ArrayKey
+    from tsoft.options.input_files import place_of
+
+    keys = input.key, distillation.student_key
+    are_one_file = place_of(distillation.student or "-") in map(place_of, input.inputs or ())
+    others = keys if are_one_file else ()
+    return ArrayKey(keys[0], others=others), ArrayKey(keys[1], "--student-key", keys[0], others)
 
 
 def _alpha(distillation: DistillationOptions) -> float:
@@ -178,8 +194,11 @@ def _distillations(
     """Yield the teacher's blocks with the targets and the student's logits of the same rows, except the rows to leave
     out."""
     from tsoft.features.distill.soft_targets import Distillation
+    from tsoft.input.formats import has_arrays
+    from tsoft.input.read_options import ArrayKey
     from tsoft.notes import note
     from tsoft.options import logits
+    from tsoft.options.paired_rows import noting_equal_logits
     from tsoft.options.response_notes import whole_blocks
 
     if targets:
@@ -188,13 +207,16 @@ def _distillations(
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Named targets may be in the teacher's file only.
         student_input = replace(input, logits=None, inputs=[distillation.student])
-        is_named = options.column is not None or options.key is not None
-        student_options = replace(options, column=None, key=None, separate=options.separate or is_named)
-        read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
+        is_named = options.column is not None or options.key.name is not None
+        student_options = replace(options, column=None, key=ArrayKey(), separate=options.separate or is_named)
+        key = _array_keys(input, distillation)[1]
+        read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels, key=key)
         student = whole_blocks(logits.noting_probabilities(read))
         if targets:
             student = _with_names(student, targets, lambda _: None)
-        pairs = with_student(teacher, student, distillation.student)
+        fix = "; --student-key selects another array" if has_arrays(distillation.student) else ""
+        message = f"{distillation.student}: the student has the teacher's logits in every row{fix}"
+        pairs = noting_equal_logits(with_student(teacher, student, distillation.student), message)
     is_empty = True
     for block, student_block in _with_targets(pairs, targets, options):
         if distillation.alpha is not None and block.targets is None:
