@@ -65,8 +65,6 @@ def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
     key = _array_key(names, targets_key, options)
     options = replace(options, quantity=quantity_of(key, options))
     targets_key = None if targets_key == key else targets_key
-    if targets_key:
-        options = options.next_to_targets(_count_of_scores(file, targets_key, options))
     id_key = _id_key(file, {key, targets_key}, source)
     has_labels = LABELS in names and LABELS not in (key, targets_key)
     labels = _labels(file, source) if has_labels else None
@@ -77,7 +75,7 @@ def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
     _note_unused([name for name in names if name not in used], targets_key, options)
     if key in file.texts:
         raise InputError(f"{source}: {key}: expected real numbers of at most 64 bits, got strings")
-    blocks = _blocks(file, key, replace(options, source=f"{source}: {key}"), labels)
+    blocks = _blocks(file, key, replace(options, source=f"{source}: {key}"), labels, targets_key)
     if id_key:
         blocks = _with_keys(blocks, file, id_key, replace(options, source=f"{source}: {id_key}"))
     if targets_key and options.targets and options.reads_targets:
@@ -136,8 +134,13 @@ def quantity_of(key: str, options: ReadOptions) -> str | None:
     return quantity or options.quantity
 
 
-def _blocks(file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, ...] | None) -> Iterator[Block]:
+def _blocks(
+    file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, ...] | None, targets_key: str | None
+) -> Iterator[Block]:
     with file.open(key, options.source) as (stored, stream):
+        if targets_key:
+            count = None if stored.axes else _count_of_scores(file, targets_key, options)
+            options = options.next_to_targets(count)
         header = stored.with_rows(options)
         if (labels and len(labels) == header.classes) or (
             labels and options.targets and (header.classes, len(labels)) == (1, 2)
