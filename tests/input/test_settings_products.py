@@ -659,6 +659,29 @@ def test_cutoffs_in_units_of_a_ten_thousandth(read_json: Any) -> None:
     assert ("eta_cutoff", 3.0) in read_json({"eta_cutoff": 3, "do_sample": True, "eos_token_id": 2}).values
 
 
+def test_a_preset_of_risu_ai_has_percents(read_json: Any) -> None:
+    """src/ts/process/request/request.ts divides by 100, and does not send -1000."""
+    preset = {"temperature": 100, "top_p": 0.95, "frequencyPenalty": 30, "PresensePenalty": -1000, "bias": []}
+    got = read_json(preset)
+    assert (got.origin.kind, dict(got.values)) == (
+        "a RisuAI preset",
+        {"tau": 1, "top_p": 0.95, "frequency_penalty": 0.3},
+    )
+    assert got.unused == (
+        "RisuAI does not send PresensePenalty, since it is -1000",
+        "temperature 100 is 1, since RisuAI counts it in hundredths",
+        "frequencyPenalty 30 is 0.3, since RisuAI counts it in hundredths",
+    )
+    assert dict(read_json({"temperature": -1000, "top_k": 3, "formatingOrder": []}).values) == {"top_k": 3}
+
+
+@pytest.mark.parametrize(("temperature", "is_noted"), [(9.9, False), (10, True), (70, True)])
+def test_a_temperature_that_may_be_a_percentage_is_noted(read_json: Any, temperature: float, is_noted: bool) -> None:
+    sentence = f"temp {temperature:g} is very high; if the program counts it in hundredths, it is {temperature / 100:g}"
+    assert read_json({"temp": temperature}).unused == (sentence,) * is_noted
+    assert read_json({"temperature": temperature, "n_predict": 1}).unused == ()
+
+
 def test_parameters_that_ollama_shows(read_json: Any) -> None:
     """ollama.com/blog: POST /api/show answers with the parameters as text."""
     text = 'temperature                    0.5\nstop                           "<|a|>"\nstop "<|b|>"\ntop_k 3'

@@ -72,8 +72,9 @@ class ProgramRules:
     `canonical` writes them; by default, the fields of all programs. `defaults` are the numbers that it applies if the
     file does not set them; `unless` completes a sentence about them with an exception. `order` is the field with the
     order of its samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
-    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff. `zeros` are numbers that 0 stands for. `limits` are
-    the lowest and the highest number of parameters, which it takes for numbers beyond them."""
+    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff. `percents` are the parameters that it counts in
+    hundredths. `not_sent` is the number of a parameter that it leaves to the server. `zeros` are numbers that 0 stands
+    for. `limits` are the lowest and the highest number of parameters, which it takes for numbers beyond them."""
 
     fields: frozenset[str] = APPLIED
     defaults: Mapping[str, float] = field(default_factory=dict)
@@ -82,6 +83,8 @@ class ProgramRules:
     mirostat_keeps: tuple[str, ...] = ()
     reads_do_sample: bool = True
     cutoff_unit: float = 1.0
+    percents: frozenset[str] = frozenset()
+    not_sent: float | None = None
     zeros: Mapping[str, float] = field(default_factory=lambda: {"adaptive_target": -1.0})
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -213,6 +216,13 @@ MLX_LM = FileKind(
     "mlx-lm",
     ProgramRules(
         _MLX_LM_FIELDS,
+RISU_AI = FileKind(
+    "a RisuAI preset",
+    _marks("PresensePenalty formatingOrder promptPreprocess"),
+    "RisuAI",
+    # applyParameters in src/ts/process/request/request.ts.
+    rules=ProgramRules(percents=names("tau presence_penalty frequency_penalty"), not_sent=-1000.0),
+)
         {"tau": 0.0, "penalty_last_n": 20.0},
         ", unless the server was started with other defaults",
         reads_do_sample=False,
@@ -334,6 +344,7 @@ _KINDS = (
     TEXT_GENERATION_WEBUI,
     COHERE,
     REQUEST,
+    RISU_AI,
 )
 BARE = FileKind("settings")
 # SillyTavern's requests have the fields of all servers. api_type names the server that receives them.

@@ -23,6 +23,8 @@ from tsoft.sampling.sampler_table import SAMPLERS, TAU
 _OFF = {parameter.name: parameter.off or 0.0 for sampler in SAMPLERS.values() for parameter in sampler.parameters}
 # The least epsilon_cutoff or eta_cutoff that may be in text-generation-webui's unit, as 0.0001.
 _LARGE_CUTOFF = 0.01
+# No known program has a temperature as high as this.
+_HIGH_TEMPERATURE = 10
 
 
 def numbers_of(kind: FileKind, place: Place) -> Numbers:
@@ -35,6 +37,7 @@ def _plain(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if two fields set a parameter to different numbers."""
     values: dict[str, float] = {}
     fields: dict[str, str] = {}
+    sentences: list[str] = []
     parameters = PARAMETERS | COHERE_PARAMETERS if kind is COHERE else PARAMETERS
     for name, value in place.fields.items():
         parameter = parameters.get(canonical(name))
@@ -43,12 +46,30 @@ def _plain(kind: FileKind, place: Place) -> Numbers:
         # LM Studio writes false for a sampler that is off.
         is_off = value is False and parameter != TAU.name
         result = _OFF[parameter] if is_off else number(value, f"{place.where}: {name}")
+        if result == kind.rules.not_sent:
+            sentences.append(f"{kind.program} does not send {name}, since it is {result:g}")
+            continue
         if parameter in values and values[parameter] != result:
             both = f"{fields[parameter]} {values[parameter]:g} and {name} {result:g}"
             raise InputError(f"{place.where}: {both} set the same parameter; remove one of them")
         values.setdefault(parameter, result)
         fields.setdefault(parameter, without_prefix(name))
-    return Numbers(values, fields)
+    return _from_percents(kind, Numbers(values, fields, tuple(sentences)))
+
+
+def _from_percents(kind: FileKind, numbers: Numbers) -> Numbers:
+    """Return the numbers with the parameters that the program counts in hundredths divided by 100. A temperature in
+    another unit may also come from a program that tsoft does not know."""
+    values = dict(numbers.values)
+    sentences = list(numbers.sentences)
+    for parameter, value in numbers.values.items():
+        field = f"{numbers.fields[parameter]} {value:g}"
+        if parameter in kind.rules.percents and value != 0:
+            values[parameter] = value / 100
+            sentences.append(f"{field} is {value / 100:g}, since {kind.program} counts it in hundredths")
+        elif parameter == TAU.name and value >= _HIGH_TEMPERATURE and kind.engine is None:
+            sentences.append(f"{field} is very high; if the program counts it in hundredths, it is {value / 100:g}")
+    return replace(numbers, values=values, sentences=tuple(sentences))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ _LOGIT_PARAMETERS = {
 # Each parameter of the samplers that depend on the text, and its names.
 _TEXT_PARAMETERS = {
     "repetition_penalty": "repetition_penalty repeat_penalty penalty_repeat rep_pen token_repetition_penalty",
-    "presence_penalty": "presence_penalty presence_pen penalty_present repetition_penalty_presence "
+    "presence_penalty": "presence_penalty presence_pen presense_penalty penalty_present repetition_penalty_presence "
     "token_presence_penalty",
     "frequency_penalty": "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency token_frequency_penalty",
     "penalty_last_n": "penalty_last_n repeat_last_n rep_pen_range repetition_penalty_range repetition_range "
