@@ -327,7 +327,7 @@ def ollama(**options: Any) -> dict[str, Any]:
             ["Ollama does not know xtc_probability 1, xtc_threshold 0.2 and dynatemp_range 0.3"],
         ),
         (ollama(samplers=["top_k"]), {}, ["Ollama does not know samplers"]),
-        (ollama(logit_bias={"0": -100}, logitBias={}), {}, ["Ollama does not know logit_bias"]),
+        (ollama(logit_bias={"0": -100}), {}, ["Ollama does not know logit_bias"]),
         (ollama(repetition_penalty=1.3), {}, ["Ollama does not know repetition_penalty 1.3"]),
         (ollama(rep_pen=1, min_p=0.1), {"min_p": 0.1}, []),
         # A client that has a name for each program.
@@ -577,7 +577,7 @@ def test_fields_that_are_not_used_are_named(read_json: Any, field: str, value: A
         # text-generation-webui and OpenRouter.
         ({"preset": "mine"}, 'preset "mine" is not applied, since tsoft does not know the server\'s presets'),
         (
-            {"model": "m", "options": {"num_ctx": 9}},
+            {"model": "m", "options": {"seed": 1}},
             "the request has options, as for Ollama, whose own API ignores settings outside of options",
         ),
         ({"best_of": 4}, "best_of 4 is not applied, since it searches for whole texts"),

@@ -98,7 +98,8 @@ class ProgramRules:
 class FileKind:
     """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
     --like, if tsoft has its rules. Each of the `marks` identifies the kind: one of `Place.marks`, or several joined
-    with +. `readers` are other engines that read such files, with the fields that each takes."""
+    with +, of which one after a ! must be absent. `readers` are other engines that read such files, with the fields
+    that each takes."""
 
     title: str
     marks: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class FileKind:
     readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def matches(self, found: frozenset[str]) -> bool:
-        return any(found.issuperset(mark.split("+")) for mark in self.marks)
+        return any(all(_holds(name, found) for name in mark.split("+")) for mark in self.marks)
 
     def unlike_older(self, parameter: str) -> str:
         """Return the end of a sentence about a parameter that the program does not know."""
@@ -118,6 +119,10 @@ class FileKind:
         """Return the kind as one of the `readers` reads it: with no defaults, and without do_sample."""
         rules = ProgramRules(self.readers[engine], reads_do_sample=False)
         return replace(self, program=engine, engine=engine, rules=rules)
+
+
+def _holds(mark: str, found: frozenset[str]) -> bool:
+    return mark[1:] not in found if mark.startswith("!") else mark in found
 
 
 def _marks(text: str) -> tuple[str, ...]:
@@ -170,7 +175,9 @@ GENERATION_CONFIG = FileKind(
 )
 OLLAMA_REQUEST = _ollama(
     "an Ollama request",
-    "options/+../model options/+../prompt options/+../messages num_ctx num_predict keep_alive",
+    # In n8n and other clients, options are those of any server.
+    "options/+../model+!../type+!../model{}+!../prompt{}+!../messages{}+!camelCase options/+../prompt+!../prompt{}+"
+    "!camelCase options/+../messages+!../messages{}+!camelCase num_ctx num_predict keep_alive",
     "the model's Modelfile sets other defaults",
 )
 TGI_REQUEST = FileKind(
@@ -209,13 +216,6 @@ TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui",
     rules=ProgramRules(order="sampler_priority", cutoff_unit=1e-4),
 )
-MLX_LM = FileKind(
-    "an mlx-lm request",
-    _marks(" ".join(CONTEXT_SIZES.values())),
-    "mlx-lm",
-    "mlx-lm",
-    ProgramRules(
-        _MLX_LM_FIELDS,
 RISU_AI = FileKind(
     "a RisuAI preset",
     _marks("PresensePenalty formatingOrder promptPreprocess"),
@@ -223,6 +223,13 @@ RISU_AI = FileKind(
     # applyParameters in src/ts/process/request/request.ts.
     rules=ProgramRules(percents=names("tau presence_penalty frequency_penalty"), not_sent=-1000.0),
 )
+MLX_LM = FileKind(
+    "an mlx-lm request",
+    _marks(" ".join(CONTEXT_SIZES.values())),
+    "mlx-lm",
+    "mlx-lm",
+    ProgramRules(
+        _MLX_LM_FIELDS,
         {"tau": 0.0, "penalty_last_n": 20.0},
         ", unless the server was started with other defaults",
         reads_do_sample=False,
@@ -337,6 +344,7 @@ _KINDS = (
         ProgramRules(_VLLM_FIELDS, reads_do_sample=False),
     ),
     VLLM,
+    RISU_AI,
     MLX_LM,
     SILLY_TAVERN,
     KOBOLD,
@@ -344,7 +352,6 @@ _KINDS = (
     TEXT_GENERATION_WEBUI,
     COHERE,
     REQUEST,
-    RISU_AI,
 )
 BARE = FileKind("settings")
 # SillyTavern's requests have the fields of all servers. api_type names the server that receives them.

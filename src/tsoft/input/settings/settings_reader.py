@@ -37,8 +37,9 @@ from tsoft.input.settings.sampling_fields import (
 )
 from tsoft.input.settings.sequence_breakers import sequence_breakers
 from tsoft.input.settings.settings import Settings, SettingsSource
+from tsoft.input.settings.settings_choice import copies, settings_place, shown_paths
 from tsoft.input.settings.settings_formats import load
-from tsoft.input.settings.settings_search import Place, places, settings_place
+from tsoft.input.settings.settings_search import Place, places
 from tsoft.input.settings.text_numbers import lone_companions, mirostat_version
 from tsoft.input.settings.token_biases import biases
 from tsoft.input.settings.unused_fields import (
@@ -92,7 +93,10 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     if place is None and kind is BARE:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
-    elsewhere = [*fields_elsewhere(found, main), *texts_elsewhere(found, main)]
+    same = copies(found, main)
+    others = [place for place in found if place not in same]
+    elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main)]
+    elsewhere += [f"the same settings are also in {shown_paths(same)}"] if same else []
     results = {}
     for engine in engines:
         settings = _taken(kind, main, engine) if engine in kind.readers else _settings(kind, main)
@@ -121,6 +125,8 @@ def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
     kind = kind_of(main)
     if server := filtered_by(main):
         return [f"SillyTavern may not send all of these settings to {server}"]
+    if kind is OLLAMA_REQUEST and main.sets_parameters and main.names & {"prompt", "messages"}:
+        return ["Ollama's own API ignores settings outside of options"]
     if kind not in (BARE, REQUEST):
         return []
     sentences = [

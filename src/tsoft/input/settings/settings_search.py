@@ -1,5 +1,6 @@
 """The search for the object with the sampling settings in a document."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from tsoft.input.settings.sampling_fields import (
     PARAMETERS,
     PREFIX,
     canonical,
-    is_setting,
     names,
     without_prefix,
 )
@@ -39,7 +39,7 @@ _MERGED = names("extra_body model_kwargs nvext inferenceConfig additionalModelRe
 class Place:
     """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
     the fields that lead to it. `names` are those of its fields, with the null ones, and `around` those of the fields
-    of the objects that contain it."""
+    of the objects that contain it, also with {} if the field is an object."""
 
     file: str
     path: tuple[str, ...]
@@ -67,13 +67,14 @@ class Place:
     @property
     def marks(self) -> frozenset[str]:
         """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names of
-        arrays, as in "order[]"; the names on the path, as in "options/"; and the names around the object, as in
-        "../model"."""
+        arrays, as in "order[]"; the names on the path, as in "options/"; the names around the object, as in "../model",
+        and those of other objects around it, as in "../model{}"; and "camelCase" if one of `names` is written so."""
         found = {*self.names, *map(without_prefix, self.names)}
         found.update(match[match.lastindex or 0] for match in map(PREFIX.match, self.names) if match)
         found.update(f"{name}[]" for name, value in self.fields.items() if isinstance(value, list))
         found.update(f"{name}/" for name in self.path)
         found.update(f"../{name}" for name in self.around)
+        found.update(["camelCase"] if any(re.search("[a-z][A-Z]", name) for name in self.names) else [])
         return frozenset(found)
 
     @property
@@ -113,7 +114,8 @@ def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[s
         if isinstance(value, dict):
             fields = _fields(file, path, value)
             found.append(Place(file, path, fields, frozenset(value.keys() | fields.keys()), around))
-            around |= fields.keys()
+            objects = (f"{name}{{}}" for name, item in fields.items() if isinstance(item, dict))
+            around |= fields.keys() | set(objects)
             inside = [((*path, name), item) for name, item in fields.items() if _may_have_settings(name, item)]
         elif (pairs := _pairs(file, path, value)) is not None:
             found.append(Place(file, path, pairs, frozenset(pairs), around))
@@ -235,20 +237,3 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
         fields = ((name, "version"), ("mirostat_tau", "targetEntropy"), ("mirostat_eta", "learningRate"))
         return [(field, value[key]) for field, key in fields if value.get(key) is not None]
     return [] if value is None else [(name, value)]
-
-
-def settings_place(found: list[Place]) -> Place | None:
-    """Return the object with the settings; None if no object has any. Raise InputError if several objects have some."""
-    candidates = [place for place in found if place.sets_parameters]
-    if not candidates:
-        return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
-    if len(candidates) > 1:
-        several = ", ".join(shown(place) for place in candidates[:5]) + ", …" * (len(candidates) > 5)
-        problem = f"several objects have sampling settings: {several}"
-        raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
-    return candidates[0]
-
-
-def shown(place: Place) -> str:
-    """Return the path of an object, for a list of objects."""
-    return ".".join(place.path) or "the outermost one"

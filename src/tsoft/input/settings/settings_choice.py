@@ -1,0 +1,79 @@
+"""The choice of the object whose sampling settings apply, among those that have some."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tsoft.errors import InputError
+from tsoft.input.settings.field_values import number_or_none
+from tsoft.input.settings.file_kinds import OLLAMA_REQUEST, RISU_AI, ProgramRules, kind_of
+from tsoft.input.settings.sampling_fields import NEUTRAL, PARAMETERS, canonical, is_setting
+from tsoft.input.settings.settings_search import Place
+
+# The objects in SillyTavern's settings.json, by its main_api.
+_SILLY_TAVERN_OBJECTS = {
+    "textgenerationwebui": "textgenerationwebui_settings",
+    "kobold": "kai_settings",
+    "koboldhorde": "kai_settings",
+    "novel": "nai_settings",
+}
+
+
+def settings_place(found: list[Place]) -> Place | None:
+    """Return the object with the settings; None if no object has any. Raise InputError if several objects have
+    different ones."""
+    candidates = _in_use(found)
+    if not candidates:
+        return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
+    if any(_settings(place) != _settings(candidates[0]) for place in candidates[1:]):
+        problem = f"several objects have sampling settings: {shown_paths(candidates)}"
+        raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
+    return candidates[0]
+
+
+def copies(found: list[Place], main: Place) -> list[Place]:
+    """Return the other objects with the settings of the object that applies."""
+    candidates = _in_use(found) if main.sets_parameters else []
+    return [place for place in candidates if place is not main and _settings(place) == _settings(main)]
+
+
+def _in_use(found: list[Place]) -> list[Place]:
+    """Return the objects whose settings a program may apply, outermost first."""
+    by_path = {place.path: place for place in found}
+    candidates = [_options_of_ollama(by_path, place) or place for place in found if place.sets_parameters]
+    # A preset of RisuAI also has objects for single servers.
+    presets = [place for place in candidates if kind_of(place) is RISU_AI]
+    candidates = [place for place in candidates if not any(_is_inside(place, preset) for preset in presets)]
+    apis = [str(place.fields["main_api"]) for place in found if "main_api" in place.fields]
+    main = [place for place in candidates if apis and _SILLY_TAVERN_OBJECTS.get(apis[0]) in place.path]
+    return list({place.path: place for place in main or candidates}.values())
+
+
+def _is_inside(place: Place, outer: Place) -> bool:
+    return len(place.path) > len(outer.path) and place.path[: len(outer.path)] == outer.path
+
+
+def _options_of_ollama(by_path: Mapping[tuple[str, ...], Place], place: Place) -> Place | None:
+    """Return the options of a request to Ollama's own API, which reads no settings outside of them; None for other
+    objects."""
+    options = by_path.get((*place.path, "options"))
+    if options is None or not place.names & {"prompt", "messages"}:
+        return None
+    return options if OLLAMA_REQUEST.matches(place.names | options.names) else None
+
+
+def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
+    """Return the rules of the program and the settings of an object, without those that have no effect."""
+    rules = kind_of(place).rules
+    fields = {canonical(name): value for name, value in place.fields.items() if is_setting(canonical(name))}
+    # In place of the default of a program, every number has an effect.
+    neutral = {} if rules.defaults else NEUTRAL
+    idle = {
+        name for name, value in fields.items() if neutral.get(PARAMETERS.get(name, ""), "") == number_or_none(value)
+    }
+    return rules, {name: value for name, value in fields.items() if name not in idle}
+
+
+def shown_paths(places: list[Place]) -> str:
+    """Return the paths of objects, as a list."""
+    paths = [".".join(place.path) or "the outermost one" for place in places]
+    return ", ".join(paths[:5]) + ", …" * (len(paths) > 5)
