@@ -871,6 +871,12 @@ def test_an_order_of_agnai_with_another_number(read_json: Any, element: str, exp
     problem = failure(read_json, {**AGNAI, "service": "kobold", "order": f"{element},2"})
     assert problem == f"sampler_order: expected numbers from 0 to 6, got {expected}"
 
+def test_temp_last_of_agnai(read_json: Any) -> None:
+    """srv/adapter/payloads.ts sends it as temperature_last."""
+    got = read_json({"service": "ooba", "temp": 1.5, "minP": 0.1, "tempLast": True})
+    assert (got.origin.kind, got.unused, (got.samplers or ())[-2:]) == ("settings", (), ("temperature", "smoothing"))
+
+
 
 @pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])
 def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The order of the samplers in a preset of Agnai, whose numbers depend on the service.
 
-The rules are those of common/sampler-order.ts and srv/adapter/kobold.ts.
+The rules are those of common/sampler-order.ts, srv/adapter/kobold.ts and srv/adapter/payloads.ts.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,10 @@ def with_agnai_order(fields: dict[str, Any]) -> dict[str, Any]:
     {'service': 'novel', 'order': [2]}
     """
     service = fields.get("service")
-    if not isinstance(service, str) or "order" not in fields:
+    if not isinstance(service, str):
+        return fields
+    fields = {"temperature_last" if name == "tempLast" else name: value for name, value in fields.items()}
+    if "order" not in fields:
         return fields
     others = {name: value for name, value in fields.items() if name not in _FIELDS}
     # The service kobold stands for any server, in this format.

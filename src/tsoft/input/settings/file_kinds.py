@@ -202,7 +202,7 @@ SILLY_TAVERN = FileKind(
     "SillyTavern settings",
     _marks(
         "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
-        "temp+samplers temp+temperature_last openai_max_context"
+        "temp+samplers temp+temperature_last+!service openai_max_context"
     ),
     "SillyTavern",
     rules=ProgramRules(cutoff_unit=1e-4),
