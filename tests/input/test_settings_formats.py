@@ -86,6 +86,8 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("top_k: 3\ndo_sample: no\n", {"tau": 0}),
         ("a: &a {temperature: 0.5}\n", {"tau": 0.5}),
         ("- name: x\n- params:\n    temperature: 0.5\n", {"tau": 0.5}),
+        # Weights & Biases' config.yaml.
+        ("temperature:\n  desc: null\n  value: 0.5\ntop_k: {value: '3'}\n", {"tau": 0.5, "top_k": 3}),
         # TabbyAPI's sampler overrides.
         ("temperature:\n  override: 0.5\n  force: false\ntop_k: {override: 3}\n", {"tau": 0.5, "top_k": 3}),
         ("base: &base\n  x: 1\npreset:\n  <<: *base\n  temp: 0.5\n", {"tau": 0.5}),

@@ -616,6 +616,11 @@ def test_other_fields_are_not_named(read_json: Any) -> None:
         "skew": 0.0,
         "num_beams": "1",
         "p_less": False,
+        "post_sampling_probs": True,
+        # Gemini's safety settings, and other texts and objects whose names are similar to those of settings.
+        "safety": [{"threshold": "BLOCK_NONE"}],
+        "types": ["a"],
+        "weather": {"temperature": {"value": 21, "unit": "C"}},
     }
     assert read_json({"temperature": 0.5, **others}).unused == ()
     # textgen-settings.js: {} is no schema. All presets have these fields.
@@ -866,16 +871,16 @@ def test_the_order_of_agnai_depends_on_the_service(tmp_path: Path, fields: dict[
     assert got == pytest.approx([*softmax(LOGITS[:expected] / 2), *[0] * (4 - expected)])
 
 
-@pytest.mark.parametrize(("element", "expected"), [("0.5", "0.5"), ("1e400", "Infinity")])
-def test_an_order_of_agnai_with_another_number(read_json: Any, element: str, expected: str) -> None:
-    problem = failure(read_json, {**AGNAI, "service": "kobold", "order": f"{element},2"})
-    assert problem == f"sampler_order: expected numbers from 0 to 6, got {expected}"
-
 def test_temp_last_of_agnai(read_json: Any) -> None:
     """srv/adapter/payloads.ts sends it as temperature_last."""
     got = read_json({"service": "ooba", "temp": 1.5, "minP": 0.1, "tempLast": True})
     assert (got.origin.kind, got.unused, (got.samplers or ())[-2:]) == ("settings", (), ("temperature", "smoothing"))
 
+
+@pytest.mark.parametrize(("element", "expected"), [("0.5", "0.5"), ("1e400", "Infinity")])
+def test_an_order_of_agnai_with_another_number(read_json: Any, element: str, expected: str) -> None:
+    problem = failure(read_json, {**AGNAI, "service": "kobold", "order": f"{element},2"})
+    assert problem == f"sampler_order: expected numbers from 0 to 6, got {expected}"
 
 
 @pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])

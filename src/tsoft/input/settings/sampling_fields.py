@@ -237,7 +237,7 @@ _COMPANIONS = frozenset(_COMPANIONS_OF_TEXT).union(*(row.companions for row in U
 # Fields with similar names that do not change the distribution.
 _NO_SAMPLING = names(
     "top_logprobs top_logprobs_num top_n_tokens sampler_seed sampling_seed output_logits return_logits logits_all "
-    "num_logits_to_keep logits_to_keep logits send_banned_tokens sampler_full_determinism"
+    "num_logits_to_keep logits_to_keep logits send_banned_tokens sampler_full_determinism post_sampling_probs"
 )
 # Values that choose how tokens are drawn.
 _METHODS = names("greedy greedy_search argmax beam beam_search sample multinomial contrastive")
@@ -276,8 +276,10 @@ def resembles_setting(field: str, value: Any) -> bool:
     """
     if is_setting(field) or field in _COMPANIONS or field in _NO_SAMPLING:
         return False
-    is_method = isinstance(value, str) and value.lower() in _METHODS
-    return is_method or bool(_SAMPLING_WORDS.search(field)) or similar_parameter(field) is not None
+    if (isinstance(value, str) and value.lower() in _METHODS) or _SAMPLING_WORDS.search(field):
+        return True
+    # A typo has a number, unlike a name such as threshold.
+    return number_or_none(value) is not None and similar_parameter(field) is not None
 
 
 def similar_parameter(field: str) -> str | None:

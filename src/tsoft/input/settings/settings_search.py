@@ -16,6 +16,7 @@ from tsoft.input.settings.sampling_fields import (
     PREFIX,
     canonical,
     names,
+    sets_number,
     without_prefix,
 )
 from tsoft.input.settings.settings_lines import shown_by_ollama
@@ -230,6 +231,10 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     # TabbyAPI's sampler overrides: the values of fields that a request does not set, or of all requests.
     if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
         value = value["override"]
+    # Weights & Biases' config.yaml and the templates of Langflow. A value with a unit is no setting.
+    is_described = isinstance(value, dict) and sets_number(name, value.get("value"))
+    if is_described and value.keys().isdisjoint(("unit", "checked")):
+        value = value["value"]
     # A penalty of AI21.
     if isinstance(value, dict) and value.get("scale") == 0 and "penalty" in canonical(name):
         return []
