@@ -148,6 +148,8 @@ def test_modelfile(path: Path) -> None:
         ),
         ("FROM x\nPARAMETER top_k many\n", ': PARAMETER: top_k: expected a number, got the string "many"'),
         ("FROM x\n", ": no sampling settings; "),
+        ("# mine\nfrom x import y\nz(temperature=0.3)\n", ": this is a program in Python; write the settings as JSON"),
+        ("import x\n\ntop_k = 3\n", ": this is a program in Python; write the settings as JSON"),
     ],
 )
 def test_errors_in_a_modelfile(path: Path, text: str, message: str) -> None:
@@ -214,6 +216,14 @@ def test_lines(path: Path, text: str, expected: dict[str, float]) -> None:
         ("name = 'x'\n", ": no sampling settings; "),
         ("[m]\nname = x y\n", ":1: not JSON: "),
         ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ": 'TEMP' is set twice; remove one of them"),
+        ("TEMPERATURE=low\nA=1\n", ': TEMPERATURE: expected a number, got the string "low"'),
+        ("A=1\nTOP_P=0.9\nTEMPERATURE=low\n", ': TEMPERATURE: expected a number, got the string "low"'),
+        ("[m]\ntop_k = 5%\n", ': m: top_k: expected a number, got the string "5%"'),
+        ("TEMP=/tmp\nTOP_P=\n", ":1: not JSON: "),
+        (
+            "  Model\n    architecture        x\n    parameters  8B\n\n  Parameters\n    temperature  0.6\n",
+            ": this is the output of ollama show MODEL; pass that of ollama show --parameters MODEL",
+        ),
         ("temperature 0.5\nsampler chain top-k\n", ":1: not JSON: "),
         ("name=x\nport=5\n", ":1: not JSON: "),
     ],

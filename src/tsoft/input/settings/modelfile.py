@@ -12,8 +12,8 @@ _COMMANDS = (
     *("ADAPTER", "DRAFT", "FROM", "LICENSE", "MESSAGE", "PARAMETER"),
     *("PARSER", "RENDERER", "REQUIRES", "SYSTEM", "TEMPLATE"),
 )
-# The first line that is not a comment or empty.
-_START = re.compile(rf"(?i)(\s|#.*\n)*({'|'.join(_COMMANDS)})[ \t]+\S")
+# The first line that is not a comment or empty, unless it is an import of Python.
+_START = re.compile(rf"(?i)(\s|#.*\n)*({'|'.join(_COMMANDS)})[ \t]+(?!\S+[ \t]+import\b)\S")
 
 
 def is_modelfile(text: str) -> bool:

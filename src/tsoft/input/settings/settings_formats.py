@@ -23,6 +23,11 @@ MAX_BYTES = 1 << 26
 # The start of the names of sampling settings in GGUF metadata, and the key of the tokens that llama.cpp always bans.
 GGUF_PREFIX = "general.sampling."
 _GGUF_SUPPRESSED = "tokenizer.ggml.suppress_tokens"
+# The first statement of a program in Python.
+_PYTHON = re.compile(r"(\s|#.*\n)*(from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+\w)")
+# The start of what `ollama show` prints.
+_OLLAMA_SHOW = re.compile(r"\s*Model\n\s+architecture\s")
+_JSON_FIX = 'write the settings as JSON, such as {"temperature": 0.7}'
 # A line of YAML that is not indented.
 _YAML = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 
@@ -95,6 +100,12 @@ def _parsed(text: str, name: str) -> Any:
         return read_modelfile(text, name)
     if has_sampling_params(text):
         return read_sampling_params(text, name)
+    if _PYTHON.match(text):
+        raise InputError(f"{name}: this is a program in Python; {_JSON_FIX}")
+    if _OLLAMA_SHOW.match(text):
+        raise InputError(
+            f"{name}: this is the output of ollama show MODEL; pass that of ollama show --parameters MODEL"
+        )
     outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
     if all(map(_YAML.match, outer)):
         return _yaml(text, name)
@@ -106,8 +117,7 @@ def _parsed(text: str, name: str) -> Any:
         return _json(text, name)
     except InputError as error:
         command = ", or as a command with its options, such as llama-server --temp 0.7" if "--" in text else ""
-        json_fix = 'write the settings as JSON, such as {"temperature": 0.7}'
-        raise InputError(f"{error}; {json_fix}{command}") from None
+        raise InputError(f"{error}; {_JSON_FIX}{command}") from None
 
 
 def _printed_call(text: str, name: str) -> Any:

@@ -30,15 +30,21 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
     except ValueError:
         found = shown_by_ollama(text, where) or _of_ini(text, where)
         parts = [found or {}, *(part for part in (found or {}).values() if isinstance(part, dict))]
-        if not any(sets_number(name, value) for part in parts for name, value in part.items()):
+        if not any(_sets_parameter(name, value) for part in parts for name, value in part.items()):
             return None
     # A .env file may have other variables, such as TEMP, the directory.
     return found and {name: value for name, value in found.items() if not _is_other_variable(name, value)}
 
 
+def _sets_parameter(name: str, value: Any) -> bool:
+    """Whether a field sets a parameter, perhaps to a text, which is an error."""
+    is_text = canonical(name) in PARAMETERS and isinstance(value, str) and not _is_other_variable(name, value)
+    return is_text or sets_number(name, value)
+
+
 def _is_other_variable(name: str, value: Any) -> bool:
     is_text = isinstance(value, str) and not sets_number(name, value)
-    return name.isupper() and canonical(name) in PARAMETERS and is_text
+    return is_text and (name == "TEMP" or (name.isupper() and canonical(name) in PARAMETERS and not value))
 
 
 def shown_by_ollama(text: str, where: str) -> dict[str, Any] | None:
