@@ -86,6 +86,9 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("top_k: 3\ndo_sample: no\n", {"tau": 0}),
         ("a: &a {temperature: 0.5}\n", {"tau": 0.5}),
         ("- name: x\n- params:\n    temperature: 0.5\n", {"tau": 0.5}),
+        # A manifest of Kubernetes, and a .prompty file.
+        ("---\nkind: A\nargs: [--temp, '0.5']\n---\nkind: B\n---\n", {"tau": 0.5}),
+        ("---\nmodel:\n  parameters:\n    top_k: 3\n---\nsystem:\nUse temperature: 2\n", {"top_k": 3}),
         # Weights & Biases' config.yaml.
         ("temperature:\n  desc: null\n  value: 0.5\ntop_k: {value: '3'}\n", {"tau": 0.5, "top_k": 3}),
         # TabbyAPI's sampler overrides.
@@ -108,7 +111,8 @@ def test_yaml(path: Path, text: str, expected: dict[str, float]) -> None:
     [
         ("top_k: 3\ntop_p: [0.9\n", ":3: not YAML: "),
         ("top_k: 3\ntop_p: 0.9\ntop_k: 4\n", ":1: 'top_k' is set twice, to 3 and 4; remove one of them"),
-        ("top_k: 3\n---\ntop_k: 4\n", ":2: not YAML: "),
+        ("top_k: 3\n---\ntop_k: 4\n", ": several objects have sampling settings: 0, 1; save one of them"),
+        ("---\ntop_k: 3\nmin_p: [\n---\nBe brief.\n", ":4: not YAML: "),
         ("top_k: !!python/object/apply:os.getcwd []\n", ":1: not YAML: could not determine a constructor"),
         ("temperature: .nan\n", ": temperature: expected a finite number, got nan"),
         ("temperature: 2001-01-01\n", ': temperature: expected a number, got the value "2001-01-01"'),

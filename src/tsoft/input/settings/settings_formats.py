@@ -16,6 +16,7 @@ from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
 from tsoft.input.settings.settings_lines import read_lines
 from tsoft.input.settings.texts import settings_in
+from tsoft.input.settings.yaml_text import front_matter, is_yaml, read_yaml
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.
@@ -28,8 +29,6 @@ _PYTHON = re.compile(r"(\s|#.*\n)*(from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+\w
 # The start of what `ollama show` prints.
 _OLLAMA_SHOW = re.compile(r"\s*Model\n\s+architecture\s")
 _JSON_FIX = 'write the settings as JSON, such as {"temperature": 0.7}'
-# A line of YAML that is not indented.
-_YAML = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 
 
 def load(name: str) -> Any:
@@ -106,9 +105,10 @@ def _parsed(text: str, name: str) -> Any:
         raise InputError(
             f"{name}: this is the output of ollama show MODEL; pass that of ollama show --parameters MODEL"
         )
-    outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
-    if all(map(_YAML.match, outer)):
-        return _yaml(text, name)
+    if is_yaml(text):
+        return read_yaml(text, name)
+    if before_text := front_matter(text):
+        return read_yaml(before_text, name)
     readers = (_printed_call, settings_in, read_lines)
     found = next((document for reader in readers if (document := reader(text, name)) is not None), None)
     if found is not None:
@@ -154,34 +154,3 @@ def _json(text: str, name: str) -> Any:
         raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
     # orjson keeps only the last value of a key.
     return json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, name))
-
-
-# YAML
-
-
-def _yaml(text: str, name: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        problem = "this looks like YAML, which tsoft reads with PyYAML"
-        raise InputError(f"{name}: {problem}; run pip install 'tsoft[yaml]', or save the settings as JSON") from None
-
-    # A safe loader makes no objects of other classes.
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-            self.flatten_mapping(node)
-            pairs = (
-                (self.construct_object(key, True), self.construct_object(value, True)) for key, value in node.value
-            )
-            return unique(pairs, f"{name}:{node.start_mark.line + 1}")
-
-    Loader.add_constructor("tag:yaml.org,2002:map", Loader.construct_mapping)
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = text.count("\n", 0, getattr(error, "position", 0)) if mark is None else mark.line
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "wrong syntax"
-        raise InputError(f"{name}:{line + 1}: not YAML: {problem}") from None
-    except (ValueError, TypeError, OverflowError) as error:  # such as a date that does not exist
-        raise InputError(f"{name}: not YAML: {error}") from None

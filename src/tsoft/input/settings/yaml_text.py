@@ -1,0 +1,56 @@
+"""Reading YAML, which may have several documents."""
+
+import re
+from typing import Any
+
+from tsoft.errors import InputError
+from tsoft.input.settings.field_values import unique
+
+# A line of YAML that is not indented.
+_LINE = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
+# YAML before a text, as in a .prompty file.
+_FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n(.*?\n)---[ \t]*(\r?\n|$)", re.DOTALL)
+
+
+def is_yaml(text: str) -> bool:
+    """Whether all lines of a text that are not indented are lines of YAML."""
+    outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
+    return all(map(_LINE.match, outer))
+
+
+def front_matter(text: str) -> str | None:
+    """Return the YAML between two lines of --- at the start of a text; None for other texts."""
+    match = _FRONT_MATTER.match(text)
+    return text[: match.end(1)] if match and is_yaml(match[1]) else None
+
+
+def read_yaml(text: str, name: str) -> Any:
+    """Return the document in a text, or an array of several. Raise InputError if it is not YAML."""
+    try:
+        import yaml
+    except ImportError:
+        problem = "this looks like YAML, which tsoft reads with PyYAML"
+        raise InputError(f"{name}: {problem}; run pip install 'tsoft[yaml]', or save the settings as JSON") from None
+
+    # A safe loader makes no objects of other classes.
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+            self.flatten_mapping(node)
+            pairs = (
+                (self.construct_object(key, True), self.construct_object(value, True)) for key, value in node.value
+            )
+            return unique(pairs, f"{name}:{node.start_mark.line + 1}")
+
+    Loader.add_constructor("tag:yaml.org,2002:map", Loader.construct_mapping)
+    try:
+        documents = list(yaml.load_all(text, Loader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = text.count("\n", 0, getattr(error, "position", 0)) if mark is None else mark.line
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "wrong syntax"
+        raise InputError(f"{name}:{line + 1}: not YAML: {problem}") from None
+    except (ValueError, TypeError, OverflowError) as error:  # such as a date that does not exist
+        raise InputError(f"{name}: not YAML: {error}") from None
+    # Kubernetes' manifests may end with a line of ---.
+    found = [document for document in documents if document is not None]
+    return found if len(found) > 1 else found[0] if found else None
