@@ -282,6 +282,35 @@ def test_errors_in_text_that_python_printed(path: Path, text: str, message: str)
         ("command: -m x.gguf --temp 0.5 --top-k=3 -fa\n", {"tau": 0.5, "top_k": 3}, "command"),
         ("args: [--port, '8000', --top-p, '0.9', --lora, a, --lora, b]\n", {"top_p": 0.9}, "args"),
         ("cmd: |\n  vllm serve x\n  --override-generation-config '{\"top_k\": 3}'\n", {"top_k": 3}, "cmd.vllm"),
+        # sh -c with a script in another field, as in vLLM's guide to Kubernetes.
+        (
+            "command: [sh, -c]\nargs:\n- |\n  vllm serve x --override-generation-config '{\"top_k\": 3}'\n",
+            {"top_k": 3},
+            "args.vllm",
+        ),
+        # Helm, macros of llama-swap, and systemd.
+        ("extraArgs: [--temp, '0.5']\n", {"tau": 0.5}, "extraArgs"),
+        ("macros:\n  my_args: --temp 0.5 --top-k 3\n", {"tau": 0.5, "top_k": 3}, "macros.my_args"),
+        (
+            "[Service]\nExecStart=/opt/exllama -m x \\\n  --temp 0.5 \\\n  --top-k 3\n[Install]\nWantedBy=a b\n",
+            {"tau": 0.5, "top_k": 3},
+            "Service.ExecStart.exllama",
+        ),
+        # OpenInference, Triton's vLLM backend, Bedrock, transformers serve, SGLang, and LocalAI's gallery.
+        (r'{"llm": {"invocation_parameters": "{\"temperature\": 0.5}"}}', {"tau": 0.5}, "llm.invocation_parameters"),
+        (r'{"text_input": "x", "sampling_parameters": "{\"top_p\": 0.9}"}', {"top_p": 0.9}, "sampling_parameters"),
+        (r'{"body": "{\"inputText\": \"x\", \"textGenerationConfig\": {\"topP\": 0.9}}"}', {"top_p": 0.9}, "body.text"),
+        (r'{"messages": [], "generation_config": "{\"top_k\": 3}"}', {"top_k": 3}, "generation_config"),
+        ("sgl.launch --preferred-sampling-params '{\"top_k\": 3}'", {"top_k": 3}, "sgl.launch.preferred-"),
+        ("config_file: |\n  name: x\n  parameters:\n    top_k: 3\n", {"top_k": 3}, "config_file.parameters"),
+        # vLLM's form of JSON in options.
+        (
+            "vllm serve x --override-generation-config.temperature 0.5 --override-generation-config.top_k=3",
+            {"tau": 0.5, "top_k": 3},
+            "vllm.serve.x.override-generation-config",
+        ),
+        # A request.
+        ("curl -s http://x/v1 -H 'A: b' -H 'C: d' \\\n -d '{\n\"top_k\": 3}'\n", {"top_k": 3}, "curl.d"),
         # A script.
         ("#!/bin/sh\nbin/exllama -m 'my model' \\\n --temp 0.5 --seed -1  # mine\n", {"tau": 0.5}, "exllama"),
     ],
@@ -321,6 +350,24 @@ def test_a_script_with_a_command(path: Path, text: str) -> None:
     assert values(path, text) == {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
     pytest.importorskip("yaml")
     assert values(path, json.dumps({"command": text}))["tau"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "llama-server.exe -m x.gguf --temp 0.5",
+        "C:\\llama.cpp\\llama-server.exe -m x.gguf ^\r\n  --temp 0.5",
+        ".\\llama-cli.exe -m x.gguf `\n  --temp 0.5\n",
+        "sudo -u a numactl --cpunodebind=0 /opt/llama-server -m x.gguf --temp 0.5 --alias llama-server",
+        "sudo -E llama-completion --temp 0.5",
+        "docker run --rm --top-k 9 -p 80:80 ghcr.io/ggml-org/llama.cpp:server-cuda -m x.gguf --temp 0.5",
+        '{"image": "ghcr.io/ggml-org/llama.cpp:server", "command": "-m x.gguf --temp 0.5"}',
+        '{"image": "a/llama.cpp:server", "args": ["--temp", "0.5"]}',
+        '{"image": "a/llama.cpp:server", "args": ["llama-server --temp 0.5"]}',
+    ],
+)
+def test_a_program_of_llama_cpp_in_another_command(path: Path, text: str) -> None:
+    assert values(path, text) == {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
 
 
 def test_other_words_of_a_command_are_skipped(path: Path) -> None:
@@ -402,6 +449,12 @@ def test_two_orders_of_a_command(path: Path) -> None:
     assert message == ": llama-cli: samplers and sampling-seq set the order; keep one of them"
 
 
+def test_a_request_after_a_command_is_another_object(path: Path) -> None:
+    """It overrides the settings of the server."""
+    text = "llama-server --temp 0.6 &\nsleep 5\ncurl x:8080/completion -d '{\"temperature\": 0.2}'\n"
+    assert problem(path, text).startswith(": several objects have sampling settings: 0.llama-server, 1.curl.")
+
+
 @pytest.mark.parametrize("separator", ["\n", "; ", " && ", " || ", " | ", " & "])
 def test_several_commands_are_several_objects(path: Path, separator: str) -> None:
     text = separator.join(("bin/llama-server --temp 0.6 --no-mmap", "bin/llama-server --top-k 1 --no-mmap"))
@@ -464,12 +517,32 @@ def test_a_text_that_only_mentions_settings(path: Path, text: str) -> None:
         ('{"do_sample": false, "name": "temperature=0.7"}', {"tau": 0}),
         ('{"temperature": 0.7, "stop": ["--temp", "0.3"]}', {"tau": 0.7}),
         ('{"temperature": 0.7, "weather": "temperature=21,humidity=3"}', {"tau": 0.7}),
+        (r'{"do_sample": false, "input": "{\"temperature\": 21}", "arguments": "{\"temp\": 21}"}', {"tau": 0}),
         (r'{"temperature": 0.5, "system": "{\"temperature\": 21}", "messages": []}', {"tau": 0.5}),
     ],
 )
 def test_a_text_in_other_fields_is_not_read(path: Path, text: str, expected: dict[str, float]) -> None:
     got = {name: value for name, value in values(path, text).items() if name != "penalty_last_n"}
     assert (got, read(str(path)).origin.path) == (expected, "options" if "options" in text else "")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # A text, a schema of a tool, a call of a tool, an answer, and data.
+        {"messages": [], "user": '{"temperature": 21}'},
+        {"input": "x", "tools": [{"parameters": '{"temperature": 21}'}]},
+        {"messages": [], "parameters": '{"properties": {"temperature": {"type": "number", "default": 21}}}'},
+        {"prompt": "x", "arguments": '{"temperature": 21}', "output": '{"top_p": 0.1}'},
+        {"prompt": "x", "tool_args": '{"temperature": 21}', "args": [["--temp", "21"]]},
+        {"messages": [{"content": "x", "config": '{"temperature": 21}'}], "stop": ["--temp", "21"]},
+        {"prompt": "x", "config": "Use --temp 21, or temperature: 21", "options": "temperature=21"},
+        {"prompt": "x", "settings": "\nThe temperature: 21\nis high\n"},
+        {"prompt": "x", "body": '{"weather": {"temperature": 21}}'},
+    ],
+)
+def test_settings_in_a_text_of_a_request_are_not_read(path: Path, fields: dict[str, Any]) -> None:
+    assert values(path, json.dumps(fields)) == {}
 
 
 def test_a_text_without_settings_elsewhere_is_not_read(path: Path) -> None:
@@ -484,6 +557,7 @@ def test_a_text_without_settings_elsewhere_is_not_read(path: Path) -> None:
         {"command": "python gen.py --temperature 0.7", "temperature": 0.5},
         {"args": ["--temperature", "0.5", "--top-k", "2"], "temperature": 0.5},
         {"cmd": "bin/a --temp 0.5 --temp 0.6", "presets": {"x": {"temperature": 0.5}}},
+        {"sampling_params": '{"temperature": 0.7}', "temperature": 0.5},
     ],
 )
 def test_a_command_next_to_settings_is_not_applied(path: Path, fields: dict[str, Any]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from tsoft.input.settings.field_values import number_or_none
 
-# The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes. Of llama.cpp's
+# The objects with fields of LM Studio, GGUF metadata and OpenTelemetry are flat, with these prefixes. Of llama.cpp's
 # environment variables, those in common/arg.cpp are settings of samplers.
 PREFIX = re.compile(
-    r"(llm\.prediction\.)(?:llama\.|mlx\.)?|(general\.sampling\.)|(tokenizer\.ggml\.)(?=suppress_tokens$)|"
+    r"(llm\.prediction\.)(?:llama\.|mlx\.)?|(general\.sampling\.)|(gen_ai\.request\.)|"
+    r"(tokenizer\.ggml\.)(?=suppress_tokens$)|"
     r"(LLAMA_ARG_)(?=(?:TEMPERATURE|TOP_[KP]|MIN_P|(?:REPEAT|PRESENCE|FREQUENCY)_PENALTY)$)"
 )
 

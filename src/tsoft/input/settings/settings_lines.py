@@ -6,6 +6,7 @@ from typing import Any
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.sampling_fields import PARAMETERS, canonical, sets_number
+from tsoft.input.settings.texts import mentions_settings
 
 # The limits of an INI file. Larger files are something else.
 _MAX_CHARACTERS = 1 << 20
@@ -30,7 +31,9 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
     except ValueError:
         found = shown_by_ollama(text, where) or _of_ini(text, where)
         parts = [found or {}, *(part for part in (found or {}).values() if isinstance(part, dict))]
-        if not any(_sets_parameter(name, value) for part in parts for name, value in part.items()):
+        pairs = [pair for part in parts for pair in part.items()]
+        # The ExecStart of a unit of systemd is a command.
+        if not any(_sets_parameter(name, value) or mentions_settings(name, value) for name, value in pairs):
             return None
     # A .env file may have other variables, such as TEMP, the directory.
     return found and {name: value for name, value in found.items() if not _is_other_variable(name, value)}
@@ -64,7 +67,7 @@ def _of_ini(text: str, where: str) -> dict[str, Any] | None:
     )
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     # Without indentation, no line continues the value of the previous one.
-    lines = re.sub(r"(?m)^[ \t]*(?:export[ \t]+)?", "", text)
+    lines = re.sub(r"(?m)^[ \t]*(?:export[ \t]+)?", "", re.sub(r"(?<=[ \t])\\\r?\n", " ", text))
     try:
         parser.read_string(f"[{_TOP}]\n{lines}")
     except configparser.DuplicateOptionError as error:

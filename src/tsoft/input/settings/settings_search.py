@@ -20,7 +20,7 @@ from tsoft.input.settings.sampling_fields import (
     without_prefix,
 )
 from tsoft.input.settings.settings_lines import shown_by_ollama
-from tsoft.input.settings.texts import is_text_field, settings_in
+from tsoft.input.settings.texts import program_of_image, settings_of
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -133,10 +133,16 @@ def _has_parameters(place: Place) -> bool:
 
 def _places_in_texts(place: Place) -> list[Place]:
     """Return the objects in the texts and commands of a place."""
-    texts = [(name, settings_in(value, place.file)) for name, value in place.fields.items() if is_text_field(name)]
     around = place.around | place.names
-    found = [_places(place.file, (*place.path, name), settings, around) for name, settings in texts if settings]
-    return [inner for part in found for inner in part]
+    program = program_of_image(place.fields.get("image"))
+    found: list[Place] = []
+    for name, value in place.fields.items():
+        if name not in _TEXTS | _INPUTS and (settings := settings_of(name, value, place.file)):
+            # Without a program of its own, a command has the options of the one in the image.
+            has_options = program and isinstance(settings, dict) and any(map(sets_number, settings, settings.values()))
+            path = (*place.path, name, program) if program and has_options else (*place.path, name)
+            found += _places(place.file, path, settings, around)
+    return found
 
 
 def _may_have_settings(name: str, value: Any) -> bool:

@@ -10,10 +10,15 @@ from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, sets_variables, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
+from tsoft.input.settings.yaml_text import is_yaml, read_yaml
 
-# The fields with such a text: commands, vLLM's override of generation_config.json, KoboldCpp's defaults, and the
-# arguments of lm-evaluation-harness. Any other text may mention settings.
-_TEXT_FIELDS = names("command cmd args entrypoint override_generation_config gendefaults gen_kwargs")
+# Words in the names of fields with a command, or with `name=value` between commas, and of fields with JSON or YAML,
+# such as override_generation_config of vLLM. Any other text may mention settings, as may the arguments of a tool.
+_COMMAND_WORDS = names("command cmd args entrypoint exec flags gendefaults kwargs")
+_DATA_WORDS = names("config configuration params parameters settings options defaults body payload request")
+_TOOL_WORDS = names("tool tools function functions")
+# The options of curl with the body of a request.
+_CURL_DATA = names("d data data_raw data_binary json")
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
 _OPTION = re.compile(r"-[^\d\W]|--\w")
@@ -23,20 +28,38 @@ _REDIRECTION = rf"(?:&|\d*)[<>]+[&|]?[ \t]*(?!-){_WORD}"
 _TOKEN = re.compile(rf"[ \t\r]+|\#.*|{_REDIRECTION}|(?P<end>[\n;&|()]+)|(?P<word>{_WORD})")
 # The first word of a command, in which a sentence would have no such character, and the names without one.
 _PROGRAM = re.compile(
-    r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
-    r"python|sh|bash|exec|env|sudo|nohup|uv|uvx|srun|docker|podman"
+    r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|[\w.:/-]+\.exe|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
+    r"python|sh|bash|exec|env|sudo|nohup|uv|uvx|srun|docker|podman|curl"
 )
+# The programs of llama.cpp, and the name of its image with the server.
+_LLAMA_CPP = frozenset(("llama-server", "llama-cli", "llama-completion"))
+_IMAGE = re.compile(r"llama\.cpp:server[\w.-]*")
 
 
-def is_text_field(name: str) -> bool:
-    """Whether a field may have settings in a text, or a command."""
-    return canonical(name) in _TEXT_FIELDS
+def settings_of(name: str, value: Any, where: str) -> Any:
+    """Return the settings in the text or the command of a field, as `settings_in` does; None if it has none, or if the
+    name of the field does not show that it may have some.
+
+    >>> settings_of("sampling_params", '{"top_k": 3}', ""), settings_of("prompt", '{"top_k": 3}', "")
+    ({'top_k': 3}, None)
+    """
+    words = _words(name)
+    if words & _TOOL_WORDS:
+        return None
+    if words & _COMMAND_WORDS:
+        return settings_in(value, where)
+    is_data = words & _DATA_WORDS and isinstance(value, str) and len(value) <= _MAX_CHARACTERS
+    return _of_json(value, where) or _of_yaml(value, where) if is_data else None
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[._]", canonical(name)))
 
 
 def settings_in(value: Any, where: str) -> Any:
-    """Return the settings in a text, or in an array of the words of a command, as an object; None if it has none. The
-    settings of a command are in objects with the names of its program and of other words before the first option. If
-    several commands have settings, return an array. Raise InputError if a text has two values for a setting.
+    """Return the settings in a text, or in an array with a text or the words of a command, as an object; None if it
+    has none. The settings of a command are in objects with the names of its program and of other words before the first
+    option. If several commands have settings, return an array. Raise InputError if a text has two values for a setting.
 
     >>> settings_in('{"temperature": 0.5}', ""), settings_in("top_k=3,temperature=0.5", "")
     ({'temperature': 0.5}, {'top_k': '3', 'temperature': '0.5'})
@@ -44,7 +67,7 @@ def settings_in(value: Any, where: str) -> Any:
     {'llama-server': {'m': 'my model', 'temp': '0.6', 'top-k': '3', 'no-mmap': True}}
     """
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
-        return _of_command(value, where)
+        return settings_in(value[0], where) if len(value) == 1 else _of_command(value, where)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
         return None
     if found := _of_json(value, where) or _of_pairs(value, where):
@@ -54,10 +77,10 @@ def settings_in(value: Any, where: str) -> Any:
     return commands if len(commands) > 1 else commands[0] if commands else None
 
 
-def mentions_settings(value: Any) -> bool:
-    """Whether a text, or an array of words, has settings, perhaps with two values for one of them."""
+def mentions_settings(name: str, value: Any) -> bool:
+    """Whether the text or the command of a field has settings, perhaps with two values for one of them."""
     try:
-        return settings_in(value, "") is not None
+        return settings_of(name, value, "") is not None
     except InputError:
         return True
 
@@ -94,12 +117,31 @@ def _of_json(text: str, where: str) -> dict[str, Any] | None:
         value = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, where))
     except (ValueError, RecursionError):
         return None
-    return _with_numbers(value)
+    return value if _has_numbers(value) else None
+
+
+def _of_yaml(text: str, where: str) -> dict[str, Any] | None:
+    """Return the settings in several lines of YAML."""
+    if "\n" not in text.strip() or not is_yaml(text):
+        return None
+    try:
+        value = read_yaml(text, where)
+    except InputError:
+        return None
+    return value if isinstance(value, dict) and _has_numbers(value) else None
+
+
+def _has_numbers(fields: dict[str, Any]) -> bool:
+    """Whether one of the fields, or of those in objects with settings, is a sampling parameter with a number."""
+    inner = (value for name, value in fields.items() if isinstance(value, dict) and _words(name) & _DATA_WORDS)
+    return _with_numbers(fields) is not None or any(map(_has_numbers, inner))
 
 
 def _commands(text: str) -> list[list[str]]:
     """Return the words of each command in a script; nothing if a quotation mark or a bracket is not closed."""
-    text = re.sub(r"\\\r?\n", " ", text)
+    text = re.sub(r"[^\s\"']+\.exe\b", lambda program: program[0].replace("\\", "/"), text)
+    # In a script of PowerShell or Windows, a line ends with another character.
+    text = re.sub(r"(?<= )[`^]\r?\n|\\\r?\n", " ", text)
     commands: list[list[str]] = [[]]
     position, end = 0, ""
     while token := _TOKEN.match(text, position):
@@ -121,18 +163,21 @@ def _with_exported(commands: list[list[str]]) -> Iterator[list[str]]:
         if sets_variables(words):
             exported += words
         else:
-            is_llama_cpp = any(os.path.basename(word).startswith("llama") for word in _parts(words)[0])
+            is_llama_cpp = any(_program(word).startswith("llama") for word in _parts(words)[0])
             yield [*filter(is_variable, exported), *words] if is_llama_cpp else words
 
 
 def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list[str]]:
-    """Return the words of a command before its options; the options, each with its value, or True; and other words."""
+    """Return the words of a command before its options; the options, each with its value, or True; and other words. Of
+    a command that runs llama.cpp, such as sudo, only the words before its first option count."""
     program: list[str] = []
     options: list[tuple[str, Any]] = []
     others: list[str] = []
     for word in words:
         name, separator, value = word.partition("=")
-        if _OPTION.match(word):
+        if _program(word) in _LLAMA_CPP and not any(_program(first) in _LLAMA_CPP for first in program):
+            program, options, others = [*program, word], [], []
+        elif _OPTION.match(word):
             options.append((name.lstrip("-"), value if separator else True))
         elif options and options[-1][1] is True:
             options[-1] = (options[-1][0], word)
@@ -151,16 +196,44 @@ def _is_command(words: list[str]) -> bool:
 def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
     program, options, _ = _parts(word for word in words if not is_variable(word))
     others, fields = fields_of(options, where)
-    pairs = [(name, _value(name, value, where)) for name, value in others]
+    pairs = [(name, _value(name, value, where)) for name, value in _with_objects(others, where)]
     found = with_variables(words, {**_object(pairs, where), **fields})
     if _with_numbers(found) is None and not any(isinstance(value, dict | list) for value in found.values()):
         return None
     for word in reversed(program):
-        found = {os.path.basename(word): found}
+        found = {_program(word): found}
     return found
+
+
+def _program(word: str) -> str:
+    """Return the name of a program; for llama.cpp's image of a server, that of the server."""
+    name = os.path.basename(word).removesuffix(".exe")
+    return "llama-server" if _IMAGE.fullmatch(name) else name
+
+
+def program_of_image(image: Any) -> str | None:
+    """Return the program that an image of a container runs; None if it is unknown.
+
+    >>> program_of_image("ghcr.io/ggml-org/llama.cpp:server-cuda"), program_of_image("python:3")
+    ('llama-server', None)
+    """
+    return _program(image) if isinstance(image, str) and _program(image) in _LLAMA_CPP else None
+
+
+def _with_objects(options: list[tuple[str, Any]], where: str) -> list[tuple[str, Any]]:
+    """Return the options, with an object for those that have dots, such as --hf-overrides.rope of vLLM."""
+    groups: dict[str, list[tuple[str, Any]]] = {}
+    for name, value in options:
+        option, _, field = name.partition(".")
+        if field and _words(option) & _DATA_WORDS:
+            groups.setdefault(option, []).append((field, value))
+    objects = {option: _object(fields, where) for option, fields in groups.items()}
+    return [*options, *((option, fields) for option, fields in objects.items() if _with_numbers(fields))]
 
 
 def _value(name: str, value: Any, where: str) -> Any:
     """Return the value of an option: an object or an array if it is a text with settings, or the script of `sh -c`."""
-    has_text = is_text_field(name) or re.fullmatch(r"[a-z]?c", name)
-    return settings_in(value, where) or value if has_text else value
+    if re.fullmatch(r"[a-z]?c", name):
+        return settings_in(value, where) or value
+    is_data = isinstance(value, str) and canonical(name) in _CURL_DATA
+    return (_of_json(value, where) if is_data else settings_of(name, value, where)) or value

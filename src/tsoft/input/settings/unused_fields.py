@@ -22,7 +22,7 @@ from tsoft.input.settings.sampling_fields import (
 )
 from tsoft.input.settings.settings_search import Place
 from tsoft.input.settings.text_numbers import has_effect
-from tsoft.input.settings.texts import is_text_field, mentions_settings
+from tsoft.input.settings.texts import mentions_settings
 from tsoft.sampling.sampler_table import SAMPLERS
 
 # The parameters that no program has in its files, and their options.
@@ -56,7 +56,7 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
             if value is not False:
                 reason = "is not applied, since tsoft takes it only as an option"
                 yield f"{_with_value(name, value)} {reason}; pass {_OPTIONS[field]}"
-        elif resembles_setting(field, value) and value not in ("", []) and not _has_settings(value):
+        elif resembles_setting(field, value) and value not in ("", []) and not _has_settings(name, value):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_unknown(name, value)}{hint}"
@@ -99,7 +99,7 @@ def texts_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
     for place in places:
         for name, value in place.fields.items():
             path = (*place.path, name)
-            if is_text_field(name) and settings.path[: len(path)] != path and mentions_settings(value):
+            if settings.path[: len(path)] != path and mentions_settings(name, value):
                 yield f"the settings in {'.'.join(path)} are not applied, since {where} has settings"
 
 
@@ -124,12 +124,13 @@ def _is_idle(field: str, value: Any) -> bool:
     return value in ("", [], {}, False) or not has_effect(field, value)
 
 
-def _has_settings(value: Any) -> bool:
-    """Whether a value is an object that may have settings, which are found elsewhere, or is empty."""
-    return isinstance(value, dict) and (
-        not value
-        or any(isinstance(item, dict | list) or is_setting(canonical(str(name))) for name, item in value.items())
-    )
+def _has_settings(name: str, value: Any) -> bool:
+    """Whether a value is an object that may have settings, which are found elsewhere, or is empty, or a text with
+    settings."""
+    if not isinstance(value, dict):
+        return mentions_settings(name, value)
+    fields = value.items()
+    return not value or any(isinstance(item, dict | list) or is_setting(canonical(str(key))) for key, item in fields)
 
 
 def _unknown(name: str, value: Any) -> str:
