@@ -167,6 +167,11 @@ def test_errors_in_a_modelfile(path: Path, text: str, message: str) -> None:
     ("text", "expected"),
     [
         ("SamplingParams(temperature=0.8, top_p=0.95)", {"tau": 0.8, "top_p": 0.95}),
+        # ModelConfig.get_diff_sampling_param in vLLM's vllm/config/model.py.
+        (
+            "INFO x\nWARN Default vLLM sampling parameters have been overridden by x: `{'top_k': 3}`. If not\nINFO\n",
+            {"top_k": 3},
+        ),
         ("llm.generate(x, SamplingParams(n=1,\n  top_k=-1, temperature=.5))", {"tau": 0.5}),
         ("a=SamplingParams(stop=[')', '\\'('], top_k=3) SamplingParams(stop=[')', '\\'('], top_k=3)", {"top_k": 3}),
         ("SamplingParams(top_k=3, structured_outputs=StructuredOutputsParams(json=None))", {"top_k": 3}),
@@ -309,6 +314,15 @@ def test_errors_in_text_that_python_printed(path: Path, text: str, message: str)
             {"tau": 0.5, "top_k": 3},
             "vllm.serve.x.override-generation-config",
         ),
+        # A Dockerfile.
+        (
+            'FROM a AS b\nCMD ["--temp", "9"]\nFROM c\nENTRYPOINT ["x", "--top-k", "3"]\nCMD ["--temp", "0.5"]\n',
+            {"tau": 0.5, "top_k": 3},
+            "command.x",
+        ),
+        ("FROM a\nCOPY b c\nCMD x -m y \\\n  --temp 0.5\n", {"tau": 0.5}, "command"),
+        # A program whose name may be a word.
+        ("#!/bin/sh\ninspect eval x.py --model a/b --temperature 0.5\n", {"tau": 0.5}, "inspect.eval.x.py"),
         # A request.
         ("curl -s http://x/v1 -H 'A: b' -H 'C: d' \\\n -d '{\n\"top_k\": 3}'\n", {"top_k": 3}, "curl.d"),
         # A script.
@@ -363,6 +377,8 @@ def test_a_script_with_a_command(path: Path, text: str) -> None:
         "docker run --rm --top-k 9 -p 80:80 ghcr.io/ggml-org/llama.cpp:server-cuda -m x.gguf --temp 0.5",
         '{"image": "ghcr.io/ggml-org/llama.cpp:server", "command": "-m x.gguf --temp 0.5"}',
         '{"image": "a/llama.cpp:server", "args": ["--temp", "0.5"]}',
+        'FROM a/llama.cpp:server\nENV A=1\nCMD ["--temp", "0.5"]\n',
+        "FROM a\nENV LLAMA_ARG_TEMPERATURE 0.5\n",
         '{"image": "a/llama.cpp:server", "args": ["llama-server --temp 0.5"]}',
     ],
 )
@@ -486,6 +502,7 @@ def test_biases_of_a_command_of_llama_cpp(path: Path, options: str, expected: tu
         ),
         ("llama-cli -l 1-1 -l 1+2", ": logit_bias: '1' is set twice, to "),
         *((text, ":1: not JSON: ") for text in ("Never use --temp 0.6", "--temp 0.6 is low", "a-b -p 'x --temp 0.6")),
+        *((text, ":1: not JSON: ") for text in ("please use --temp 0.6", "use --model a --temp 0.6 if you like")),
     ],
 )
 def test_errors_in_a_command(path: Path, text: str, message: str) -> None:

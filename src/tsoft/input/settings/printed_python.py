@@ -10,6 +10,8 @@ from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
 
 _PRINTED = re.compile(r"\bSamplingParams(?=\()")
+# A line that vLLM logs at its start, with the settings of the model's generation_config.json.
+_VLLM_DEFAULTS = re.compile(r"(?i)default (?:vLLM )?sampling parameters have been overridden by .*(\{'.*\})")
 
 
 def has_sampling_params(text: str) -> bool:
@@ -29,6 +31,12 @@ def read_sampling_params(text: str, name: str) -> Any:
             problem = f"{len(found)} SamplingParams with different values"
             raise InputError(f"{name}:{line}: {problem}; save one of them as a separate file")
     return {"SamplingParams": found[0]}
+
+
+def read_vllm_defaults(text: str, name: str) -> Any:
+    """Return the settings in the line of vLLM's log that has its defaults; None for other texts."""
+    match = _VLLM_DEFAULTS.search(text)
+    return {"override_generation_config": read_dict(match[1], name)} if match else None
 
 
 def _closing(text: str, start: int) -> int:

@@ -1,4 +1,5 @@
-"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, lines, a command, and GGUF.
+"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, a Dockerfile, text printed by Python, lines, a
+command, and GGUF.
 
 A file of each format becomes a document: dicts, lists, strings, numbers, booleans and None.
 """
@@ -11,11 +12,12 @@ from tsoft.errors import InputError, without_surrogates
 from tsoft.input import gguf
 from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_problem
 from tsoft.input.limits import read_limited
+from tsoft.input.settings.dockerfile import is_dockerfile, read_dockerfile
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
-from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
+from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params, read_vllm_defaults
 from tsoft.input.settings.settings_lines import read_lines
-from tsoft.input.settings.texts import settings_in
+from tsoft.input.settings.texts import settings_in, settings_of_command
 from tsoft.input.settings.yaml_text import front_matter, is_yaml, read_yaml
 from tsoft.input.utf8 import decode_text, kind_of
 
@@ -95,6 +97,8 @@ def _parsed(text: str, name: str) -> Any:
         sections = read_lines(text, name) if text.lstrip()[0] == "[" and not _is_json(text) else None
         found = printed if sections is None else sections
         return _json(text, name) if found is None else found
+    if is_dockerfile(text):
+        return read_dockerfile(text)
     if is_modelfile(text):
         return read_modelfile(text, name)
     if has_sampling_params(text):
@@ -109,7 +113,7 @@ def _parsed(text: str, name: str) -> Any:
         return read_yaml(text, name)
     if before_text := front_matter(text):
         return read_yaml(before_text, name)
-    readers = (_printed_call, settings_in, read_lines)
+    readers = (read_vllm_defaults, _printed_call, settings_in, read_lines, settings_of_command)
     found = next((document for reader in readers if (document := reader(text, name)) is not None), None)
     if found is not None:
         return found

@@ -77,6 +77,16 @@ def settings_in(value: Any, where: str) -> Any:
     return commands if len(commands) > 1 else commands[0] if commands else None
 
 
+def settings_of_command(text: str, where: str) -> dict[str, Any] | None:
+    """Return the settings in a command of any program, as `settings_in` does; None for other texts. Unlike a sentence, it
+    also has an option that is no setting, such as a model."""
+    commands = list(filter(None, _commands(text.strip())))
+    program, options, others = _parts(commands[0]) if len(commands) == 1 else ([], [], [])
+    has_others = any(not is_setting(canonical(name)) for name, _ in options)
+    is_command = program and re.fullmatch(r"[a-z]\w*", program[0]) and has_others and not others
+    return _of_command(commands[0], where) if is_command else None
+
+
 def mentions_settings(name: str, value: Any) -> bool:
     """Whether the text or the command of a field has settings, perhaps with two values for one of them."""
     try:
@@ -221,7 +231,7 @@ def program_of_image(image: Any) -> str | None:
 
 
 def _with_objects(options: list[tuple[str, Any]], where: str) -> list[tuple[str, Any]]:
-    """Return the options, with an object for those that have dots, such as --hf-overrides.rope of vLLM."""
+    """Return the options, with an object for those with dots, as --override-generation-config.top_k of vLLM."""
     groups: dict[str, list[tuple[str, Any]]] = {}
     for name, value in options:
         option, _, field = name.partition(".")
