@@ -90,6 +90,8 @@ def test_objects_with_the_same_settings_are_one(read_json: Any, document: Any, p
     [
         {"a": {"temperature": 0.3}, "b": {"temperature": 0.3, "top_p": 0.9}},
         {"a": {"temperature": 0.3}, "b": {"temperature": 0.3, "do_sample": False}},
+        [{"message": "x", "temperature": 0.3, "k": k} for k in (2, 3)],
+        [{"temperature": 0.3, "dry_multiplier": 0.8, "dry_sequence_breakers": [text]} for text in "ab"],
         # llama.cpp has top_k 40 if the request does not set it.
         [{"temperature": 0.3, "n_predict": 1}, {"temperature": 0.3, "n_predict": 1, "top_p": 1}],
         # Another program has the same number with another meaning.
@@ -98,7 +100,7 @@ def test_objects_with_the_same_settings_are_one(read_json: Any, document: Any, p
 )
 def test_objects_with_different_settings_are_an_error(read_json: Any, document: Any) -> None:
     with pytest.raises(InputError, match="several objects have sampling settings: "):
-        print(read_json(document))
+        read_json(document)
 
 
 @pytest.mark.parametrize(("main_api", "tau"), [("textgenerationwebui", 0.4), ("novel", 0.5), ("koboldhorde", 0.6)])

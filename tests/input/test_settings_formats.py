@@ -90,7 +90,7 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("---\nkind: A\nargs: [--temp, '0.5']\n---\nkind: B\n---\n", {"tau": 0.5}),
         ("---\nmodel:\n  parameters:\n    top_k: 3\n---\nsystem:\nUse temperature: 2\n", {"top_k": 3}),
         # Weights & Biases' config.yaml.
-        ("temperature:\n  desc: null\n  value: 0.5\ntop_k: {value: '3'}\n", {"tau": 0.5, "top_k": 3}),
+        ("temperature:\n  desc: null\n  value: 0.5\ntop_k: {type: int, value: '3'}\n", {"tau": 0.5, "top_k": 3}),
         # TabbyAPI's sampler overrides.
         ("temperature:\n  override: 0.5\n  force: false\ntop_k: {override: 3}\n", {"tau": 0.5, "top_k": 3}),
         ("base: &base\n  x: 1\npreset:\n  <<: *base\n  temp: 0.5\n", {"tau": 0.5}),

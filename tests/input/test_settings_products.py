@@ -620,7 +620,8 @@ def test_other_fields_are_not_named(read_json: Any) -> None:
         # Gemini's safety settings, and other texts and objects whose names are similar to those of settings.
         "safety": [{"threshold": "BLOCK_NONE"}],
         "types": ["a"],
-        "weather": {"temperature": {"value": 21, "unit": "C"}},
+        "weather": {"temperature": {"type": "air", "value": 21, "unit": "C"}},
+        "gpu": {"temperature": {"value": 61, "at": 3}},
     }
     assert read_json({"temperature": 0.5, **others}).unused == ()
     # textgen-settings.js: {} is no schema. All presets have these fields.

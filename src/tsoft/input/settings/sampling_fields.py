@@ -258,6 +258,16 @@ def is_setting(field: str) -> bool:
     return field in APPLIED or field in _SWITCHES or field in _UNUSED_FIELDS
 
 
+def may_be_setting(field: str, value: Any) -> bool:
+    """Whether a field, as `canonical` writes it, is a setting, has an effect with another one, or resembles one.
+
+    >>> may_be_setting("rep_pen_slope", 1), may_be_setting("penalty_of_words", 1), may_be_setting("stop", "x")
+    (True, True, False)
+    """
+    known = is_setting(field) or field in _COMPANIONS or field in COHERE_PARAMETERS
+    return known or resembles_setting(field, value)
+
+
 def sets_number(name: str, value: Any) -> bool:
     """Whether a field, under any of its names, sets a parameter to a number, which may be written as a string.
 

@@ -6,7 +6,7 @@ from typing import Any
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import number_or_none
 from tsoft.input.settings.file_kinds import OLLAMA_REQUEST, RISU_AI, ProgramRules, kind_of
-from tsoft.input.settings.sampling_fields import NEUTRAL, PARAMETERS, canonical, is_setting
+from tsoft.input.settings.sampling_fields import NEUTRAL, PARAMETERS, canonical, is_setting, may_be_setting
 from tsoft.input.settings.settings_search import Place
 
 # The objects in SillyTavern's settings.json, by its main_api.
@@ -64,7 +64,7 @@ def _options_of_ollama(by_path: Mapping[tuple[str, ...], Place], place: Place) -
 def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
     """Return the rules of the program and the settings of an object, without those that have no effect."""
     rules = kind_of(place).rules
-    fields = {canonical(name): value for name, value in place.fields.items() if is_setting(canonical(name))}
+    fields = {canonical(name): value for name, value in place.fields.items() if may_be_setting(canonical(name), value)}
     # In place of the default of a program, every number has an effect.
     neutral = {} if rules.defaults else NEUTRAL
     idle = {

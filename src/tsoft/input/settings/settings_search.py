@@ -237,9 +237,10 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     # TabbyAPI's sampler overrides: the values of fields that a request does not set, or of all requests.
     if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
         value = value["override"]
-    # Weights & Biases' config.yaml and the templates of Langflow. A value with a unit is no setting.
-    is_described = isinstance(value, dict) and sets_number(name, value.get("value"))
-    if is_described and value.keys().isdisjoint(("unit", "checked")):
+    # Weights & Biases' config.yaml has descriptions, and the templates of Langflow types. A measured temperature may have
+    # a unit.
+    is_described = isinstance(value, dict) and not value.keys().isdisjoint(("desc", "type")) and "unit" not in value
+    if is_described and sets_number(name, value.get("value")):
         value = value["value"]
     # A penalty of AI21.
     if isinstance(value, dict) and value.get("scale") == 0 and "penalty" in canonical(name):
