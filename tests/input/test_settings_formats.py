@@ -556,6 +556,13 @@ def test_a_text_in_other_fields_is_not_read(path: Path, text: str, expected: dic
         {"prompt": "x", "config": "Use --temp 21, or temperature: 21", "options": "temperature=21"},
         {"prompt": "x", "settings": "\nThe temperature: 21\nis high\n"},
         {"prompt": "x", "body": '{"weather": {"temperature": 21}}'},
+        {"prompt": "x", "config": "a: [\ntop_k: 3\n"},
+        {"prompt": "x", "config": "a:\n" + "[" * 9000},
+        {"prompt": "x", "config": 'top_k: 3\nstop: "\\ud800"\n'},
+        {
+            "prompt": "x",
+            "config": "\n".join(["c0: &c0 {x: 1}", *(f"c{i}: &c{i} {{params: *c{i - 1}}}" for i in (1, 2))]),
+        },
     ],
 )
 def test_settings_in_a_text_of_a_request_are_not_read(path: Path, fields: dict[str, Any]) -> None:

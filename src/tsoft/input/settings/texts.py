@@ -132,19 +132,29 @@ def _of_json(text: str, where: str) -> dict[str, Any] | None:
 
 def _of_yaml(text: str, where: str) -> dict[str, Any] | None:
     """Return the settings in several lines of YAML."""
-    if "\n" not in text.strip() or not is_yaml(text):
+    # YAML has escapes of lone surrogates.
+    if "\n" not in text.strip() or not is_yaml(text) or re.search(r"(?i)\\u", text):
         return None
     try:
         value = read_yaml(text, where)
-    except InputError:
+    except (InputError, RecursionError):
         return None
     return value if isinstance(value, dict) and _has_numbers(value) else None
 
 
 def _has_numbers(fields: dict[str, Any]) -> bool:
     """Whether one of the fields, or of those in objects with settings, is a sampling parameter with a number."""
-    inner = (value for name, value in fields.items() if isinstance(value, dict) and _words(name) & _DATA_WORDS)
-    return _with_numbers(fields) is not None or any(map(_has_numbers, inner))
+    waiting: list[dict[str, Any]] = [fields]
+    # YAML may have the same object in several places.
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if _with_numbers(part) is not None:
+            return True
+        seen.add(id(part))
+        inner = [value for name, value in part.items() if isinstance(value, dict) and _words(name) & _DATA_WORDS]
+        waiting += [value for value in inner if id(value) not in seen]
+    return False
 
 
 def _commands(text: str) -> list[list[str]]:
