@@ -4,7 +4,6 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -14,9 +13,7 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.eval_samples import SampleReader, is_eval_sample
 from tsoft.input.inspect_logs import ZIP, samples
-from tsoft.input.json_lines import joined_lines, numbered_lines
-from tsoft.input.json_values import Location, Object, described, is_index, json_path, parsed_json
-from tsoft.input.lines import Skipped
+from tsoft.input.json_values import Location, Object, described, is_index, json_path
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import (
@@ -35,7 +32,8 @@ from tsoft.input.response_kinds import (
     with_parsed_texts,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
-from tsoft.input.response_streams import Piece, Stream, streams_in, with_ids_of_texts
+from tsoft.input.response_pieces import pieces_in, with_ids_of_texts
+from tsoft.input.response_streams import Stream, streams_in
 from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
@@ -48,8 +46,6 @@ _WHOLE_EVENTS = ("response.completed", "response.incomplete")
 _EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
 # Lists that repeat all tokens so far in each piece of a stream: SGLang, and the last piece of llama.cpp before 2025.
 _CUMULATIVE = ("output_token_logprobs", "completion_probabilities")
-# The data of the last line of a stream.
-_END = b"[DONE]"
 
 
 def blocks(value: object, options: ReadOptions, where: str, first_row: int) -> Iterator[Block]:
@@ -73,64 +69,12 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             yield from reader.sample(Location(options.source, (name,)), sample)
         reader.finish(Location(options.source))
         return
-    for piece in with_ids_of_texts(_pieces(stream, options), options.note):
+    for piece in with_ids_of_texts(pieces_in(stream, options), options.note):
         if piece.is_end:
             reader.end_stream()
         else:
             yield from reader.blocks(piece.location, piece.value, streamed=piece.is_streamed)
     reader.finish(Location(options.source))
-
-
-# From bytes to JSON values
-
-
-def _pieces(stream: BinaryIO, options: ReadOptions) -> Iterator[Piece]:
-    """Yield the values of a source, and the ends of its streams."""
-    for number, data, streamed in _json_texts(stream, options):
-        location = Location(options.source if number == 1 else f"{options.source}:{number}")
-        is_end = streamed and data.strip() == _END
-        yield Piece(location, None if is_end else parsed_json(data, options, number), streamed, is_end)
-
-
-def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the JSON texts of a source, one per line or one that spans all lines.
-
-    Each text is yielded with the number of its first line, and whether it is a `data:` line of a stream.
-    """
-    streamed = is_ended = False
-    skipped = Skipped(options)
-    batches = numbered_lines(stream, options)
-    for batch in batches:
-        for i, (number, line) in enumerate(batch):
-            text = line.strip()
-            field, colon, data = text.partition(b":")
-            if colon and field in (b"data", b"event", b"id", b"retry", b""):
-                streamed = True
-                is_ended = is_ended or data.strip() == _END
-                if field == b"data" and data.strip():
-                    yield number, data, True
-                    skipped = Skipped(options)
-                else:
-                    skipped.add(line)
-            elif text and is_ended:
-                options.note(
-                    f"{options.source}:{number}: tsoft ignores the lines after the end of the stream, data: [DONE]"
-                )
-                return
-            elif text and streamed:
-                raise options.error(number, "expected a line of a stream, which starts with data:")
-            elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
-                # The last bracket closes the first one, so the text does not span lines.
-                yield number, text, False
-                skipped = Skipped(options)
-            elif text:
-                yield number, joined_lines(itertools.chain([batch[i:]], batches), options), False
-                return
-            else:
-                skipped.add(line)
-
-
-# From JSON values to blocks
 
 
 class ResponseReader:
