@@ -18,10 +18,9 @@ import pytest
 
 import tsoft
 from cases import each_case
+from response_documents import choice, chunk, end, entry, lines, read, read_json, texts
 from tool import TESTS, here
-from tsoft.core.block import Block
 from tsoft.errors import InputError
-from tsoft.input import api_responses
 from tsoft.input import json as json_reader
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 
@@ -44,28 +43,6 @@ NOTES = {
     "vllm-0.6-request-output.json": [SKIPPED_PROMPT],
     "watsonx-1-generation.json": [SKIPPED_PROMPT],
 }
-
-
-def read(data: bytes, **options: Any) -> tuple[list[Block], list[str]]:
-    """Return the blocks of a file, and the notes on it."""
-    notes: list[str] = []
-    reading = ReadOptions("FILE", note=notes.append, **options)
-    reader = api_responses.read if data.startswith((b"data:", b"PK")) else json_reader.read
-    return list(reader(io.BytesIO(data), reading)), notes
-
-
-def read_json(value: object, **options: Any) -> tuple[list[Block], list[str]]:
-    return read(json.dumps(value).encode(), **options)
-
-
-def texts(blocks: list[Block]) -> list[list[str]]:
-    """Return the drawn tokens of each text."""
-    found: dict[int, list[str]] = {}
-    for block in blocks:
-        assert block.partial
-        assert block.labels
-        found.setdefault(block.partial.text, []).append(block.labels[block.partial.index])
-    return list(found.values())
 
 
 @each_case("path", FILES)
@@ -168,14 +145,6 @@ def test_every_example_of_the_manual_is_read() -> None:
 
 
 # One token as most products write it.
-
-
-def entry(text: str, logprob: float = -0.5) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "top_logprobs": [{"token": text, "logprob": logprob}]}
-
-
-def choice(*tokens: str, **fields: Any) -> dict[str, Any]:
-    return {"index": 0, "logprobs": {"content": [entry(token) for token in tokens]}} | fields
 
 
 def test_lists_beside_the_content_are_read_in_order() -> None:
@@ -760,10 +729,6 @@ def batched(name: str, **fields: Any) -> dict[str, Any]:
     return {"id": f"batch_{name}", "custom_id": name, "response": None, "error": None} | fields
 
 
-def lines(*documents: object) -> bytes:
-    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
-
-
 def test_a_failed_request_of_a_batch_is_noted() -> None:
     good = batched("q-1", response={"status_code": 200, "body": {"choices": [choice("a", finish_reason="stop")]}})
     bad = batched("q-2", response={"status_code": 400, "body": {"error": {"message": "too long"}}})
@@ -878,14 +843,6 @@ def test_an_answer_inside_an_object_needs_the_same_request() -> None:
 
 
 # Whole answers and pieces of streams
-
-
-def chunk(token: str, **fields: Any) -> dict[str, Any]:
-    return {"choices": [choice(token, finish_reason=None)]} | fields
-
-
-def end(**fields: Any) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "logprobs": None, "finish_reason": "stop"}]} | fields
 
 
 DOCUMENTS = {

@@ -16,6 +16,7 @@ from tsoft.input.inspect_logs import ZIP, samples
 from tsoft.input.json_values import Location, Object, described, is_index, json_path
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_copies import Copies
 from tsoft.input.response_kinds import (
     error_message,
     event_in,
@@ -91,7 +92,8 @@ class ResponseReader:
         self.first_row = self.row = first_row
         self._has_choices = False
         self._problem: InputError | None = None
-        self._texts = Texts(self._note_spelling)
+        self._texts = Texts(self._end)
+        self._copies = Copies(lambda kind, note: self._note(kind, Location(options.source), note))
         self._samples = SampleReader(options)
         self._noted: set[str] = set()
         self._skipped: list[str] = []
@@ -313,7 +315,8 @@ class ResponseReader:
         if search.lists and search.requested:
             names = " and ".join(search.requested)
             self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
-        texts = [self._text(found, location) for found in generated or prompts]
+        lists = self._copies.without(generated or prompts, streamed=streamed)
+        texts = [self._text(found, location) for found in lists]
         self._note_order(location, generated, texts)
         if search.guess:
             self._note("lists", location, search.guess)
@@ -321,23 +324,33 @@ class ResponseReader:
             first, second, *_ = search.copies
             problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
             self._note("copies", location, f"{problem}; write several answers as an array")
-        for found, text in zip(generated or prompts, texts, strict=True):
+        for found, text in zip(lists, texts, strict=True):
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
                 self._note("guess", location, guess)
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
-            tokens: Iterable[DrawnToken] = _without_first(found) if found.is_prompt else found.list.tokens()
-            if found.name in _CUMULATIVE:
-                tokens = text.without_repeated(list(tokens), found.answer)
-            for drawn in tokens:
+            for drawn in self._new_tokens(found, text, location):
+                text.add(drawn)
                 labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)
             text.spelling.add(found, labels)
+            self._copies.extend(text)
         for found in generated or prompts:
             if is_finished(found.answer) or not (streamed or self._is_piece(found, location)):
                 self._texts.finish(found.answer)
+
+    def _new_tokens(self, found: FoundList, text: Text, location: Location) -> Iterable[DrawnToken]:
+        """Return the tokens of a list without those of its text so far, which some servers repeat in each piece."""
+        tokens = _without_first(found) if found.is_prompt else found.list.tokens()
+        if not text.marks:
+            return tokens
+        piece = [*tokens]
+        repeated = text.repeated(piece, found.answer, may_end=found.name in _CUMULATIVE)
+        if repeated and found.name not in _CUMULATIVE:
+            self._note("repeated tokens", location, "the pieces repeat the tokens before them; tsoft reads each once")
+        return piece[repeated:]
 
     def _is_piece(self, found: FoundList, location: Location) -> bool:
         """Return whether a list is a piece of a text, as an object with one token is that has no other text."""
@@ -380,8 +393,9 @@ class ResponseReader:
             problem = f"tsoft reads the tokens of {' and '.join(shown)} as one text, in this order"
             self._note("order", location, problem)
 
-    def _note_spelling(self, text: Text) -> None:
-        """Print a note if the tokens of a text contradict it."""
+    def _end(self, text: Text) -> None:
+        """Note that a text has ended. Print a note if its tokens contradict it."""
+        self._copies.end(text)
         if problem := text.spelling.problem():
             self._note("spelling", text.spelling.location, problem)
 

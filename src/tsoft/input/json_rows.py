@@ -8,7 +8,7 @@ from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
 from tsoft.input.class_lookup import MOST_BINARY_TARGETS
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
-from tsoft.input.json_values import Location, RepeatedNames, described
+from tsoft.input.json_values import INFINITIES, Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -130,7 +130,9 @@ class RowReader:
         if names not in self._columns:
             try:
                 texts = [as_text(value) for value in content]
-                decided = decide(names, texts, self.options, [])
+                # An object without a number is no row.
+                options = self.options if any(map(_is_number, content)) else replace(self.options, note=lambda _: None)
+                decided = decide(names, texts, options, [])
             except ColumnError as error:
                 raise InputError(f"{where}: {error}") from None
             # Strings of digits are texts, which do not count.
@@ -285,6 +287,11 @@ class RowReader:
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
         fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
         self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
+
+
+def _is_number(value: Any) -> bool:
+    is_infinite = isinstance(value, str) and value in INFINITIES
+    return is_infinite or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:

@@ -45,12 +45,35 @@ _PROMPTS = spellings(
 _TOKENS = ("tokens", "generated_tokens", "input_tokens")
 # The fields that are searched only if there are no tokens elsewhere: the events of an Inspect log repeat its answers.
 _COPIES = ("events", "attachments")
+# The text so far in each event of a stream, next to its new tokens: openai-python, lib/streaming/chat/_events.py.
+_SO_FAR = "snapshot"
+# Fields next to the id that a server gives to a response. Other objects have the ids of questions and the like.
+_RESPONSE = (*ANSWERS, "object", *spellings("response_metadata"))
 # Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
 _RAW = spellings("raw_output")
 # Deeper values are not searched.
 _DEEPEST = 40
 # Words in the names of fields with a reasoning. Its tokens come first, since they were generated first.
 THOUGHTS = ("reasoning", "thinking", "thought")
+
+
+@dataclass(frozen=True)
+class AnswerId:
+    """The id that a server gives to a response, the number of an answer in it, and when the server created it, None if
+    unknown."""
+
+    response: str
+    number: int
+    created: object
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The id and the number."""
+        return self.response, self.number
+
+    def may_be(self, other: "AnswerId") -> bool:
+        """Return whether two answers may be copies. Some servers give each response the same id."""
+        return self.key == other.key and (None in (self.created, other.created) or self.created == other.created)
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,25 @@ class Answer:
     def outer_paths(self) -> list[Path]:
         """The answer's path, and those of the objects and arrays that contain it."""
         return [self.path[:count] for count in range(len(self.path) + 1)]
+
+    @property
+    def response(self) -> Object | None:
+        """The innermost object that contains the answer and has the id of a response; None without one."""
+        return next((record for record in self.objects if _is_response(record)), None)
+
+    @property
+    def id(self) -> AnswerId | None:
+        """What identifies the answer; None if its response has no id."""
+        record = self.response
+        if record is None:
+            return None
+        return AnswerId(field(record, "id", "response_id"), self.number, record.get("created"))
+
+    @property
+    def is_document(self) -> bool:
+        """Whether no object contains the response, except that of a message that LangChain's dumpd wrote."""
+        document = self.objects[-1]
+        return self.response in (document, document.get("kwargs"))
 
 
 @dataclass(frozen=True)
@@ -95,6 +137,12 @@ class FoundList:
         """Whether the tokens are those of a reasoning that has a list."""
         inner = self.path[len(self.answer.path) :]
         return any(isinstance(key, str) and any(word in key for word in THOUGHTS) for key in inner)
+
+
+def _is_response(record: Object) -> bool:
+    """Return whether an object has the id of a response."""
+    name = field(record, "id", "response_id")
+    return isinstance(name, str) and name != "" and any(mark in record for mark in _RESPONSE)
 
 
 def _innermost(path: Path) -> str:
@@ -242,7 +290,7 @@ class Search:
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in REQUESTED:
                 self.requested += [name] * any(record[name])
-            elif name in _COPIES:
+            elif name in _COPIES or (name == _SO_FAR and isinstance(record.get("type"), str)):
                 self._copies.append((record[name], place.field(name, record)))
             elif name not in covered and name != alternatives:
                 self._search(record[name], place.field(name, record))

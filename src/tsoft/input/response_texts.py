@@ -11,7 +11,7 @@ from typing import Any
 
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.json_values import Location, Object, is_index
-from tsoft.input.response_lists import Answer
+from tsoft.input.response_lists import Answer, AnswerId
 from tsoft.input.spelling import Spelling, written_text
 from tsoft.input.token_shapes import field, spelling_of
 
@@ -20,38 +20,61 @@ _DETAILS = ("details", "meta_info", "delta", "response_metadata")
 # Fields with the reason why an answer finished; null while it is not finished.
 _REASONS = ("finish_reason", "stop_reason")
 _UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED", "not_finished")
+# Fields with the kind of an event: the Responses API, LangChain.
+_EVENT = ("type", "event")
 # Fields that say whether an answer is finished: Ollama, llama.cpp.
 _FLAGS = ("done", "stop")
 
 
 @dataclass
 class Text:
-    """A text that has begun: its number, its spelling, its tokens if later pieces may repeat them, the paths of its
-    lists in an answer with their innermost names, and how many lists it has so far."""
+    """A text that has begun: its number, its spelling, the event that it begins with, what identifies its answer, the
+    marks of its tokens, the paths of its lists in an answer with their innermost names, and how many lists it has so
+    far. `is_repeated` is true if a piece has begun with all tokens so far."""
 
     number: int
     spelling: Spelling
-    tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
+    event: str = ""
+    answer_id: AnswerId | None = None
+    marks: list[int] = dataclasses.field(default_factory=list)
     names: dict[str, str] = dataclasses.field(default_factory=dict)
     count: int = 0
+    is_repeated: bool = False
 
-    def without_repeated(self, tokens: list[DrawnToken], answer: Answer) -> list[DrawnToken]:
-        """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
+    def add(self, token: DrawnToken) -> None:
+        """Add a token at the end."""
+        self.marks.append(mark_of(token))
 
-        A piece that only repeats them is the last one, and has as many tokens as the server says, if it does. Others
-        with the same tokens continue the text.
+    def repeated(self, tokens: list[DrawnToken], answer: Answer, *, may_end: bool) -> int:
+        """Return how many tokens at the start of a piece repeat those of the text so far: all tokens of the text, or 0.
+
+        A piece that only repeats them is the last one of a text whose pieces repeat tokens, or of one that may end so
+        (`may_end`) if it has as many tokens as the server says. Others with the same tokens continue the text.
         """
-        count = len(self.tokens)
+        count = len(self.marks)
+        if len(tokens) < count or [*map(mark_of, tokens[:count])] != self.marks:
+            return 0
+        if len(tokens) > count:
+            self.is_repeated = True
+            return count
         counts = (record.get("completion_tokens", 0) for record in _records(answer))
         is_whole = len(tokens) >= next((number for number in counts if is_index(number) and number), 0)
-        repeats = len(tokens) > count or (len(tokens) == count and is_whole and is_finished(answer) is True)
-        new = tokens[count:] if repeats and _same(tokens[:count], self.tokens) else tokens
-        self.tokens += new
-        return new
+        is_last = may_end and is_whole and is_finished(answer) is True
+        return count if is_last or self.is_repeated else 0
 
 
-def _same(tokens: list[DrawnToken], others: list[DrawnToken]) -> bool:
-    return all(a.token == b.token and a.alternatives == b.alternatives for a, b in zip(tokens, others, strict=True))
+def mark_of(token: DrawnToken) -> int:
+    """Return a number that is the same for equal tokens with equal alternatives."""
+    tokens = (token.token, *token.alternatives)
+    # Python gives -1 and -2 the same hash.
+    numbers = (1.0 if token.number is None else -token.number for token in tokens)
+    return hash((tuple(token.label for token in tokens), tuple(numbers)))
+
+
+def event_of(answer: Answer) -> str:
+    """Return the kind of event that the document with an answer is; empty for any other document."""
+    document = answer.objects[-1] if answer.objects else {}
+    return next((name for key in _EVENT if isinstance(name := document.get(key), str)), "")
 
 
 class Texts:
@@ -70,7 +93,7 @@ class Texts:
         place = _place(answer)
         key = (place, is_prompt)
         if key not in self._unfinished:
-            self._unfinished[key] = Text(self._count, Spelling(location))
+            self._unfinished[key] = Text(self._count, Spelling(location), event_of(answer), answer.id)
             self._count += 1
         ids, *_ = place
         self._ids.add(ids)
@@ -126,7 +149,7 @@ def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]
 
 def _ids(answer: Answer) -> tuple[str, ...]:
     """Return the ids of the objects that contain an answer."""
-    values = (field(record, "id", "response_id") for record in _records(answer))
+    values = (field(record, "id", "response_id", "request_id") for record in _records(answer))
     return tuple(value for value in values if isinstance(value, str) and value)
 
 
@@ -156,11 +179,14 @@ def is_piece(answer: Answer) -> bool:
     """Return whether an answer is a piece of a stream."""
     if any(str(record.get("object")).endswith(".chunk") or "delta" in record for record in answer.objects):
         return True
-    # langchain_core/messages/ai.py, AIMessageChunk.
-    if any(str(record.get("type")).endswith("MessageChunk") for record in answer.objects):
+    # langchain_core/messages/ai.py, AIMessageChunk; openai-python, LogprobsContentDeltaEvent.
+    if any(str(record.get("type")).endswith(("MessageChunk", ".delta")) for record in answer.objects):
         return True
     # Azure's pieces about the content filter of the prompt have no kind and no choices.
     if any(record.get("object") == "" and record.get("choices") == [] for record in answer.objects):
+        return True
+    # DashScope's pieces have the message so far.
+    if any(record.get("finish_reason") == "null" for record in answer.objects):
         return True
     has_message = any("message" in record and "done" not in record for record in answer.objects)
     return is_finished(answer) is False and not has_message

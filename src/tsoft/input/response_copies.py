@@ -1,0 +1,117 @@
+"""Answers that repeat the tokens of an earlier one: the last event of a stream, and logs, which contain a response in
+the request and in the step that made it."""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tsoft.input.api_tokens import UNKNOWN, DrawnToken
+from tsoft.input.response_lists import AnswerId, FoundList
+from tsoft.input.response_texts import Text, event_of, is_piece, mark_of
+
+# Copies of an answer are recognized until so many other responses have ended.
+_MOST = 1000
+# Different tokens often have the same number if they are this certain.
+_CERTAIN = -1e-3
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """An answer that has ended: what identifies it, the mark of its tokens, and whether it was a stream."""
+
+    id: AnswerId
+    mark: int
+    is_stream: bool
+
+
+class Copies:
+    """The answers that were read and may be repeated. `note` is called with each kind of copy and its note."""
+
+    def __init__(self, note: Callable[[str, str], None]) -> None:
+        self._note = note
+        self._last: Text | None = None
+        # The ended answers; None for several that differ, which the id does not identify.
+        self._ended: OrderedDict[tuple[str, int], _Ended | None] = OrderedDict()
+        # The events that repeat the tokens of others.
+        self._events: set[str] = set()
+
+    def extend(self, text: Text) -> None:
+        """Note that a text has new tokens."""
+        self._last = text
+
+    def end(self, text: Text) -> None:
+        """Add a text that has ended."""
+        if text.answer_id is None:
+            return
+        key, mark = text.answer_id.key, hash(tuple(text.marks))
+        other = self._ended.get(key)
+        is_different = key in self._ended and (other is None or other.mark != mark)
+        self._ended[key] = None if is_different else _Ended(text.answer_id, mark, text.spelling.is_part)
+        if len(self._ended) > _MOST:
+            self._ended.popitem(last=False)
+
+    def without(self, lists: list[FoundList], *, streamed: bool) -> list[FoundList]:
+        """Return the lists of a document without those of answers that repeat others."""
+        answers = [[*group] for _, group in itertools.groupby(lists, key=lambda found: found.answer.path)]
+        different = _different(answers)
+        kept: list[list[FoundList]] = []
+        for answer in answers:
+            id = answer[0].answer.id
+            others = (other[0].answer.id for other in kept)
+            if id and id.key not in different and any(other and id.may_be(other) for other in others):
+                self._note_id(id)
+            elif not self._has_ended(answer, streamed) and not self._is_in_event(answer):
+                kept.append(answer)
+        return [found for answer in kept for found in answer]
+
+    def _has_ended(self, lists: list[FoundList], streamed: bool) -> bool:
+        """Return whether an answer repeats one that has ended. Of whole responses that nothing contains, both count,
+        since some servers give each the same id."""
+        answer = lists[0].answer
+        id = answer.id
+        ended = self._ended.get(id.key) if id and not streamed and not is_piece(answer) else None
+        if id is None or ended is None or not id.may_be(ended.id) or (answer.is_document and not ended.is_stream):
+            return False
+        is_copy = hash(tuple(map(mark_of, _tokens(lists)))) == ended.mark
+        if is_copy:
+            self._note_id(id)
+        return is_copy
+
+    def _is_in_event(self, lists: list[FoundList]) -> bool:
+        """Return whether an event repeats the last tokens of a stream of other events."""
+        event, last = event_of(lists[0].answer), self._last
+        if last is None or not last.spelling.is_part or "" in (event, last.event) or event == last.event:
+            return False
+        tokens = _tokens(lists)
+        if last.marks[-len(tokens) :] != [*map(mark_of, tokens)]:
+            return False
+        if event not in self._events and not any(map(_is_telling, tokens)):
+            return False
+        self._events.add(event)
+        self._note("events", f"tsoft skips the tokens of {event!r}, which repeat those of {last.event!r}")
+        return True
+
+    def _note_id(self, id: AnswerId) -> None:
+        problem = f"tsoft reads the answers with the id {id.response!r} and equal tokens as one answer"
+        self._note("ids of copies", f"{problem}; if they are different answers, remove the ids")
+
+
+def _tokens(lists: list[FoundList]) -> list[DrawnToken]:
+    return [token for found in lists for token in found.list.tokens()]
+
+
+def _different(answers: list[list[FoundList]]) -> set[tuple[str, int]]:
+    """Return the keys that answers with different tokens share in a document."""
+    first: dict[tuple[str, int], list[object]] = {}
+    different = set()
+    for lists in answers:
+        id, values = lists[0].answer.id, [found.list.value for found in lists]
+        if id is not None and first.setdefault(id.key, values) != values:
+            different.add(id.key)
+    return different
+
+
+def _is_telling(token: DrawnToken) -> bool:
+    """Return whether a token has a number that is hardly that of another token by chance."""
+    return any(UNKNOWN < each.logprob < _CERTAIN for each in (token.token, *token.alternatives))
