@@ -26,6 +26,9 @@ from tsoft.input.table_columns import (
     is_true_class_number,
 )
 
+# The most probable tokens usually have at least this probability together.
+_LEAST_LISTED = 0.5
+
 
 @dataclass(frozen=True)
 class JsonValue:
@@ -69,6 +72,7 @@ class RowReader:
         self._columns: dict[tuple[str, ...], TableColumns] = {}
         self._next_key: int | None = None
         self._ignored: set[str] = set()
+        self._is_noted = False
 
     def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
         """Yield the rows of a value, and the responses in it."""
@@ -190,6 +194,10 @@ class RowReader:
         if isinstance(record[key], dict):
             if record.get("labels") is not None:
                 raise InputError(f"{where}: {key!r} already names the classes; remove 'labels'")
+            if key == "logits" and _may_be_most_probable([*record[key].values()]):
+                problem = "the logits are from 0 to 1, in falling order, and sum to less than 1"
+                fix = "if they are probabilities, write probs in place of logits"
+                self._note_once(f"{where}: {problem}; {fix}")
             record = record | {key: [*record[key].values()], "labels": [*record[key]]}
         options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
         if options.quantity not in (None, quantity):
@@ -273,6 +281,12 @@ class RowReader:
         kinds = (str, int, list)
         return next(((n, record[n]) for n in names if isinstance(record[n], kinds) and record[n] is not True), None)
 
+    def _note_once(self, text: str) -> None:
+        """Print the first note of this kind."""
+        if not self._is_noted:
+            self._is_noted = True
+            self.options.note(text)
+
     def _note_ignored(self, record: dict[str, Any], used: set[str | None], target: tuple[str, Any] | None) -> None:
         """Print a note that names the fields that tsoft does not read and that no note has named yet, except those of
         a record that tsoft wrote."""
@@ -338,6 +352,14 @@ def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
 def _is_vector(value: Any) -> bool:
     """Return whether a value is an object {label: number}, whose numbers may be wrong."""
     return isinstance(value, dict) and not any(isinstance(number, list | dict) for number in value.values())
+
+
+def _may_be_most_probable(numbers: list[Any]) -> bool:
+    """Return whether numbers look like the probabilities of the most probable tokens, which text-generation-webui calls
+    logits (modules/logits.py)."""
+    if len(numbers) < 2 or not all(isinstance(number, float) and 0 < number < 1 for number in numbers):
+        return False
+    return numbers == sorted(numbers, reverse=True) and _LEAST_LISTED <= sum(numbers) < 1
 
 
 def _check_labels(labels: Any, where: str) -> None:
