@@ -62,6 +62,11 @@ SHAPES = {
     "a label called as a key": ('{"logits": 2, "dog": 1}', [[2, 1]], ("logits", "dog")),
     "records": ('[{"logits": [2, 1]}, {"a": 0, "b": 3}]', [[2, 1], [0, 3]], None),
     "energies": ('{"energies": [2, -1.0, "inf"]}', [[-2, 1, -INF]], None),
+    "log-probabilities by label": (
+        '{"logprobs": {"a": -0.5, "b": -1.5, "c": "-inf"}}',
+        [[-0.5, -1.5, -INF]],
+        ("a", "b", "c"),
+    ),
     "log-probabilities": ('{"logprobs": [-2, -1]}', [[-2, -1]], None),
     "probabilities": ('{"probs": [1, 0, 0.0]}', [[0, -INF, -INF]], None),
     "logits first": ('{"probs": [1, 0], "logits": [2, 1]}', [[2, 1]], None),
@@ -227,6 +232,20 @@ WRONG = {
     "half a character of labels": ('{"logits": [1, -Infinity], "labels": ["a", "\\ud83dx"]}', f"f:1: {SURROGATE}"),
     "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': expected a number, got \"x\""),
 }  # fmt: skip
+
+
+@each_case(
+    ("record", "is_noted"),
+    [('{"a": 0.75, "b": 0.125}', 1), ('{"a": 0.125, "b": 0.75}', 0), ('{"a": 0.25, "b": 0.125}', 0)],
+)
+def test_labeled_logits_that_look_like_the_probabilities_of_the_most_probable_tokens(
+    record: str, is_noted: int
+) -> None:
+    """text-generation-webui calls them logits: modules/logits.py."""
+    notes: list[str] = []
+    read(f'{{"logits": {record}}}\n' * 2, note=notes.append)
+    assert len(notes) == is_noted
+    assert all("if they are probabilities, write probs in place of logits" in note for note in notes)
 
 
 @pytest.mark.parametrize(

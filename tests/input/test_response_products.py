@@ -245,6 +245,29 @@ def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:
         assert "the response does not contain the drawn token; tsoft takes the most probable one" in note
 
 
+def test_another_text_beside_alternatives_marks_the_drawn_tokens() -> None:
+    """aleph_alpha_client/completion.py, CompletionResult."""
+    maps = [{" b": -0.5, " c": -1.5}, {".": -0.25, "!": -2.0}]
+    for name, text in (("completion", " c!"), ("completion_tokens", [" c", "!"])):
+        blocks, [note] = read_json({"completions": [{"log_probs": maps, name: text}]})
+        assert texts(blocks) == [[" c", "!"]]
+        assert f"tsoft takes the tokens that make up the text in {name!r} as the drawn ones" in note
+    # A right answer need not be the drawn one.
+    blocks, [note] = read_json({"top_logprobs": maps[:1], "target": " c", "choices_of_user": [" c"]})
+    assert texts(blocks) == [[" b"]]
+    assert "takes the most probable one" in note
+
+
+def test_an_object_of_alternatives_is_one_token() -> None:
+    for name, tops in (("top_logprobs", {"a": -0.5, "b": -1.5}), ("logprobs", {"b": -1.5, "a": -0.5})):
+        blocks, [note] = read_json({"choices": [{name: tops}]})
+        assert (texts(blocks), [block.labels for block in blocks]) == ([["a"]], [(*tops,)])
+        assert "takes the most probable one" in note
+    # More than certain, these are not the alternatives of one token.
+    with pytest.raises(InputError, match="log-probabilities in an unknown format"):
+        read_json({"choices": [{"logprobs": {"a": -0.25, "b": -0.5}}]})
+
+
 def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
     blocks, _ = read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0, -2.0]}]})
     assert texts(blocks) == [["#1", "#2"]]
@@ -281,6 +304,20 @@ def test_a_list_of_alternatives_alone_is_one_token() -> None:
     for value in (tops[::-1], [tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
         blocks, notes = read_json(value)
         assert (len(texts(blocks)), len(blocks), notes) == (1, 2, [])
+
+
+def test_a_ranking_may_have_probabilities() -> None:
+    """llama.cpp before 2025 in `probs`, and with post_sampling_probs in `top_probs`."""
+    for name in ("tok_str", "token"):
+        tops = [{name: "a", "prob": 0.75}, {name: "b", "prob": 0.125}]
+        for value in (tops, {"probs": tops}, {"top_probs": tops}):
+            [block], [note] = read_json(value)
+            assert block.partial
+            assert (block.labels, block.partial.index, block.partial.is_sampled) == (("a", "b"), 0, True)
+            assert block.logits.tolist() == [[math.log(0.75), math.log(0.125)]]
+            assert "as the alternatives of one token" in note
+        blocks, notes = read_json([tops[0], tops[0]])
+        assert (texts(blocks), notes) == ([["a", "a"]], [])
 
 
 def test_wrong_numbers_in_a_ranking() -> None:

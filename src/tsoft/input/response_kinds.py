@@ -14,7 +14,15 @@ from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import INFINITIES, Location, Object, json_path
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
-from tsoft.input.token_shapes import TEXTS, are_at_most_certain, field, is_numbers, may_be_tokens
+from tsoft.input.token_shapes import (
+    TEXTS,
+    are_alternatives,
+    are_at_most_certain,
+    field,
+    is_numbers,
+    may_be_map_of_alternatives,
+    may_be_tokens,
+)
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -93,6 +101,9 @@ def is_response(value: object) -> bool:
     if _is_row(value):
         return False
     if record_tokens(value, Location(""), None) or mark_in(value) is not None:
+        return True
+    probs = value.get("probs")
+    if isinstance(probs, list) and may_be_tokens(probs) and are_alternatives(probs):
         return True
     return event_in(value) is not None or with_parsed_texts(value) is not value
 
@@ -213,7 +224,8 @@ def _has_row(record: Object, name: str) -> bool:
     if isinstance(value, list) and _first_numbers(value):
         return not _are_of_text(record, name)
     if ARRAY_QUANTITIES[name] == "logprob":
-        return False
+        numbers = value.items() if isinstance(value, dict) else ()
+        return may_be_map_of_alternatives({k: INFINITIES.get(v, v) if isinstance(v, str) else v for k, v in numbers})
     first = next(iter(value.values()), "") if isinstance(value, dict) else _first(value)
     return value not in ({}, [], None) and (first is None or (isinstance(first, str) and first in INFINITIES))
 

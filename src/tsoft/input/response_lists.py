@@ -247,7 +247,8 @@ class Search:
     def _search_array(self, values: list[Any], place: _Place) -> None:
         tokens = None
         if not place.has_answers(values):
-            tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text)
+            record = next(iter(place.answer.objects), None)
+            tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text, record=record)
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)

@@ -25,6 +25,7 @@ Names are accepted in snake case and in camel case. The formats are documented i
 import functools
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,6 +57,7 @@ from tsoft.input.token_shapes import (
     is_text_piece,
     is_token,
     may_be_alternatives,
+    may_be_map_of_alternatives,
     may_be_tokens,
     spelling_of,
     spellings,
@@ -67,7 +69,15 @@ _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for on
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
 _ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
+_SPELLED = "tsoft takes the tokens that make up the text in {!r} as the drawn ones"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
+
+
+# Fields with a right answer, or with the texts to choose from, which may be tokens that were not drawn.
+_OTHER_TEXT = re.compile(
+    "target|label|gold|truth|true|correct|right|expect|reference|answer|class|prompt|question|input|choice|option",
+    re.IGNORECASE,
+)
 
 
 def _nothing() -> None:
@@ -111,11 +121,18 @@ def separate_lists(lists: list[Any], name: str) -> str:
 
 
 def array_tokens(
-    values: list[Any], location: Location, name: str = "", *, ids: object = None, text: str | None = None
+    values: list[Any],
+    location: Location,
+    name: str = "",
+    *,
+    ids: object = None,
+    text: str | None = None,
+    record: Object | None = None,
 ) -> TokenList | None:
     """Return the tokens of an array; None if it is not a token list of a known shape.
 
     name: the field of the array. ids: the ids of the drawn tokens, and text: the text that they make up, if known.
+    record: the object with the array, which may have the text under another name.
     """
     entries = [value for value in values if value] if may_be_tokens(values) else []
     if not entries:
@@ -128,10 +145,12 @@ def array_tokens(
         return _id_maps(values, ids, location)
     if all(isinstance(entry, dict) and entry.keys() == {"logprobs_by_token"} for entry in entries):
         # Llama Stack, llama_stack/apis/inference/inference.py, TokenLogProbs.
-        return _without_drawn(values, [value and value["logprobs_by_token"] for value in values], text, location)
+        return _without_drawn(
+            values, [value and value["logprobs_by_token"] for value in values], text, location, record
+        )
     are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
     if name in NUMBER_LISTS and (are_maps or are_positions(entries, text) or _spell(entries, text)):
-        return _without_drawn(values, values, text, location)
+        return _without_drawn(values, values, text, location, record)
     return object_tokens(values, location) if are_tokens(values) else None
 
 
@@ -278,7 +297,10 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
         tops = field(record, name)
         if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):
-            return {name: _without_drawn(record, tops, text, location)}
+            return {name: _without_drawn(record, tops, text, location, record)}
+    for name in ("top_logprobs", *NUMBER_LISTS):
+        if may_be_map_of_alternatives(field(record, name)):
+            return {name: _without_drawn(record, [field(record, name)], text, location, record)}
     return {}
 
 
@@ -338,9 +360,11 @@ def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Loc
         yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
 
 
-def _without_drawn(value: object, tops: list[Any], text: str | None, location: Location) -> TokenList:
+def _without_drawn(
+    value: object, tops: list[Any], text: str | None, location: Location, record: Object | None = None
+) -> TokenList:
     """Return the tokens of alternatives alone. The drawn ones are those that make up the text, if only one choice of
-    alternatives does."""
+    alternatives does, or another text of the record."""
 
     @functools.cache
     def lists() -> list[tuple[list[ApiToken], bool]]:
@@ -351,14 +375,37 @@ def _without_drawn(value: object, tops: list[Any], text: str | None, location: L
         labels = [[token.label for token in alternatives] for alternatives, _ in lists()]
         return None if text is None else _spelling(labels, text)
 
+    @functools.cache
+    def beside() -> tuple[str, list[int]] | None:
+        labels = [[token.label for token in alternatives] for alternatives, _ in lists()]
+        spellings = ((name, _spelling(labels, other)) for name, other in _texts_beside(record or {}, len(tops)))
+        return next(((name, indices) for name, indices in spellings if indices is not None), None)
+
+    def guess() -> str | None:
+        if spelled() is not None:
+            return None
+        return _MOST_PROBABLE if (found := beside()) is None else _SPELLED.format(found[0])
+
     def tokens() -> Iterator[DrawnToken]:
-        indices = spelled()
+        indices = spelled() or (beside() or ("", None))[1]
         for i, (alternatives, keyed_by_text) in enumerate(lists()):
             index = _most_probable(alternatives) if indices is None else indices[i]
             token = alternatives[index] if alternatives else ApiToken("", None)
             yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
 
-    return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None, is_undrawn=True)
+    return TokenList(value, tokens, guess, is_undrawn=True)
+
+
+def _texts_beside(record: Object, count: int) -> Iterator[tuple[str, str]]:
+    """Yield the names and the texts in an object that the tokens of an answer may make up: strings, and arrays of as
+    many of them, such as Aleph Alpha's (aleph_alpha_client/completion.py, CompletionResult)."""
+    for name, value in record.items():
+        if _OTHER_TEXT.search(name):
+            continue
+        if isinstance(value, list) and len(value) == count and all(isinstance(token, str) for token in value):
+            yield name, "".join(value)
+        elif isinstance(value, str):
+            yield name, value
 
 
 def _spell(lists: list[Any], text: str | None) -> bool:
@@ -373,7 +420,8 @@ def _only_alternatives(values: list[Any], location: Location) -> TokenList:
 
     def tokens() -> Iterator[DrawnToken]:
         alternatives, _ = _alternatives(values, location.at("alternatives"))
-        yield DrawnToken(location, alternatives[_most_probable(alternatives)], alternatives)
+        tempered = any("prob" in value and field(value, *NUMBERS) is None for value in values if value)
+        yield DrawnToken(location, alternatives[_most_probable(alternatives)], alternatives, tempered)
 
     return TokenList(values, tokens, lambda: _ONE_POSITION)
 

@@ -108,6 +108,14 @@ def is_token(value: object) -> bool:
     return spelling_of(value, *_TOKEN_FIELDS) is not None and not any(map(are_tokens, value.values()))
 
 
+def number_in(entry: Object) -> Any:
+    """Return the log-probability of a token, or the logarithm of its probability; None without a number."""
+    number, prob = field(entry, *NUMBERS), entry.get("prob")
+    if number is None and isinstance(prob, int | float) and prob >= 0:
+        return math.log(prob) if prob else -math.inf
+    return number
+
+
 def other_text(entry: object) -> str | None:
     """Return the first field of an object with a text that no token has, such as a question; None without one."""
     if not isinstance(entry, dict):
@@ -219,7 +227,7 @@ def are_alternatives(entries: list[Any]) -> bool:
 
 def is_ranking(entries: list[Any]) -> bool:
     """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
-    numbers = [field(entry, *NUMBERS) for entry in entries]
+    numbers = [number_in(entry) for entry in entries]
     return len(numbers) > 1 and are_at_most_certain(numbers) and numbers == sorted(numbers, reverse=True)
 
 
@@ -240,7 +248,7 @@ def may_be_alternatives(entries: object) -> bool:
         return False
     tokens = [entry for entry in entries if entry]
     texts = {(field(entry, *TEXTS), field(entry, *_IDS)) for entry in tokens}
-    return len(texts) == len(tokens) and are_at_most_certain([field(entry, *NUMBERS) for entry in tokens])
+    return len(texts) == len(tokens) and are_at_most_certain([number_in(entry) for entry in tokens])
 
 
 def are_positions(lists: list[Any], text: str | None) -> bool:
@@ -266,6 +274,17 @@ def has_tokens_of_one_position(value: object) -> bool:
     if isinstance(value, dict) and isinstance(value.get("candidates"), list):
         return are_tokens(value["candidates"])
     return are_tokens(value) or is_id_map(value) or (isinstance(value, dict) and is_text_map(value))
+
+
+def may_be_map_of_alternatives(value: object) -> bool:
+    """Return whether a value is {text: number} with the numbers of one position.
+
+    >>> may_be_map_of_alternatives({"a": -0.5, "b": -1.5}), may_be_map_of_alternatives({"a": -0.25, "b": -0.5})
+    (True, False)
+    """
+    numbers = [*value.values()] if isinstance(value, dict) and is_text_map(value) else []
+    known = [number for number in numbers if number is not None]
+    return bool(known) and are_at_most_certain(known)
 
 
 def is_text_map(entry: Object) -> bool:
