@@ -653,6 +653,19 @@ def test_names_in_camel_case() -> None:
     assert texts(blocks) == [["a"]]
 
 
+def test_names_with_capitals() -> None:
+    """OpenAI's library for .NET, ChatTokenLogProbabilityDetails, and Google's for Go, genai.LogprobsResultCandidate."""
+    tops = [
+        {"Token": "a", "LogProbability": -1.5, "TokenID": 3},
+        {"Token": "Token", "LogProbability": -0.5, "TokenID": 4},
+    ]
+    net = {"ContentTokenLogProbabilities": [tops[0] | {"Utf8Bytes": "YQ==", "TopLogProbabilities": tops}]}
+    lists = {"TopCandidates": [{"Candidates": tops}], "ChosenCandidates": tops[:1]}
+    for value in (net, {"Candidates": [{"Index": 0, "LogprobsResult": lists}]}):
+        [block], notes = read_json(value)
+        assert (block.labels, block.partial and block.partial.index, notes) == (("a", "Token"), 0, [])
+
+
 def test_numbers_may_be_strings() -> None:
     token = {"token": "a", "logprob": "-0.5", "top_logprobs": [{"token": "b", "logprob": "-inf"}]}
     [block], _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})
@@ -1336,8 +1349,7 @@ def test_a_text_with_a_number_is_not_a_token() -> None:
         ({"choices": [{"index": 0, "logprobs": {"odd": {"a": -1}}}]}, "choices[0].logprobs"),
         ({"choices": [{"index": 0}], "extra": [{"logprob": -1}]}, "extra[0].logprob"),
         ({"a": {"b": [{"logprob": -1, "rank": 1}]}}, "a.b[0].logprob"),
-        # openai-dotnet, ChatCompletion.ContentTokenLogProbabilities.
-        ({"TokenLogProbabilities": [{"Token": "a", "LogProbability": -1}]}, "TokenLogProbabilities"),
+        ({"TokenLogProbabilities": [{"Word": "a", "LogProbability": -1}]}, "TokenLogProbabilities"),
     ],
 )
 def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path: str) -> None:

@@ -837,7 +837,7 @@ def test_notes() -> None:
     done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
     assert len(notes) == 4
-    assert "the probabilities after the server's temperature and samplers" in notes[0]
+    assert "prob is the probability after the server's temperature and samplers" in notes[0]
     assert notes[0].endswith("pass --applied-tau to undo the temperature")
     assert "note: tsv contains the probabilities among the listed tokens alone" in notes[1]
     assert "row 1: the 7 alternatives sum to 1" in notes[2]

@@ -39,7 +39,7 @@ from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
-from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text
+from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text, with_plain_names
 
 _FORMATS = "tsoft help api-responses lists the formats"
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
@@ -239,6 +239,8 @@ class ResponseReader:
         search = Search(response, location, outer)
         if not search.answered and (parsed := with_parsed_texts(response)) is not response:
             response, search = parsed, Search(parsed, location, outer)
+        if not search.lists and (renamed := with_plain_names(response)) is not response:
+            response, search = renamed, Search(renamed, location, outer)
         if streams := streams_in(response, search.lists):
             yield from self._streams(location, streams, outer)
             search.lists = [found for found in search.lists if not any(stream.contains(found) for stream in streams)]

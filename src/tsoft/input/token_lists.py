@@ -64,7 +64,7 @@ from tsoft.input.token_shapes import (
 )
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
-_ECHO = "the first token has no number, so the list starts with the prompt; tsoft reads it as part of the text"
+_ECHO = "the first token has no number, so it has no row; if the list starts with the prompt, the text does, too"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"

@@ -43,6 +43,38 @@ FLAT = "start_indices"
 NUMBER_LISTS = ("token_logprobs", "logprobs", "log_probs")
 # The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
 _EXCESS = 1e-3
+# Deeper values are not searched.
+_DEEPEST = 40
+
+
+# The names without underscores and in lower case, which some clients write with capitals.
+_PLAIN_NAMES = {
+    name.replace("_", ""): name
+    for names in (TEXTS, NUMBERS, ALTERNATIVES, *PAIRS, ("id", "token_id", "index", "candidates", "choices", "message"))
+    for name in names
+}
+
+
+def with_plain_names(value: Any, depth: int = 0) -> Any:
+    """Return a JSON value with the names of tokens in snake case, which Go and C# write with capitals; the value itself
+    if it has no such name.
+
+    >>> with_plain_names({"Token": "a", "LogProbability": -1}), with_plain_names({"Text": -1, "Token": -2})
+    ({'token': 'a', 'log_probability': -1}, {'Text': -1, 'Token': -2})
+    """
+    if depth > _DEEPEST or not isinstance(value, dict | list):
+        return value
+    items = [*value.items()] if isinstance(value, dict) else [*enumerate(value)]
+    # The names in an object of numbers are tokens.
+    are_names = isinstance(value, dict) and not is_text_map(value)
+    new = [(_plain_name(key) if are_names else key, with_plain_names(inner, depth + 1)) for key, inner in items]
+    if all(name == key and inner is old for (name, inner), (key, old) in zip(new, items, strict=True)):
+        return value
+    return dict(new) if isinstance(value, dict) else [inner for _, inner in new]
+
+
+def _plain_name(name: Any) -> Any:
+    return _PLAIN_NAMES.get(name.replace("_", "").lower(), name) if name[:1].isupper() else name
 
 
 def field(entry: Object, *names: str) -> Any:
