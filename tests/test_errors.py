@@ -157,8 +157,26 @@ KINDS = {
     ),
     "another object": (
         b"[RequestOutput(request_id=0, prompt='a', outputs=[])]",
+        "an object that Python printed; print it as JSON: print(json.dumps(output, default=vars))",
+    ),
+    "an object on several lines": (
+        b"GenerateContentResponse(\n  candidates=[\n    Candidate(\n",
         "an object that Python printed; print it as JSON: print(response.model_dump_json())",
     ),
+    "a protobuf message": (
+        b'candidates {\n  content {\n    role: "model"\n',
+        "a protobuf message as text; print it with google.protobuf.json_format.MessageToJson",
+    ),
+    "a tuple": (b"(2.5, -1.0)\n", "a tuple that Python printed; print it as a list: print(list(values))"),
+    "a parameter": (
+        b"Parameter containing:\ntensor([1.5, 2.5], requires_grad=True)\n",
+        "a parameter that PyTorch printed; print its numbers: print(parameter.data)",
+    ),
+    "a tensor of TensorFlow": (
+        b"<tf.Tensor: shape=(1,), dtype=float32, numpy=array([1.5], dtype=float32)>\n",
+        "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",
+    ),
+    "a web page": (b"<!DOCTYPE html>\n<html>", "a web page, perhaps the error of a proxy; save the server's response"),
     "a message": (
         b"content='a' additional_kwargs={} response_metadata={}",
         "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))",

@@ -264,14 +264,23 @@ def test_a_part_of_a_response_without_numbers_is_named_with_its_path(text: str, 
     assert complaint(text) == f"{problem}; tsoft help api-responses lists the formats"
 
 
-@pytest.mark.parametrize(
-    "text", ["{'a': 1}", "[{'a': 1}]\n", "[{16: Logprob(logprob=-0.5)}]\n", "{\n'a b': 1, 'c': NaN\n}"]
+DICTIONARY = "a dictionary that Python printed; print it with json.dumps"
+
+
+@each_case(
+    ("text", "kind"),
+    [
+        *((text, DICTIONARY) for text in ("{'a': 1}", "[{'a': 1}]\n", "{\n'a b': 1, 'c': NaN\n}")),
+        # json.dumps refuses vLLM's Logprob and other data classes.
+        ("[{16: Logprob(logprob=-0.5)}]\n", f"{DICTIONARY}(…, default=vars)"),
+        ("[1]  2.10 -1.20\n", "a vector that R printed; print it with cat(format(x, digits = 17))"),
+    ],
 )
-def test_a_dictionary_that_python_printed_is_named(text: str) -> None:
-    """The name of its file may end in .json."""
+def test_values_that_python_or_r_printed_are_named(text: str, kind: str) -> None:
+    """The name of their file may end in .json."""
     problem = complaint(text)
     assert ": not JSON: " in problem
-    assert problem.endswith("; this is a dictionary that Python printed; print it with json.dumps")
+    assert problem.endswith(f"; this is {kind}")
 
 
 @pytest.mark.parametrize(

@@ -109,12 +109,15 @@ def by_content(head: bytes) -> Format | None:
     )
 
 
-# Other things that Python prints, which contain no logits in a form that tsoft reads: what they are, and the fix.
+# Other texts, such as those that Python prints, without logits in a form that tsoft reads: what they are, and the fix.
 _UNREADABLE = {
     rb"\{'[^'\n]*'\s*:": "a dictionary that Python printed; print it with json.dumps",
     rb"\w+\((?:loss|logits|sequences)=": (
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
     ),
+    # vLLM's and TensorRT-LLM's outputs are no Pydantic models.
+    rb"\[?RequestOutput\(": "an object that Python printed; print it as JSON: print(json.dumps(output, default=vars))",
+    rb"[A-Z]\w+\(\s*\n\s+\w+=": ("an object that Python printed; print it as JSON: print(response.model_dump_json())"),
     rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": (
         "an object that Python printed; print it as JSON: print(response.model_dump_json())"
     ),
@@ -122,8 +125,15 @@ _UNREADABLE = {
     rb"\w+=(?:'|\[[A-Z]\w*\()": (
         "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))"
     ),
+    rb"\w+ \{\s*\n\s+\w+(?: \{|: )": (
+        "a protobuf message as text; print it with google.protobuf.json_format.MessageToJson"
+    ),
+    rb"\(\s*[-+]?[\d.]+\s*,": "a tuple that Python printed; print it as a list: print(list(values))",
+    rb"Parameter containing:": "a parameter that PyTorch printed; print its numbers: print(parameter.data)",
+    rb"<tf\.(?:Tensor|Variable)": "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",
     rb"\{\s*\w+: (?:'|\[\s|\{)": "an object that Node.js printed; print it with JSON.stringify",
     # The headers of curl -i, a log, or Markdown.
+    rb"(?i:<!doctype html|<html\b)": "a web page, perhaps the error of a proxy; save the server's response",
     rb"(?m:(?:.*\n)*?[^#\n]*\"\w*log_?prob\w*\"\s*:)": "JSON inside another text; save the JSON alone",
 }
 

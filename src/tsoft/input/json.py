@@ -51,7 +51,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         except InputError as error:
             if not may_continue(batch[start][1]):
                 # A text may start with a label in brackets.
-                is_text = "after document" in str(error) and "jq" not in str(error)
+                is_text = "after document" in str(error) and "jq" not in str(error) and "this is" not in str(error)
                 fix = "; if it is not JSON, pass --input-format text" if is_text else ""
                 raise InputError(f"{error}{fix}") from None
             document = joined_lines(itertools.chain([batch], batches), options)

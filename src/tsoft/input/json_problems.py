@@ -10,6 +10,10 @@ _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89
 
 # A dictionary, or a list of them, as Python prints it.
 _PRINTED = re.compile(rb"\s*\[?\s*\{\s*(?:'[^'\n]*'|\d+)\s*:")
+# An object in a dictionary that Python printed.
+_OBJECT = re.compile(rb":\s*[A-Za-z_]\w*\(")
+# A vector that R printed.
+_R_VECTOR = re.compile(rb"\s*\[1\][ \t]+[-+.\d]")
 # The end of a document and the start of the next one.
 _NEXT = re.compile(rb"[}\]]\s*[{\[]")
 
@@ -20,7 +24,12 @@ def json_fix(data: bytes) -> str:
     >>> json_fix(b"[{'a': 1}]")
     '; this is a dictionary that Python printed; print it with json.dumps'
     """
-    return "; this is a dictionary that Python printed; print it with json.dumps" if _PRINTED.match(data) else ""
+    if _R_VECTOR.match(data):
+        return "; this is a vector that R printed; print it with cat(format(x, digits = 17))"
+    if not _PRINTED.match(data):
+        return ""
+    dumps = "json.dumps(…, default=vars)" if _OBJECT.search(data) else "json.dumps"
+    return f"; this is a dictionary that Python printed; print it with {dumps}"
 
 
 def documents_fix(data: bytes, problem: str) -> str:
