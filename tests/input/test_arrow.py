@@ -54,6 +54,14 @@ CAT_DOG = {"cat": [2.0, 0.0], "dog": [1.0, 3.0]}
 LOGITS = [[2.0, 1.0], [0.0, 3.0]]
 
 
+def test_a_column_of_responses_is_no_table_of_logits() -> None:
+    response = '{"choices": [{"logprobs": null}]}'
+    lists = [[{"token": "a", "logprob": -0.5}]]
+    for columns in ({"id": ["a"], "response": [response]}, {"text": ["a"], "tokens": lists}):
+        with pytest.raises(InputError, match=r"save the table as JSON lines: pandas.read_parquet\('FILE'\).to_json"):
+            read(stored(**columns), "parquet")
+
+
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_every_kind_of_file_is_recognized_and_read(piped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "BATCH", 48)

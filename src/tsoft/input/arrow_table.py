@@ -200,7 +200,15 @@ class _Table:
             if not is_number_type(leaf.type):
                 value = shortened(text_of(leaf.values(self.first)[0].as_py()) or "null")
                 problem = f"the column {shortened(leaf.name)!r} contains {leaf.type}, such as {value!r}"
-                raise ColumnError(f"{problem}; if it is not a logit, pass --id-column or --columns")
+                raise ColumnError(f"{problem}; {self._fix(leaves)}")
+
+    def _fix(self, leaves: list[Leaf]) -> str:
+        """Return the fix for a column without numbers, in a table that may have responses in a column."""
+        others = (leaf for leaf in leaves if not is_number_type(leaf.type))
+        if any("logprob" in f"{leaf.type} {leaf.values(self.first)[0].as_py()}" for leaf in others):
+            to_json = "to_json('FILE.jsonl', orient='records', lines=True)"
+            return f"for responses, save the table as JSON lines: pandas.read_parquet('FILE').{to_json}"
+        return "if it is not a logit, pass --id-column or --columns"
 
     def _written(self) -> tuple[str | None, tuple[str, ...] | None]:
         """Return the name of the array that tsoft wrote, and the labels of its classes; None for other tables."""
