@@ -625,6 +625,13 @@ def test_an_object_that_powershell_cut_off() -> None:
         read_json({"choices": [{"index": 0, "logprobs": "@{content=System.Object[]; refusal=}"}]})
 
 
+def test_the_text_of_a_stream_in_a_string_is_named_in_any_object() -> None:
+    """Such as in a HAR file: w3c.github.io/web-performance/specs/HAR."""
+    har = {"log": {"entries": [{"response": {"content": {"text": "data: {}\n\ndata: [DONE]\n"}}}]}}
+    with pytest.raises(InputError, match=r"log.entries\[0\].response.content.text: the text of a stream in a string"):
+        read_json(har)
+
+
 def test_a_json_text_under_logprobs() -> None:
     value = {"content": [entry("a")]}
     assert texts(read_json({"a": {"logprobs": json.dumps(value)}})[0]) == [["a"]]

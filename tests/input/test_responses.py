@@ -571,6 +571,7 @@ ERRORS = {
     "vllm": ({"object": "error", "message": "no such model", "code": 404}, "no such model"),
     "fastapi": ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "field required"),
     "code": ({"error": {"code": 500}}, "500"),
+    "mistral": ({"message": "Unauthorized", "request_id": "x"}, "Unauthorized"),
 }
 
 
@@ -598,6 +599,16 @@ SILENT = {
     "ollama": ({"model": "m", "response": "a", "done": True}, '"logprobs": true, "top_logprobs": 20'),
     "gemini": ({"candidates": [{"content": {}}]}, '"responseLogprobs": true'),
 }
+
+
+def test_an_api_without_logprobs_is_named() -> None:
+    """docs.anthropic.com, "Messages"; docs.aws.amazon.com, "Converse"."""
+    anthropic = {"type": "message", "role": "assistant", "content": [{"type": "text"}], "stop_reason": "end_turn"}
+    converse = {"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn", "usage": {}}
+    for response, name in ((anthropic, "Anthropic's API"), (converse, "Bedrock's Converse API")):
+        assert is_response(response)
+        with pytest.raises(InputError, match=f"^FILE.*{name} does not return log-probabilities"):
+            read(response)
 
 
 @pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())

@@ -18,6 +18,7 @@ from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_copies import Copies
 from tsoft.input.response_kinds import (
+    api_without_logprobs,
     error_message,
     event_in,
     failure,
@@ -476,6 +477,8 @@ def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
 
 def _without_logprobs(location: Location, response: Object, answer: Answer | None = None) -> InputError:
     """Return the error for a response without log-probabilities, which may be in an object that is no response."""
+    if isinstance(response, dict) and (api := api_without_logprobs(response)) is not None:
+        return location.error(f"{api} does not return log-probabilities; use a model of another server")
     requests = map(logprobs_request, (response, *(answer.objects if answer else ())))
     request = next((request for request in requests if request is not None), None)
     if request is None:

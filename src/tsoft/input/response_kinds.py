@@ -76,6 +76,8 @@ _TEXTS: dict[tuple[str, ...], str] = {
     ),
     ("@{",): "an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json",
 }
+# The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
+_ERROR_FIELDS = {"message", "code", "status", "statusCode", "id", "request_id", "requestId"}
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -100,6 +102,8 @@ def is_response(value: object) -> bool:
         return True
     if _is_row(value):
         return False
+    if api_without_logprobs(value) is not None or text_problem(value) is not None:
+        return True
     if record_tokens(value, Location(""), None) or mark_in(value) is not None:
         return True
     probs = value.get("probs")
@@ -379,9 +383,23 @@ def logprobs_request(value: Object) -> str | None:
     return _CHAT if is_message(value) else None
 
 
+def api_without_logprobs(value: Object) -> str | None:
+    """Return the API with a response if no request makes it return log-probabilities; None for any other object.
+
+    >>> api_without_logprobs({"type": "message", "content": [], "stop_reason": "end_turn"})
+    "Anthropic's API"
+    """
+    if value.get("type") == "message" and "stop_reason" in value:
+        return "Anthropic's API"
+    output = value.get("output")
+    return "Bedrock's Converse API" if "stopReason" in value and isinstance(output, dict) else None
+
+
 def error_message(value: Object) -> str | None:
     """Return the message of a response that is an error; None for any other response."""
     error = value.get("error") or None
+    if error is None and isinstance(value.get("message"), str) and value.keys() <= _ERROR_FIELDS:
+        error = value
     if error is None and (value.get("object") == "error" or value.get("type") == "error"):
         error = value
     # A log may have a field with this name next to others.
