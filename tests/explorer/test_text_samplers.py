@@ -457,18 +457,19 @@ def test_the_command_has_the_sequence_breakers(tmp_path: Path) -> None:
         )
 
 
-def test_a_sampler_that_needs_raw_logits_cannot_follow_the_temperature(tmp_path: Path) -> None:
+def test_a_sampler_that_needs_raw_logits_cannot_follow_one_that_shifts_them(tmp_path: Path) -> None:
     file = tmp_path / "tokens.txt"
     file.write_text("A\n")
 
     async def drive(page: Page) -> None:
         await slider(page, "repetition_penalty")
         await page.press("right_square_bracket")
-        assert "needs the raw logits, but temperature, which precedes it, subtracts the highest" in page.text("#head")
+        assert "needs the raw logits, but edt, which precedes it, subtracts the highest" in page.text("#head")
         await page.press("left_square_bracket")
         assert "raw logits" not in page.text("#head")
 
-    assert explore(drive, *FOUR, "--history", str(file), "--repetition-penalty", "2", size=WIDE) == 0
+    typed = ("--history", str(file), "--repetition-penalty", "2", "--edt-theta", "1")
+    assert explore(drive, *FOUR, *typed, size=WIDE) == 0
 
 
 async def never(_: Page) -> None:

@@ -187,6 +187,8 @@ def test_a_note_names_what_tsoft_does_not_compute(run: Run, tmp_path: Path) -> N
     path.write_text("b\n")
     _, _, lines = run("--like", "koboldcpp", "--repetition-penalty", "1.1", "--history", str(path))
     assert [line for line in lines if "koboldcpp: with penalties, it also penalizes token 0 while" in line]
+    # XTC is certain, and averaged with its absence.
+    assert run("--like", "tabbyapi", "--xtc-probability", "1", "--adaptive-target", "0.5")[0] == 0
     # sampling.cpp, xtc_cpu, compares the probability of the next candidate.
     assert (
         "with xtc, it compares the probability of the next class"

@@ -350,8 +350,17 @@ def test_engines_with_different_sequence_breakers_need_the_option(tmp_path: Path
         (["--mirostat-mu", "2"], "--mirostat-mu has no effect without --mirostat-tau"),
         (["--adaptive-target", "0.2", "--adaptive-decay", "1"], "--adaptive-decay: expected a number from 0 to 0.99"),
         (
-            ["--history", "FILE", "--repetition-penalty", "2", "--samplers", "temperature;penalties"],
-            "list penalties before temperature",
+            [
+                "--history",
+                "FILE",
+                "--repetition-penalty",
+                "2",
+                "--edt-theta",
+                "1",
+                "--samplers",
+                "edt;penalties;temperature",
+            ],
+            "list penalties before edt",
         ),
     ],
 )

@@ -7,11 +7,8 @@ import numpy as np
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engine import Caveat
+from tsoft.sampling.engines import FROM_ABOVE, MASKING
 from tsoft.sampling.mixture import Mixture
-
-# These samplers mask the classes that they remove. The others take them from the engine's list, which they sort, so
-# that masked classes, the last ones, leave it first. XTC removes the first ones.
-_MASKING = ("logit_bias", "top_n_sigma")
 
 
 def counted_classes(chain: Chain, z: Array, tau: float) -> Iterator[tuple[Caveat, int, int]]:
@@ -39,7 +36,8 @@ def counted_classes(chain: Chain, z: Array, tau: float) -> Iterator[tuple[Caveat
                 for row in np.flatnonzero(counted.any(-1))[:1]:
                     yield caveat, int(row), int(counted[row].argmax())
         mixture = mixture.apply(step)
-        if step.sampler.name not in _MASKING:
+        if step.sampler.name not in MASKING:
             removed = (before > -np.inf) & np.isneginf(mixture.full_logits[-1])
-            lasts = np.isneginf(before) & removed.any(-1, keepdims=True) & (step.sampler.name != "xtc")
-            listed &= ~(removed | lasts)
+            # The engine sorts its list, so that masked classes, the last ones, are the first to leave it.
+            is_shorter = removed.any(-1, keepdims=True) & (step.sampler.name not in FROM_ABOVE)
+            listed &= ~(removed | np.isneginf(before) & is_shorter)

@@ -45,6 +45,9 @@ def _singly(names: str) -> tuple[tuple[str, ...], ...]:
     return tuple((name,) for name in names.split())
 
 
+# In llama.cpp and KoboldCpp, these samplers mask classes. The others take them from a list, XTC the most probable ones.
+MASKING, FROM_ABOVE = ("logit_bias", "top_n_sigma"), ("xtc",)
+
 # How tsoft's rules were compared with the code of an engine.
 _RUN = "checked against the code"
 _READ = "checked against a transcription only"

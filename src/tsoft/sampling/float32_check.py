@@ -119,10 +119,12 @@ def _near(step: Step, cutoff: Cutoff | None, before: Array, after: Array) -> Arr
 
 
 def _scaled(step: Step, factor: float) -> tuple[Any, ...]:
-    """Return the arguments of a step, those that are not whole numbers multiplied by a factor."""
+    """Return the arguments of a step, those that are not whole numbers multiplied by a factor, within their ranges."""
     parameters = step.sampler.parameters[len(step.sampler.parameters) - len(step.arguments) :]
     pairs = zip(parameters, step.arguments, strict=True)
-    return tuple(value if value is None or parameter.whole else value * factor for parameter, value in pairs)
+    return tuple(
+        value if value is None or parameter.whole else min(value * factor, parameter.high) for parameter, value in pairs
+    )
 
 
 def _changes(first: Array, second: Array) -> Array:
