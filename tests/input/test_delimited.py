@@ -239,9 +239,9 @@ def test_blanks_around_the_equals_sign_of_a_pair_are_no_part_of_the_label() -> N
         assert (block.labels, block.logits.tolist()) == (("left", "right"), [[1.2, -np.inf]])
     [block] = read("New York = 1\nParis=2\n")
     assert block.labels == ("New York", "Paris")
-    for arguments in (["left = 1", "right =.5"], ["left = 1 right= .5"]):
+    for arguments in (["left = 1", "right= .5"], ["left = 1 right= .5"]):
         assert here("compute", *arguments, "-f", "csv").stdout.startswith("row,tau,left,right\n")
-    assert here("compute", " =1", "the =1", "-f", "csv").stdout.startswith('row,tau," ",the\n')
+    assert here("compute", " =1", "the =1", "-f", "csv").stdout.startswith('row,tau," ","the "\n')
 
 
 def test_a_vector_whose_other_labels_are_numbers_is_noted() -> None:

@@ -40,7 +40,9 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
     if len(arguments) > 1 and all(argument.endswith(",") for argument in arguments[:-1]):
         # A pasted list: 2, 1, 0.5
         arguments = [*(argument.removesuffix(",") for argument in arguments[:-1]), arguments[-1]]
-    for place, argument in enumerate(map(fields.with_tight_pairs, arguments), 1):
+    for place, typed in enumerate(arguments, 1):
+        # A label may end in a blank, as in 'the =1', but rarely does so in 'cat = 1'.
+        argument = fields.with_tight_pairs(typed) if "= " in typed else typed
         pieces = _fields_of_only_argument(argument, empty_fix) if len(arguments) == 1 else [argument]
         if not "".join(pieces).strip():
             raise UsageError(f"argument {place}: empty; {empty_fix}")
