@@ -24,7 +24,8 @@ def settings_place(found: list[Place]) -> Place | None:
     candidates = _in_use(found)
     if not candidates:
         return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
-    if any(_settings(place) != _settings(candidates[0]) for place in candidates[1:]):
+    first = _settings(candidates[0])
+    if any(_settings(place) != first for place in candidates[1:]):
         problem = f"several objects have sampling settings: {shown_paths(candidates)}"
         raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
     return candidates[0]
@@ -32,8 +33,9 @@ def settings_place(found: list[Place]) -> Place | None:
 
 def copies(found: list[Place], main: Place) -> list[Place]:
     """Return the other objects with the settings of the object that applies."""
+    settings = _settings(main)
     candidates = _in_use(found) if main.sets_parameters else []
-    return [place for place in candidates if place is not main and _settings(place) == _settings(main)]
+    return [place for place in candidates if place is not main and _settings(place) == settings]
 
 
 def _in_use(found: list[Place]) -> list[Place]:

@@ -237,8 +237,8 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     # TabbyAPI's sampler overrides: the values of fields that a request does not set, or of all requests.
     if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
         value = value["override"]
-    # The config.yaml of Weights & Biases has descriptions, Langflow has types. A temperature with a unit is no
-    # setting.
+    # The config.yaml of Weights & Biases describes each setting, and Langflow gives its type. A temperature with a unit
+    # is no setting.
     is_described = isinstance(value, dict) and not value.keys().isdisjoint(("desc", "type")) and "unit" not in value
     if is_described and sets_number(name, value.get("value")):
         value = value["value"]
