@@ -95,10 +95,10 @@ class ExplorerInput:
     """The input of the explorer, and its settings.
 
     The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes, and
-    `missing_biases` the names of the biases whose class the block lacks.
-    `arguments` are the command-line arguments for the input; if they are None, a command line has to list the row's
-    logits. `reads_stdin` says that a command with these arguments reads stdin. `generator` makes the draws. `bits`
-    selects entropies in bits. `history` is None if the tokens before the rows are unknown.
+    `missing_biases` the names of the biases whose classes the block lacks. `arguments` are the command-line arguments
+    for the input; if they are None, a command line has to list the row's logits. `reads_stdin` says that a command with
+    these arguments reads stdin. `generator` makes the draws. `bits` selects entropies in bits. `history` is None if the
+    tokens before the rows are unknown.
     """
 
     rows: ExplorerRows
@@ -193,8 +193,8 @@ class Explorer(App[None]):
         # The name of the measure or the mark that the bottom line explains; empty if it shows the keys.
         self._explained = ""
         self.copied: list[str] = []
-        # The messages since the notices were cleared.
-        self._notified: set[str] = set()
+        # The messages on the screen, with the times at which they appeared.
+        self._notified: dict[str, float] = {}
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
         self.error_console = Console(file=io.StringIO())
@@ -680,12 +680,18 @@ class Explorer(App[None]):
             self._update_classes()
 
     def notify(self, message: str, **options: Any) -> None:
-        """Show a message for some seconds. If it is repeated, it replaces the earlier ones, which would pile up."""
-        if message in self._notified:
-            self._notified.clear()
-            self.clear_notifications()
-        self._notified.add(message)
-        super().notify(message, **options)
+        """Show a message for some seconds, unless it is on the screen: equal boxes would cover the rest."""
+        now = time.monotonic()
+        self._notified = {
+            other: start for other, start in self._notified.items() if now - start < self.NOTIFICATION_TIMEOUT
+        }
+        if message not in self._notified:
+            self._notified[message] = now
+            super().notify(message, **options)
+
+    def clear_notifications(self) -> None:
+        self._notified.clear()
+        super().clear_notifications()
 
     def _notify_problem(self, problem: str) -> None:
         """Report why there is no distribution, since the key that was pressed has no effect."""
