@@ -63,6 +63,10 @@ TEXTS = {
     "probabilities": ("prob,target\n" + lines(expit(Z), Y), "each is the probability of class #1, and the rest"),
     "a record": (json.dumps({"logits": Z.tolist(), "targets": Y.tolist()}), NOTE),
     "a record of rows": (json.dumps({"logits": Z[:, np.newaxis].tolist(), "labels": Y.tolist()}), NOTE),
+    "a record of rows with labels": (
+        json.dumps({"logits": Z[:, np.newaxis].tolist(), "targets": Y.tolist(), "labels": ["no", "yes"]}),
+        "z is the logit of class 'yes', and 0 that of 'no'",
+    ),
     "objects": (objects(logit=Z.tolist(), target=Y.tolist()), NOTE),
     "objects with booleans": (objects(logits=Z[:, np.newaxis].tolist(), label=(Y == 1).tolist()), NOTE),
     "objects with names": (objects(z=Z.tolist(), label=WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
@@ -93,14 +97,18 @@ def test_one_number_per_row_is_a_binary_classifier_in_commands_that_ignore_the_t
 def test_as_many_targets_as_classes_of_a_row_are_ignored_if_they_are_not_those_of_a_binary_classifier(
     tmp_path: Path,
 ) -> None:
-    np.savez(tmp_path / "a.npz", logits=[3.0, 2, 1, 0], labels=[7, 8, 9, 10])
-    one_hot, indices = (
-        '{"logits": [3, 2, 1, 0], "target": [0, 1, 0, 0]}',
-        '{"logits": [3, 2, 1, 0], "labels": [7, 8, 9, 0]}',
-    )
+    row: dict[str, Any] = {"logits": [3.0, 2, 1, 0]}
+    named = row | {"labels": ["a", "b", "c", "d"], "targets": [0, 1, 1, 0]}
+    np.savez(tmp_path / "ids.npz", **row, labels=[7, 8, 9, 10])
+    np.savez(tmp_path / "named.npz", **named)
+    np.savez(tmp_path / "targets.npz", **row, targets=[0, 1, 1, 0])
     for done in (
-        here("compute", "-i", str(tmp_path / "a.npz")),
-        *(here("compute", stdin=text) for text in (one_hot, indices)),
+        here("compute", "-i", str(tmp_path / "ids.npz")),
+        here("compute", "-i", str(tmp_path / "named.npz")),
+        here("compute", "-i", str(tmp_path / "targets.npz"), "--labels", "a,b,c,d"),
+        here("compute", stdin=json.dumps(named)),
+        here("compute", stdin=json.dumps(row | {"target": [0, 1, 0, 0]})),
+        here("compute", stdin=json.dumps(row | {"labels": [7, 8, 9, 0]})),
     ):
         assert len(done.stdout.split()) == 4
         assert "(true classes)" in done.stderr

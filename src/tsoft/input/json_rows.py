@@ -217,9 +217,7 @@ class RowReader:
         ids = self._id_field(record, where)
         self._note_ignored(record, {key, "labels" if labels is not None else None, ids and ids[0]}, target)
         has_rows = bool(values) and isinstance(values[0], list)
-        is_column = target is not None and isinstance(target[1], list) and len(target[1]) == len(values) > 1
-        if is_column and not has_rows and target is not None:
-            is_column = self._is_column(target, where)
+        is_column = not has_rows and target is not None and self._is_column(target, len(values), names, where)
         rows = values if has_rows else [[value] for value in values] if is_column else [values]
         read_target = target if options.reads_targets else None
         targets = _one_each(read_target, len(rows), has_rows or is_column, where)
@@ -231,7 +229,7 @@ class RowReader:
             if (
                 names is not None
                 and len(names) != len(row)
-                and not (options.targets and (len(names), len(row)) == (2, 1))
+                and not ((target or options.targets) and (len(names), len(row)) == (2, 1))
             ):
                 counts = f"{len(row)} {key}, but {len(names)} label{'s' * (len(names) != 1)}"
                 raise InputError(f"{place}: {counts}; write one label per class")
@@ -241,10 +239,13 @@ class RowReader:
             named_target = None if target is None else (target[0], row_target)
             yield _not_empty(JsonRow(place, row, quantity, names, key, target=named_target, id=row_key))
 
-    def _is_column(self, target: tuple[str, list[Any]], where: str) -> bool:
-        """Return whether the numbers of a record, of which there are as many as targets, are one for each of several
-        rows. Raise InputError if the targets, which the command uses, may also be one-hot, for one row."""
+    def _is_column(self, target: tuple[str, Any], size: int, names: tuple[str, ...] | None, where: str) -> bool:
+        """Return whether the numbers of a record, `size` of them, are one for each of several rows: there are as many
+        targets. Raise InputError if the targets, which the command uses, may also be one-hot, for one row."""
         name, values = target
+        is_row = size != 2 and names is not None and len(names) == size
+        if not isinstance(values, list) or not len(values) == size > 1 or is_row:
+            return False
         is_one_hot = all(value in (0, 1) for value in values) and sum(values) == 1
         if not self.options.reads_targets:
             return not is_one_hot and len({as_text(value) for value in values}) <= MOST_BINARY_TARGETS

@@ -141,7 +141,7 @@ def _blocks(
         if targets_key:
             count = None if stored.axes else _count_of_scores(file, targets_key, options)
             options = options.next_to_targets(count)
-        header = stored.with_rows(options)
+        header = stored.with_rows(replace(options, labels=Labels(labels)) if labels else options)
         if (labels and len(labels) == header.classes) or (
             labels and options.targets and (header.classes, len(labels)) == (1, 2)
         ):

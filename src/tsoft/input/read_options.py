@@ -110,8 +110,9 @@ class ReadOptions:
 
     def reads_column(self, size: int) -> bool:
         """Return whether `size` numbers, in an array of one axis or on a line each, are one for each of several rows,
-        and not one row: there are as many targets."""
-        return self.targets is not None and self.targets.count == size > 1
+        and not one row: there are as many targets, and not as many names of classes, unless two."""
+        is_row = size != 2 and self.labels is not None and len(self.labels.names) == size
+        return self.targets is not None and self.targets.count == size > 1 and not is_row
 
     @property
     def names_columns(self) -> bool:
