@@ -626,37 +626,42 @@ def _rows(
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
     fitted, tested = _files(source, truth, fields)
-    _check_test(truth, are_other_rows=bool(tested.key.others) and truth.test_key not in (None, source.key))
+    _check_test(truth)
     rows = rows_of(fitted)
     if truth.test is None:
         return rows, None
     test = rows_of(tested)
-    if truth.test_key in (None, source.key):
-        _note_fitted_files(rows, test)
+    _check_fitted_files(rows, test, truth, are_other_rows=truth.test_key not in (None, source.key))
     return rows, test
 
 
-def _check_test(truth: TargetsOptions, *, are_other_rows: bool) -> None:
-    """Raise UsageError for options without effect, and for other rows of the file that the temperature is fitted to
-    without targets of their own: they would get the targets of the fit."""
-    targets = {"--test-targets": truth.test_targets, "--test-targets-key": truth.test_targets_key}
-    for option, value in {**targets, "--test-key": truth.test_key}.items():
+def _check_test(truth: TargetsOptions) -> None:
+    """Raise UsageError for options without effect."""
+    for option, value in {
+        "--test-targets": truth.test_targets,
+        "--test-key": truth.test_key,
+        "--test-targets-key": truth.test_targets_key,
+    }.items():
         if truth.test is None and value is not None:
             raise UsageError(f"{option} has no effect without --test; add --test FILE")
-    if are_other_rows and not any(targets.values()):
-        problem = "--test-key selects other rows of the same file, which need targets of their own"
-        raise UsageError(f"{problem}; pass --test-targets-key NAME or --test-targets FILE")
 
 
-def _note_fitted_files(rows: "LabeledInput", test: "LabeledInput") -> None:
-    """Print a note if files of the fit are tested."""
+def _check_fitted_files(
+    rows: "LabeledInput", test: "LabeledInput", truth: TargetsOptions, *, are_other_rows: bool
+) -> None:
+    """Print a note if files of the fit are tested, unless `are_other_rows`: those of another array. Raise UsageError if
+    these would get the targets of the fit."""
     from tsoft.input.formats import has_arrays
     from tsoft.notes import note
     from tsoft.options.input_files import place_of
 
     fitted = {place_of(each.logits.file or "-") for each in rows.sources}
     tested = [each.name for each in test.sources if place_of(each.logits.file or "-") in fitted]
-    if tested:
+    if tested and are_other_rows:
+        if truth.test_targets is None and truth.test_targets_key is None:
+            problem = f"--test-key selects other rows of {tested[0]}, which need targets of their own"
+            raise UsageError(f"{problem}; pass --test-targets-key NAME or --test-targets FILE")
+    elif tested:
         files = f"{tested[0]} and {len(tested) - 1} more" if len(tested) > 1 else tested[0]
         fix = "pass rows of other files" + ", or of another array with --test-key" * has_arrays(tested[0])
         note(f"--test: the fit uses {files}, too, so the measures are optimistic; {fix}")
