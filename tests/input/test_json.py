@@ -106,6 +106,46 @@ def test_shapes(text: str, logits: list[list[float]], labels: tuple[str, ...] | 
     assert [block.first_row for block in blocks] == [sum(len(b.logits) for b in blocks[:i]) for i in range(len(blocks))]
 
 
+# What pipelines of Hugging Face write: transformers/pipelines, text_classification.py, zero_shot_classification.py and
+# fill_mask.py. The last ones are the long form of a table.
+LONG_FORMS = {
+    "a pipeline": '[{"label": "a", "score": 0.75}, {"label": "b", "score": 0.25}]',
+    "texts": '[[{"label": "b", "score": 0.25}, {"label": "a", "score": 0.75}]]',
+    "zero shots": '{"sequence": "x", "labels": ["a", "b"], "scores": [0.75, 0.25]}',
+    "a mask": '[{"score": 0.75, "token": 1, "token_str": "a", "sequence": "a"}, {"score": 0.25, "token_str": "b"}]',
+    "probabilities": '[{"label": "a", "prob": 0.75}, {"label": "b", "prob": 0.25}]',
+}
+
+
+@pytest.mark.parametrize("text", LONG_FORMS.values(), ids=LONG_FORMS.keys())
+def test_the_long_form(text: str) -> None:
+    notes: list[str] = []
+    [block] = read(text, note=notes.append)
+    assert block.labels
+    assert dict(zip(block.labels, np.exp(block.logits[0]).tolist(), strict=True)) == pytest.approx(
+        {"a": 0.75, "b": 0.25}
+    )
+    assert len(notes) == ("score" in text)
+    assert all("tsoft reads 'score' as a probability" in note for note in notes)
+
+
+def test_the_long_form_has_several_labels() -> None:
+    """A single one is a true class."""
+    assert "one number and the label 'a', but expected the numbers" in complaint('[{"label": "a", "logit": 1.5}]')
+    form = LONG_FORMS["probabilities"]
+    assert "contains probabilities, not log-probabilities" in complaint(form, quantity="logprob")
+
+
+def test_rows_inside_an_object_are_named_with_their_path() -> None:
+    """vLLM's /classify and /pooling: vllm/entrypoints/openai/protocol.py."""
+    rows = {"probs": [{"index": 0, "label": "a", "probs": [0.75, 0.25]}], "data": [{"data": [0.75, 0.25]}]}
+    for (name, data), path in zip(rows.items(), (".data[]", ".data[].data"), strict=True):
+        problem = complaint(json.dumps({"object": "list", "data": data}))
+        assert problem.endswith(f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE"), name
+    # The numbers of Triton are no rows without their shape.
+    assert "jq" not in complaint('{"model_name": "m", "outputs": [{"shape": [2, 1], "data": [1.5, 2.5]}]}')
+
+
 def test_json_is_recognized_by_its_content() -> None:
     """A text that starts like JSON is JSON; a label in brackets is a label."""
     for text in (
@@ -204,7 +244,7 @@ WRONG = {
     "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
     "a class per object": (
-        '[{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.1}]',
+        '[{"label": "cat", "score": 0.9}, {"label": "cat", "score": 0.1}]',
         "f:1: record 0: one number and the label 'cat'; the object may be a row or one class; pass --columns 'score' if"
         ' it is a row, or write all classes in one object, such as {"cat": 2, "dog": 1}',
     ),

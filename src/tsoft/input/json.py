@@ -19,6 +19,7 @@ from tsoft.errors import InputError
 from tsoft.input.api_responses import ResponseReader
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
+from tsoft.input.json_tables import path_of_rows
 from tsoft.input.json_targets import TargetReader
 from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
 from tsoft.input.quantity import QUANTITIES
@@ -182,9 +183,18 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                fix = _NOT_A_ROW if row.is_object and isinstance(value, list | dict) else ""
-                raise row.error(problem + fix, column)
+                raise row.error(problem + _fix(row, value), column)
     raise AssertionError
+
+
+def _fix(row: JsonRow, value: Any) -> str:
+    """Return the fix for a value that is not a number."""
+    if not row.is_object or row.labels is None:
+        return ""
+    path = path_of_rows(dict(zip(row.labels, row.values, strict=True)))
+    if not isinstance(value, list | dict) or "[]" in path:
+        return f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE" if path else ""
+    return _NOT_A_ROW
 
 
 def _problem(value: Any, quantity: str) -> str | None:

@@ -80,6 +80,10 @@ class RowReader:
         if isinstance(content, list) and is_response(content):
             yield value
             return
+        forms = self._long_forms(content)
+        if forms:
+            yield from (self._long_form(form, where) for form in forms)
+            return
         if not isinstance(content, list):
             yield from self._object(value)
             return
@@ -97,6 +101,31 @@ class RowReader:
                 yield _not_empty(JsonRow(f"{where}: row {i}", values, self._quantity))
         else:
             yield _not_empty(JsonRow(where, content, self._quantity))
+
+    def _long_forms(self, content: object) -> list[json_tables.LabeledNumbers]:
+        """Return the distributions of a value in the long form, or of an array of them; empty for any other value. With
+        targets, an object with one number and a label is a row and its true class."""
+        if self.options.reads_targets or self.options.names_columns:
+            return []
+        if (form := json_tables.long_form(content)) is not None:
+            return [form]
+        forms = [json_tables.long_form(value) for value in content] if isinstance(content, list) else []
+        known = [form for form in forms if form is not None]
+        return known if len(known) == len(forms) else []
+
+    def _long_form(self, form: json_tables.LabeledNumbers, where: str) -> JsonRow:
+        """Return the row of a distribution in the long form."""
+        quantity = self.options.quantity
+        if form.name in QUANTITIES:
+            if quantity not in (None, form.name):
+                raise InputError(f"{where}: {contradiction(repr(form.name), form.name, quantity)}")
+            quantity = form.name
+        elif quantity is None:
+            quantity = "prob"
+            self._note_once(
+                f"{where}: tsoft reads {form.name!r} as a probability, as Hugging Face's pipelines write it"
+            )
+        return JsonRow(where, form.numbers, quantity, tuple(form.labels), is_object=True)
 
     def _object(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
         """Yield the rows of an object: a record or {label: number}; or the object itself if it is a response."""
@@ -305,8 +334,7 @@ class RowReader:
 
 
 def _is_number(value: Any) -> bool:
-    is_infinite = isinstance(value, str) and value in INFINITIES
-    return is_infinite or (isinstance(value, int | float) and not isinstance(value, bool))
+    return json_tables.is_number(value) or (isinstance(value, str) and value in INFINITIES)
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:

@@ -1,12 +1,83 @@
-"""Tables that JSON has as the names of the columns and an array of rows, as pandas and Weights & Biases write them."""
+"""Tables that JSON has as the names of the columns and an array of rows, as pandas and Weights & Biases write them, and
+the long form: an array with one object per class, as pipelines of Hugging Face write it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import counted, shortened
 from tsoft.input.json_values import Location, as_list
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES
 
 # The fields with properties of a table: those of pandas' orient="table" and of Weights & Biases.
 _PROPERTIES = {"schema", "ncols", "nrows", "column_types", "_type"}
+# The name of a class in the long form, and of a token that fills a mask.
+_LABELS = ("label", "token_str")
+# A probability in the long form, and the arrays of the labels and their probabilities of zero-shot classification.
+SCORE = "score"
+_SCORES = {"labels", "scores", "sequence"}
+
+
+@dataclass(frozen=True)
+class LabeledNumbers:
+    """The labels and the numbers of one distribution, and the name of the numbers, a quantity or SCORE."""
+
+    labels: list[str]
+    numbers: list[Any]
+    name: str
+
+
+def long_form(value: object) -> LabeledNumbers | None:
+    """Return the distribution that a JSON value has in the long form; None for any other value.
+
+    >>> long_form([{"label": "cat", "score": 0.75}, {"label": "dog", "score": 0.25}])
+    LabeledNumbers(labels=['cat', 'dog'], numbers=[0.75, 0.25], name='score')
+    """
+    if isinstance(value, dict) and {"labels", "scores"} <= value.keys() <= _SCORES:
+        return _distinct(LabeledNumbers(value["labels"], value["scores"], SCORE))
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return None
+    label = next((name for name in _LABELS if isinstance(value[0].get(name), str)), None)
+    name = next((name for name in (SCORE, *QUANTITIES) if is_number(value[0].get(name))), None)
+    if label is None or name is None:
+        return None
+    entries = [entry for entry in value if isinstance(entry, dict) and {label, name} <= entry.keys()]
+    labels, numbers = ([entry[key] for entry in entries] for key in (label, name))
+    return _distinct(LabeledNumbers(labels, numbers, name)) if len(entries) == len(value) else None
+
+
+def _distinct(form: LabeledNumbers) -> LabeledNumbers | None:
+    """Return the distribution if it has several classes with different names, and a number for each."""
+    if not isinstance(form.labels, list) or not isinstance(form.numbers, list) or len(form.labels) != len(form.numbers):
+        return None
+    if not all(isinstance(label, str) for label in form.labels) or not all(map(is_number, form.numbers)):
+        return None
+    return form if 1 < len(set(form.labels)) == len(form.labels) else None
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def path_of_rows(value: object) -> str:
+    """Return the path of the rows of numbers in a value, as jq writes it; empty if there are none.
+
+    >>> path_of_rows({"object": "list", "data": [{"index": 0, "data": [0.5, 0.5]}]})
+    '.data[].data'
+    """
+    # The numbers of a tensor with a shape are no row.
+    fields = value if isinstance(value, dict) and "shape" not in value else {}
+    for name, inner in fields.items():
+        first = inner[0] if isinstance(inner, list) and inner else None
+        if not name.isidentifier():
+            continue
+        if is_number(first) or (isinstance(first, list) and first and is_number(first[0])):
+            return f".{name}"
+        if isinstance(first, dict) and any(isinstance(first.get(key), list) for key in ARRAY_QUANTITIES):
+            return f".{name}[]"
+        path = path_of_rows(inner if first is None else first)
+        if path:
+            return f".{name}{path}" if first is None else f".{name}[]{path}"
+    return ""
 
 
 def records(value: Any, location: Location) -> list[Any] | None:

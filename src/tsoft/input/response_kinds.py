@@ -398,7 +398,7 @@ def api_without_logprobs(value: Object) -> str | None:
 def error_message(value: Object) -> str | None:
     """Return the message of a response that is an error; None for any other response."""
     error = value.get("error") or None
-    if error is None and isinstance(value.get("message"), str) and value.keys() <= _ERROR_FIELDS:
+    if error is None and isinstance(value.get("message"), str) and value["message"] and value.keys() <= _ERROR_FIELDS:
         error = value
     if error is None and (value.get("object") == "error" or value.get("type") == "error"):
         error = value
