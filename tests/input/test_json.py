@@ -142,6 +142,7 @@ def test_rows_inside_an_object_are_named_with_their_path() -> None:
     for (name, data), path in zip(rows.items(), (".data[]", ".data[].data"), strict=True):
         problem = complaint(json.dumps({"object": "list", "data": data}))
         assert problem.endswith(f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE"), name
+    assert complaint('{"a": ' * 900 + '"x"' + "}" * 900).startswith("f:1: 'a': expected a number, got an object")
     # The numbers of Triton are no rows without their shape.
     assert "jq" not in complaint('{"model_name": "m", "outputs": [{"shape": [2, 1], "data": [1.5, 2.5]}]}')
 

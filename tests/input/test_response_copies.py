@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cases import each_case
-from response_documents import choice, chunk, end, entry, lines, read, texts
+from response_documents import choice, chunk, end, entry, lines, read, read_json, texts
 
 REPEATED = "the pieces repeat the tokens before them; tsoft reads each once"
 
@@ -60,6 +60,14 @@ def test_pieces_with_several_new_tokens_are_no_repetition() -> None:
     other = {"logprobs": {"content": [entry("a") | {"top_logprobs": [entry("a"), entry("x", -1.5)]}, entry("b")]}}
     blocks, notes = read(data(chunk("a"), {"choices": [other | {"index": 0, "finish_reason": None}]}, end()))
     assert (texts(blocks), notes) == ([["a", "a", "b"]], [])
+
+
+def test_lists_of_one_answer_repeat_no_tokens() -> None:
+    """The reasoning and the answer may begin with the same token."""
+    lists = {"reasoning_content": entries("a"), "content": entries("ab")}
+    blocks, [note] = read_json({"choices": [{"index": 0, "logprobs": lists, "finish_reason": "stop"}]})
+    assert texts(blocks) == [["a", "a", "b"]]
+    assert "as one text, in this order" in note
 
 
 def test_dashscope_repeats_the_message_until_the_end() -> None:
@@ -171,6 +179,13 @@ def test_a_response_with_the_same_id_and_tokens_is_a_copy(documents: list[Any]) 
 def test_equal_answers_are_different_ones(documents: list[Any]) -> None:
     blocks, notes = read(lines(*documents))
     assert (texts(blocks), notes) == ([["a", "b"]] * 2, [])
+
+
+def test_a_message_after_the_pieces_of_an_unfinished_text_repeats_them() -> None:
+    message = whole("ab", choices=[answer("ab", message={"content": "ab"})])
+    blocks, [note] = read(lines(*STREAM[:2], message))
+    assert texts(blocks) == [["a", "b"]]
+    assert REPEATED in note
 
 
 def test_an_id_that_different_answers_share_identifies_none() -> None:

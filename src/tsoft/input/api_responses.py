@@ -4,7 +4,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -327,6 +327,7 @@ class ResponseReader:
             first, second, *_ = search.copies
             problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
             self._note("copies", location, f"{problem}; write several answers as an array")
+        begun = {text.number for text in texts if text.marks}
         for found, text in zip(lists, texts, strict=True):
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
@@ -334,7 +335,11 @@ class ResponseReader:
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
-            for drawn in self._new_tokens(found, text, location):
+            tokens = _without_first(found) if found.is_prompt else found.list.tokens()
+            if text.number in begun:
+                begun.discard(text.number)
+                tokens = iter(self._new_tokens(found, [*tokens], text, location))
+            for drawn in tokens:
                 text.add(drawn)
                 labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)
@@ -344,16 +349,16 @@ class ResponseReader:
             if is_finished(found.answer) or not (streamed or self._is_piece(found, location)):
                 self._texts.finish(found.answer)
 
-    def _new_tokens(self, found: FoundList, text: Text, location: Location) -> Iterable[DrawnToken]:
-        """Return the tokens of a list without those of its text so far, which some servers repeat in each piece."""
-        tokens = _without_first(found) if found.is_prompt else found.list.tokens()
-        if not text.marks:
-            return tokens
-        piece = [*tokens]
-        repeated = text.repeated(piece, found.answer, may_end=found.name in _CUMULATIVE)
+    def _new_tokens(
+        self, found: FoundList, tokens: list[DrawnToken], text: Text, location: Location
+    ) -> list[DrawnToken]:
+        """Return the tokens of a piece without those of its text so far, which some servers repeat in each piece."""
+        # A message is no piece.
+        may_end = found.name in _CUMULATIVE or any("message" in record for record in found.answer.objects)
+        repeated = text.repeated(tokens, found.answer, may_end=may_end)
         if repeated and found.name not in _CUMULATIVE:
             self._note("repeated tokens", location, "the pieces repeat the tokens before them; tsoft reads each once")
-        return piece[repeated:]
+        return tokens[repeated:]
 
     def _is_piece(self, found: FoundList, location: Location) -> bool:
         """Return whether a list is a piece of a text, as an object with one token is that has no other text."""

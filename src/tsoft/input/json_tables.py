@@ -10,6 +10,8 @@ from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES
 
 # The fields with properties of a table: those of pandas' orient="table" and of Weights & Biases.
 _PROPERTIES = {"schema", "ncols", "nrows", "column_types", "_type"}
+# Deeper values are not searched.
+_DEEPEST = 40
 # The name of a class in the long form, and of a token that fills a mask.
 _LABELS = ("label", "token_str")
 # A probability in the long form, and the arrays of the labels and their probabilities of zero-shot classification.
@@ -58,14 +60,14 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def path_of_rows(value: object) -> str:
+def path_of_rows(value: object, depth: int = 0) -> str:
     """Return the path of the rows of numbers in a value, as jq writes it; empty if there are none.
 
     >>> path_of_rows({"object": "list", "data": [{"index": 0, "data": [0.5, 0.5]}]})
     '.data[].data'
     """
     # The numbers of a tensor with a shape are no row.
-    fields = value if isinstance(value, dict) and "shape" not in value else {}
+    fields = value if isinstance(value, dict) and "shape" not in value and depth < _DEEPEST else {}
     for name, inner in fields.items():
         first = inner[0] if isinstance(inner, list) and inner else None
         if not name.isidentifier():
@@ -74,7 +76,7 @@ def path_of_rows(value: object) -> str:
             return f".{name}"
         if isinstance(first, dict) and any(isinstance(first.get(key), list) for key in ARRAY_QUANTITIES):
             return f".{name}[]"
-        path = path_of_rows(inner if first is None else first)
+        path = path_of_rows(inner if first is None else first, depth + 1)
         if path:
             return f".{name}{path}" if first is None else f".{name}[]{path}"
     return ""

@@ -54,10 +54,10 @@ class Copies:
     def without(self, lists: list[FoundList], *, streamed: bool) -> list[FoundList]:
         """Return the lists of a document without those of answers that repeat others."""
         answers = [[*group] for _, group in itertools.groupby(lists, key=lambda found: found.answer.path)]
-        different = _different(answers)
+        different = _different(answers) if len(answers) > 1 else set()
         kept: list[list[FoundList]] = []
         for answer in answers:
-            id = answer[0].answer.id
+            id = answer[0].answer.id if kept else None
             others = (other[0].answer.id for other in kept)
             if id and id.key not in different and any(other and id.may_be(other) for other in others):
                 self._note_id(id)
@@ -69,8 +69,8 @@ class Copies:
         """Return whether an answer repeats one that has ended. Of whole responses that nothing contains, both count,
         since some servers give each the same id."""
         answer = lists[0].answer
-        id = answer.id
-        ended = self._ended.get(id.key) if id and not streamed and not is_piece(answer) else None
+        id = answer.id if self._ended and not streamed and not is_piece(answer) else None
+        ended = self._ended.get(id.key) if id else None
         if id is None or ended is None or not id.may_be(ended.id) or (answer.is_document and not ended.is_stream):
             return False
         is_copy = hash(tuple(map(mark_of, _tokens(lists)))) == ended.mark
