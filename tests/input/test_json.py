@@ -125,8 +125,10 @@ def test_the_long_form(text: str) -> None:
     assert dict(zip(block.labels, np.exp(block.logits[0]).tolist(), strict=True)) == pytest.approx(
         {"a": 0.75, "b": 0.25}
     )
-    assert len(notes) == ("score" in text)
-    assert all("tsoft reads 'score' as a probability" in note for note in notes)
+    assert "tsoft reads the array as one distribution, with one class per object" in notes[0]
+    assert ("and 'score' as a probability" in notes[0]) == ("score" in text)
+    assert [note for note in notes[1:] if "tsoft ignores the field" not in note] == []
+    assert ("'sequence'" in notes[-1]) == ("sequence" in text)
 
 
 def test_the_long_form_has_several_labels() -> None:
@@ -143,7 +145,8 @@ def test_rows_inside_an_object_are_named_with_their_path() -> None:
         problem = complaint(json.dumps({"object": "list", "data": data}))
         assert problem.endswith(f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE"), name
     assert complaint('{"a": ' * 900 + '"x"' + "}" * 900).startswith("f:1: 'a': expected a number, got an object")
-    # The numbers of Triton are no rows without their shape.
+    # The numbers of Triton are no rows without their shape, and whole numbers are no logits.
+    assert "jq" not in complaint('{"model": "m", "order": [6, 0, 1]}')
     assert "jq" not in complaint('{"model_name": "m", "outputs": [{"shape": [2, 1], "data": [1.5, 2.5]}]}')
 
 

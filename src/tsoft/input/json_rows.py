@@ -109,22 +109,24 @@ class RowReader:
             return []
         if (form := json_tables.long_form(content)) is not None:
             return [form]
-        forms = [json_tables.long_form(value) for value in content] if isinstance(content, list) else []
+        # The first element decides quickly, since arrays of rows are long.
+        if not isinstance(content, list) or not content or json_tables.long_form(content[0]) is None:
+            return []
+        forms = [json_tables.long_form(value) for value in content]
         known = [form for form in forms if form is not None]
         return known if len(known) == len(forms) else []
 
     def _long_form(self, form: json_tables.LabeledNumbers, where: str) -> JsonRow:
         """Return the row of a distribution in the long form."""
-        quantity = self.options.quantity
+        quantity, guess = self.options.quantity, ""
         if form.name in QUANTITIES:
-            if quantity not in (None, form.name):
+            if quantity is not None and quantity != form.name:
                 raise InputError(f"{where}: {contradiction(repr(form.name), form.name, quantity)}")
             quantity = form.name
         elif quantity is None:
-            quantity = "prob"
-            self._note_once(
-                f"{where}: tsoft reads {form.name!r} as a probability, as Hugging Face's pipelines write it"
-            )
+            quantity, guess = "prob", f", and {form.name!r} as a probability"
+        self._note_once(f"{where}: tsoft reads the array as one distribution, with one class per object{guess}")
+        self._note_ignored(form.others, set(), None)
         return JsonRow(where, form.numbers, quantity, tuple(form.labels), is_object=True)
 
     def _object(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:

@@ -21,21 +21,24 @@ _SCORES = {"labels", "scores", "sequence"}
 
 @dataclass(frozen=True)
 class LabeledNumbers:
-    """The labels and the numbers of one distribution, and the name of the numbers, a quantity or SCORE."""
+    """The labels and the numbers of one distribution, the name of the numbers, a quantity or SCORE, and the other
+    fields."""
 
     labels: list[str]
     numbers: list[Any]
     name: str
+    others: dict[str, Any]
 
 
 def long_form(value: object) -> LabeledNumbers | None:
     """Return the distribution that a JSON value has in the long form; None for any other value.
 
     >>> long_form([{"label": "cat", "score": 0.75}, {"label": "dog", "score": 0.25}])
-    LabeledNumbers(labels=['cat', 'dog'], numbers=[0.75, 0.25], name='score')
+    LabeledNumbers(labels=['cat', 'dog'], numbers=[0.75, 0.25], name='score', others={})
     """
     if isinstance(value, dict) and {"labels", "scores"} <= value.keys() <= _SCORES:
-        return _distinct(LabeledNumbers(value["labels"], value["scores"], SCORE))
+        others = {key: other for key, other in value.items() if key == "sequence"}
+        return _distinct(LabeledNumbers(value["labels"], value["scores"], SCORE, others))
     if not isinstance(value, list) or not value or not isinstance(value[0], dict):
         return None
     label = next((name for name in _LABELS if isinstance(value[0].get(name), str)), None)
@@ -44,7 +47,8 @@ def long_form(value: object) -> LabeledNumbers | None:
         return None
     entries = [entry for entry in value if isinstance(entry, dict) and {label, name} <= entry.keys()]
     labels, numbers = ([entry[key] for entry in entries] for key in (label, name))
-    return _distinct(LabeledNumbers(labels, numbers, name)) if len(entries) == len(value) else None
+    others = {key: other for entry in entries for key, other in entry.items() if key not in (label, name)}
+    return _distinct(LabeledNumbers(labels, numbers, name, others)) if len(entries) == len(value) else None
 
 
 def _distinct(form: LabeledNumbers) -> LabeledNumbers | None:
@@ -70,9 +74,11 @@ def path_of_rows(value: object, depth: int = 0) -> str:
     fields = value if isinstance(value, dict) and "shape" not in value and depth < _DEEPEST else {}
     for name, inner in fields.items():
         first = inner[0] if isinstance(inner, list) and inner else None
+        numbers = first if isinstance(first, list) else inner
         if not name.isidentifier():
             continue
-        if is_number(first) or (isinstance(first, list) and first and is_number(first[0])):
+        # Whole numbers are ids or an order.
+        if isinstance(numbers, list) and any(isinstance(number, float) for number in numbers):
             return f".{name}"
         if isinstance(first, dict) and any(isinstance(first.get(key), list) for key in ARRAY_QUANTITIES):
             return f".{name}[]"
