@@ -133,7 +133,9 @@ def test_the_long_form(text: str) -> None:
 
 def test_the_long_form_has_several_labels() -> None:
     """A single one is a true class."""
-    assert "one number and the label 'a', but expected the numbers" in complaint('[{"label": "a", "logit": 1.5}]')
+    assert "one number and the label 'a'; the object may be a row or one class" in complaint(
+        '[{"label": "a", "logit": 1.5}]'
+    )
     form = LONG_FORMS["probabilities"]
     assert "contains probabilities, not log-probabilities" in complaint(form, quantity="logprob")
 
