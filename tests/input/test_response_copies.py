@@ -56,6 +56,14 @@ def test_pieces_with_several_new_tokens_are_no_repetition() -> None:
     pieces = [chunk("a"), {"choices": [choice("b", "a", finish_reason=None)]}, end()]
     blocks, notes = read(data(*pieces))
     assert (texts(blocks), notes) == ([["a", "b", "a"]], [])
+    # The second piece begins with the same token, which is certain.
+    certain = entry("a", 0.0)
+    pieces = [
+        {"choices": [{"delta": {"content": "a"}, "logprobs": {"content": tokens}, "finish_reason": None}]}
+        for tokens in ([certain], [certain, entry("b")])
+    ]
+    blocks, notes = read(data(*pieces))
+    assert (texts(blocks), notes) == ([["a", "a", "b"]], [])
     # The tokens are equal, but not their alternatives.
     other = {"logprobs": {"content": [entry("a") | {"top_logprobs": [entry("a"), entry("x", -1.5)]}, entry("b")]}}
     blocks, notes = read(data(chunk("a"), {"choices": [other | {"index": 0, "finish_reason": None}]}, end()))

@@ -6,14 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tsoft.input.api_tokens import UNKNOWN, DrawnToken
+from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.response_lists import AnswerId, FoundList
-from tsoft.input.response_texts import Text, event_of, is_piece, mark_of
+from tsoft.input.response_texts import Text, event_of, is_piece, is_telling, mark_of
 
 # Copies of an answer are recognized until so many other responses have ended.
 _MOST = 1000
-# Different tokens often have the same number if they are this certain.
-_CERTAIN = -1e-3
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Copies:
         tokens = _tokens(lists)
         if last.marks[-len(tokens) :] != [*map(mark_of, tokens)]:
             return False
-        if event not in self._events and not any(map(_is_telling, tokens)):
+        if event not in self._events and not any(map(is_telling, tokens)):
             return False
         self._events.add(event)
         self._note("events", f"tsoft skips the tokens of {event!r}, which repeat those of {last.event!r}")
@@ -110,8 +108,3 @@ def _different(answers: list[list[FoundList]]) -> set[tuple[str, int]]:
         if id is not None and first.setdefault(id.key, values) != values:
             different.add(id.key)
     return different
-
-
-def _is_telling(token: DrawnToken) -> bool:
-    """Return whether a token has a number that is hardly that of another token by chance."""
-    return any(UNKNOWN < each.logprob < _CERTAIN for each in (token.token, *token.alternatives))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tsoft.input.api_tokens import DrawnToken
+from tsoft.input.api_tokens import UNKNOWN, DrawnToken
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_lists import Answer, AnswerId
 from tsoft.input.spelling import Spelling, written_text
@@ -20,6 +20,8 @@ _DETAILS = ("details", "meta_info", "delta", "response_metadata")
 # Fields with the reason why an answer finished; null while it is not finished.
 _REASONS = ("finish_reason", "stop_reason")
 _UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED", "not_finished")
+# Different tokens often have the same number if they are this certain.
+_CERTAIN = -1e-3
 # Fields with the kind of an event: the Responses API, LangChain.
 _EVENT = ("type", "event")
 # Fields that say whether an answer is finished: Ollama, llama.cpp.
@@ -55,8 +57,10 @@ class Text:
         if len(tokens) < count or [*map(mark_of, tokens[:count])] != self.marks:
             return 0
         if len(tokens) > count:
-            self.is_repeated = True
-            return count
+            # The pieces of OpenAI and its like have only new tokens, the first of which may be equal by chance.
+            is_delta = any("delta" in record for record in answer.objects)
+            self.is_repeated = self.is_repeated or not is_delta or any(map(is_telling, tokens[:count]))
+            return count if self.is_repeated else 0
         counts = (record.get("completion_tokens", 0) for record in _records(answer))
         is_whole = len(tokens) >= next((number for number in counts if is_index(number) and number), 0)
         is_last = may_end and is_whole and is_finished(answer) is True
@@ -69,6 +73,11 @@ def mark_of(token: DrawnToken) -> int:
     # Python gives -1 and -2 the same hash.
     numbers = (1.0 if token.number is None else -token.number for token in tokens)
     return hash((tuple(token.label for token in tokens), tuple(numbers)))
+
+
+def is_telling(token: DrawnToken) -> bool:
+    """Return whether a token has a number that is hardly that of another token by chance."""
+    return any(UNKNOWN < each.logprob < _CERTAIN for each in (token.token, *token.alternatives))
 
 
 def event_of(answer: Answer) -> str:
