@@ -98,6 +98,7 @@ def test_what_is_not_a_calibration_of_these_classes(change: Any, problem: str, t
         ("new.csv", "score\n2\n-1\n0.5\n"),
         ("new.csv", "id,score\na,2\nb,-1\nc,0.5\n"),
         ("new.csv", "score,target\n2,no\n-1,yes\n0.5,no\n"),
+        ("new.csv", "score,class\n2,1\n-1,0\n0.5,1\n"),
         ("new.txt", "0 2\n0 -1\n0 0.5\n"),
         ("new.jsonl", "[2]\n[-1]\n[0.5]\n"),
     ],
@@ -114,7 +115,7 @@ def test_a_calibration_of_single_scores_is_applied_to_single_scores(
     probs = np.loadtxt(done.stdout.splitlines())[:, -2:]
     assert_allclose(probs[:, 1], expit(np.array([2, -1, 0.5]) / tau), rtol=1e-12)
     assert ("one number per row, so tsoft reads a binary classifier" in done.stderr) == (name != "new.txt")
-    assert "two logits per row" not in done.stderr
+    assert "two numbers per row" not in done.stderr
 
 
 @pytest.mark.parametrize(("quantity", "scores"), [("logit", [2.0, -1, 0.5]), ("prob", np.log([0.9, 0.2, 0.6]))])
@@ -134,13 +135,33 @@ def test_a_calibration_of_single_scores_takes_single_scores_in_python(
 def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> None:
     file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
     done = here("compute", "--calibration", file, stdin="2\n-1\n")
-    assert (
-        "stdin:1: tsoft reads two logits per row, but the calibration was fitted to one score per row; " in done.stderr
-    )
+    note = "stdin:1: tsoft reads two numbers per row, but the calibration was fitted to one score per row; "
+    assert note in done.stderr
+    assert note in here("compute", "--probs", "--calibration", file, stdin="0.3\n0.7\n").stderr
     done = here("compute", "--calibration", file, stdin="2\n-1\n3\n")
     problem = "the calibration has 2 classes, but the row has 3; give a column of single scores a header, save an array"
     fix = "of them with the shape (rows, 1), or write each score z as the two logits 0,z"
     assert f"stdin:1: {problem} {fix}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("new.csv", "{}\n2\n-1\n"), ("new.jsonl", '{{"{0}": 2}}\n{{"{0}": -1}}\n'), ("new.parquet", "{}")],
+)
+def test_a_column_of_single_scores_may_have_the_name_of_a_class(name: str, text: str, tmp_path: Path) -> None:
+    file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
+    for column in ("P(dog)", "score", "cat"):
+        (tmp_path / name).write_text(text.format(column))
+        if name.endswith("parquet"):
+            table = pytest.importorskip("pyarrow").table({column: [2.0, -1.0]})
+            pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / name)
+        done = here("compute", "-i", str(tmp_path / name), "--calibration", file, "-f", "csv")
+        if column != "cat":
+            assert done.stdout.startswith(f"row,tau,cat,dog\n0,1.0,{expit(-1.0):.6}")
+            assert "no names" not in done.stderr
+        else:
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "class 0 is 'cat', but 'dog' in the row" in done.stderr
 
 
 def test_names_that_cannot_be_compared_are_noted(tmp_path: Path) -> None:

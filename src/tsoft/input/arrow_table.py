@@ -180,6 +180,7 @@ class _Table:
             options = replace(options, quantity=quantity_of(name, options))
         elif len(columns.logits) == 1:
             options = _with_named_quantity(columns.names[columns.logits[0]].lower(), options)
+            options = options.of_single_scores(columns.names[columns.logits[0]])
         if columns.unused_targets:
             options = options.next_to_targets()
         labels = columns.labels

@@ -160,7 +160,7 @@ class Calibration:
     def problem_with(self, classes: int, labels: Sequence[str] | None, quantity: str) -> str | None:
         """Return why the calibration is not one of these classes, or of logits of this kind; None if it may be."""
         if classes != self.classes:
-            fix = f"; {SCORE_FIX}" if self.classes == 2 else ""
+            fix = f"; {SCORE_FIX}" if self.is_binary else ""
             return f"the calibration has {self.classes} classes, but the row has {classes}{fix}"
         if labels and self.labels and tuple(labels) != self.labels:
             pairs = zip(self.labels, labels, strict=True)

@@ -53,7 +53,9 @@ class TargetReader:
         """Return the options for a block of rows, with the labels of a binary classifier."""
         options, first = self._options, rows[0]
         if not options.reads_targets:
-            return options if first.target is None else options.next_to_targets()
+            options = options if first.target is None else options.next_to_targets()
+            is_single = len(first.values) == 1 and not isinstance(first.values[0], list | dict)
+            return options.of_single_scores((first.labels or ("",))[0]) if is_single else options
         if self._has_targets is None:
             self._has_targets = first.target is not None
         if self._has_targets != (first.target is not None):

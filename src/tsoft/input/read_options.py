@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
+from tsoft.input.class_lookup import two_classes
 from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES, Quantity, both_classes, to_logits
@@ -49,7 +50,8 @@ class TargetSource:
     target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits.
     `count` is the number of targets, if it is known before the logits are read. With `per_character`, the
     log-likelihood of each answer of an evaluation is divided by the number of its characters. `answer_field` is the
-    field of an object around a response that names the right answer.
+    field of an object around a response that names the right answer. `binary_labels` are the labels of a binary
+    classifier, if they are known before the logits are read.
     """
 
     column: str | None = None
@@ -59,6 +61,7 @@ class TargetSource:
     count: int | None = None
     per_character: bool = False
     answer_field: str = "target"
+    binary_labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ class ReadOptions:
         row is a binary classifier, also for a command that does not use the classes."""
         targets = self.targets or TargetSource(separate=True)
         return replace(self, targets=targets if count is None else replace(targets, count=count))
+
+    def of_single_scores(self, column: str) -> "ReadOptions":
+        """Return the options for a column of one number per row without targets, whose name may be that of a class."""
+        if self.labels or self.targets is None or self.targets.binary_labels is None:
+            return self
+        return replace(self, labels=Labels(two_classes(self.targets.binary_labels, column)))
 
     def reads_column(self, size: int) -> bool:
         """Return whether `size` numbers, in an array of one axis or on a line each, are one for each of several rows,

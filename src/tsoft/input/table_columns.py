@@ -276,9 +276,11 @@ class _Decision:
                     self._note_logit(i, "is not a class")
             candidates += fitting
         has_targets = target is not None or (options.targets is not None and options.targets.separate)
+        # Next to a single column of scores, a second logit is no likely reading.
+        may_be_logits = len(others) - len(candidates) > 1
         for position, i in enumerate(candidates):
             is_further = self._lower(i) in FURTHER_TARGET_NAMES
-            if is_further and (has_targets or position > 0) and fields.is_number(self._value(i)):
+            if is_further and may_be_logits and (has_targets or position > 0) and fields.is_number(self._value(i)):
                 if options.columns.logits is not None:
                     continue
                 problem = f"ambiguous: the column {self.names[i]!r} may contain classes or logits"

@@ -279,6 +279,8 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
     lookup = None
     if columns.target is not None:
         lookup, batches, options = _class_lookup(columns, batches, options)
+    elif len(columns.logits) == 1:
+        options = options.of_single_scores(names[columns.logits[0]])
     yield from blocks(parsed_groups(Table(columns, options, lookup), batches, options), options)
 
 

@@ -47,7 +47,9 @@ class SavedCalibration:
         of a binary classifier only for readers of true classes."""
         from tsoft.input.read_options import TargetSource
 
-        return TargetSource(separate=True) if self.calibration and self.calibration.is_binary else None
+        if self.calibration is None or not self.calibration.is_binary:
+            return None
+        return TargetSource(separate=True, binary_labels=self.calibration.labels)
 
     def calibrated(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
         """Return the blocks with calibrated logits if a calibration is chosen. Print a note on it.
@@ -84,12 +86,14 @@ def _calibrated(blocks: "Iterator[Block]", calibration: "Calibration", source: s
             is_noted = True
             which = source if block.labels else block.location
             note(f"{which}: the classes have no names, so tsoft takes them in the same order")
-        # A column of two scores without a header is one distribution, and its first logit is hardly 0.
-        is_pair = not block.origin.is_binary and block.origin.quantity == "logit" and bool(block.logits[:, 0].any())
+        # A column of two scores without a header is one distribution. The first logit of others is 0.
+        is_only_row = block.first_row == 0 and len(block.logits) == 1
+        are_logits = block.origin.quantity == "logit"
+        is_pair = not block.origin.is_binary and bool(block.logits[:, 0].any()) and (are_logits or is_only_row)
         if calibration.is_binary and is_pair and not are_pairs:
             are_pairs = True
             fitted = "the calibration was fitted to one score per row"
-            note(f"{block.location}: tsoft reads two logits per row, but {fitted}; {SCORE_FIX}")
+            note(f"{block.location}: tsoft reads two numbers per row, but {fitted}; {SCORE_FIX}")
         try:
             logits = calibration.logits(block.logits)
         except ValueError as error:
