@@ -152,6 +152,7 @@ def test_modelfile(path: Path) -> None:
         ),
         ("FROM x\nPARAMETER top_k many\n", ': PARAMETER: top_k: expected a number, got the string "many"'),
         ("FROM x\n", ": no sampling settings; "),
+        ('FROM x\nSYSTEM """\nFROM y\nCMD ["llama-server", "--temp", "0.2"]\n"""\n', ": no sampling settings; "),
         ("# mine\nfrom x import y\nz(temperature=0.3)\n", ": this is a program in Python; write the settings as JSON"),
         ("import x\n\ntop_k = 3\n", ": this is a program in Python; write the settings as JSON"),
     ],
@@ -256,6 +257,12 @@ def test_errors_in_lines(path: Path, text: str, message: str) -> None:
         ),
         ("SamplingParams(temperature=1e999)", ": SamplingParams: temperature: expected a finite number, got inf"),
         ("SamplingParams(n=1)", ": no sampling settings; "),
+        (
+            "".join(
+                f"Default vLLM sampling parameters have been overridden by x: `{{'top_k': {k}}}`\n" for k in (3, 3, 4)
+            ),
+            ":3: the defaults differ from those of an earlier line; save the part of one start",
+        ),
         (
             "{'temperature': 0.5,\n 'temperature': 0.6}",
             ": 'temperature' is set twice, to 0.5 and 0.6; remove one of them",
@@ -536,6 +543,8 @@ def test_a_text_that_only_mentions_settings(path: Path, text: str) -> None:
         ('{"temperature": 0.7, "weather": "temperature=21,humidity=3"}', {"tau": 0.7}),
         (r'{"do_sample": false, "input": "{\"temperature\": 21}", "arguments": "{\"temp\": 21}"}', {"tau": 0}),
         (r'{"temperature": 0.5, "system": "{\"temperature\": 21}", "messages": []}', {"tau": 0.5}),
+        (r'{"do_sample": false, "request": "temperature: 21\nhumidity: 40"}', {"tau": 0}),
+        (r'{"do_sample": false, "user_request": "{\"temperature\": 21}"}', {"tau": 0}),
     ],
 )
 def test_a_text_in_other_fields_is_not_read(path: Path, text: str, expected: dict[str, float]) -> None:

@@ -6,13 +6,15 @@ import shlex
 from typing import Any
 
 _START = re.compile(r"(?:\s|#.*\n|ARG[ \t].*\n)*FROM[ \t]")
+# Commands of a Modelfile, whose texts may contain a Dockerfile.
+_OF_MODELFILE = re.compile(r"(?mi)^[ \t]*(PARAMETER|SYSTEM|TEMPLATE|MESSAGE|ADAPTER|LICENSE)[ \t]")
 _INSTRUCTION = re.compile(r"(?m)^[ \t]*(FROM|CMD|ENTRYPOINT|ENV)[ \t]+(.+)")
 
 
 def is_dockerfile(text: str) -> bool:
     """Whether a text starts with an image, and has a command or variables, unlike a Modelfile."""
     others = {match[1] for match in _INSTRUCTION.finditer(text)} - {"FROM"}
-    return bool(_START.match(text) and others) and not re.search(r"(?mi)^[ \t]*PARAMETER[ \t]", text)
+    return bool(_START.match(text) and others and not _OF_MODELFILE.search(text))
 
 
 def read_dockerfile(text: str) -> dict[str, Any]:

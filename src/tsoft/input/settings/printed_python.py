@@ -34,9 +34,15 @@ def read_sampling_params(text: str, name: str) -> Any:
 
 
 def read_vllm_defaults(text: str, name: str) -> Any:
-    """Return the settings in the line of vLLM's log that has its defaults; None for other texts."""
-    match = _VLLM_DEFAULTS.search(text)
-    return {"override_generation_config": read_dict(match[1], name)} if match else None
+    """Return the settings in the line of vLLM's log that has its defaults; None for other texts. Raise InputError if
+    several lines differ, as after another start."""
+    found = [(match, read_dict(match[1], name)) for match in _VLLM_DEFAULTS.finditer(text)]
+    for match, settings in found:
+        if settings != found[0][1]:
+            line = text.count("\n", 0, match.start()) + 1
+            problem = "the defaults differ from those of an earlier line"
+            raise InputError(f"{name}:{line}: {problem}; save the part of one start as a separate file")
+    return {"override_generation_config": found[0][1]} if found else None
 
 
 def _closing(text: str, start: int) -> int:

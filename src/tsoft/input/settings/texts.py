@@ -15,7 +15,13 @@ from tsoft.input.settings.yaml_text import is_yaml, read_yaml
 # Words in the names of fields with a command, or with `name=value` between commas, and of fields with JSON or YAML,
 # such as override_generation_config of vLLM. Any other text may mention settings, as may the arguments of a tool.
 _COMMAND_WORDS = names("command cmd args entrypoint exec flags gendefaults kwargs")
-_DATA_WORDS = names("config configuration params parameters settings options defaults body payload request")
+_DATA_WORDS = names("config configuration params parameters settings options defaults")
+# Words in the names of fields with a request in JSON, and the fields of which it has at least one. Texts for people may
+# have such names, too.
+_REQUEST_WORDS, _REQUEST_FIELDS = (
+    names("body payload request"),
+    names("messages prompt input inputs input_text contents"),
+)
 _TOOL_WORDS = names("tool tools function functions")
 # The options of curl with the body of a request.
 _CURL_DATA = names("d data data_raw data_binary json")
@@ -48,8 +54,12 @@ def settings_of(name: str, value: Any, where: str) -> Any:
         return None
     if words & _COMMAND_WORDS:
         return settings_in(value, where)
-    is_data = words & _DATA_WORDS and isinstance(value, str) and len(value) <= _MAX_CHARACTERS
-    return _of_json(value, where) or _of_yaml(value, where) if is_data else None
+    if not isinstance(value, str) or len(value) > _MAX_CHARACTERS:
+        return None
+    if words & _DATA_WORDS:
+        return _of_json(value, where) or _of_yaml(value, where)
+    found = _of_json(value, where) if words & _REQUEST_WORDS else None
+    return found if isinstance(found, dict) and not _REQUEST_FIELDS.isdisjoint(map(canonical, found)) else None
 
 
 def _words(name: str) -> set[str]:
