@@ -158,7 +158,7 @@ def array_key_option(name: str, file: str) -> Any:
     return _option(
         name,
         metavar="NAME",
-        show_default="the array that --key names, or as for --key",
+        show_default="the array that --key names if the file has it, otherwise found as for --key",
         help=f"Name of the array to read from {file}.",
     )
 

@@ -94,7 +94,7 @@ class SamplerOptions:
             "--settings",
             metavar="FILE",
             help="Read sampler settings from a generation_config.json, a preset, a request to a server, a Modelfile,"
-            " a GGUF model, or a llama.cpp response.",
+            " a GGUF model, a llama.cpp response, YAML, a command, or a Dockerfile.",
         ),
     ] = None
     dry_sequence_breaker: Annotated[

@@ -85,7 +85,7 @@ class TargetsOptions:
         _input(
             "--test-targets-key",
             metavar="NAME",
-            show_default="the array that --targets-key names, or as for --targets-key",
+            show_default="the array that --targets-key names if the file has it, otherwise found as for --targets-key",
             help="Name of the array of true classes in the file of --test or --test-targets.",
         ),
     ] = None
@@ -249,6 +249,7 @@ def calibrate(
       tsoft calibrate val.npz --test test.npz
       tsoft calibrate val.npz --test test.npz -o reliability.svg
       tsoft calibrate logits.npy labels.npy --format json --measures all
+      tsoft calibrate z.npz --key val --targets-key y --test new.npz --test-key z
       tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft calibrate -i val.csv --by language --test test.csv
       tsoft calibrate responses.jsonl --choices A,B,C,D

@@ -90,6 +90,7 @@ def distill(
       tsoft distill cat=6 dog=4 car=0 truck=-1
       tsoft distill -i teacher.npy --student student.npy --targets y.npy --mean
       tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
+      tsoft distill -i z.npz --key teacher --student z.npz --student-key student
     """
     from functools import cache
 
