@@ -454,7 +454,7 @@ NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "outputs of several sigmoids": (
         {"logits": 1 / (1 + np.exp(-LOGITS)), "targets": DIGITS}, 0, "",
-        "all logits are from 0 to 1; if they are probabilities, pass --probs",
+        "all logits are from 0 to 1; if they are probabilities of one distribution, pass --probs",
     ),
     "the NLL better, the ECE worse": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",

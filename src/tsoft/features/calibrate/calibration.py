@@ -155,7 +155,7 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
     elif rows.are_from_0_to_1 and not summary.are_one_hot and summary.rows >= _MANY_ROWS:
-        note(f"{rows.name}: all logits are from 0 to 1; if they are probabilities, pass --probs")
+        note(f"{rows.name}: all logits are from 0 to 1; if they are probabilities of one distribution, pass --probs")
     if summary.classes > 2 and summary.counts[0] == 0 and _may_count_from_1(summary, rows.labels):
         others = "but every other class occurs" if (summary.counts[1:] > 0).all() else "whose name counts from 1"
         question = "if the targets are numbers, do they count from 1?"
