@@ -983,7 +983,7 @@ def test_command_line_of_an_example_reproduces_the_numbers(tmp_path: Path, capfd
     assert all(line.startswith("tsoft compute ") for line in printed)
 
 
-@pytest.mark.parametrize(("classes", "title"), [(256, "copied; also printed"), (257, "copied; pipe the same input")])
+@pytest.mark.parametrize(("classes", "title"), [(256, "copied; also printed"), (257, "copied; the command reads")])
 def test_command_line_of_a_piped_row(classes: int, title: str, tmp_path: Path) -> None:
     """The command lists the logits, or the notice says that it reads them."""
 

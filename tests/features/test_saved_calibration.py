@@ -140,7 +140,7 @@ def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> N
     assert note in here("compute", "--probs", "--calibration", file, stdin="0.3\n0.7\n").stderr
     done = here("compute", "--calibration", file, stdin="2\n-1\n3\n")
     problem = "the calibration has 2 classes, but the row has 3; give a column of single scores a header, save an array"
-    fix = "of them with the shape (rows, 1), or write each score z as the two logits 0,z"
+    fix = "of scores with shape (rows, 1), or write each score z as the two logits 0,z"
     assert f"stdin:1: {problem} {fix}" in done.stderr
 
 

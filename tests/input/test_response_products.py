@@ -251,7 +251,7 @@ def test_another_text_beside_alternatives_marks_the_drawn_tokens() -> None:
     for name, text in (("completion", " c!"), ("completion_tokens", [" c", "!"])):
         blocks, [note] = read_json({"completions": [{"log_probs": maps, name: text}]})
         assert texts(blocks) == [[" c", "!"]]
-        assert f"tsoft takes the tokens that make up the text in {name!r} as the drawn ones" in note
+        assert f"the text in {name!r} shows which tokens were drawn" in note
     # A right answer need not be the drawn one.
     blocks, [note] = read_json({"top_logprobs": maps[:1], "target": " c", "choices_of_user": [" c"]})
     assert texts(blocks) == [[" b"]]
@@ -1284,7 +1284,7 @@ def test_an_echoed_prompt_is_noted(tops: Any) -> None:
     logprobs = {"tokens": ["p", "a"], "token_logprobs": [None, -0.5], "top_logprobs": tops}
     blocks, [note] = read_json({"choices": [{"text": "pa", "logprobs": logprobs}]})
     assert texts(blocks) == [["a"]]
-    assert "the list starts with the prompt" in note
+    assert "the list may start with the prompt" in note
 
 
 def test_a_replacement_character_in_a_map_hides_other_tokens() -> None:

@@ -607,8 +607,10 @@ def test_an_api_without_logprobs_is_named() -> None:
     converse = {"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn", "usage": {}}
     for response, name in ((anthropic, "Anthropic's API"), (converse, "Bedrock's Converse API")):
         assert is_response(response)
+        notes: list[str] = []
         with pytest.raises(InputError, match=f"^FILE.*{name} does not return log-probabilities"):
-            read(response)
+            read(response, note=notes.append)
+        assert notes == []
 
 
 @pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())
@@ -848,7 +850,7 @@ def test_notes() -> None:
     done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
     assert len(notes) == 4
-    assert "prob is the probability after the server's temperature and samplers" in notes[0]
+    assert "the prob fields are probabilities after the server's temperature and samplers" in notes[0]
     assert notes[0].endswith("pass --applied-tau to undo the temperature")
     assert "note: tsv contains the probabilities among the listed tokens alone" in notes[1]
     assert "row 1: the 7 alternatives sum to 1" in notes[2]

@@ -155,7 +155,9 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     require_softmax(z)
     classes = z.shape[-1]
     if classes == 1 or (z.ndim == 1 and targets.shape == z.shape):
-        raise ValueError("one logit per row; a binary classifier's single logit s is the two logits 0 and s")
+        raise ValueError(
+            "expected at least two logits per row, got one; for a binary classifier, pass [0, s] for each logit s"
+        )
     if targets.shape == z.shape and z.ndim > 1:
         raise ValueError(f"targets must be indices of shape {z.shape[:-1]}; for one-hot rows pass targets.argmax(-1)")
     if targets.shape != z.shape[:-1]:

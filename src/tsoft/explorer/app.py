@@ -87,7 +87,8 @@ MAX_MESSAGE = 400
 MAX_LISTED = 256
 
 # The titles of the notice after a copy.
-COPIED, COPIED_FOR_PIPE = "copied; also printed when you quit", "copied; pipe the same input into it"
+COPIED = "copied; also printed when you quit"
+COPIED_FOR_PIPE = "copied; the command reads stdin, so pipe the same input into it"
 
 
 @dataclass(frozen=True)

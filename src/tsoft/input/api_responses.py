@@ -298,9 +298,11 @@ class ResponseReader:
         """Print a note on a whole answer whose text was removed, and on a message of a chat that a model may have
         written. Raise InputError for any other answer without tokens."""
         if is_message(response):
-            if is_generated(response):
+            if is_generated(response) and "message" not in self._noted:
+                self._noted.add("message")
                 skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
-                self._note("message", location, skipped)
+                self._skipped.append(location.message(skipped))
+                self._note_skipped()
         elif (problem := removed_text(answer.objects[0])) is not None:
             self._skip(location, problem)
         elif (problem := text_problem(response)) is not None:
@@ -483,7 +485,8 @@ def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
 def _without_logprobs(location: Location, response: Object, answer: Answer | None = None) -> InputError:
     """Return the error for a response without log-probabilities, which may be in an object that is no response."""
     if isinstance(response, dict) and (api := api_without_logprobs(response)) is not None:
-        return location.error(f"{api} does not return log-probabilities; use a model of another server")
+        fix = "use an API that does, such as OpenAI's or vLLM's"
+        return location.error(f"{api} does not return log-probabilities; {fix}")
     requests = map(logprobs_request, (response, *(answer.objects if answer else ())))
     request = next((request for request in requests if request is not None), None)
     if request is None:

@@ -19,7 +19,7 @@ from tsoft.input.quantity import QUANTITIES, both_classes
 
 # How to write the scores of a binary classifier.
 SCORE_FIX = (
-    "give a column of single scores a header, save an array of them with the shape (rows, 1), or write each score z as"
+    "give a column of single scores a header, save an array of scores with shape (rows, 1), or write each score z as"
     " the two logits 0,z"
 )
 # What the field `format` says, and the version of the fields.

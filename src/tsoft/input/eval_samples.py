@@ -90,7 +90,7 @@ class SampleReader:
         if isinstance(accuracy, int | float) and accuracy not in (0, 1):
             # The probability of all right answers, such as in truthfulqa_mc2 (lm_eval/tasks/truthfulqa/utils.py).
             problem = f"the accuracy {accuracy:.4g} is neither 0 nor 1, so the question may have several right answers"
-            raise location.at("acc").error(f"{problem}; use a task with one, such as truthfulqa_mc1")
+            raise location.at("acc").error(f"{problem}; use a task with one right answer, such as truthfulqa_mc1")
         if accuracy in (0, 1):
             agreeing = [i for i in possible if (i == best) == bool(accuracy)]
             if not agreeing:

@@ -64,12 +64,12 @@ from tsoft.input.token_shapes import (
 )
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
-_ECHO = "the first token has no number, so it has no row; if the list starts with the prompt, the text does, too"
+_ECHO = "the first token has no log-probability, so it gets no row; the list may start with the prompt"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
 _ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
-_SPELLED = "tsoft takes the tokens that make up the text in {!r} as the drawn ones"
+_SPELLED = "the text in {!r} shows which tokens were drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
 

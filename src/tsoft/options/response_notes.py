@@ -162,7 +162,7 @@ def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
         return
     if partial.is_sampled:
         hint = "; pass --applied-tau to undo the temperature" if partial.tau == 1.0 else ""
-        yield "sampled", f"prob is the probability after the server's temperature and samplers{hint}"
+        yield "sampled", f"the prob fields are probabilities after the server's temperature and samplers{hint}"
     if partial.is_truncated:
         problem = (
             f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.cap):.2g}"
