@@ -50,7 +50,7 @@ _ALIASES = {
     **dict.fromkeys(("cm", "1/cm", "/cm", "cm^-1", "cm**-1", "cm⁻¹", "cm−1", "wavenumber", "wavenumbers"), "cm-1"),
     **dict.fromkeys(("k", "kelvin", "kelvins", "°k"), "K"),
 }
-# Units that tsoft does not have, in lower case: the number of units that tsoft has in one of them.
+# Hints for units that tsoft lacks, by name in lower case.
 _CONVERSIONS = {
     "mev": "1 meV is 0.001 eV, and 1 MeV is 1e6 eV",
     "kev": "1 keV is 1000 eV",
@@ -68,7 +68,8 @@ _CONVERSIONS = {
 
 
 def unit_hint(name: str) -> str:
-    """Return a hint at the unit that is meant, for a message; empty if the name is unknown.
+    """Return a hint for an unknown unit: the unit that was probably meant, or how to convert the energies; empty if
+    the name means nothing to tsoft.
 
     >>> unit_hint("kJ"), unit_hint("meV")
     ('did you mean kJ/mol?', 'convert the energies: 1 meV is 0.001 eV, and 1 MeV is 1e6 eV')

@@ -329,7 +329,7 @@ class ResponseReader:
             first, second, *_ = search.copies
             problem = f"tsoft reads fields with equal tokens, such as {first!r} and {second!r}, as one answer"
             self._note("copies", location, f"{problem}; write several answers as an array")
-        begun = {text.number for text in texts if text.marks}
+        begun = {text.number for text in texts if text.fingerprints}
         for found, text in zip(lists, texts, strict=True):
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
@@ -346,7 +346,7 @@ class ResponseReader:
                 labels.append(drawn.token.label)
                 yield self._block(drawn, found.answer, text.number)
             text.spelling.add(found, labels)
-            self._copies.extend(text)
+            self._copies.set_last(text)
         for found in generated or prompts:
             if is_finished(found.answer) or not (streamed or self._is_piece(found, location)):
                 self._texts.finish(found.answer)
@@ -404,7 +404,7 @@ class ResponseReader:
             self._note("order", location, problem)
 
     def _end(self, text: Text) -> None:
-        """Note that a text has ended. Print a note if its tokens contradict it."""
+        """Record that a text has ended. Print a note if its tokens contradict it."""
         self._copies.end(text)
         if problem := text.spelling.problem():
             self._note("spelling", text.spelling.location, problem)

@@ -22,7 +22,7 @@ from tsoft.input.arrow_columns import (
     plain_numbers,
     text_of,
 )
-from tsoft.input.class_lookup import BOOLEANS, TargetLookup, two_classes
+from tsoft.input.class_lookup import BOOLEANS, TargetLookup, ordered_pair
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
@@ -142,8 +142,8 @@ class TableRows:
         if len(names) == 1:
             problem = f"every target is {shortened(next(iter(names)))!r}"
             raise InputError(f"{self.options.source}: {problem}; name both classes with --labels NEGATIVE,POSITIVE")
-        own = None if self.lists else self.columns.names[self.columns.logits[0]]
-        return batches, replace(self.options, labels=Labels(two_classes(list(names)[:2], own)))
+        score_column = None if self.lists else self.columns.names[self.columns.logits[0]]
+        return batches, replace(self.options, labels=Labels(ordered_pair(list(names)[:2], score_column)))
 
     def keys(self, batch: pa.RecordBatch, first_row: int) -> list[str | int] | None:
         """Return the keys of the rows. Raise InputError if keys that count stop counting."""

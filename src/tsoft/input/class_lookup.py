@@ -89,16 +89,17 @@ def numbers_in(labels: Sequence[str]) -> list[int] | None:
     return [int(parts[place]) for parts in rows] if is_number else None
 
 
-def two_classes(names: Collection[str], column: str | None) -> tuple[str, str]:
-    """Return the two classes of a binary classifier in order. The second one is that which the column of its numbers
-    names, perhaps next to their quantity and in another case; otherwise the order is alphabetical.
+def ordered_pair(names: Collection[str], column: str | None) -> tuple[str, str]:
+    """Return (negative, positive), the two classes of a binary classifier. The positive class is the one that the
+    column of the scores names (`p_dog`, `Dog score`), else the last in alphabetical order.
 
-    >>> two_classes(["ok", "defect"], "P(Defect)"), two_classes(["spam", "ham"], "ham"), two_classes(["b", "a"], "z")
+    >>> ordered_pair(["ok", "defect"], "P(Defect)"), ordered_pair(["spam", "ham"], "ham"), ordered_pair(["b", "a"], "z")
     (('ok', 'defect'), ('spam', 'ham'), ('a', 'b'))
     """
-    own = [name for name in names if name == column] or [name for name in names if _names_class(column or "", name)]
-    first, second = sorted(names, key=lambda name: (own == [name], name))
-    return first, second
+    same = [name for name in names if name == column]
+    matching = same or [name for name in names if _names_class(column or "", name)]
+    negative, positive = sorted(names, key=lambda name: (matching == [name], name))
+    return negative, positive
 
 
 def _names_class(column: str, label: str) -> bool:
@@ -107,8 +108,9 @@ def _names_class(column: str, label: str) -> bool:
     >>> _names_class("p_not_ok", "not ok"), _names_class("p_not_ok", "ok"), _names_class("p_y", "y")
     (True, False, True)
     """
-    words, own = (re.findall(r"[^\W_]+", text.casefold()) for text in (column, label))
-    return own != [] and [word for word in words if word in own or word not in _QUANTITY_WORDS] == own
+    words, label_words = (re.findall(r"[^\W_]+", text.casefold()) for text in (column, label))
+    kept = [word for word in words if word in label_words or word not in _QUANTITY_WORDS]
+    return label_words != [] and kept == label_words
 
 
 def _unclear_indices(numbers: Sequence[int]) -> Array:

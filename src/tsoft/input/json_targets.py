@@ -8,7 +8,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import fields
-from tsoft.input.class_lookup import TargetLookup, two_classes
+from tsoft.input.class_lookup import TargetLookup, ordered_pair
 from tsoft.input.json_rows import JsonRow, JsonValue, as_text
 from tsoft.input.json_values import described
 from tsoft.input.labels import Labels
@@ -73,8 +73,8 @@ class TargetReader:
         if len(names) != 2:
             problem = f"the targets name {len(names)} class{'es' * (len(names) != 1)}, but a binary classifier has two"
             raise InputError(f"{first.where}: {problem}; name both with --labels NEGATIVE,POSITIVE")
-        own = first.labels[0] if first.labels else None
-        self._options = replace(options, labels=Labels(two_classes(names, own)))
+        score_column = first.labels[0] if first.labels else None
+        self._options = replace(options, labels=Labels(ordered_pair(names, score_column)))
         return self._options
 
     def indices(self, rows: list[JsonRow], labels: tuple[str, ...] | None, classes: int) -> Array:

@@ -125,14 +125,17 @@ def quantity_in(name: str) -> str | None:
     return match.lastgroup if match else None
 
 
-def _is_in_phrase(name: str) -> bool:
-    """Return whether the quantity in a name is a word next to another one.
+def _is_word_of_a_class(name: str) -> bool:
+    """Return whether only blanks separate the quantity in a name from another word, as in the name of a class.
 
-    >>> _is_in_phrase("solar energy"), _is_in_phrase("cat (logit)"), _is_in_phrase("log prob"), _is_in_phrase("cat")
-    (True, False, False, False)
+    >>> [_is_word_of_a_class(name) for name in ("solar energy", "energy drink", "cat (logit)", "log prob", "cat")]
+    [True, True, False, False, False]
     """
     match = _WORD.search(name)
-    return match is not None and re.search(r"\w\s+\0|\0\s+\w", _WORD.sub("\0", name, count=1)) is not None
+    if match is None:
+        return False
+    before, after = name[: match.start()], name[match.end() :]
+    return re.search(r"\w\s+\Z", before) is not None or re.match(r"\s+\w", after) is not None
 
 
 def quantities_in(names: Sequence[str]) -> list[str | None]:
@@ -142,10 +145,10 @@ def quantities_in(names: Sequence[str]) -> list[str | None]:
     >>> quantities_in(["solar energy", "high probability"]), quantities_in(["cat logit", "dog logit"])
     ([None, None], ['logit', 'logit'])
     """
-    found = [quantity_in(name) for name in names]
-    if len(set(found)) == 1:
-        return found
-    return [None if _is_in_phrase(name) else each for name, each in zip(names, found, strict=True)]
+    quantities = [quantity_in(name) for name in names]
+    if len(set(quantities)) == 1:
+        return quantities
+    return [None if _is_word_of_a_class(name) else each for name, each in zip(names, quantities, strict=True)]
 
 
 def contradiction(source: str, quantity: str, requested: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
-from tsoft.input.class_lookup import two_classes
+from tsoft.input.class_lookup import ordered_pair
 from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES, Quantity, both_classes, to_logits
@@ -28,9 +28,9 @@ class ColumnOptions:
 
 @dataclass(frozen=True)
 class ArrayKey:
-    """Which of several arrays to read: the one that the user names with `option`. If the user names none, it is the
-    `shared` one, which the user names for another file, if there is one of that name. The command reads the arrays
-    called `others` of the same file, too."""
+    """Selects one of several arrays. `name` is the value of `option`. Without it, the reader tries `shared`, the name
+    that the user gave for the first file. `others` are arrays of the same file that the command also reads, so no note
+    calls them ignored."""
 
     name: str | None = None
     option: str = "--key"
@@ -115,11 +115,11 @@ class ReadOptions:
         """Return the options for a column of one number per row without targets, whose name may be that of a class."""
         if self.labels or self.targets is None or self.targets.binary_labels is None:
             return self
-        return replace(self, labels=Labels(two_classes(self.targets.binary_labels, column)))
+        return replace(self, labels=Labels(ordered_pair(self.targets.binary_labels, column)))
 
     def reads_column(self, size: int) -> bool:
-        """Return whether `size` numbers, in an array of one axis or on a line each, are one for each of several rows,
-        and not one row: there are as many targets, and not as many names of classes, unless two."""
+        """Return whether `size` numbers are one score for each of `size` rows: there are as many targets, and --labels
+        does not name `size` classes (unless two)."""
         is_row = size != 2 and self.labels is not None and len(self.labels.names) == size
         return self.targets is not None and self.targets.count == size > 1 and not is_row
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.response_lists import AnswerId, FoundList
-from tsoft.input.response_texts import Text, event_of, is_piece, is_telling, mark_of
+from tsoft.input.response_texts import Text, event_of, fingerprint, is_distinctive, is_piece
 
-# Copies of an answer are recognized until so many other responses have ended.
-_MOST = 1000
+# The number of finished answers that are remembered.
+_MAX_REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """An answer that has ended: what identifies it, the mark of its tokens, and whether it was a stream."""
+    """An answer that has ended: what identifies it, the hash of its tokens, and whether it was a stream."""
 
     id: AnswerId
-    mark: int
+    tokens_hash: int
     is_stream: bool
 
 
@@ -29,24 +29,24 @@ class Copies:
     def __init__(self, note: Callable[[str, str], None]) -> None:
         self._note = note
         self._last: Text | None = None
-        # The ended answers; None for several that differ, which the id does not identify.
+        # The answers that have ended; None if answers with the same id differ.
         self._ended: OrderedDict[tuple[str, int], _Ended | None] = OrderedDict()
         # The events that repeat the tokens of others.
         self._events: set[str] = set()
 
-    def extend(self, text: Text) -> None:
-        """Note that a text has new tokens."""
+    def set_last(self, text: Text) -> None:
+        """Record that a text has new tokens."""
         self._last = text
 
     def end(self, text: Text) -> None:
         """Add a text that has ended."""
         if text.answer_id is None:
             return
-        key, mark = text.answer_id.key, hash(tuple(text.marks))
+        key, tokens_hash = text.answer_id.key, hash(tuple(text.fingerprints))
         other = self._ended.get(key)
-        is_different = key in self._ended and (other is None or other.mark != mark)
-        self._ended[key] = None if is_different else _Ended(text.answer_id, mark, text.spelling.is_part)
-        if len(self._ended) > _MOST:
+        is_different = key in self._ended and (other is None or other.tokens_hash != tokens_hash)
+        self._ended[key] = None if is_different else _Ended(text.answer_id, tokens_hash, text.spelling.is_part)
+        if len(self._ended) > _MAX_REMEMBERED:
             self._ended.popitem(last=False)
 
     def without(self, lists: list[FoundList], *, streamed: bool) -> list[FoundList]:
@@ -71,7 +71,7 @@ class Copies:
         ended = self._ended.get(id.key) if id else None
         if id is None or ended is None or not id.may_be(ended.id) or (answer.is_document and not ended.is_stream):
             return False
-        is_copy = hash(tuple(map(mark_of, _tokens(lists)))) == ended.mark
+        is_copy = hash(tuple(map(fingerprint, _tokens(lists)))) == ended.tokens_hash
         if is_copy:
             self._note_id(id)
         return is_copy
@@ -82,9 +82,9 @@ class Copies:
         if last is None or not last.spelling.is_part or "" in (event, last.event) or event == last.event:
             return False
         tokens = _tokens(lists)
-        if last.marks[-len(tokens) :] != [*map(mark_of, tokens)]:
+        if last.fingerprints[-len(tokens) :] != [*map(fingerprint, tokens)]:
             return False
-        if event not in self._events and not any(map(is_telling, tokens)):
+        if event not in self._events and not any(map(is_distinctive, tokens)):
             return False
         self._events.add(event)
         self._note("events", f"tsoft skips the tokens of {event!r}, which repeat those of {last.event!r}")

@@ -31,21 +31,21 @@ _FLAGS = ("done", "stop")
 @dataclass
 class Text:
     """A text that has begun: its number, its spelling, the event that it begins with, what identifies its answer, the
-    marks of its tokens, the paths of its lists in an answer with their innermost names, and how many lists it has so
-    far. `is_repeated` is true if a piece has begun with all tokens so far."""
+    fingerprints of its tokens, the paths of its lists in an answer with their innermost names, and how many lists it
+    has so far. `is_repeated` is true if a piece has begun with all tokens so far."""
 
     number: int
     spelling: Spelling
     event: str = ""
     answer_id: AnswerId | None = None
-    marks: list[int] = dataclasses.field(default_factory=list)
+    fingerprints: list[int] = dataclasses.field(default_factory=list)
     names: dict[str, str] = dataclasses.field(default_factory=dict)
     count: int = 0
     is_repeated: bool = False
 
     def add(self, token: DrawnToken) -> None:
         """Add a token at the end."""
-        self.marks.append(mark_of(token))
+        self.fingerprints.append(fingerprint(token))
 
     def repeated(self, tokens: list[DrawnToken], answer: Answer, *, may_end: bool) -> int:
         """Return how many tokens at the start of a piece repeat those of the text so far: all tokens of the text, or 0.
@@ -53,13 +53,13 @@ class Text:
         A piece that only repeats them is the last one of a text whose pieces repeat tokens, or of one that may end so
         (`may_end`) if it has as many tokens as the server says. Others with the same tokens continue the text.
         """
-        count = len(self.marks)
-        if len(tokens) < count or [*map(mark_of, tokens[:count])] != self.marks:
+        count = len(self.fingerprints)
+        if len(tokens) < count or [*map(fingerprint, tokens[:count])] != self.fingerprints:
             return 0
         if len(tokens) > count:
             # The pieces of OpenAI and its like have only new tokens, the first of which may be equal by chance.
             is_delta = any("delta" in record for record in answer.objects)
-            self.is_repeated = self.is_repeated or not is_delta or any(map(is_telling, tokens[:count]))
+            self.is_repeated = self.is_repeated or not is_delta or any(map(is_distinctive, tokens[:count]))
             return count if self.is_repeated else 0
         counts = (record.get("completion_tokens", 0) for record in _records(answer))
         is_whole = len(tokens) >= next((number for number in counts if is_index(number) and number), 0)
@@ -67,7 +67,7 @@ class Text:
         return count if is_last or self.is_repeated else 0
 
 
-def mark_of(token: DrawnToken) -> int:
+def fingerprint(token: DrawnToken) -> int:
     """Return a number that is the same for equal tokens with equal alternatives."""
     tokens = (token.token, *token.alternatives)
     # Python gives -1 and -2 the same hash.
@@ -75,8 +75,8 @@ def mark_of(token: DrawnToken) -> int:
     return hash((tuple(token.label for token in tokens), tuple(numbers)))
 
 
-def is_telling(token: DrawnToken) -> bool:
-    """Return whether a token has a number that is hardly that of another token by chance."""
+def is_distinctive(token: DrawnToken) -> bool:
+    """Return whether a number of the token is unlikely to recur by chance."""
     return any(UNKNOWN < each.logprob < _CERTAIN for each in (token.token, *token.alternatives))
 
 

@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fields
-from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup, two_classes
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup, ordered_pair
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
@@ -338,7 +338,7 @@ def _class_lookup(
     if len(names) == 1:
         problem = f"every target is {shortened(names[0])!r}; name both classes with --labels NEGATIVE,POSITIVE"
         raise InputError(f"{options.source}: {problem}")
-    pair = two_classes(names[:2], columns.names[columns.logits[0]])
+    pair = ordered_pair(names[:2], columns.names[columns.logits[0]])
     return TargetLookup(pair, 2, ignored), batches, replace(options, labels=Labels(pair))
 
 
