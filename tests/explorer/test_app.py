@@ -1284,7 +1284,7 @@ async def typed_letters_move_to_a_name_in_a_list(page: Page) -> None:
     assert page.option("--like") == "vllm@pytorch"
 
 
-def test_texts_on_a_small_screen_are_whole() -> None:
+def test_texts_on_a_small_screen_are_not_cut() -> None:
     async def drive(page: Page) -> None:
         # The field is below the sliders, however many they are. The current one stays in sight.
         await page.press("tab", "shift+tab", "shift+tab", "shift+tab", "enter", "7")

@@ -78,7 +78,7 @@ def test_acc_norm_divides_by_characters() -> None:
     assert result["reports"][0]["accuracy"] == pytest.approx((z.argmax(1) == targets).mean())
 
 
-def test_an_accuracy_between_0_and_1_is_of_several_right_answers() -> None:
+def test_an_accuracy_between_0_and_1_is_an_error() -> None:
     """truthfulqa_mc2: lm_eval/tasks/truthfulqa/utils.py, process_results_mc2. Its target is always 0."""
     samples = lines(*(sample([-1, -2, -3], 0) | {"acc": accuracy} for accuracy in (1, 0.75)))
     assert ":2: acc: the accuracy 0.75 is neither 0 nor 1" in calibrated(samples, code=1)[1]

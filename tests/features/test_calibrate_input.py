@@ -99,7 +99,7 @@ def test_one_number_per_row_is_a_binary_classifier_in_commands_that_ignore_the_t
     assert "tsoft reads a binary classifier" in done.stderr
 
 
-def test_as_many_targets_as_classes_of_a_row_are_ignored_if_they_are_not_those_of_a_binary_classifier(
+def test_compute_reads_one_row_if_the_targets_cannot_be_those_of_a_binary_classifier(
     tmp_path: Path,
 ) -> None:
     row: dict[str, Any] = {"logits": [3.0, 2, 1, 0]}
@@ -333,7 +333,7 @@ def test_the_number_of_a_class_is_a_target_and_no_key(name: str, form: str) -> N
 
 
 @pytest.mark.parametrize("name", ["target_idx", "label_id", "token_id"])
-def test_the_number_of_a_class_is_no_key_of_a_record_but_its_target(name: str) -> None:
+def test_label_id_is_read_as_the_target_not_as_a_key(name: str) -> None:
     text = objects(logits=[[1, 2], [3, 2], [2, 1]], **{name: [1, 0, 1]})
     done = here("compute", "-f", "csv", stdin=text)
     assert done.stdout.splitlines()[0] == "row,tau,0,1"

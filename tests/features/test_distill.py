@@ -384,7 +384,7 @@ def test_errors_name_the_option_for_the_array_of_the_student(pairs_of_arrays: Pa
     assert "--student-key has no effect without --student" in here("distill", "1", "2", "--student-key", "z").stderr
 
 
-def test_one_array_as_teacher_and_student_has_a_note(pairs_of_arrays: Path) -> None:
+def test_one_array_as_teacher_and_student_is_noted(pairs_of_arrays: Path) -> None:
     file = str(pairs_of_arrays / "both.npz")
     done = here("distill", "-i", file, "--student", file, "--key", "teacher", "--tau", "2")
     note = f"{file}: the student has the teacher's logits in every row; --student-key selects another array\n"

@@ -54,7 +54,7 @@ CAT_DOG = {"cat": [2.0, 0.0], "dog": [1.0, 3.0]}
 LOGITS = [[2.0, 1.0], [0.0, 3.0]]
 
 
-def test_a_column_of_responses_is_no_table_of_logits() -> None:
+def test_a_column_of_responses_is_an_error() -> None:
     response = '{"choices": [{"logprobs": null}]}'
     lists = [[{"token": "a", "logprob": -0.5}]]
     for columns in ({"id": ["a"], "response": [response]}, {"text": ["a"], "tokens": lists}):

@@ -207,7 +207,7 @@ def test_the_option_columns_makes_any_first_line_a_header() -> None:
         ("u1,2.5,0\nu2,1.5,1\n", ["compute", "--columns", "0"]),
     ],
 )
-def test_a_row_of_numbers_is_no_header_although_an_option_names_a_column(text: str, options: list[str]) -> None:
+def test_a_numeric_first_line_is_an_error_if_an_option_names_a_column(text: str, options: list[str]) -> None:
     done = here(*options, stdin=text)
     number = "1" if text.startswith("1") else "2.5"
     problem = f"no header, since this line has the number {number}, but an option names a column"
@@ -233,7 +233,7 @@ def test_a_header_of_numbers_is_noted_if_it_may_be_a_row(text: str, columns: str
     assert (done.returncode, note in done.stderr) == (0, is_noted)
 
 
-def test_blanks_around_the_equals_sign_of_a_pair_are_no_part_of_the_label() -> None:
+def test_spaces_around_equals_are_not_part_of_the_label() -> None:
     for text in ("left = 1.2\nright =-inf\n", "left= 1.2 right = -inf\n", "left\t=\t1.2; right = -INF\n"):
         [block] = read(text)
         assert (block.labels, block.logits.tolist()) == (("left", "right"), [[1.2, -np.inf]])

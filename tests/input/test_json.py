@@ -131,7 +131,7 @@ def test_the_long_form(text: str) -> None:
     assert ("'sequence'" in notes[-1]) == ("sequence" in text)
 
 
-def test_the_long_form_has_several_labels() -> None:
+def test_the_long_form_needs_several_labels() -> None:
     """A single one is a true class."""
     assert "one number and the label 'a'; the object may be a row or one class" in complaint(
         '[{"label": "a", "logit": 1.5}]'

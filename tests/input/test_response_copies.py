@@ -52,7 +52,7 @@ def test_pieces_that_repeat_the_text_so_far_are_read_once() -> None:
     assert texts(read(lines(*both))[0]) == [["a", "c"], ["a", "b"]]
 
 
-def test_pieces_with_several_new_tokens_are_no_repetition() -> None:
+def test_pieces_with_several_new_tokens_are_not_repetitions() -> None:
     pieces = [chunk("a"), {"choices": [choice("b", "a", finish_reason=None)]}, end()]
     blocks, notes = read(data(*pieces))
     assert (texts(blocks), notes) == ([["a", "b", "a"]], [])
@@ -70,7 +70,7 @@ def test_pieces_with_several_new_tokens_are_no_repetition() -> None:
     assert (texts(blocks), notes) == ([["a", "a", "b"]], [])
 
 
-def test_lists_of_one_answer_repeat_no_tokens() -> None:
+def test_tokens_in_two_lists_of_one_answer_are_not_repetitions() -> None:
     """The reasoning and the answer may begin with the same token."""
     lists = {"reasoning_content": entries("a"), "content": entries("ab")}
     blocks, [note] = read_json({"choices": [{"index": 0, "logprobs": lists, "finish_reason": "stop"}]})
@@ -184,26 +184,26 @@ def test_a_response_with_the_same_id_and_tokens_is_a_copy(documents: list[Any]) 
         [{"id": "r1", "object": "chat.completion", "choices": [answer("ab"), answer("ab", index=1)]}],
     ],
 )
-def test_equal_answers_are_different_ones(documents: list[Any]) -> None:
+def test_equal_answers_that_may_be_distinct_are_all_read(documents: list[Any]) -> None:
     blocks, notes = read(lines(*documents))
     assert (texts(blocks), notes) == ([["a", "b"]] * 2, [])
 
 
-def test_a_message_after_the_pieces_of_an_unfinished_text_repeats_them() -> None:
+def test_a_message_that_repeats_the_pieces_of_an_unfinished_text_is_read_once() -> None:
     message = whole("ab", choices=[answer("ab", message={"content": "ab"})])
     blocks, [note] = read(lines(*STREAM[:2], message))
     assert texts(blocks) == [["a", "b"]]
     assert REPEATED in note
 
 
-def test_an_id_that_different_answers_share_identifies_none() -> None:
+def test_an_id_shared_by_different_answers_is_ignored() -> None:
     runs = [{"run": whole(text)} for text in ("b", "a", "a")]
     for documents in (runs, [{"runs": runs}]):
         blocks, notes = read(lines(*documents))
         assert (texts(blocks), notes) == ([["b"], ["a"], ["a"]], [])
 
 
-def test_an_object_without_numbers_has_no_key() -> None:
+def test_an_object_without_log_probabilities_is_skipped_with_a_note() -> None:
     start = {"event": "on_chat_model_start", "run_id": "a", "data": {"input": {"messages": []}}}
     blocks, [note] = read(lines(start, {"event": "x", "data": whole("a")}))
     assert texts(blocks) == [["a"]]

@@ -660,7 +660,7 @@ def test_names_in_camel_case() -> None:
     assert texts(blocks) == [["a"]]
 
 
-def test_names_with_capitals() -> None:
+def test_pascal_case_names_are_read() -> None:
     """OpenAI's library for .NET, ChatTokenLogProbabilityDetails, and Google's for Go, genai.LogprobsResultCandidate."""
     tops = [
         {"Token": "a", "LogProbability": -1.5, "TokenID": 3},

@@ -472,7 +472,7 @@ def test_two_orders_of_a_command(path: Path) -> None:
     assert message == ": llama-cli: samplers and sampling-seq set the order; keep one of them"
 
 
-def test_a_request_after_a_command_is_another_object(path: Path) -> None:
+def test_a_command_and_a_request_with_different_settings_are_an_error(path: Path) -> None:
     """It overrides the settings of the server."""
     text = "llama-server --temp 0.6 &\nsleep 5\ncurl x:8080/completion -d '{\"temperature\": 0.2}'\n"
     assert problem(path, text).startswith(": several objects have sampling settings: 0.llama-server, 1.curl.")

@@ -665,7 +665,7 @@ def test_cutoffs_in_units_of_a_ten_thousandth(read_json: Any) -> None:
     assert ("eta_cutoff", 3.0) in read_json({"eta_cutoff": 3, "do_sample": True, "eos_token_id": 2}).values
 
 
-def test_a_preset_of_risu_ai_has_percents(read_json: Any) -> None:
+def test_a_preset_of_risu_ai_is_in_hundredths(read_json: Any) -> None:
     """src/ts/process/request/request.ts divides by 100, and does not send -1000."""
     preset = {"temperature": 100, "top_p": 0.95, "frequencyPenalty": 30, "PresensePenalty": -1000, "bias": []}
     got = read_json(preset)

@@ -188,7 +188,7 @@ def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
 
 @pytest.mark.parametrize(("header", "row"), [("E,g", "0.5,3"), ("J,x", "1.5,0.25"), ("e0,multiplicity", "1,1")])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_number_of_states_next_to_energies_is_noted(header: str, row: str, form: str) -> None:
+def test_degeneracies_next_to_energies_are_noted(header: str, row: str, form: str) -> None:
     text = f"{header}\n{row}\n"
     if form == "jsonl":
         text = json.dumps(dict(zip(header.split(","), map(float, row.split(",")), strict=True)))
@@ -210,7 +210,7 @@ def test_notes_on_energies_do_not_call_them_logits() -> None:
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 @pytest.mark.parametrize("header", ["conf,cat,dog", "y,cat,dog", "x,p0,p1"])
-def test_a_column_that_a_note_has_named_has_no_second_one(header: str, form: str) -> None:
+def test_each_doubtful_column_has_only_one_note(header: str, form: str) -> None:
     rows = [[k, 0.25 * k * k, 3.5 - k / 4] for k in (0, 1, 2, 3)]
     text = table(header, *zip(*rows, strict=True))
     if form == "jsonl":

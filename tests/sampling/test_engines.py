@@ -565,7 +565,7 @@ def test_numbers_that_only_rounding_separates_are_a_fragile_decision(
 
 
 @pytest.mark.parametrize("engine", [*ENGINES])
-def test_numbers_far_from_each_other_are_no_fragile_decision(engine: str) -> None:
+def test_decisions_between_distant_numbers_are_not_fragile(engine: str) -> None:
     rng = np.random.default_rng(8)
     values = {"top_k": 9, "top_p": 0.9, "typical_p": 0.9, "min_p": 0.05, "top_n_sigma": 1.9, "tfs": 0.9}
     values |= {"xtc_probability": 0.5, "xtc_threshold": 0.1, "epsilon_cutoff": 0.01, "eta_cutoff": 0.01}
