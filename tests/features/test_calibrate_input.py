@@ -105,18 +105,23 @@ def test_compute_reads_one_row_if_the_targets_cannot_be_those_of_a_binary_classi
     row: dict[str, Any] = {"logits": [3.0, 2, 1, 0]}
     named = row | {"labels": ["a", "b", "c", "d"], "targets": [0, 1, 1, 0]}
     np.savez(tmp_path / "ids.npz", **row, labels=[7, 8, 9, 10])
+    np.savez(tmp_path / "few.npz", **row, labels=[7, 9, 7, 9])
     np.savez(tmp_path / "named.npz", **named)
     np.savez(tmp_path / "targets.npz", **row, targets=[0, 1, 1, 0])
     for done in (
         here("compute", "-i", str(tmp_path / "ids.npz")),
+        here("compute", "-i", str(tmp_path / "few.npz")),
         here("compute", "-i", str(tmp_path / "named.npz")),
         here("compute", "-i", str(tmp_path / "targets.npz"), "--labels", "a,b,c,d"),
         here("compute", stdin=json.dumps(named)),
         here("compute", stdin=json.dumps(row | {"target": [0, 1, 0, 0]})),
         here("compute", stdin=json.dumps(row | {"labels": [7, 8, 9, 0]})),
+        here("compute", stdin=json.dumps(row | {"labels": [7, 8, 7, 7]})),
     ):
         assert len(done.stdout.split()) == 4
         assert "(true classes)" in done.stderr
+    # The ids of two tokens.
+    assert len(here("compute", stdin='{"logits": [2.5, 1], "labels": [0, 1]}').stdout.split()) == 2
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])

@@ -378,6 +378,10 @@ ERRORS = {
         "1: commas and tabs in one line; separate fields with only one of them, and write 1.5 instead"
         " of 1,5",
     ),
+    "a word between blanks is a quantity": (
+        "cat logit,dog logit,max prob\n1.5,0.2,0.8\n", [],
+        "1: ambiguous: the columns are logits and probabilities; list the columns of one kind with --columns '* logit'",
+    ),
 }  # fmt: skip
 
 
@@ -447,6 +451,12 @@ def test_classes_that_share_parts_of_their_names_are_logits(text: str) -> None:
     done = here("compute", stdin=text)
     assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
     assert done.stderr == ""
+
+
+def test_a_result_does_not_hide_a_column_unlike_the_numbered_ones() -> None:
+    done = here("compute", stdin="q_0,q_1,q_2,action,reward\n0.5,1.2,0.1,1,0.2\n")
+    assert "tsoft reads 'action' as a logit, like 'q_0' and 'q_1'; pass --columns" in done.stderr
+    assert "tsoft reads 'reward' as a logit; pass --columns" in done.stderr
 
 
 TARGET_ERRORS = {

@@ -21,8 +21,6 @@ from tsoft.input.fields import is_number, number
 IGNORED = -1
 # The targets of a binary classifier as text, in the order of the indices.
 BOOLEANS = ("false", "true")
-# The number of different targets of a binary classifier, one of which may be that of the rows to leave out.
-MOST_BINARY_TARGETS = 3
 # An error lists the names of at most this many classes, and suggests one of at most this many.
 MAX_LISTED, MAX_COMPARED = 10, 1000
 # A longer number in a label is not that of a class.
@@ -100,6 +98,22 @@ def ordered_pair(names: Collection[str], column: str | None) -> tuple[str, str]:
     matching = same or [name for name in names if _names_class(column or "", name)]
     negative, positive = sorted(names, key=lambda name: (matching == [name], name))
     return negative, positive
+
+
+def are_binary(targets: Collection[str], count: int) -> bool:
+    """Return whether different targets may be those of `count` scores of a binary classifier: 0 or -1, and 1, perhaps
+    with a negative number for the rows to leave out, or two names. As many different ones as numbers are rather the
+    names of classes.
+
+    >>> are_binary({"0", "1", "-100"}, 9), are_binary({"no", "yes"}, 9), are_binary({"0", "7"}, 9)
+    (True, True, False)
+    >>> are_binary({"0", "1"}, 2)
+    False
+    """
+    if len(targets) == count or not all(map(is_number, targets)):
+        return len(targets) == 2 < count
+    others = {number(target) for target in targets} - {0, 1}
+    return not others or (len(others) == 1 and min(others) < 0)
 
 
 def _names_class(column: str, label: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
-from tsoft.input.class_lookup import MOST_BINARY_TARGETS
+from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import INFINITIES, Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
@@ -279,7 +279,7 @@ class RowReader:
             return False
         is_one_hot = all(value in (0, 1) for value in values) and sum(values) == 1
         if not self.options.reads_targets:
-            return not is_one_hot and len({as_text(value) for value in values}) <= MOST_BINARY_TARGETS
+            return not is_one_hot and are_binary({as_text(value) for value in values}, size)
         if is_one_hot:
             problem = f"{name}: ambiguous: this may be one-hot, or one target for each number"
             raise InputError(f"{where}: {problem}; write the index of the class, or the logits as one array per row")

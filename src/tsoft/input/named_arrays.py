@@ -16,7 +16,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, joined, unknown
 from tsoft.input import npy
-from tsoft.input.class_lookup import MOST_BINARY_TARGETS
+from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
@@ -212,7 +212,7 @@ def _count_of_scores(file: ArrayFile, key: str, options: ReadOptions) -> int | N
         targets = _targets(file, key, f"{options.source}: {key}", None)
     except InputError:
         return None
-    is_binary = options.reads_targets or len(np.unique(targets.values)) <= MOST_BINARY_TARGETS
+    is_binary = options.reads_targets or are_binary({*map(str, np.unique(targets.values))}, len(targets))
     return len(targets) if is_binary else None
 
 

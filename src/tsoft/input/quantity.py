@@ -139,16 +139,19 @@ def _is_word_of_a_class(name: str) -> bool:
 
 
 def quantities_in(names: Sequence[str]) -> list[str | None]:
-    """Return the quantity that each of the names of columns contains. A word next to another one is part of a class,
-    as in `solar energy`, unless all names contain the same quantity.
+    """Return the quantity that each of the names of columns contains. Energy next to another word is part of a class,
+    as in `solar energy`, unless all names contain it.
 
-    >>> quantities_in(["solar energy", "high probability"]), quantities_in(["cat logit", "dog logit"])
-    ([None, None], ['logit', 'logit'])
+    >>> quantities_in(["solar energy", "coal"]), quantities_in(["cat energy", "dog energy"])
+    ([None, None], ['energy', 'energy'])
+    >>> quantities_in(["cat logit", "dog logit", "max prob"])
+    ['logit', 'logit', 'prob']
     """
     quantities = [quantity_in(name) for name in names]
     if len(set(quantities)) == 1:
         return quantities
-    return [None if _is_word_of_a_class(name) else each for name, each in zip(names, quantities, strict=True)]
+    pairs = zip(names, quantities, strict=True)
+    return [None if each == "energy" and _is_word_of_a_class(name) else each for name, each in pairs]
 
 
 def contradiction(source: str, quantity: str, requested: str) -> str:

@@ -414,7 +414,7 @@ class _Decision:
         counts = Counter(stems.values())
         common = [i for i in stems if counts[stems[i]] > 1]
         odd = sorted(set(plain) - set(common))
-        if len(plain) == len(logits) and len({stems[i] for i in common}) == 1 and len(odd) < len(common):
+        if len({stems[i] for i in common}) == 1 and len(odd) < len(common):
             self._note_doubtful(odd, f", like {self._quoted(common[:2])}")
 
     def _note_doubtful(self, columns: Sequence[int], reason: str = "", fix: str = "") -> None:
