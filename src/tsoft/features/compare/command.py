@@ -164,7 +164,7 @@ def compare(
     Examples:
       tsoft compare target.npy draft.npy --tau 0:1.5:0.1
       tsoft compare base.kld quantized.kld
-      tsoft compare z.npz z.npz --key target --draft-key draft
+      tsoft compare z.npz z.npz --key large --draft-key small
       tsoft compare target.npy draft.npy --draft-tokens 8 --top-p 0.9
       tsoft compare server-a.json server-b.json --per-row --vocab-size 151936
       tsoft compare target.npy draft.npy --tau 0:2:0.1 -o acceptance.svg
