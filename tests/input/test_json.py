@@ -140,6 +140,21 @@ def test_the_long_form_needs_several_labels() -> None:
     assert "contains probabilities, not log-probabilities" in complaint(form, quantity="logprob")
 
 
+def test_each_guess_about_json_is_noted_once() -> None:
+    logits = '{"logits": {"a": 0.5, "b": 0.25, "c": 0.125}}'
+    scores, probs = LONG_FORMS["a pipeline"], LONG_FORMS["probabilities"]
+    for lines in ([logits, scores, probs], [probs, scores, logits]):
+        notes: list[str] = []
+        read("\n".join([*lines, *lines]), note=notes.append)
+        kinds = ("write probs in place of logits", "per object, and 'score' as a probability", "per object")
+        numbers = [1 + lines.index(line) for line in (logits, scores, probs)]
+        expected = sorted(zip(numbers, kinds, strict=True))
+        assert len(notes) == 3
+        for note, (number, kind) in zip(notes, expected, strict=True):
+            assert note.startswith(f"f:{number}: ")
+            assert note.endswith(kind)
+
+
 def test_rows_inside_an_object_are_named_with_their_path() -> None:
     """vLLM's /classify and /pooling: vllm/entrypoints/openai/protocol.py."""
     rows = {"probs": [{"index": 0, "label": "a", "probs": [0.75, 0.25]}], "data": [{"data": [0.75, 0.25]}]}

@@ -72,7 +72,7 @@ class RowReader:
         self._columns: dict[tuple[str, ...], TableColumns] = {}
         self._next_key: int | None = None
         self._ignored: set[str] = set()
-        self._is_noted = False
+        self._noted: set[str] = set()
 
     def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
         """Yield the rows of a value, and the responses in it."""
@@ -125,7 +125,7 @@ class RowReader:
             quantity = form.name
         elif quantity is None:
             quantity, guess = "prob", f", and {form.name!r} as a probability"
-        self._note_once(f"{where}: tsoft reads the array as one distribution, with one class per object{guess}")
+        self._note_once(where, f"tsoft reads the array as one distribution, with one class per object{guess}")
         self._note_ignored(form.others, set(), None)
         return JsonRow(where, form.numbers, quantity, tuple(form.labels), is_object=True)
 
@@ -228,7 +228,7 @@ class RowReader:
             if key == "logits" and _may_be_most_probable([*record[key].values()]):
                 problem = "the logits are from 0 to 1, in falling order, and sum to less than 1"
                 fix = "if they are probabilities, write probs in place of logits"
-                self._note_once(f"{where}: {problem}; {fix}")
+                self._note_once(where, f"{problem}; {fix}")
             record = record | {key: [*record[key].values()], "labels": [*record[key]]}
         options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
         if options.quantity not in (None, quantity):
@@ -313,11 +313,11 @@ class RowReader:
         kinds = (str, int, list)
         return next(((n, record[n]) for n in names if isinstance(record[n], kinds) and record[n] is not True), None)
 
-    def _note_once(self, text: str) -> None:
-        """Print the first note of this kind."""
-        if not self._is_noted:
-            self._is_noted = True
-            self.options.note(text)
+    def _note_once(self, where: str, text: str) -> None:
+        """Print a note with its location, unless the same text was printed for an earlier value."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.options.note(f"{where}: {text}")
 
     def _note_ignored(self, record: dict[str, Any], used: set[str | None], target: tuple[str, Any] | None) -> None:
         """Print a note that names the fields that tsoft does not read and that no note has named yet, except those of
