@@ -90,6 +90,7 @@ def read_blocks(
                 raise UsageError(f"{option} has no effect on logits that are arguments; remove {option}")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
+        from tsoft.input.class_order import in_first_order
         from tsoft.input.read_options import MAX_LINE, ArrayKey, ColumnOptions, ReadOptions
 
         columns = ColumnOptions(_column_names(options.columns), options.id_column, key_option)
@@ -97,6 +98,9 @@ def read_blocks(
         key = key or ArrayKey(options.key)
         reading = ReadOptions("", quantity, labels, None, key, targets, _once(note), columns, max_line)
         read = in_sequence(_files(options, taus), lambda file: _read(file, options.input_format, reading))
+        # An index in a file of targets, which was read before, may refer to any of the orders.
+        if targets is None or targets.count is None:
+            read = in_first_order(read, reading.note)
     return read
 
 

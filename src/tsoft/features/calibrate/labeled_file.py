@@ -120,7 +120,7 @@ class LabeledFile:
         self, earlier: LabeledFacts | None, note: Callable[[str], None], groups: "RowGroups | None"
     ) -> Iterator[LabeledRows]:
         is_first, self._facts = earlier is None, None
-        state, rows, differs, is_ordered = self._source.state, 0, False, True
+        state, rows, differs = self._source.state, 0, False
         if earlier and state != earlier.state:
             raise InputError(f"{self.name}: {CHANGED}")
         own_note = note if is_first else lambda _: None
@@ -128,13 +128,6 @@ class LabeledFile:
             block = self._targets.naming_classes(source_block, own_note) if self._targets else source_block
             if rows == 0:
                 self._set_classes(block, earlier)
-            if self._targets is None:
-                ordered = _ordered(block, self._classes.labels)
-                if is_ordered and ordered is not block:
-                    is_ordered = False
-                    reading = "tsoft matches them by name, and a target that is an index counts in its row"
-                    own_note(f"{block.location}: the classes are in another order than in the first row; {reading}")
-                block = ordered
             self._check_classes(block)
             rows += len(block.logits)
             targets = self._targets_of(block)
@@ -271,16 +264,3 @@ class LabeledFile:
 def class_name(labels: tuple[str, ...] | None, index: int) -> str:
     """Return the name of a class for a message."""
     return f"#{index}" if labels is None else repr(labels[index])
-
-
-def _ordered(block: Block, labels: tuple[str, ...] | None) -> Block:
-    """Return a block with its classes in the order of `labels`, if they are the same, and each has its own label."""
-    names = block.labels
-    if names is None or labels is None or names == labels or set(names) != set(labels) or len(set(names)) < len(names):
-        return block
-    places = {name: i for i, name in enumerate(names)}
-    order = np.array([places[label] for label in labels])
-    targets = block.targets
-    if targets is not None:
-        targets = np.where(targets == IGNORED, IGNORED, np.argsort(order)[targets])
-    return replace(block, logits=block.logits[:, order], labels=labels, targets=targets)
