@@ -140,6 +140,13 @@ def test_the_long_form_needs_several_labels() -> None:
     assert "contains probabilities, not log-probabilities" in complaint(form, quantity="logprob")
 
 
+def test_the_only_class_of_a_pipeline_is_an_error_without_notes() -> None:
+    notes: list[str] = []
+    problem = complaint('[{"label": "POSITIVE", "score": 0.75}]', note=notes.append)
+    assert "if a Hugging Face pipeline wrote it, pass top_k=None there to get all classes" in problem
+    assert notes == []
+
+
 def test_each_guess_about_json_is_noted_once() -> None:
     logits = '{"logits": {"a": 0.5, "b": 0.25, "c": 0.125}}'
     scores, probs = LONG_FORMS["a pipeline"], LONG_FORMS["probabilities"]
@@ -267,7 +274,7 @@ WRONG = {
     "a class per object": (
         '[{"label": "cat", "score": 0.9}, {"label": "cat", "score": 0.1}]',
         "f:1: record 0: one number and the label 'cat'; the object may be a row or one class; pass --columns 'score' if"
-        ' it is a row, or write all classes in one object, such as {"cat": 2, "dog": 1}',
+        " it is a row; if a Hugging Face pipeline wrote it, pass top_k=None there to get all classes",
     ),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),

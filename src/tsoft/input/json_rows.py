@@ -162,28 +162,12 @@ class RowReader:
             raise InputError(
                 f"{where}: one class per object, with 'tau'; save it as CSV, which tsoft reads in this form"
             )
-        if names not in self._columns:
-            try:
-                texts = [as_text(value) for value in content]
-                # An object without a number is no row.
-                options = self.options if any(map(_is_number, content)) else replace(self.options, note=lambda _: None)
-                decided = decide(names, texts, options, [])
-            except ColumnError as error:
-                raise InputError(f"{where}: {error}") from None
-            # Strings of digits are texts, which do not count.
-            has_texts = decided.key is not None and isinstance(content[decided.key], str)
-            self._columns[names] = replace(decided, counts=False) if has_texts else decided
-        columns = self._columns[names]
+        columns = self._columns_of(names, content, where)
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
         labels = tuple(names[i] for i in columns.logits)
-        label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
-        if len(labels) == 1 and label is not None and self.options.columns.logits is None:
-            problem = f"one number and the label {shortened(label)!r}; the object may be a row or one class"
-            fix = f"pass --columns {labels[0]!r} if it is a row"
-            raise InputError(
-                f'{where}: {problem}; {fix}, or write all classes in one object, such as {{"cat": 2, "dog": 1}}'
-            )
+        if problem := self._one_class_problem(columns, content):
+            raise InputError(f"{where}: {problem}")
         target = next(((names[i], None) for i in columns.unused_targets), None)
         if columns.target is not None:
             target = names[columns.target], content[columns.target]
@@ -192,7 +176,7 @@ class RowReader:
             if isinstance(value, float) and value % 1 != 0:
                 problem = f"{names[i]!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
                 raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
-        key = None if columns.key is None else self._key(content[columns.key], names, where)
+        key = None if columns.key is None else self._key(content[columns.key], columns, where)
         values, quantity = [content[i] for i in columns.logits], self._quantity
         if len(labels) == 1 and labels[0].lower() in QUANTITIES:
             # The name of a single number may say what it is.
@@ -201,9 +185,40 @@ class RowReader:
                 raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
         return JsonRow(where, values, quantity, labels, is_object=True, target=target, id=key)
 
-    def _key(self, value: Any, names: tuple[str, ...], where: str) -> str | int:
+    def _columns_of(self, names: tuple[str, ...], content: list[Any], where: str) -> TableColumns:
+        """Return what the fields of an object are, and print the notes on the guesses of the first one with these
+        names."""
+        if names in self._columns:
+            return self._columns[names]
+        notes: list[str] = []
+        try:
+            columns = decide(names, [*map(as_text, content)], replace(self.options, note=notes.append), [])
+        except ColumnError as error:
+            raise InputError(f"{where}: {error}") from None
+        # Strings of digits are texts, which do not count.
+        if columns.key is not None and isinstance(content[columns.key], str):
+            columns = replace(columns, counts=False)
+        # Any other object is about to fail, so its guesses would mislead.
+        if any(map(_is_number, content)) and not self._one_class_problem(columns, content):
+            self._columns[names] = columns
+            for note in notes:
+                self.options.note(note)
+        return columns
+
+    def _one_class_problem(self, columns: TableColumns, content: list[Any]) -> str:
+        """Return the problem with an object of one number and a label, and the fix; empty for any other object."""
+        label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
+        if len(columns.logits) != 1 or label is None or self.options.columns.logits is not None:
+            return ""
+        name = columns.names[columns.logits[0]]
+        problem = f"one number and the label {shortened(label)!r}; the object may be a row or one class"
+        fix = f"pass --columns {shortened(name)!r} if it is a row"
+        if name == json_tables.SCORE:
+            return f"{problem}; {fix}; if a Hugging Face pipeline wrote it, pass top_k=None there to get all classes"
+        return f'{problem}; {fix}, or write all classes in one object, such as {{"cat": 2, "dog": 1}}'
+
+    def _key(self, value: Any, columns: TableColumns, where: str) -> str | int:
         """Return the key of an object. Raise InputError if the keys stop counting."""
-        columns = self._columns[names]
         assert columns.key is not None
         if columns.counts:
             is_whole = type(value) is int or (type(value) is float and value % 1 == 0)
@@ -211,12 +226,12 @@ class RowReader:
             if not is_whole or value != expected:
                 problem = f"expected {expected}, as this field counts the rows, got {described(value)}"
                 fix = "pass --id-column if it names the rows, or list the fields of the logits with --columns"
-                raise InputError(f"{where}: {names[columns.key]!r}: {problem}; {fix}")
+                raise InputError(f"{where}: {columns.names[columns.key]!r}: {problem}; {fix}")
             self._next_key = int(value) + 1
             return int(value)
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise InputError(
-                f"{where}: {names[columns.key]!r}: expected a string or an integer, got {described(value)}"
+                f"{where}: {columns.names[columns.key]!r}: expected a string or an integer, got {described(value)}"
             )
         return value
 
