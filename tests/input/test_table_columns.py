@@ -165,11 +165,11 @@ LOGITS = {
         "tsoft: note: stdin: tsoft reads 'prob_a' and 'prob_b' as logits, but the names suggest probabilities; if they"
         " are, pass --probs\n",
     ),
-    "an energy and its number of states": (
+    "an energy and its degeneracy": (
         "Degeneracy,energy\n3,0.4\n",
-        "tsoft reads 'Degeneracy' as a logit; pass --columns, and the numbers of states with --degeneracy, if that is"
-        " wrong\ntsoft: note: stdin: tsoft reads 'energy' as a logit, but the name suggests an energy; if it is, pass"
-        " --energies\n",
+        "tsoft reads 'Degeneracy' as a logit; if it holds degeneracies, pass --columns 'energy' and list them with"
+        " --degeneracy\ntsoft: note: stdin: tsoft reads 'energy' as a logit, but the name suggests an energy; if it is,"
+        " pass --energies\n",
     ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",
@@ -192,10 +192,10 @@ def test_degeneracies_next_to_energies_are_noted(header: str, row: str, form: st
     text = f"{header}\n{row}\n"
     if form == "jsonl":
         text = json.dumps(dict(zip(header.split(","), map(float, row.split(",")), strict=True)))
-    states = next(name for name in header.split(",") if name in ("g", "J", "multiplicity"))
-    fix = "pass --columns, and the numbers of states with --degeneracy, if that is wrong"
+    degeneracy, energy = sorted(header.split(","), key=lambda name: name not in ("g", "J", "multiplicity"))
+    fix = f"if it holds degeneracies, pass --columns {energy!r} and list them with --degeneracy"
     done = here("compute", "--energies", stdin=text)
-    assert done.stderr == f"tsoft: note: stdin: tsoft reads {states!r} as an energy; {fix}\n"
+    assert done.stderr == f"tsoft: note: stdin: tsoft reads {degeneracy!r} as an energy; {fix}\n"
 
 
 def test_notes_on_energies_do_not_call_them_logits() -> None:

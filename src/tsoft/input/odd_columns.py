@@ -1,4 +1,4 @@
-"""Columns that tsoft reads as logits, although their names suggest results, numbers of states, or another quantity."""
+"""Columns that tsoft reads as logits, although their names suggest results, degeneracies, or another quantity."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ _SCORES = {
 }
 # Results if there are others. Classes often have such names.
 _VAGUE = {"value", "return"}
-# Next to energies, the numbers of states of the levels. Those of a single letter may be energies, too.
+# Next to energies, the degeneracies of the levels. Those of a single letter may be energies, too.
 _DEGENERACIES, _LETTERS = {"degeneracy", "degeneracies", "multiplicity", "weight"}, {"g", "j"}
 
 
@@ -51,7 +51,7 @@ def _may_be_target(index: int, lower: Sequence[str], first: Sequence[str]) -> bo
 
 
 def degeneracy_columns(names: Sequence[str], first: Sequence[str], quantity: str | None) -> list[int]:
-    """Return the columns next to energies whose names are those of numbers of states.
+    """Return the columns next to energies whose names are those of degeneracies.
 
     >>> degeneracy_columns(["E", "g"], ["0.5", "3"], "energy"), degeneracy_columns(["energy", "g"], ["1", "0.3"], None)
     ([1], [])
@@ -59,10 +59,14 @@ def degeneracy_columns(names: Sequence[str], first: Sequence[str], quantity: str
     if len(names) == 1 or (quantity != "energy" and "energy" not in map(quantity_in, names)):
         return []
     lower = [name.strip().lower() for name in names]
-    letters = {i for i, name in enumerate(lower) if name in _LETTERS and _is_whole(first[i], 2)}
+    letters = {i for i, name in enumerate(lower) if name in _LETTERS and _is_half_integer(first[i])}
     return [i for i, name in enumerate(lower) if name in _DEGENERACIES or i in letters]
 
 
-def _is_whole(text: str, unit: int = 1) -> bool:
-    """Return whether a text is a whole number, or one of halves if `unit` is 2."""
-    return fields.is_number(text) and fields.number(text) * unit % 1 == 0
+def _is_whole(text: str) -> bool:
+    return fields.is_number(text) and fields.number(text) % 1 == 0
+
+
+def _is_half_integer(text: str) -> bool:
+    """Return whether a text is a multiple of 1/2, as J is."""
+    return fields.is_number(text) and fields.number(text) * 2 % 1 == 0

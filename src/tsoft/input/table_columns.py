@@ -314,13 +314,13 @@ class _Decision:
         """Raise ColumnError if columns of logits are ambiguous. Add notes on doubtful ones."""
         numbers = [i for i in logits if fields.is_number(self._value(i))]
         names, first = [self.names[i] for i in numbers], [self._value(i) for i in numbers]
-        states = [numbers[i] for i in degeneracy_columns(names, first, self.options.quantity)]
-        results = [numbers[i] for i in result_columns(names, first) if numbers[i] not in states]
+        degeneracies = [numbers[i] for i in degeneracy_columns(names, first, self.options.quantity)]
+        results = [numbers[i] for i in result_columns(names, first) if numbers[i] not in degeneracies]
         if not self.is_written:
             self._check_groups([i for i in logits if i not in results])
             self._check_quantities(logits)
             self._check_labels(targets, logits)
-        self._note_odd_columns(numbers, results, states)
+        self._note_odd_columns(numbers, results, degeneracies)
 
     def _check_quantities(self, logits: Sequence[int]) -> None:
         """Raise ColumnError if the names of some columns call them logits, and those of others probabilities or the
@@ -402,13 +402,13 @@ class _Decision:
         *zeros, one = sorted(self._value(i).removesuffix(".0") for i in columns)
         return one == "1" and set(zeros) == {"0"}
 
-    def _note_odd_columns(self, logits: Sequence[int], results: Sequence[int], states: Sequence[int]) -> None:
-        """Add notes on columns of logits that do not look like it: they have the name of a result, of a number of
-        states, or of another quantity, or a name unlike those of the numbered columns next to them, such as logit_0 and
-        logit_1."""
+    def _note_odd_columns(self, logits: Sequence[int], results: Sequence[int], degeneracies: Sequence[int]) -> None:
+        """Add notes on columns of logits that do not look like it: they have the name of a result, of degeneracies, or
+        of another quantity, or a name unlike those of the numbered columns next to them, such as logit_0 and logit_1.
+        """
+        plain = [i for i in logits if i not in (*results, *degeneracies)]
         self._note_doubtful(results)
-        self._note_doubtful(states, fix=", and the numbers of states with --degeneracy,")
-        plain = [i for i in logits if i not in (*results, *states)]
+        self._note_doubtful(degeneracies, fix=self._degeneracy_fix(degeneracies, plain))
         self._note_other_quantity(plain or logits, is_only=len(plain) == 1 < len(logits))
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
         counts = Counter(stems.values())
@@ -417,12 +417,19 @@ class _Decision:
         if len({stems[i] for i in common}) == 1 and len(odd) < len(common):
             self._note_doubtful(odd, f", like {self._quoted(common[:2])}")
 
-    def _note_doubtful(self, columns: Sequence[int], reason: str = "", fix: str = "") -> None:
+    def _degeneracy_fix(self, degeneracies: Sequence[int], others: Sequence[int]) -> str:
+        """Return what to do about columns of degeneracies, next to other columns, which are energies."""
+        selection = self._selection(group_of([self.names[i] for i in others]), others) if others else "--columns"
+        condition = "it holds" if len(degeneracies) == 1 else "they hold"
+        return f"if {condition} degeneracies, pass {selection} and list them with --degeneracy"
+
+    def _note_doubtful(
+        self, columns: Sequence[int], reason: str = "", fix: str = "pass --columns if that is wrong"
+    ) -> None:
         """Add a note on columns that are read as logits, perhaps wrongly."""
         if columns:
             self.options.doubtful.update(self.names[i] for i in columns)
-            reading = f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}{reason}"
-            self.notes.append(f"{reading}; pass --columns{fix} if that is wrong")
+            self.notes.append(f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}{reason}; {fix}")
 
     def _note_other_quantity(self, logits: Sequence[int], *, is_only: bool) -> None:
         """Add a note if the names of several columns, or of the only one, call the numbers something else than
