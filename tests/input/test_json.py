@@ -358,7 +358,13 @@ def test_several_documents_without_lines_of_their_own_have_a_fix(text: str) -> N
     for form in ("json", "jsonl"):
         done = here("compute", "--input-format", form, stdin=text)
         assert done.returncode == 1
-        assert "; write each document on one line: jq -c ." in done.stderr
+        assert done.stderr.endswith("; write each document on one line: jq -c .\n")
+
+
+def test_a_text_that_starts_like_json_has_a_fix() -> None:
+    problem = "f:1: not JSON: unexpected content after document; if it is not JSON, pass --input-format text"
+    assert complaint("[1] a 2\n") == problem
+    assert "--input-format" not in complaint("[1,]\n")
 
 
 def test_the_names_of_fields_are_those_of_columns() -> None:

@@ -18,6 +18,7 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError
 from tsoft.input.api_responses import ResponseReader
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
+from tsoft.input.json_problems import JsonError
 from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
 from tsoft.input.json_tables import path_of_rows
 from tsoft.input.json_targets import TargetReader
@@ -52,7 +53,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         except InputError as error:
             if not may_continue(batch[start][1]):
                 # A text may start with a label in brackets.
-                is_text = "after document" in str(error) and "jq" not in str(error) and "this is" not in str(error)
+                is_text = isinstance(error, JsonError) and error.has_rest and not error.has_fix
                 fix = "; if it is not JSON, pass --input-format text" if is_text else ""
                 raise InputError(f"{error}{fix}") from None
             document = joined_lines(itertools.chain([batch], batches), options)

@@ -2,6 +2,8 @@
 
 import re
 
+from tsoft.errors import InputError
+
 TOO_DEEP = "the JSON is nested too deep"
 SURROGATE = "a string has a lone surrogate, such as \\ud800, which is not a character; remove it"
 # The escapes in JSON: a pair of surrogates, a lone one, or any other.
@@ -18,6 +20,15 @@ _R_VECTOR = re.compile(rb"\s*\[1\][ \t]+[-+.\d]")
 _NEXT = re.compile(rb"[}\]]\s*[{\[]")
 
 
+class JsonError(InputError):
+    """A text that is not JSON. With `has_rest`, it is a document and more text. With `has_fix`, the message says what
+    to do."""
+
+    def __init__(self, message: str, *, has_rest: bool = False, has_fix: bool = False):
+        super().__init__(message)
+        self.has_rest, self.has_fix = has_rest, has_fix
+
+
 def json_fix(data: bytes) -> str:
     """Return the fix for a text that is not JSON, to be added to its problem; empty if it is unknown.
 
@@ -32,17 +43,22 @@ def json_fix(data: bytes) -> str:
     return f"; this is a dictionary that Python printed; print it with {dumps}"
 
 
-def documents_fix(data: bytes, problem: str) -> str:
+def documents_fix(data: bytes, *, has_rest: bool) -> str:
     """Return the fix for several documents that are not on lines of their own, to be added to the problem with their
     text; empty for any other text.
 
-    >>> documents_fix(b'{"a": 1}{"a": 2}', "not JSON: unexpected content after document")
+    >>> documents_fix(b'{"a": 1}{"a": 2}', has_rest=True)
     '; write each document on one line: jq -c .'
     """
-    are_several = ("after document" in problem or "Extra data" in problem) and _NEXT.search(data)
+    are_several = has_rest and _NEXT.search(data)
     # The first line of an indented document is no line of JSON lines.
     are_documents = are_several or data.strip() in (b"{", b"[")
     return "; write each document on one line: jq -c ." if are_documents else ""
+
+
+def names_rest(message: str) -> bool:
+    """Return whether a JSON parser's message is that more text follows a document: that of orjson, or of Python."""
+    return "after document" in message or "Extra data" in message
 
 
 def json_problem(message: str) -> str:

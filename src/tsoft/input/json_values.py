@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from tsoft.errors import InputError, shortened
-from tsoft.input.json_problems import SURROGATE, TOO_DEEP, documents_fix, json_fix, json_problem, lone_surrogate
+from tsoft.input.json_problems import (
+    SURROGATE,
+    TOO_DEEP,
+    JsonError,
+    documents_fix,
+    json_fix,
+    json_problem,
+    lone_surrogate,
+    names_rest,
+)
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
 
@@ -89,8 +98,9 @@ def parsed_rows(data: bytes, options: ReadOptions, line: int) -> Any:
     be RepeatedNames without arrays and objects in it."""
     try:
         value, repeated = _parsed(data, options, line)
-    except InputError as error:
-        raise InputError(f"{error}{documents_fix(data, str(error))}") from None
+    except JsonError as error:
+        fix = documents_fix(data, has_rest=error.has_rest)
+        raise JsonError(f"{error}{fix}", has_rest=error.has_rest, has_fix=error.has_fix or bool(fix)) from None
     if repeated:
         elements = value if isinstance(value, list) else [value]
         rows = {id(element) for element in elements if isinstance(element, RepeatedNames)}
@@ -113,10 +123,16 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[Rep
     except orjson.JSONDecodeError as error:
         if "UTF-8" in error.msg or b"\0" in data:
             decode_text(data, options.source, line)
-        problem, error_line = json_problem(error.msg), error.lineno
-        if problem == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
-            raise options.error(line + error_line - 1, problem + json_fix(data)) from None
+        if json_problem(error.msg) == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
+            raise _json_error(error, data, options, line) from None
     return _parsed_slowly(data, options, line)
+
+
+def _json_error(error: json.JSONDecodeError, data: bytes, options: ReadOptions, line: int) -> JsonError:
+    """Return a parser's error in a text that starts on that line, with its fix."""
+    fix = json_fix(data)
+    located = options.error(line + error.lineno - 1, json_problem(error.msg) + fix)
+    return JsonError(str(located), has_rest=names_rest(error.msg), has_fix=bool(fix))
 
 
 def _may_repeat_names(data: bytes, value: Any) -> bool:
@@ -157,7 +173,7 @@ def _parsed_slowly(data: bytes, options: ReadOptions, line: int) -> tuple[Any, l
             return value, repeated
         problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
     except json.JSONDecodeError as error:
-        problem, error_line = json_problem(error.msg) + json_fix(data), error.lineno
+        raise _json_error(error, data, options, line) from None
     except RecursionError:
         problem = TOO_DEEP
     except OverflowError:
