@@ -95,7 +95,8 @@ class TableRows:
                 name = self.columns.names[self.columns.logits[column]] if self.lists is None else self.lists.name
                 place = f": {shortened(name)!r}" + (f": class #{column}" if self.lists else "")
             raise InputError(f"{options.source}: row {first_row + error.row}{place}: {error.problem}") from None
-        origin = Origin(quantity, None if rows is None else (rows,), is_binary=logits.shape != values.shape)
+        axes, is_binary = None if rows is None else (rows,), logits.shape != values.shape
+        origin = Origin(quantity, axes, is_binary=is_binary, doubtful=self.columns.doubtful)
         targets = self._targets(batch, first_row, labels, logits.shape[1])
         return Block(logits, labels, first_row, origin, targets=targets, keys=self.keys(batch, first_row))
 

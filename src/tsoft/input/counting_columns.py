@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
 from tsoft.errors import joined, shortened
 from tsoft.input.quantity import QUANTITIES
@@ -34,7 +34,7 @@ def noting_counts(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Blo
         has_names = labels is not None and options.labels is None
         if is_open and rows >= (MIN_ROWS if has_names or has_fractions else MANY_ROWS):
             is_open = False
-            _note(counting, labels if has_names else None, block.origin.quantity, options)
+            _note(counting, labels if has_names else None, block.origin, options)
         yield block
 
 
@@ -53,12 +53,12 @@ def column_fix(has_names: bool) -> str:
     return "pass --columns" if has_names else "remove the column"
 
 
-def _note(counting: Array, labels: Sequence[str] | None, quantity: str, options: ReadOptions) -> None:
+def _note(counting: Array, labels: Sequence[str] | None, origin: Origin, options: ReadOptions) -> None:
     """Print a note on the columns that count, except those that another note has named."""
-    names = column_names([i for i in counting if labels is None or labels[i] not in options.doubtful], labels)
+    names = column_names([i for i in counting if labels is None or labels[i] not in origin.doubtful], labels)
     if names:
         fix = f"{column_fix(labels is not None)} if that is wrong"
-        options.note(f"{options.source}: {_reading(names, quantity)} the rows; {fix}")
+        options.note(f"{options.source}: {_reading(names, origin.quantity)} the rows; {fix}")
 
 
 def _reading(names: list[str], quantity: str) -> str:

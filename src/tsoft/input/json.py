@@ -165,7 +165,9 @@ def _block(rows: list[JsonRow], first_row: int, targets: TargetReader, first_wid
         column = error.column if error.column is None or len(first.values) > 1 else 0
         raise rows[error.row].error(error.problem, column) from None
     is_binary = logits.shape != numbers.shape
-    origin = Origin(first.quantity, None, first.labels is not None, first.where, is_binary=is_binary)
+    origin = Origin(
+        first.quantity, None, first.labels is not None, first.where, is_binary=is_binary, doubtful=first.doubtful
+    )
     indices = targets.indices(rows, labels, logits.shape[1]) if first.target and options.reads_targets else None
     keys = None if first.id is None else [row.id for row in rows if row.id is not None]
     return Block(logits, labels, first_row, origin, targets=indices, keys=keys)

@@ -43,7 +43,8 @@ class JsonRow:
     """A row as JSON values.
 
     `key` is the name of the numbers in a record; `is_object` is true for {label: number}. `target` is the field of
-    the true class and its value, None if the command does not use it. `id` is the row's key.
+    the true class and its value, None if the command does not use it. `id` is the row's key. `doubtful` are the labels
+    of the classes that may be no logits.
     """
 
     where: str
@@ -54,6 +55,7 @@ class JsonRow:
     is_object: bool = False
     target: tuple[str, Any] | None = None
     id: str | int | None = None
+    doubtful: frozenset[str] = frozenset()
 
     def error(self, problem: str, column: int | None = None) -> InputError:
         """Return an error in this row, and in the number at `column` from 0."""
@@ -183,7 +185,7 @@ class RowReader:
             quantity = labels[0].lower()
             if self.options.quantity not in (None, quantity):
                 raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
-        return JsonRow(where, values, quantity, labels, is_object=True, target=target, id=key)
+        return JsonRow(where, values, quantity, labels, None, True, target, key, columns.doubtful)
 
     def _columns_of(self, names: tuple[str, ...], content: list[Any], where: str) -> TableColumns:
         """Return what the fields of an object are, and print the notes on the guesses of the first one with these

@@ -1,7 +1,7 @@
 """The options that every reader takes."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
@@ -71,7 +71,7 @@ class ReadOptions:
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
     logits. A `delimiter` makes it strict CSV or TSV. `key` is one of several arrays. `targets` requests the true
     classes of the rows, if the source has them. `note` is called with each note to the user. `max_line` is the longest
-    line of a text, in MB. `doubtful` are the columns of logits that a note has already named as doubtful.
+    line of a text, in MB.
     """
 
     source: str
@@ -83,7 +83,6 @@ class ReadOptions:
     note: Callable[[str], None] = lambda _: None
     columns: ColumnOptions = ColumnOptions()
     max_line: int = MAX_LINE
-    doubtful: set[str] = field(default_factory=set, compare=False)
 
     @property
     def longest_line(self) -> int:

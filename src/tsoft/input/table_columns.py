@@ -79,7 +79,7 @@ def is_target_name(name: str, options: ReadOptions) -> bool:
 class TableColumns:
     """The columns of a table by their indices: the `logits`, the `key` if there is one, and the `target` if the true
     classes are to be read. The key `counts` if it consists of consecutive integers. `unused_targets` are further
-    columns of classes."""
+    columns of classes. `doubtful` are the names of logits that may be something else, as a note says."""
 
     names: tuple[str, ...]
     logits: tuple[int, ...]
@@ -87,6 +87,7 @@ class TableColumns:
     counts: bool = False
     target: int | None = None
     unused_targets: tuple[int, ...] = ()
+    doubtful: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -130,6 +131,7 @@ class _Decision:
     options: ReadOptions
     written: Sequence[int]
     notes: list[str] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
 
     def result(self) -> TableColumns:
         listed, key, target = self._named_columns()
@@ -157,7 +159,9 @@ class _Decision:
             self.options.note(f"{self.options.source}: {note}")
         counts = guessed_key is not None and not self.is_written and self._counts(guessed_key)
         logits = tuple(rest if listed is None else listed)
-        return TableColumns(self.names, logits, found_key, counts, found_target, tuple(unused))
+        return TableColumns(
+            self.names, logits, found_key, counts, found_target, tuple(unused), frozenset(self.doubtful)
+        )
 
     def _named_columns(self) -> tuple[list[int] | None, int | None, int | None]:
         """Return the columns that the options name: the logits, the key and the target. Raise ColumnError."""
@@ -247,7 +251,7 @@ class _Decision:
     def _note_logit(self, index: int, reason: str) -> None:
         name, text = self.names[index], shortened(self._value(index))
         if self.options.columns.logits is None:
-            self.options.doubtful.add(name)
+            self.doubtful.add(name)
             reading = f"tsoft reads {shortened(name)!r} as {self._kind([index])}, because {text} {reason}"
             self.notes.append(f"{reading}; pass --columns to list the logits")
 
@@ -428,7 +432,7 @@ class _Decision:
     ) -> None:
         """Add a note on columns that are read as logits, perhaps wrongly."""
         if columns:
-            self.options.doubtful.update(self.names[i] for i in columns)
+            self.doubtful.update(self.names[i] for i in columns)
             self.notes.append(f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}{reason}; {fix}")
 
     def _note_other_quantity(self, logits: Sequence[int], *, is_only: bool) -> None:

@@ -281,7 +281,8 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         lookup, batches, options = _class_lookup(columns, batches, options)
     elif len(columns.logits) == 1:
         options = options.of_single_scores(names[columns.logits[0]])
-    yield from blocks(parsed_groups(Table(columns, options, lookup), batches, options), options)
+    for block in blocks(parsed_groups(Table(columns, options, lookup), batches, options), options):
+        yield replace(block, origin=replace(block.origin, doubtful=columns.doubtful))
 
 
 def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options: ReadOptions) -> None:

@@ -48,7 +48,7 @@ def _note(blocks: list[Block], options: ReadOptions) -> None:
         return
     columns = [int(i) for i in _whole_columns(numbers)]
     if labels and has_names:
-        columns = [i for i in columns if labels[i] not in options.doubtful]
+        columns = [i for i in columns if labels[i] not in blocks[0].origin.doubtful]
     if columns:
         names = column_names(columns, labels if has_names else None)
         quantity = QUANTITIES[blocks[0].origin.quantity]

@@ -210,7 +210,7 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             raise UsageError(f"--max-line has no effect on {place}, which is {format.name}; remove --max-line")
         source = STDIN if file == "-" else file
         is_noted = False
-        reading = replace(options, source=source, delimiter=format.delimiter, doubtful=set())
+        reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
         for block in noting_repeated_keys(noting_whole_columns(noting_counts(read, reading), reading), reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
