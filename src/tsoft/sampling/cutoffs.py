@@ -76,6 +76,7 @@ class Cutoff:
     With a `count`, (..., 1), the cutoff keeps at most that number of classes; if classes tie at the
     threshold, it keeps those with the lowest indices. `score_name` names the score. `compared` and `bound`
     are the numbers whose comparison determined the threshold, if they are not the score and the threshold.
+    With `order_is_rounded`, the arithmetic that computes the score rounds, so in float32 classes may change places.
     """
 
     score: Array
@@ -84,6 +85,7 @@ class Cutoff:
     score_name: str = "logit"
     compared: Array | None = None
     bound: Array | float | None = None
+    order_is_rounded: bool = False
 
     def apply(self, z: Array) -> Array:
         """Return the logits z with -inf for the removed classes."""
@@ -280,7 +282,7 @@ def nearest_entropy_cutoff(p: float, score: Array, probs: Array, count_from_sums
     sums = np.take_along_axis(probs, order, axis=-1).cumsum(-1)
     count = np.clip(count_from_sums(sums), 1, score.shape[-1])
     threshold = np.take_along_axis(score, value_at_rank(order, count), axis=-1)
-    return Cutoff(score, threshold, count, score_name=DISTANCE, compared=sums, bound=p)
+    return Cutoff(score, threshold, count, score_name=DISTANCE, compared=sums, bound=p, order_is_rounded=True)
 
 
 def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError, softmax
 from tsoft.sampling.chain import Chain
-from tsoft.sampling.cutoffs import DISTANCE, Cutoff
+from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.mixture import Mixture
 from tsoft.sampling.step import AllRemovedError, Step
@@ -102,8 +102,7 @@ def _near(step: Step, cutoff: Cutoff | None, before: Array, after: Array) -> Arr
     """Return the classes about which a step decides by less than float32 may round: (rows, n) booleans, from the logits
     before the step and after it."""
     near = np.zeros(before.shape, bool)
-    if cutoff is not None and cutoff.score_name == DISTANCE:
-        # The order of the classes is rounded, too.
+    if cutoff is not None and cutoff.order_is_rounded:
         threshold = cutoff.threshold
         beside = abs(cutoff.score - threshold) <= _ROUNDING * (1 + abs(threshold))
         near |= beside & ~cutoff.kept & (beside & cutoff.kept).any(-1, keepdims=True)
