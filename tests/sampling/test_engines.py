@@ -564,6 +564,15 @@ def test_numbers_that_only_rounding_separates_are_a_fragile_decision(
         assert not fragile_decisions(built(engine, [name], **beside), np.log([probs]), 1.0)
 
 
+def test_the_distance_that_float32_decides_grows_with_the_logits() -> None:
+    """Near 20000, neighbouring float32 numbers differ by about 0.002. The threshold of 20000 - n sigma is 0 for the
+    square root of 1.5, and 0.003 or 20 for lower n."""
+    z = np.array([[20000.0, 0.0, -20000.0]])
+    for share, is_fragile in ((1.5e-7, True), (1e-3, False)):
+        chain = built(LLAMA, ["top_n_sigma"], top_n_sigma=1.5**0.5 * (1 - share))
+        assert [decision.index for decision in fragile_decisions(chain, z, 1.0)] == [1] * is_fragile
+
+
 @pytest.mark.parametrize("engine", [*ENGINES])
 def test_decisions_between_distant_numbers_are_not_fragile(engine: str) -> None:
     rng = np.random.default_rng(8)

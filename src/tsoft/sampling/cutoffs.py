@@ -108,7 +108,8 @@ class Cutoff:
     def splits_tie(self) -> Array:
         """Whether the cutoff keeps some classes and removes others with the same score: (...)."""
         is_tied = (self.score == self.threshold) & (self.score > -inf)
-        return np.asarray((is_tied & self.kept).any(-1) & (is_tied & ~self.kept).any(-1))
+        kept = self.kept
+        return np.asarray((is_tied & kept).any(-1) & (is_tied & ~kept).any(-1))
 
     @property
     def slack(self) -> Array:
