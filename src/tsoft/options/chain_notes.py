@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tsoft.errors import joined
 from tsoft.notes import note
 from tsoft.options.biases import Bias, missing_names
-from tsoft.sampling.counted_classes import counted_classes
-from tsoft.sampling.engines import Engine
+from tsoft.sampling.class_caveats import caveats_of_rows
+from tsoft.sampling.engine import Caveat, Engine
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
 from tsoft.sampling.step import AllRemovedError
 
@@ -43,7 +43,7 @@ class ChainNotes:
                 # On a partial distribution, a decision by a tie is undecided.
                 if block.partial is None:
                     self._note_fragile(chain, chain.engine.name, block, tau)
-                    self._note_counted(chain, chain.engine.name, block, tau)
+                    self._note_caveats(chain, chain.engine, block, tau)
 
     def _note_missing(self, block: "Block") -> None:
         missing = missing_names(self._biases, block)
@@ -96,13 +96,18 @@ class ChainNotes:
                 self._noted.add(engine)
                 note(_fragile_message(decisions[0], block, engine, tau))
 
-    def _note_counted(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
+    def _note_caveats(self, chain: "Chain", engine: Engine, block: "Block", tau: float) -> None:
+        caveats = [each for each in engine.caveats if _caveat_message(each, engine) not in self._noted]
         with contextlib.suppress(AllRemovedError):
-            for caveat, row, index in counted_classes(chain, block.logits, tau):
-                sentence = f"{engine}: with {joined(list(caveat.names))}, {caveat.sentence}"
+            for caveat, row, index in caveats_of_rows(chain, block.logits, tau, caveats):
+                sentence = _caveat_message(caveat, engine)
                 if sentence not in self._noted:
                     self._noted.add(sentence)
                     note(f"{sentence} (row {block.rows[row]}, τ = {tau:g}: {block.names[index]!r})")
+
+
+def _caveat_message(caveat: Caveat, engine: Engine) -> str:
+    return f"{engine.name}: with {joined(list(caveat.names))}, {caveat.sentence}"
 
 
 def _look_like_logprobs(block: "Block") -> bool:

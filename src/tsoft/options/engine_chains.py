@@ -129,7 +129,7 @@ def engine_chain(
         note(f"{engine.name} does not apply {joined(ignored)} with {joined(list(engine.condition(applied)))}")
     names = set().union(*(step.names for step in chain.steps))
     for caveat in engine.caveats:
-        if caveat.log_prob is None and names.issuperset(caveat.names):
+        if caveat.max_log_prob is None and names.issuperset(caveat.names):
             note(f"{engine.name}: with {joined(list(caveat.names))}, {caveat.sentence}")
     return chain
 

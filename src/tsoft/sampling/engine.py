@@ -88,13 +88,13 @@ class EngineApi:
 class Caveat:
     """A `sentence` about what an engine does that tsoft does not compute, if the samplers or parameters `names` are on.
 
-    With a `log_prob`, it only holds if the sampler counts a class with at most this log-probability: a masked one, or
-    one whose probability is 0 in float32.
+    With a `max_log_prob`, it only holds if the sampler counts a class with at most this log-probability: a masked one,
+    or one whose probability is 0 in float32.
     """
 
     names: tuple[str, ...]
     sentence: str
-    log_prob: float | None = None
+    max_log_prob: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Engine:
     `samplers` are in the engine's order, and the first of the `variants` whose condition is met replaces them. A
     sampler without parameters is always on. Users of the engine can choose the order of the `movable` groups of
     samplers; those before the groups and after them keep their places. `caveats` are what the engine does that tsoft
-    does not compute.
+    does not compute. The samplers named in `masking` mask the classes that they remove; other samplers of an engine
+    with a list of candidates take them from it.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Engine:
     variants: tuple[Variant, ...] = ()
     movable: tuple[tuple[str, ...], ...] = ()
     caveats: tuple[Caveat, ...] = ()
+    masking: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:

@@ -45,9 +45,6 @@ def _singly(names: str) -> tuple[tuple[str, ...], ...]:
     return tuple((name,) for name in names.split())
 
 
-# In llama.cpp and KoboldCpp, these samplers mask classes. The others take them from a list, XTC the most probable ones.
-MASKING, FROM_ABOVE = ("logit_bias", "top_n_sigma"), ("xtc",)
-
 # How tsoft's rules were compared with the code of an engine.
 _RUN = "checked against the code"
 _READ = "checked against a transcription only"
@@ -86,6 +83,7 @@ _UNDEFINED_TYPICAL = Caveat(
     "a class with a probability of 0 in float32 makes the result undefined; tsoft ignores it",
     log(2.0**-150),
 )
+_LLAMA_MASKING = ("logit_bias", "top_n_sigma")
 _LLAMA_CPP = Engine(
     "llama.cpp",
     EngineSource("llama.cpp 0c1e57098", "2026", "src/llama-sampler.cpp; its server's order", _RUN),
@@ -120,6 +118,7 @@ _LLAMA_CPP = Engine(
         _UNDEFINED_TYPICAL,
         Caveat(("dynatemp_range",), _COUNTS_MASKED, -inf),
     ),
+    masking=_LLAMA_MASKING,
 )
 
 _OLLAMA_DEFAULTS = (("tau", 0.8), ("top_k", 40.0), ("top_p", 0.9))
@@ -578,6 +577,7 @@ _KOBOLDCPP = Engine(
             "it also penalizes token 0 while the text is shorter than penalty_last_n, which tsoft does not compute",
         ),
     ),
+    masking=_LLAMA_MASKING,
 )
 
 
