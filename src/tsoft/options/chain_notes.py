@@ -8,7 +8,7 @@ from tsoft.errors import joined
 from tsoft.notes import note
 from tsoft.options.biases import Bias, missing_names
 from tsoft.sampling.class_caveats import caveats_of_rows
-from tsoft.sampling.engine import Caveat, Engine
+from tsoft.sampling.engine import Engine
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
 from tsoft.sampling.step import AllRemovedError
 
@@ -97,17 +97,13 @@ class ChainNotes:
                 note(_fragile_message(decisions[0], block, engine, tau))
 
     def _note_caveats(self, chain: "Chain", engine: Engine, block: "Block", tau: float) -> None:
-        caveats = [each for each in engine.caveats if _caveat_message(each, engine) not in self._noted]
+        caveats = [each for each in engine.caveats if each.message(engine.name) not in self._noted]
         with contextlib.suppress(AllRemovedError):
             for caveat, row, index in caveats_of_rows(chain, block.logits, tau, caveats):
-                sentence = _caveat_message(caveat, engine)
+                sentence = caveat.message(engine.name)
                 if sentence not in self._noted:
                     self._noted.add(sentence)
                     note(f"{sentence} (row {block.rows[row]}, τ = {tau:g}: {block.names[index]!r})")
-
-
-def _caveat_message(caveat: Caveat, engine: Engine) -> str:
-    return f"{engine.name}: with {joined(list(caveat.names))}, {caveat.sentence}"
 
 
 def _look_like_logprobs(block: "Block") -> bool:

@@ -130,7 +130,7 @@ def engine_chain(
     names = set().union(*(step.names for step in chain.steps))
     for caveat in engine.caveats:
         if caveat.max_log_prob is None and names.issuperset(caveat.names):
-            note(f"{engine.name}: with {joined(list(caveat.names))}, {caveat.sentence}")
+            note(caveat.message(engine.name))
     return chain
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from tsoft.errors import joined
 from tsoft.sampling.history import SEQUENCE_BREAKERS
 from tsoft.sampling.sampler_table import Sampler
 from tsoft.sampling.step import Step
@@ -95,6 +96,14 @@ class Caveat:
     names: tuple[str, ...]
     sentence: str
     max_log_prob: float | None = None
+
+    def message(self, engine: str) -> str:
+        """Return the text of a note on this caveat of the engine with this name.
+
+        >>> Caveat(("xtc", "dry"), "tsoft computes the intended rule").message("llama.cpp")
+        'llama.cpp: with xtc and dry, tsoft computes the intended rule'
+        """
+        return f"{engine}: with {joined(list(self.names))}, {self.sentence}"
 
 
 @dataclass(frozen=True)
