@@ -564,6 +564,18 @@ def test_numbers_that_only_rounding_separates_are_a_fragile_decision(
         assert not fragile_decisions(built(engine, [name], **beside), np.log([probs]), 1.0)
 
 
+@pytest.mark.parametrize("engine", [*ENGINES])
+def test_each_temperature_keeps_the_constant_if_a_later_sampler_needs_it(engine: str) -> None:
+    z = np.array([3.0, 3.0, 1.0, -inf])
+    rules = (ENGINES[engine].samplers, *(variant.samplers for variant in ENGINES[engine].variants))
+    for sampler in [each for samplers in rules for each in samplers if each.is_temperature]:
+        assert sampler.unshifted.function(z, 0.5).tolist() == [6, 6, 2, -inf]
+        # At 0, some engines keep only the first of the classes that tie.
+        for tau in (0.0, 0.5):
+            shifted, unshifted = sampler.function(z, tau), sampler.unshifted.function(z, tau)
+            np.testing.assert_array_equal(tsoft.softmax(unshifted), tsoft.softmax(shifted))
+
+
 def test_the_distance_that_float32_decides_grows_with_the_logits() -> None:
     """Near 20000, neighbouring float32 numbers differ by about 0.002. The threshold of 20000 - n sigma is 0 for the
     square root of 1.5, and 0.003 or 20 for lower n."""

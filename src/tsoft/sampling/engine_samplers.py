@@ -105,6 +105,6 @@ def temperature_or_top(z: Array, tau: float, dynatemp_range: float = 0.0, dynate
 def unshifted_temperature_or_top(
     z: Array, tau: float, dynatemp_range: float = 0.0, dynatemp_exponent: float = 1.0
 ) -> Array:
-    """Do the same without subtracting the highest logit, for a later sampler that needs the raw logits."""
+    """Mask all but the first of the most probable classes at temperature 0; do not subtract the highest logit."""
     scaled = unshifted_temperature(z, tau, dynatemp_range, dynatemp_exponent)
     return greedy(scaled).apply(scaled) if tau == 0 and not dynatemp_range else scaled

@@ -27,8 +27,19 @@ def _sampler(name: str, path: str | None = None, *parameters: str, **off: float)
     kept = {one.name: _with_off(one, off) for one in sampler.parameters}
     switches = sum(one.name in names for one in sampler.switch_parameters)
     return replace(
-        sampler, path=path or sampler.path, parameters=tuple(kept[one] for one in names), switches=max(switches, 1)
+        sampler,
+        path=path or sampler.path,
+        # The path of tsoft's rule would be wrong for another one.
+        unshifted_path="" if path else sampler.unshifted_path,
+        parameters=tuple(kept[one] for one in names),
+        switches=max(switches, 1),
     )
+
+
+def _temperature_or_top(*parameters: str) -> Sampler:
+    """Return the temperature that keeps only the first of the most probable classes at 0."""
+    sampler = _sampler("temperature", "engine_samplers.temperature_or_top", *parameters)
+    return replace(sampler, unshifted_path="engine_samplers.unshifted_temperature_or_top")
 
 
 def _with_off(parameter: SamplerParameter, off: Mapping[str, float]) -> SamplerParameter:
@@ -97,7 +108,7 @@ _LLAMA_CPP = Engine(
         _sampler("top_p", "engine_cutoffs.top_p_from_above"),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
         "xtc",
-        _sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC),
+        _temperature_or_top(*_DYNAMIC),
         "mirostat",
         "adaptive_p",
     ),
@@ -110,7 +121,7 @@ _LLAMA_CPP = Engine(
     (
         Variant(
             ("mirostat",),
-            _samplers("logit_bias", _sampler("temperature", "engine_samplers.temperature_or_top"), "mirostat"),
+            _samplers("logit_bias", _temperature_or_top(), "mirostat"),
         ),
     ),
     movable=_singly("penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"),
@@ -138,7 +149,7 @@ _OLLAMA_GGUF = Engine(
         _sampler("typ_p", "engine_cutoffs.typical_exceeding"),
         _sampler("top_p", "engine_cutoffs.top_p_from_above"),
         _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
-        _sampler("temperature", "engine_samplers.temperature_or_top"),
+        _temperature_or_top(),
     ),
     LowTemperature(),
     EngineApi("from before the samplers", _OLLAMA_DEFAULTS, _OLLAMA_NOTE),
@@ -531,8 +542,8 @@ _KOBOLDCPP_CHAIN = (
     _sampler("top_p", "engine_cutoffs.top_p_from_above"),
     _sampler("min_p", "engine_cutoffs.min_p_of_logits"),
 )
-_KOBOLDCPP_TEMPERATURE = (_sampler("temperature", "engine_samplers.temperature_or_top", *_DYNAMIC), "smoothing")
-_KOBOLDCPP_MIROSTAT = (_sampler("temperature", "engine_samplers.temperature_or_top"), "smoothing", "mirostat")
+_KOBOLDCPP_TEMPERATURE = (_temperature_or_top(*_DYNAMIC), "smoothing")
+_KOBOLDCPP_MIROSTAT = (_temperature_or_top(), "smoothing", "mirostat")
 _KOBOLDCPP_XTC = _sampler("xtc", xtc_threshold=0.2)
 _KOBOLDCPP_ADAPTIVE = _sampler("adaptive_p", adaptive_target=0.0)
 _KOBOLDCPP = Engine(

@@ -65,11 +65,11 @@ class Sampler:
     a function in a module of cutoffs returns a `Cutoff`, any other returns logits.
 
     A sampler that `shifts_logits` subtracts the highest logit, after which the constant in the logits is unknown;
-    `unshifted` is the temperature without this. With `needs_history`, the first argument after the logits is a
-    `History`. `state`, if any, names a function in `states` that changes the last parameter after each draw, and
-    `initial_state` one that returns its value before a draw, from the values of the first parameter and of the last.
-    With `counts_masked`, the result depends on the number of masked classes. `output_only` are the names of the
-    parameters that penalize only generated tokens, not those of the prompt.
+    `unshifted` is the temperature without this, whose function is at `unshifted_path`. With `needs_history`, the first
+    argument after the logits is a `History`. `state`, if any, names a function in `states` that changes the last
+    parameter after each draw, and `initial_state` one that returns its value before a draw, from the values of the
+    first parameter and of the last. With `counts_masked`, the result depends on the number of masked classes.
+    `output_only` are the names of the parameters that penalize only generated tokens, not those of the prompt.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Sampler:
     shifts_logits: bool = False
     counts_masked: bool = False
     output_only: tuple[str, ...] = ()
+    unshifted_path: str = ""
 
     @property
     def switch_parameters(self) -> tuple[SamplerParameter, ...]:
@@ -110,8 +111,7 @@ class Sampler:
     @property
     def unshifted(self) -> "Sampler":
         """The temperature with the function that keeps the constant in the logits, if a later sampler needs it."""
-        module, name = self.path.split(".")
-        return replace(self, path=f"{module}.unshifted_{name}", shifts_logits=False)
+        return replace(self, path=self.unshifted_path, shifts_logits=False)
 
     @property
     def is_bias(self) -> bool:
@@ -344,6 +344,7 @@ SAMPLERS = {
             ),
             aliases=("temp",),
             shifts_logits=True,
+            unshifted_path="samplers.unshifted_temperature",
         ),
         Sampler(
             "top_n_sigma",

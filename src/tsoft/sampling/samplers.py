@@ -117,8 +117,10 @@ def unshifted_temperature(z: Array, tau: float, dynatemp_range: float = 0.0, dyn
         # The highest quotient is 0.
         return temperature(z, tau)
     taus, maximum = _row_taus(z, tau, dynatemp_range, dynatemp_exponent), z.max(-1, keepdims=True)
-    # At lower temperatures, the quotients would overflow. Already at this one, only the classes at the top remain.
+    # At lower temperatures, the quotients would overflow. The factor 2^-64 leaves room for later samplers that raise or
+    # multiply them. Already at this temperature, only the classes at the top remain.
     finite = np.asarray(np.maximum(taus, abs(maximum) / (np.finfo(z.dtype).max * 2.0**-64)))
+    # If the maximum is 0, its quotient is 0, also at temperature 0.
     x = _divided(z, finite, np.dtype(np.float64)) + np.divide(maximum, finite, out=0.0 * maximum, where=maximum != 0)
     return np.asarray(np.where(np.equal(taus, 0) & (z < maximum), -inf, x), z.dtype)
 
