@@ -177,9 +177,7 @@ def _facts(engine: Engine, usual: tuple[Sampler, ...] = ()) -> dict[str, str]:
         **_variants(engine),
         "near τ = 0": _near_zero(engine),
         "accepts": ", ".join(f"{_name(limit.parameter)} {limit}" for limit in api.limits),
-        "biases": ""
-        if api.bias_range == (-inf, inf)
-        else "{:g} to {:g}; others become the nearest limit".format(*api.bias_range),
+        "biases": "" if api.bias_range == (-inf, inf) else "clamped to the range {:g} to {:g}".format(*api.bias_range),
         "`--defaults`": f"{defaults}{',' * bool(api.defaults_note)} {api.defaults_note}".strip(),
         "API logprobs": api.logprobs,
         "not computed": _caveats(engine),

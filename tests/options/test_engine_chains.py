@@ -251,7 +251,7 @@ def test_a_note_says_which_class_an_engine_counts(
         ("vllm@pytorch", ["--top-p", "0.1"], None),
         # SamplingParams.verify
         ("sglang", ["--tau", "1e9"], None),
-        ("sglang", ["--tau", "inf"], "temperature inf (its range: finite, at least 0)"),
+        ("sglang", ["--tau", "inf"], "temperature inf (its range: at least 0 and finite)"),
         ("sglang@pytorch", ["--top-p", "0"], "top_p 0 (its range: above 0 and at most 1)"),
         ("sglang", ["--repetition-penalty", "2.5"], "repetition_penalty 2.5 (its range: above 0 and at most 2)"),
         ("sglang", ["--frequency-penalty", "-3"], "frequency_penalty -3 (its range: -2 to 2)"),
@@ -288,7 +288,7 @@ def test_an_engine_limits_biases(engine: str, limited: bool, run: Run) -> None:
     z = [-98, -99, -99.5, -99.9] if limited else [-498, -math.inf, -99.5, -102.9]
     weights = [math.exp(x + 99) for x in z]
     assert record["probs"] == pytest.approx([weight / sum(weights) for weight in weights], rel=1e-12)
-    assert lines == [f"tsoft: note: {engine} limits each bias to -100 to 100"] * limited
+    assert lines == [f"tsoft: note: {engine} clamps biases to the range -100 to 100; tsoft does, too"] * limited
     assert not run("--like", engine, "--logit-bias", "a=-100", "--logit-bias", "b=100")[2]
 
 

@@ -306,7 +306,7 @@ def test_engines_side_by_side(capfd: Capture, probs: tuple[float, ...], p: float
     by_engine = {name: restricted(np.array(probs), set(range(count))) for name, count in counts.items()}
     status, text, messages = called(capfd, *typed, "-f", "jsonl")
     assert status == 0
-    assert all("ties with it" in line or "in float32" in line for line in messages.splitlines())
+    assert all("ties with it" in line or "float32 rounding" in line for line in messages.splitlines())
     actual = {record["engine"]: record for record in records(text)}
     assert {name: record["kept"] for name, record in actual.items()} == counts
     for name, record in actual.items():
@@ -531,7 +531,8 @@ def test_a_decision_that_differs_in_float32_is_noted(capfd: Capture) -> None:
     status, text, messages = called(capfd, *typed)
     assert (status, kept(rows(text)[0])) == (0, {0, 2})
     assert re.match(
-        r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm may decide differently about '#1' in float32", messages
+        r"tsoft: note: row 0, τ = 1: '#1' is so close to the threshold of min_p 0\.1 that float32 rounding in vllm may",
+        messages,
     )
     assert printed(capfd, "compute", "0", "-2.4", "-1", "--min-p", "0.1", "--like", "vllm")
 

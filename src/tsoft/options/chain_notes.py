@@ -81,7 +81,7 @@ class ChainNotes:
         settings = [setting for step in chain.at(tau) for setting in step.settings]
         refusals = [engine.refusal(parameter.name, value) for parameter, value in settings]
         if any(engine.applied_bias(bias.value) != bias.value for bias in self._biases):
-            refusals.append("limits each bias to {:g} to {:g}".format(*engine.api.bias_range))
+            refusals.append("clamps biases to the range {:g} to {:g}; tsoft does, too".format(*engine.api.bias_range))
         for message in filter(None, [engine.low_tau_message(tau), *refusals]):
             if (sentence := f"{engine.name} {message}") not in self._noted:
                 self._noted.add(sentence)
@@ -118,7 +118,9 @@ def _look_like_logprobs(block: "Block") -> bool:
 
 def _fragile_message(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
     name = repr(block.names[decision.index])
-    place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
+    place, step = f"row {block.rows[decision.row]}, τ = {tau:g}", decision.step
     if decision.is_tie:
-        return f"{place} removes {name} but keeps a class that ties with it; which one depends on the engine's sort"
-    return f"{place} may decide differently about {name} in float32, whose rounding can move it across the threshold"
+        effect = f"removes {name} but keeps a class that ties with it; which one depends on the engine's sort"
+        return f"{place}: {step} of {engine} {effect}"
+    effect = f"float32 rounding in {engine} may decide otherwise"
+    return f"{place}: {name} is so close to the threshold of {step} that {effect}"

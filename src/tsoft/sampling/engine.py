@@ -66,15 +66,16 @@ class Limit:
     def __str__(self) -> str:
         if self.exclusive_low:
             return f"above {self.low:g} and at most {self.high:g}"
-        finite = "finite, " if self.high == sys.float_info.max else ""
-        return f"{finite}at least {self.low:g}" if self.high >= sys.float_info.max else f"{self.low:g} to {self.high:g}"
+        if self.high < sys.float_info.max:
+            return f"{self.low:g} to {self.high:g}"
+        return f"at least {self.low:g}" + " and finite" * (self.high < inf)
 
 
 @dataclass(frozen=True)
 class EngineApi:
     """What an engine's API returns and assumes: what its `logprobs` are, and the `defaults`, pairs of a parameter and
     its value, which apply if a request sets nothing. `defaults_note` says when other defaults apply. The API refuses
-    values beyond the `limits`, and limits biases to the `bias_range`. `breakers` are the sequence breakers
+    values beyond the `limits`, and clamps biases to the `bias_range`. `breakers` are the sequence breakers
     of DRY if a request has none."""
 
     logprobs: str
