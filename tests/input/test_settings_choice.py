@@ -39,6 +39,11 @@ def api(**fields: Any) -> dict[str, Any]:
             0.8,
             ["request: top_p 0.5 is not applied, since it is not in request.options"],
         ),
+        (
+            {"model": "m", "messages": [], "temperature": 0.3, "options": {"temperature": 0.6}},
+            0.6,
+            ["temperature 0.3 is not applied, since it is not in options"],
+        ),
         # Another client may send it, as LiteLLM does.
         (
             {"messages": [], "temperature": 0.3, "num_ctx": 9},

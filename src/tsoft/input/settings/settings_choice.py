@@ -60,7 +60,9 @@ def _options_of_ollama(by_path: Mapping[tuple[str, ...], Place], place: Place) -
     options = by_path.get((*place.path, "options"))
     if options is None or not place.names & {"prompt", "messages"}:
         return None
-    return options if OLLAMA_REQUEST.matches(place.names | options.names) else None
+    has_field = OLLAMA_REQUEST.matches(place.names | options.names)
+    # Without such a field, only options with settings show that the request is one to Ollama.
+    return options if has_field or (options.sets_parameters and kind_of(options) is OLLAMA_REQUEST) else None
 
 
 def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
