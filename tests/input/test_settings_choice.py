@@ -100,7 +100,7 @@ def test_objects_with_the_same_settings_are_one(read_json: Any, document: Any, p
         # llama.cpp has top_k 40 if the request does not set it.
         [{"temperature": 0.3, "n_predict": 1}, {"temperature": 0.3, "n_predict": 1, "top_p": 1}],
         # Another program has the same number with another meaning.
-        {"a": {"temperature": 90}, "b": {"temperature": 90, "formatingOrder": []}, "main_api": "novel"},
+        {"a": {"temperature": 90}, "b": {"temperature": 90, "formatingOrder": []}, "main_api": "other"},
     ],
 )
 def test_objects_with_different_settings_are_an_error(read_json: Any, document: Any) -> None:
@@ -108,15 +108,30 @@ def test_objects_with_different_settings_are_an_error(read_json: Any, document: 
         read_json(document)
 
 
-@pytest.mark.parametrize(("main_api", "tau"), [("textgenerationwebui", 0.4), ("novel", 0.5), ("koboldhorde", 0.6)])
+@pytest.mark.parametrize(
+    ("main_api", "tau"), [("textgenerationwebui", 0.4), ("novel", 0.5), ("koboldhorde", 0.6), ("openai", 0.7)]
+)
 def test_the_main_api_of_silly_tavern_selects_its_settings(read_json: Any, main_api: str, tau: float) -> None:
     """getSettings in public/script.js."""
     settings = {
         "textgenerationwebui_settings": {"temp": 0.4},
         "nai_settings": {"temperature": 0.5},
         "kai_settings": {"temp": 0.6},
+        "oai_settings": {"temp_openai": 0.7},
     }
     assert dict(read_json({"main_api": main_api, **settings}).values)["tau"] == tau
+
+
+@pytest.mark.parametrize("others", [{}, {"oai_settings": {"openai_model": "m"}}, {"nai_settings": {"temperature": 2}}])
+def test_a_main_api_without_settings_is_an_error(read_json: Any, others: dict[str, Any]) -> None:
+    fields = {"main_api": "openai", "textgenerationwebui_settings": {"temp": 0.4}, **others}
+    with pytest.raises(InputError, match="main_api is 'openai', but oai_settings has no sampling settings"):
+        read_json(fields)
+
+
+def test_the_settings_next_to_the_main_api_apply(read_json: Any) -> None:
+    """Older versions of SillyTavern have no object for them."""
+    assert dict(read_json({"main_api": "kobold", "temp": 0.4}).values) == {"tau": 0.4}
 
 
 def test_the_outermost_object_of_a_preset_of_risu_ai_applies(read_json: Any) -> None:

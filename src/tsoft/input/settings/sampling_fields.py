@@ -43,32 +43,35 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Each parameter that needs only the logits, and its names, as `canonical` writes them.
+# Each parameter that needs only the logits, and its names, as `canonical` writes them. Those that end in openai are in
+# the oai_settings of SillyTavern's settings.json.
 _LOGIT_PARAMETERS = {
-    "tau": "temperature temp",
+    "tau": "temperature temp temp_openai",
     "dynatemp_range": "dynatemp_range",
     "dynatemp_exponent": "dynatemp_exponent dynatemp_exp",
     "smoothing_factor": "smoothing_factor",
     "smoothing_curve": "smoothing_curve",
     "top_n_sigma": "top_n_sigma nsigma top_nsigma",
     "top_h": "top_h",
-    "top_k": "top_k topk top_k_sampling",
-    "top_p": "top_p topp top_p_sampling",
-    "min_p": "min_p minp min_p_sampling",
+    "top_k": "top_k topk top_k_sampling top_k_openai",
+    "top_p": "top_p topp top_p_sampling top_p_openai",
+    "min_p": "min_p minp min_p_sampling min_p_openai",
     "typical_p": "typical_p typ_p typ_s typical locally_typical_sampling",
     "epsilon_cutoff": "epsilon_cutoff",
     "eta_cutoff": "eta_cutoff",
     "tfs": "tfs tfs_z tfs_s tail_free_sampling",
-    "top_a": "top_a",
+    "top_a": "top_a top_a_openai",
     "xtc_probability": "xtc_probability",
     "xtc_threshold": "xtc_threshold",
 }
 # Each parameter of the samplers that depend on the text, and its names.
 _TEXT_PARAMETERS = {
-    "repetition_penalty": "repetition_penalty repeat_penalty penalty_repeat rep_pen token_repetition_penalty",
+    "repetition_penalty": "repetition_penalty repeat_penalty penalty_repeat rep_pen token_repetition_penalty "
+    "repetition_penalty_openai",
     "presence_penalty": "presence_penalty presence_pen presense_penalty penalty_present repetition_penalty_presence "
-    "token_presence_penalty",
-    "frequency_penalty": "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency token_frequency_penalty",
+    "token_presence_penalty pres_pen_openai",
+    "frequency_penalty": "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency token_frequency_penalty "
+    "freq_pen_openai",
     "penalty_last_n": "penalty_last_n repeat_last_n rep_pen_range repetition_penalty_range repetition_range "
     "penalty_range token_repetition_range repetition_context_size",
     "dry_multiplier": "dry_multiplier",

@@ -15,12 +15,13 @@ _SILLY_TAVERN_OBJECTS = {
     "kobold": "kai_settings",
     "koboldhorde": "kai_settings",
     "novel": "nai_settings",
+    "openai": "oai_settings",
 }
 
 
 def settings_place(found: list[Place]) -> Place | None:
     """Return the object with the settings; None if no object has any. Raise InputError if several objects have
-    different ones."""
+    different ones, or if that of SillyTavern's main_api has none."""
     candidates = _in_use(found)
     if not candidates:
         return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
@@ -45,9 +46,22 @@ def _in_use(found: list[Place]) -> list[Place]:
     # A preset of RisuAI also has objects for single servers.
     presets = [place for place in candidates if kind_of(place) is RISU_AI]
     candidates = [place for place in candidates if not any(_is_inside(place, preset) for preset in presets)]
-    apis = [str(place.fields["main_api"]) for place in found if "main_api" in place.fields]
-    main = [place for place in candidates if apis and _SILLY_TAVERN_OBJECTS.get(apis[0]) in place.path]
-    return list({place.path: place for place in main or candidates}.values())
+    return list({place.path: place for place in _of_main_api(found, candidates)}.values())
+
+
+def _of_main_api(found: list[Place], candidates: list[Place]) -> list[Place]:
+    """Return the candidates to which SillyTavern's main_api applies; all, if there is no such field. Raise InputError
+    if it applies to an object without settings."""
+    outer = next((place for place in found if str(place.fields.get("main_api")) in _SILLY_TAVERN_OBJECTS), None)
+    # In older versions, the settings are next to main_api.
+    if outer is None or not candidates or outer in candidates:
+        return candidates
+    api = str(outer.fields["main_api"])
+    name = _SILLY_TAVERN_OBJECTS[api]
+    if chosen := [place for place in candidates if name in place.path]:
+        return chosen
+    problem = f"main_api is {api!r}, but {name} has no sampling settings that tsoft knows"
+    raise InputError(f"{outer.file}: {problem}; save the object with the settings as a separate file")
 
 
 def _is_inside(place: Place, outer: Place) -> bool:
