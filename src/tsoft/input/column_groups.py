@@ -1,7 +1,7 @@
 """Groups of columns with the same classes, such as logit_cat, logit_dog, prob_cat and prob_dog."""
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tsoft.input import fields
@@ -11,11 +11,12 @@ from tsoft.input.quantity import quantity_in
 # A table of more columns has those of a vocabulary.
 _MAX_COLUMNS = 10_000
 
-# What ends a part that the names of several columns share. Classes have blanks and hyphens, too.
+# Separators that may end a common prefix. Blanks and hyphens occur inside class names.
 _SEPARATOR = re.compile(r"[_./:|]")
-# Of the separators in a name, this many at its start and at its end are considered.
+# Only the first and last four separators of a name are tried.
 _MAX_SEPARATORS = 4
-# Groups of fewer classes with names may be classes, if other columns belong to no group.
+# Two classes with names, such as set_alarm, set_timer, stop_alarm and stop_timer, share parts too often by chance, so a
+# group needs three if other columns belong to no group.
 _MIN_CLASSES = 3
 
 # What the names of one-hot targets have before or after the class.
@@ -50,8 +51,8 @@ def class_groups(names: Sequence[str]) -> list[ColumnGroup]:
     """Return groups of columns that have the same two or more classes; empty if there are no such groups.
 
     The columns of a group are consecutive, or those of all groups alternate. Further columns may belong to no group if
-    separators such as _ end what the names of each group share. Then the classes may also be numbers that count from 0
-    or 1, whatever their numbers.
+    separators such as _ end what the names of each group share. Then numbered groups (obs_0, obs_1, q_0) count as alike
+    even if their sizes differ.
 
     >>> [(group.start, group.end, *group.columns) for group in class_groups(["cat", "cat_z", "dog", "dog_z"])]
     [('', '', 0, 2), ('', '_z', 1, 3)]
@@ -61,53 +62,88 @@ def class_groups(names: Sequence[str]) -> list[ColumnGroup]:
     ['obs_', 'q_']
     """
     is_plain = len(names) > _MAX_COLUMNS or all(map(fields.is_number, names))
-    found = [] if is_plain else list(_groupings(names))
+    if is_plain:
+        return []
     # In cat_logit, cat_prob, dog_logit and dog_prob, the groups are the quantities.
-    whole = max(found, key=lambda groups: any(group.quantity for group in groups), default=[])
-    return whole or ([] if is_plain else _partial_groups(names))
+    complete = max(_groupings(names), key=lambda groups: any(group.quantity for group in groups), default=[])
+    return complete or _partial_groups(names)
 
 
-def group_of(names: Sequence[str]) -> ColumnGroup:
+def as_one_group(names: Sequence[str]) -> ColumnGroup:
     """Return all columns as one group."""
     return ColumnGroup(range(len(names)), *_affixes(names))
 
 
 def _partial_groups(names: Sequence[str]) -> list[ColumnGroup]:
     """Return groups of columns with the same classes, next to which a few columns belong to no group."""
-    places = {name: place for place, name in enumerate(names)}
-    alike: dict[Hashable, list[ColumnGroup]] = {}
-    for (start, end), classes in _by_affix(names).items():
-        group, is_numbered = ColumnGroup([*classes.values()], start, end), fields.count_start([*classes]) is not None
-        # Two classes, such as set_alarm, set_timer, stop_alarm and stop_timer, often share the parts of their names.
-        are_many = len(classes) >= _MIN_CLASSES or (is_numbered and len(classes) > 1)
-        are_adjacent = max(group.columns) - min(group.columns) < len(classes)
-        if (are_many and are_adjacent) or (len(classes) > 1 and group.is_known):
-            groups = alike.setdefault((None if is_numbered else frozenset(classes), start != ""), [])
-            if not groups and group.is_known and classes.keys() <= places.keys():
-                groups.append(ColumnGroup([places[name] for name in classes], "", ""))
-            groups.append(group)
-    found = max((groups for groups in alike.values() if len(groups) > 1), key=_coverage, default=[])
-    rest = len(names) - _coverage(found)
-    is_small = rest <= max((len(group.columns) for group in found), default=0)
-    return found if is_small or any(group.is_known for group in found) else []
+    families = [groups for groups in _families(names).values() if len(groups) > 1]
+    largest = max(families, key=_coverage, default=[])
+    ungrouped = len(names) - _coverage(largest)
+    are_few = ungrouped <= max((len(group.columns) for group in largest), default=0)
+    return largest if are_few or any(group.is_known for group in largest) else []
 
 
 def _coverage(groups: Sequence[ColumnGroup]) -> int:
+    """Return how many columns belong to a group."""
     return len({column for group in groups for column in group.columns})
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What groups that are alike have in common: their classes, None if these are numbers that count, and whether a
+    prefix or a suffix names each group."""
+
+    classes: frozenset[str] | None
+    has_prefixes: bool
+
+
+def _families(names: Sequence[str]) -> dict[_Family, list[ColumnGroup]]:
+    """Return the groups of columns that are alike."""
+    places = {name: place for place, name in enumerate(names)}
+    families: dict[_Family, list[ColumnGroup]] = {}
+    for group, classes in _candidates(names):
+        family = _Family(None if _are_numbers(classes) else frozenset(classes), group.start != "")
+        if family not in families:
+            # The names of another group may be the classes alone: cat and dog next to cat_prob and dog_prob.
+            is_plain_group = group.is_known and places.keys() >= set(classes)
+            families[family] = [ColumnGroup([places[name] for name in classes], "", "")] if is_plain_group else []
+        families[family].append(group)
+    return families
+
+
+def _candidates(names: Sequence[str]) -> Iterator[tuple[ColumnGroup, list[str]]]:
+    """Yield groups of columns whose names share a start or an end, unless by chance, and the classes of each."""
+    for (start, end), places in _by_affix(names).items():
+        classes, columns = [*places], [*places.values()]
+        group = ColumnGroup(columns, start, end)
+        are_adjacent = max(columns) - min(columns) < len(columns)
+        are_many = len(classes) >= _MIN_CLASSES or _are_numbers(classes)
+        if len(classes) > 1 and (group.is_known or (are_many and are_adjacent)):
+            yield group, classes
+
+
+def _are_numbers(classes: list[str]) -> bool:
+    """Return whether classes are numbers that count from 0 or 1."""
+    return fields.count_start(classes) is not None
 
 
 def _by_affix(names: Sequence[str]) -> dict[tuple[str, str], dict[str, int]]:
     """Return the place of each class for everything that names start or end with, up to a separator."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    classes: dict[tuple[str, str], dict[str, int]] = {}
     for place, name in enumerate(names):
-        matches = [*_SEPARATOR.finditer(name)]
-        for match in matches[:_MAX_SEPARATORS] + matches[_MAX_SEPARATORS:][-_MAX_SEPARATORS:]:
+        for match in _separators(name):
             start, end = name[: match.end()], name[match.start() :]
             if re.search(r"[^\W\d]", start) and name[match.end() :]:
-                found.setdefault((start, ""), {})[name[match.end() :]] = place
+                classes.setdefault((start, ""), {})[name[match.end() :]] = place
             if re.search(r"[^\W\d]", end) and name[: match.start()]:
-                found.setdefault(("", end), {})[name[: match.start()]] = place
-    return found
+                classes.setdefault(("", end), {})[name[: match.start()]] = place
+    return classes
+
+
+def _separators(name: str) -> list[re.Match[str]]:
+    """Return the first and the last separators in a name."""
+    matches = [*_SEPARATOR.finditer(name)]
+    return matches if len(matches) <= 2 * _MAX_SEPARATORS else matches[:_MAX_SEPARATORS] + matches[-_MAX_SEPARATORS:]
 
 
 def _groupings(names: Sequence[str]) -> Iterator[list[ColumnGroup]]:
@@ -127,10 +163,10 @@ def _grouping(names: Sequence[str], parts: Sequence[Sequence[int]]) -> Iterator[
     for part in parts:
         texts = [names[i] for i in part]
         start, end = _affixes(texts)
-        found = {text[len(start) : len(text) - len(end)] for text in texts}
-        if len(found) < len(part) or "" in found or (classes and found != classes):
+        classes_of_part = {text[len(start) : len(text) - len(end)] for text in texts}
+        if len(classes_of_part) < len(part) or "" in classes_of_part or (classes and classes_of_part != classes):
             return
-        classes = found
+        classes = classes_of_part
         groups.append(ColumnGroup(part, start, end))
     yield groups
 

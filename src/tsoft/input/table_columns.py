@@ -14,7 +14,7 @@ from functools import cached_property
 
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
-from tsoft.input.column_groups import ColumnGroup, class_groups, group_of
+from tsoft.input.column_groups import ColumnGroup, as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
 from tsoft.input.odd_columns import degeneracy_columns, result_columns
 from tsoft.input.quantity import QUANTITIES, quantities_in
@@ -336,7 +336,7 @@ class _Decision:
         if len(columns) > 1:
             kinds = joined([QUANTITIES[quantity].plural for quantity in columns])
             chosen = columns.get("logit", next(iter(columns.values())))
-            fix = self._selection(group_of([self.names[i] for i in chosen]), chosen)
+            fix = self._selection(as_one_group([self.names[i] for i in chosen]), chosen)
             raise ColumnError(f"ambiguous: the columns are {kinds}; list the columns of one kind with {fix}")
 
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
@@ -423,7 +423,7 @@ class _Decision:
 
     def _degeneracy_fix(self, degeneracies: Sequence[int], others: Sequence[int]) -> str:
         """Return what to do about columns of degeneracies, next to other columns, which are energies."""
-        selection = self._selection(group_of([self.names[i] for i in others]), others) if others else "--columns"
+        selection = self._selection(as_one_group([self.names[i] for i in others]), others) if others else "--columns"
         condition = "it holds" if len(degeneracies) == 1 else "they hold"
         return f"if {condition} degeneracies, pass {selection} and list them with --degeneracy"
 
