@@ -162,6 +162,24 @@ def test_each_guess_about_json_is_noted_once() -> None:
             assert note.endswith(kind)
 
 
+@each_case(
+    "text",
+    [
+        # The most probable classes of several texts.
+        '[{"label": "a", "score": 0.9}, {"label": "b", "score": 0.8}]',
+        '[{"label": "a", "score": 0.5, "text": "x"}, {"label": "b", "score": 0.4, "text": "y"}]',
+        '[{"label": "a", "logit": 0.5, "row": 0}, {"label": "b", "logit": 0.4, "row": 1}]',
+    ],
+)
+def test_objects_of_several_rows_are_not_one_distribution(text: str) -> None:
+    assert complaint(text).startswith("f:1: record 0: ")
+
+
+def test_the_long_form_may_have_infinite_numbers_and_equal_further_fields() -> None:
+    text = '[{"label": "a", "logit": "-inf", "model": "m"}, {"label": "b", "logit": 1.5, "model": "m"}]'
+    assert here("compute", "-f", "csv", stdin=text).stdout == "row,tau,a,b\n0,1.0,0.0,1.0\n"
+
+
 def test_rows_inside_an_object_are_named_with_their_path() -> None:
     """vLLM's /classify and /pooling: vllm/entrypoints/openai/protocol.py."""
     rows = {"probs": [{"index": 0, "label": "a", "probs": [0.75, 0.25]}], "data": [{"data": [0.75, 0.25]}]}

@@ -8,7 +8,7 @@ from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
 from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
-from tsoft.input.json_values import INFINITIES, Location, RepeatedNames, described
+from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -201,7 +201,7 @@ class RowReader:
         if columns.key is not None and isinstance(content[columns.key], str):
             columns = replace(columns, counts=False)
         # Any other object is about to fail, so its guesses would mislead.
-        if any(map(_is_number, content)) and not self._one_class_problem(columns, content):
+        if any(map(json_tables.is_number, content)) and not self._one_class_problem(columns, content):
             self._columns[names] = columns
             for note in notes:
                 self.options.note(note)
@@ -350,10 +350,6 @@ class RowReader:
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
         fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
         self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
-
-
-def _is_number(value: Any) -> bool:
-    return json_tables.is_number(value) or (isinstance(value, str) and value in INFINITIES)
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import counted, shortened
-from tsoft.input.json_values import Location, as_list
+from tsoft.input.json_values import INFINITIES, Location, as_list
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES
 
 # The fields with properties of a table: those of pandas' orient="table" and of Weights & Biases.
@@ -14,6 +14,11 @@ _PROPERTIES = {"schema", "ncols", "nrows", "column_types", "_type"}
 _DEEPEST = 40
 # The name of a class in the long form, and of a token that fills a mask.
 _LABELS = ("label", "token_str")
+# The fields that may differ between the classes of a distribution. Others, such as a text, show that each object is the
+# most probable class of another row.
+_OF_CLASSES = {"index", "rank", "token", "token_id", "token_str", "sequence"}
+# The sum of rounded probabilities.
+_HIGHEST_SUM = 1.01
 # A probability in the long form, and the arrays of the labels and their probabilities of zero-shot classification.
 SCORE = "score"
 _SCORES = {"labels", "scores", "sequence"}
@@ -48,20 +53,27 @@ def long_form(value: object) -> LabeledNumbers | None:
     entries = [entry for entry in value if isinstance(entry, dict) and {label, name} <= entry.keys()]
     labels, numbers = ([entry[key] for entry in entries] for key in (label, name))
     others = {key: other for entry in entries for key, other in entry.items() if key not in (label, name)}
-    return _distinct(LabeledNumbers(labels, numbers, name, others)) if len(entries) == len(value) else None
+    shared = others.keys() - _OF_CLASSES
+    is_one = len(entries) == len(value) and all(entry.get(key) == others[key] for entry in entries for key in shared)
+    return _distinct(LabeledNumbers(labels, numbers, name, others)) if is_one else None
 
 
 def _distinct(form: LabeledNumbers) -> LabeledNumbers | None:
-    """Return the distribution if it has several classes with different names, and a number for each."""
+    """Return the distribution if it has several classes with different names, and a number for each. The probabilities
+    of several rows sum to more than 1."""
     if not isinstance(form.labels, list) or not isinstance(form.numbers, list) or len(form.labels) != len(form.numbers):
         return None
     if not all(isinstance(label, str) for label in form.labels) or not all(map(is_number, form.numbers)):
+        return None
+    if form.name in (SCORE, "prob") and sum(map(float, form.numbers)) > _HIGHEST_SUM:
         return None
     return form if 1 < len(set(form.labels)) == len(form.labels) else None
 
 
 def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether a JSON value is a number, perhaps an infinite one as a string."""
+    is_infinite = isinstance(value, str) and value in INFINITIES
+    return is_infinite or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def path_of_rows(value: object, depth: int = 0) -> str:
