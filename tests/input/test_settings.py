@@ -549,7 +549,7 @@ def test_custom_params_are_merged_only_in_params(read_json: Any) -> None:
     assert read_json({"text": "x", "sampling_params": {"temperature": 0.5, "custom_params": {"a": 1}}}).values == (
         ("tau", 0.5),
     )
-    with pytest.raises(InputError, match="several objects have sampling settings: sampling_params, "):
+    with pytest.raises(InputError, match="several objects have sampling settings: sampling_params "):
         read_json({"text": "x", "sampling_params": fields})
 
 
@@ -686,13 +686,16 @@ def test_bare_settings(read_json: Any) -> None:
             "temperature and extra_body.temperature differ; remove one of them",
         ),
         ([[1], "temperature"], "expected an object of settings, got an array"),
-        ([{"temperature": 1}, {"temperature": 2}], "several objects have sampling settings: 0, 1; save one of them"),
+        (
+            [{"temperature": 1}, {"temperature": 2}],
+            "several objects have sampling settings: 0 (temperature 1), 1 (temperature 2); save one of them",
+        ),
         (0.7, "expected an object of settings, got the number 0.7"),
         (None, "expected an object of settings, got null"),
         ({"choices": [], "model": "m"}, "a response without sampling settings; pass the request instead"),
         (
             {"temperature": 1, "options": {"temperature": 0.5}},
-            "several objects have sampling settings: the outermost one, options; save one of them as a separate file",
+            "several objects have sampling settings: the outermost one (temperature 1), options (temperature 0.5)",
         ),
         (
             {"architectures": [], "transformers_version": ""},

@@ -1,6 +1,7 @@
 """Which of several objects in a file of settings applies."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def api(**fields: Any) -> dict[str, Any]:
         (
             {"messages": [], "temperature": 0.3, "num_ctx": 9},
             0.3,
-            ["Ollama's own API ignores settings outside of options"],
+            ["Ollama's native API reads only options, so it would ignore these settings; tsoft applies them"],
         ),
         ({"temperature": 0.3, "num_ctx": 9}, 0.3, []),
     ],
@@ -106,6 +107,14 @@ def test_objects_with_the_same_settings_are_one(read_json: Any, document: Any, p
 def test_objects_with_different_settings_are_an_error(read_json: Any, document: Any) -> None:
     with pytest.raises(InputError, match="several objects have sampling settings: "):
         read_json(document)
+
+
+def test_the_error_of_several_objects_shows_the_settings_that_differ(read_json: Any) -> None:
+    common = {"top_k": 3, "seed": 7}
+    first = {"temperature": "0.3", **common, "logit_bias": {"5": 1}, "min_p": 0.1, "xtc_threshold": 0.1}
+    shown = 'a (temperature 0.3, logit_bias {"5": 1}, min_p 0.1, …), b.c (top_a 0.2); save one of them'
+    with pytest.raises(InputError, match=re.escape(shown)):
+        read_json({"a": first, "b": {"c": {**common, "top_a": 0.2}}})
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,10 @@ def test_yaml(path: Path, text: str, expected: dict[str, float]) -> None:
     [
         ("top_k: 3\ntop_p: [0.9\n", ":3: not YAML: "),
         ("top_k: 3\ntop_p: 0.9\ntop_k: 4\n", ":1: 'top_k' is set twice, to 3 and 4; remove one of them"),
-        ("top_k: 3\n---\ntop_k: 4\n", ": several objects have sampling settings: 0, 1; save one of them"),
+        (
+            "top_k: 3\n---\ntop_k: 4\n",
+            ": several objects have sampling settings: 0 (top_k 3), 1 (top_k 4); save one of them",
+        ),
         ("---\ntop_k: 3\nmin_p: [\n---\nBe brief.\n", ":4: not YAML: "),
         ("top_k: !!python/object/apply:os.getcwd []\n", ":1: not YAML: could not determine a constructor"),
         ("temperature: .nan\n", ": temperature: expected a finite number, got nan"),
@@ -217,10 +220,13 @@ def test_lines(path: Path, text: str, expected: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[*]\ntemp = 0.5\n[m]\ntemp = 0.6\n", ": several objects have sampling settings: *, m; save one of them"),
+        (
+            "[*]\ntemp = 0.5\n[m]\ntemp = 0.6\n",
+            ": several objects have sampling settings: * (temp 0.5), m (temp 0.6); save one of them",
+        ),
         (
             "[[m]]\ntemperature = 1.5\n[[m]]\ntop_k = 1\n",
-            ": several objects have sampling settings: m.0, m.1; save one",
+            ": several objects have sampling settings: m.0 (temperature 1.5), m.1 (top_k 1); save one",
         ),
         ("[m]\ntemp = 0.5\n[m]\nname = a b\n", ": there are two sections [m]; remove one of them"),
         ("name = 'x'\n", ": no sampling settings; "),
@@ -475,15 +481,17 @@ def test_two_orders_of_a_command(path: Path) -> None:
 def test_a_command_and_a_request_with_different_settings_are_an_error(path: Path) -> None:
     """It overrides the settings of the server."""
     text = "llama-server --temp 0.6 &\nsleep 5\ncurl x:8080/completion -d '{\"temperature\": 0.2}'\n"
-    assert problem(path, text).startswith(": several objects have sampling settings: 0.llama-server, 1.curl.")
+    assert problem(path, text).startswith(
+        ": several objects have sampling settings: 0.llama-server (temp 0.6), 1.curl."
+    )
 
 
 @pytest.mark.parametrize("separator", ["\n", "; ", " && ", " || ", " | ", " & "])
 def test_several_commands_are_several_objects(path: Path, separator: str) -> None:
     text = separator.join(("bin/llama-server --temp 0.6 --no-mmap", "bin/llama-server --top-k 1 --no-mmap"))
-    message = ": several objects have sampling settings: 0.llama-server, 1.llama-server; save one of them"
+    message = ": several objects have sampling settings: 0.llama-server (temp 0.6), 1.llama-server (top_k 1); save one"
     assert problem(path, text).startswith(message)
-    message = message.replace("0.", "command.0.").replace("1.", "command.1.")
+    message = message.replace("0.llama", "command.0.llama").replace("1.llama", "command.1.llama")
     assert problem(path, json.dumps({"command": text})).startswith(message)
 
 

@@ -415,7 +415,7 @@ def test_a_field_that_lm_studio_sets_twice(read_json: Any) -> None:
 
 def test_several_objects_with_settings_are_an_error(read_json: Any) -> None:
     presets = {"presets": [{"temp": 1}, {"temp": 2}], "default": {"top_k": 5}}
-    problem = "several objects have sampling settings: default, presets.0, presets.1"
+    problem = "several objects have sampling settings: default (top_k 5), presets.0 (temp 1), presets.1 (temp 2)"
     assert failure(read_json, presets).startswith(problem)
 
 
@@ -578,7 +578,8 @@ def test_fields_that_are_not_used_are_named(read_json: Any, field: str, value: A
         ({"preset": "mine"}, 'preset "mine" is not applied, since tsoft does not know the server\'s presets'),
         (
             {"model": "m", "options": {"seed": 1}},
-            "the request has options, as for Ollama, whose own API ignores settings outside of options",
+            "the request has options; Ollama's native API reads only these, so it would ignore the other settings; "
+            "tsoft applies them",
         ),
         ({"best_of": 4}, "best_of 4 is not applied, since it searches for whole texts"),
         ({"alpha_presence": 0.5}, f"alpha_presence 0.5 {TEXT}"),
@@ -675,15 +676,15 @@ def test_a_preset_of_risu_ai_is_in_hundredths(read_json: Any) -> None:
     )
     assert got.unused == (
         "RisuAI does not send PresensePenalty, since it is -1000",
-        "temperature 100 is 1, since RisuAI counts it in hundredths",
-        "frequencyPenalty 30 is 0.3, since RisuAI counts it in hundredths",
+        "RisuAI stores temperature in hundredths, so 100 means 1",
+        "RisuAI stores frequencyPenalty in hundredths, so 30 means 0.3",
     )
     assert dict(read_json({"temperature": -1000, "top_k": 3, "formatingOrder": []}).values) == {"top_k": 3}
 
 
 @pytest.mark.parametrize(("temperature", "is_noted"), [(9.9, False), (10, True), (70, True)])
 def test_a_temperature_that_may_be_a_percentage_is_noted(read_json: Any, temperature: float, is_noted: bool) -> None:
-    sentence = f"temp {temperature:g} is very high; if the program counts it in hundredths, it is {temperature / 100:g}"
+    sentence = f"temp {temperature:g} is very high; if it is in hundredths, pass --tau {temperature / 100:g}"
     assert read_json({"temp": temperature}).unused == (sentence,) * is_noted
     assert read_json({"temperature": temperature, "n_predict": 1}).unused == ()
 

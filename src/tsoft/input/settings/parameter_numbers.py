@@ -63,12 +63,12 @@ def _from_percents(kind: FileKind, numbers: Numbers) -> Numbers:
     values = dict(numbers.values)
     sentences = list(numbers.sentences)
     for parameter, value in numbers.values.items():
-        field = f"{numbers.fields[parameter]} {value:g}"
+        name = numbers.fields[parameter]
         if parameter in kind.rules.percents and value != 0:
             values[parameter] = value / 100
-            sentences.append(f"{field} is {value / 100:g}, since {kind.program} counts it in hundredths")
+            sentences.append(f"{kind.program} stores {name} in hundredths, so {value:g} means {value / 100:g}")
         elif parameter == TAU.name and value >= _HIGH_TEMPERATURE and kind.engine is None:
-            sentences.append(f"{field} is very high; if the program counts it in hundredths, it is {value / 100:g}")
+            sentences.append(f"{name} {value:g} is very high; if it is in hundredths, pass --tau {value / 100:g}")
     return replace(numbers, values=values, sentences=tuple(sentences))
 
 

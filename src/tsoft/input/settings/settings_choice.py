@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tsoft.errors import InputError
-from tsoft.input.settings.field_values import number_or_none
+from tsoft.errors import InputError, shortened
+from tsoft.input.settings.field_values import number_or_none, shown
 from tsoft.input.settings.file_kinds import OLLAMA_REQUEST, RISU_AI, ProgramRules, kind_of
 from tsoft.input.settings.sampling_fields import NEUTRAL, PARAMETERS, canonical, is_setting, may_be_setting
 from tsoft.input.settings.settings_search import Place
@@ -27,7 +27,7 @@ def settings_place(found: list[Place]) -> Place | None:
         return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
     first = _settings(candidates[0])
     if any(_settings(place) != first for place in candidates[1:]):
-        problem = f"several objects have sampling settings: {shown_paths(candidates)}"
+        problem = f"several objects have sampling settings: {_shown_with_settings(candidates)}"
         raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
     return candidates[0]
 
@@ -82,7 +82,7 @@ def _options_of_ollama(by_path: Mapping[tuple[str, ...], Place], place: Place) -
 def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
     """Return the rules of the program and the settings of an object, without those that have no effect."""
     rules = kind_of(place).rules
-    fields = {canonical(name): value for name, value in place.fields.items() if may_be_setting(canonical(name), value)}
+    fields = _setting_fields(place)
     # In place of the default of a program, every number has an effect.
     neutral = {} if rules.defaults else NEUTRAL
     idle = {
@@ -91,7 +91,37 @@ def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
     return rules, {name: value for name, value in fields.items() if name not in idle}
 
 
+def _setting_fields(place: Place) -> dict[str, Any]:
+    return {canonical(name): value for name, value in place.fields.items() if may_be_setting(canonical(name), value)}
+
+
 def shown_paths(places: list[Place]) -> str:
     """Return the paths of objects, as a list."""
-    paths = [".".join(place.path) or "the outermost one" for place in places]
-    return ", ".join(paths[:5]) + ", …" * (len(paths) > 5)
+    return _listed([_shown_path(place) for place in places], 5)
+
+
+def _shown_with_settings(places: list[Place]) -> str:
+    """Return the paths of objects, each with those of its settings that not all of the objects have."""
+    shown_places = []
+    settings = [_setting_fields(place) for place in places]
+    for place, fields in zip(places, settings, strict=True):
+        differing = [
+            _shown_setting(name, value)
+            for name, value in fields.items()
+            if any(name not in other or other[name] != value for other in settings)
+        ]
+        shown_places.append(_shown_path(place) + f" ({_listed(differing, 3)})" * bool(differing))
+    return _listed(shown_places, 5)
+
+
+def _shown_setting(name: str, value: Any) -> str:
+    result = number_or_none(value)
+    return f"{shortened(name)} {shown(value) if result is None else f'{result:g}'}"
+
+
+def _shown_path(place: Place) -> str:
+    return ".".join(place.path) or "the outermost one"
+
+
+def _listed(texts: list[str], most: int) -> str:
+    return ", ".join(texts[:most]) + ", …" * (len(texts) > most)

@@ -126,7 +126,7 @@ def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
     if server := filtered_by(main):
         return [f"SillyTavern may not send all of these settings to {server}"]
     if kind is OLLAMA_REQUEST and main.sets_parameters and main.names & {"prompt", "messages"}:
-        return ["Ollama's own API ignores settings outside of options"]
+        return ["Ollama's native API reads only options, so it would ignore these settings; tsoft applies them"]
     if kind not in (BARE, REQUEST):
         return []
     sentences = [
@@ -138,7 +138,8 @@ def _doubts(found: list[Place], main: Place, settings: Settings) -> list[str]:
     if kind is REQUEST and isinstance(preset, str) and preset:
         sentences.append(f"preset {shown(preset)} is not applied, since tsoft does not know the server's presets")
     if main.sets_parameters and any(kind_of(place) is OLLAMA_REQUEST for place in found):
-        sentences.append("the request has options, as for Ollama, whose own API ignores settings outside of options")
+        problem = "the request has options; Ollama's native API reads only these, so it would ignore the other settings"
+        sentences.append(f"{problem}; tsoft applies them")
     return sentences
 
 
