@@ -167,25 +167,28 @@ class RowReader:
         columns = self._columns_of(names, content, where)
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
-        labels = tuple(names[i] for i in columns.logits)
         if problem := self._one_class_problem(columns, content):
             raise InputError(f"{where}: {problem}")
-        target = next(((names[i], None) for i in columns.unused_targets), None)
-        if columns.target is not None:
-            target = names[columns.target], content[columns.target]
-        for i in columns.unused_targets:
-            value = content[i]
-            if isinstance(value, float) and value % 1 != 0:
-                problem = f"{names[i]!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
-                raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
-        key = None if columns.key is None else self._key(content[columns.key], columns, where)
-        values, quantity = [content[i] for i in columns.logits], self._quantity
-        if len(labels) == 1 and labels[0].lower() in QUANTITIES:
-            # The name of a single number may say what it is.
-            quantity = labels[0].lower()
-            if self.options.quantity not in (None, quantity):
-                raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
-        return JsonRow(where, values, quantity, labels, None, True, target, key, columns.doubtful)
+        labels = tuple(names[i] for i in columns.logits)
+        return JsonRow(
+            where,
+            [content[i] for i in columns.logits],
+            self._quantity_of(labels, where),
+            labels,
+            is_object=True,
+            target=_target_of(columns, content, where),
+            id=None if columns.key is None else self._key(content[columns.key], columns, where),
+            doubtful=columns.doubtful,
+        )
+
+    def _quantity_of(self, labels: tuple[str, ...], where: str) -> str:
+        """Return the quantity of the numbers of an object. The name of a single number may say what it is."""
+        name = labels[0].lower()
+        if len(labels) > 1 or name not in QUANTITIES:
+            return self._quantity
+        if self.options.quantity not in (None, name):
+            raise InputError(f"{where}: {contradiction(repr(labels[0]), name, self._quantity)}")
+        return name
 
     def _columns_of(self, names: tuple[str, ...], content: list[Any], where: str) -> TableColumns:
         """Return what the fields of an object are, and print the notes on the guesses of the first one with these
@@ -350,6 +353,19 @@ class RowReader:
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
         fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
         self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
+
+
+def _target_of(columns: TableColumns, content: list[Any], where: str) -> tuple[str, Any] | None:
+    """Return the field of the true class of an object, and its value, None if the command does not use it. Raise
+    InputError for a further field of classes with a fraction."""
+    for i in columns.unused_targets:
+        name, value = columns.names[i], content[i]
+        if isinstance(value, float) and value % 1 != 0:
+            problem = f"{name!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
+            raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
+    if columns.target is not None:
+        return columns.names[columns.target], content[columns.target]
+    return (columns.names[columns.unused_targets[0]], None) if columns.unused_targets else None
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:
