@@ -1,6 +1,7 @@
 """The caveats of an engine that depend on the classes that a step counts."""
 
 from collections.abc import Iterator, Sequence
+from math import log
 
 import numpy as np
 
@@ -32,13 +33,21 @@ def caveats_of_rows(chain: Chain, z: Array, tau: float, caveats: Sequence[Caveat
     for i, (step, step_caveats) in enumerate(steps):
         before = mixture.full_logits[-1]
         for caveat in step_caveats:
-            counted = listed & (log_softmax(before) <= caveat.max_log_prob)
+            counted = listed & _is_at_most(caveat.max_log_prob, before)
             if counted.any():
                 row, index = np.argwhere(counted)[0].tolist()
                 yield caveat, row, index
         if i + 1 < len(steps):
             mixture = mixture.apply(step)
             listed &= _remaining(chain, step, before, mixture.full_logits[-1])
+
+
+def _is_at_most(log_prob: float | None, z: Array) -> Array:
+    """Return whether each class has at most a log-probability: (rows, n) booleans."""
+    assert log_prob is not None
+    # The log-sum-exp is at most the highest logit plus ln n. This comparison is cheap, and usually enough.
+    is_low = z <= z.max(-1, keepdims=True) + (log_prob + log(z.shape[-1]))
+    return np.asarray(is_low & (log_softmax(z) <= log_prob) if is_low.any() else is_low)
 
 
 def _until_last_caveat(steps: Sequence[Step], caveats: Sequence[Caveat]) -> list[tuple[Step, list[Caveat]]]:
