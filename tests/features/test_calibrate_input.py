@@ -346,7 +346,9 @@ def test_label_id_is_read_as_the_target_not_as_a_key(name: str) -> None:
     if name == "token_id":
         assert "the rows have no targets" in calibrated(stdin=text, code=1)[1]
     else:
-        assert calibrated(stdin=text)[0] == calibrated(stdin=text.replace(name, "target"))[0]
+        tau, notes = calibrated(stdin=text)
+        assert tau == calibrated(stdin=text.replace(name, "target"))[0]
+        assert f"tsoft reads the field '{name}' as the true classes" in notes
 
 
 SPLITS = {"a": LabeledRows(np.array([[2.0, 0], [1, 0], [0, 1], [3, 1]]), np.array([0, 1, 1, 0]))}

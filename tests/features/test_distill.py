@@ -339,6 +339,7 @@ PAIRS = {
     "the only array": ("t_of_two.npz", "s.npz", ["--key", "teacher"]),
     "a file of one array": ("t_of_two.npz", "s.npy", ["--key", "teacher"]),
     "two arrays of one file": ("both.npz", "both.npz", ["--key", "teacher", "--student-key", "student"]),
+    "the name of targets": ("both_y.npz", "both_y.npz", ["--key", "target", "--student-key", "y"]),
     "the same name": ("t_as_z.npz", "s_as_z.npz", ["--key", "z"]),
     "another name": ("t_as_z.npz", "both.npz", ["--key", "z", "--student-key", "student"]),
 }
@@ -352,6 +353,7 @@ def pairs_of_arrays(tmp_path: Path) -> Path:
     np.savez(tmp_path / "t_of_two.npz", teacher=TEACHER, other=np.eye(2))
     np.savez(tmp_path / "s_of_two.npz", student=STUDENT, other=np.eye(2))
     np.savez(tmp_path / "both.npz", teacher=TEACHER, student=STUDENT)
+    np.savez(tmp_path / "both_y.npz", target=TEACHER, y=STUDENT)
     np.savez(tmp_path / "t_as_z.npz", z=TEACHER, other=np.eye(2))
     np.savez(tmp_path / "s_as_z.npz", z=STUDENT, other=np.eye(2))
     return tmp_path

@@ -156,8 +156,11 @@ def test_modelfile(path: Path) -> None:
         ("FROM x\nPARAMETER top_k many\n", ': PARAMETER: top_k: expected a number, got the string "many"'),
         ("FROM x\n", ": no sampling settings; "),
         ('FROM x\nSYSTEM """\nFROM y\nCMD ["llama-server", "--temp", "0.2"]\n"""\n', ": no sampling settings; "),
-        ("# mine\nfrom x import y\nz(temperature=0.3)\n", ": this is a program in Python; write the settings as JSON"),
-        ("import x\n\ntop_k = 3\n", ": this is a program in Python; write the settings as JSON"),
+        (
+            "# mine\nfrom x import y\nz(temperature=0.3)\n",
+            ": this is a program, not settings; write the settings as JSON",
+        ),
+        ("import x\n\ntop_k = 3\n", ": this is a program, not settings; write the settings as JSON"),
     ],
 )
 def test_errors_in_a_modelfile(path: Path, text: str, message: str) -> None:

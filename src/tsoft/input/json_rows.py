@@ -317,8 +317,12 @@ class RowReader:
         has_integers = bool(values) and all(type(value) in (int, bool) for value in values)
         names = ["targets", *["labels"] * has_integers, *TARGET_NAMES]
         names += [*FURTHER_TARGET_NAMES] if options.targets else []
-        names += filter(is_true_class_number, record)
-        return next(((name, record[name]) for name in names if record.get(name) is not None), None)
+        name = next((name for name in names if record.get(name) is not None), None)
+        if name is None:
+            name = next((name for name in filter(is_true_class_number, record) if record[name] is not None), None)
+            if name is not None and options.reads_targets:
+                self._note_once(where, f"tsoft reads the field {name!r} as the true classes")
+        return None if name is None else (name, record[name])
 
     def _id_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
         """Return the field of the key, or keys, and its value: that of an option, or one with the name of a key.

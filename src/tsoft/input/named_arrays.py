@@ -200,7 +200,8 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
             if npy.check_text(header.dtype) is not None:
                 return LABELS
     names = (*TARGET_NAMES, *(FURTHER_TARGET_NAMES if requested else ()))
-    return next((name for name in names if name in arrays and name != options.key.name), None)
+    read = options.key.name, *options.key.others
+    return next((name for name in names if name in arrays and name not in read), None)
 
 
 def _count_of_scores(file: ArrayFile, key: str, options: ReadOptions) -> int | None:

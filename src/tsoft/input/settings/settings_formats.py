@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 26
 # The start of the names of sampling settings in GGUF metadata, and the key of the tokens that llama.cpp always bans.
 GGUF_PREFIX = "general.sampling."
 _GGUF_SUPPRESSED = "tokenizer.ggml.suppress_tokens"
-# The first statement of a program in Python.
+# The first statement of a program, such as one in Python.
 _PYTHON = re.compile(r"(\s|#.*\n)*(from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+\w)")
 # The start of what `ollama show` prints.
 _OLLAMA_SHOW = re.compile(r"\s*Model\n\s+architecture\s")
@@ -104,7 +104,7 @@ def _parsed(text: str, name: str) -> Any:
     if has_sampling_params(text):
         return read_sampling_params(text, name)
     if _PYTHON.match(text):
-        raise InputError(f"{name}: this is a program in Python; {_JSON_FIX}")
+        raise InputError(f"{name}: this is a program, not settings; {_JSON_FIX}")
     if _OLLAMA_SHOW.match(text):
         raise InputError(
             f"{name}: this is the output of ollama show MODEL; pass that of ollama show --parameters MODEL"
