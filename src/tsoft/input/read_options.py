@@ -42,6 +42,15 @@ class ArrayKey:
         return replace(self, name=self.shared) if self.name is None and self.shared in names else self
 
 
+def key_pair(
+    first: ArrayKey, second: ArrayKey, *, same_file: bool, targets: tuple[str | None, ...] = ()
+) -> tuple[ArrayKey, ArrayKey]:
+    """Return the keys of two inputs of a command. The name in `first` is shared by `second`. If both are the
+    `same_file`, the command also reads the array of the other input, and those called `targets`."""
+    others = (first.name, second.name, *targets) if same_file else ()
+    return replace(first, others=others), replace(second, shared=first.name, others=others)
+
+
 @dataclass(frozen=True)
 class TargetSource:
     """How to read the true classes of the rows.

@@ -510,27 +510,22 @@ class _Files:
 
 def _files(source: SourceOptions, truth: TargetsOptions, fields: TargetFieldOptions) -> tuple[_Files, _Files]:
     """Return the files to fit to, and those to measure on."""
-    from tsoft.input.read_options import ArrayKey
+    from tsoft.input.read_options import ArrayKey, key_pair
     from tsoft.options.input_files import place_of
 
-    keys = source.key, fields.targets_key, truth.test_key, truth.test_targets_key
-    are_shared = not {*map(place_of, source.inputs or ())}.isdisjoint(map(place_of, truth.test or ()))
-    others = keys if are_shared else ()
+    same_file = not {*map(place_of, source.inputs or ())}.isdisjoint(map(place_of, truth.test or ()))
+    targets = ArrayKey(fields.targets_key, "--targets-key")
+    test_targets = ArrayKey(truth.test_targets_key, "--test-targets-key")
+    key, test_key = key_pair(
+        ArrayKey(source.key),
+        ArrayKey(truth.test_key, "--test-key"),
+        same_file=same_file,
+        targets=(targets.name, test_targets.name),
+    )
+    targets_key, test_targets_key = key_pair(targets, test_targets, same_file=same_file)
     return (
-        _Files(
-            source.inputs,
-            truth.targets,
-            "--targets",
-            ArrayKey(keys[0], others=others),
-            ArrayKey(keys[1], "--targets-key"),
-        ),
-        _Files(
-            truth.test,
-            truth.test_targets,
-            "--test-targets",
-            ArrayKey(keys[2], "--test-key", keys[0], others),
-            ArrayKey(keys[3], "--test-targets-key", keys[1]),
-        ),
+        _Files(source.inputs, truth.targets, "--targets", key, targets_key),
+        _Files(truth.test, truth.test_targets, "--test-targets", test_key, test_targets_key),
     )
 
 

@@ -11,7 +11,7 @@ from tsoft.features.compare.classes import NAMES, Pair
 from tsoft.features.compare.pairing import pairs
 from tsoft.input.formats import has_arrays
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ArrayKey, TargetSource
+from tsoft.input.read_options import ArrayKey, TargetSource, key_pair
 from tsoft.notes import note
 from tsoft.options import logits
 from tsoft.options.input import (
@@ -76,9 +76,8 @@ class PairReading:
 
     def _keys(self, files: tuple[str, str]) -> tuple[ArrayKey, ArrayKey]:
         """Return the arrays of both files."""
-        keys = self.reading.key, self.draft.key
-        others = keys if place_of(files[0]) == place_of(files[1]) else ()
-        return ArrayKey(keys[0], others=others), ArrayKey(keys[1], "--draft-key", keys[0], others)
+        same_file = place_of(files[0]) == place_of(files[1])
+        return key_pair(ArrayKey(self.reading.key), ArrayKey(self.draft.key, "--draft-key"), same_file=same_file)
 
 
 class _Input:

@@ -143,13 +143,11 @@ def _target_options(distillation: DistillationOptions, fields: TargetFieldOption
 
 def _array_keys(input: LogitsOptions, distillation: DistillationOptions) -> "tuple[ArrayKey, ArrayKey]":
     """Return the arrays of the teacher and of the student."""
-    from tsoft.input.read_options import ArrayKey
+    from tsoft.input.read_options import ArrayKey, key_pair
     from tsoft.options.input_files import place_of
 
-    keys = input.key, distillation.student_key
-    are_one_file = place_of(distillation.student or "-") in map(place_of, input.inputs or ())
-    others = keys if are_one_file else ()
-    return ArrayKey(keys[0], others=others), ArrayKey(keys[1], "--student-key", keys[0], others)
+    same_file = place_of(distillation.student or "-") in map(place_of, input.inputs or ())
+    return key_pair(ArrayKey(input.key), ArrayKey(distillation.student_key, "--student-key"), same_file=same_file)
 
 
 def _alpha(distillation: DistillationOptions) -> float:
@@ -209,7 +207,8 @@ def _distillations(
         # The same input options apply to the teacher and the student. Named targets may be in the teacher's file only.
         student_input = replace(input, logits=None, inputs=[distillation.student])
         is_named = options.column is not None or options.key.name is not None
-        student_options = replace(options, column=None, key=ArrayKey(), separate=options.separate or is_named)
+        no_key = ArrayKey(option="--targets-key")
+        student_options = replace(options, column=None, key=no_key, separate=options.separate or is_named)
         key = _array_keys(input, distillation)[1]
         read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels, key=key)
         student = whole_blocks(logits.noting_probabilities(read))
