@@ -1,7 +1,7 @@
 """`tsoft distill`: the information in a teacher's soft targets, and a student's loss on them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,6 +65,16 @@ class DistillationOptions:
     mean: Mean = False
 
 
+@dataclass(frozen=True, eq=False)
+class StudentInput:
+    """How to read the student: the options of the teacher's input, which apply to both, and the student's array."""
+
+    options: LogitsOptions
+    listed: ListedOptions
+    labels: "Labels | None"
+    key: "ArrayKey"
+
+
 @bundled
 def distill(
     input: LogitsOptions,
@@ -111,14 +121,15 @@ def distill(
     _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
-    options = _target_options(distillation, fields)
-    targets = _read_targets(distillation.targets, options)
-    options = replace(options, count=len(targets) if targets else None)
-    key = _array_keys(input, distillation)[0]
-    read = logits.blocks(input, typed, bounds=listed, targets=options, labels=labels, key=key)
+    target_options = _target_options(distillation, fields)
+    targets = _read_targets(distillation.targets, target_options)
+    target_options = replace(target_options, count=len(targets) if targets else None)
+    key, student_key = _array_keys(input, distillation)
+    read = logits.blocks(input, typed, bounds=listed, targets=target_options, labels=labels, key=key)
     teacher = whole_blocks(logits.noting_probabilities(read))
     taus = parsed_temperatures(typed)
-    distillations = _distillations(teacher, input, listed, labels, distillation, targets, options, taus, alpha)
+    student = StudentInput(input, listed, labels, student_key)
+    distillations = _distillations(teacher, student, distillation, targets, target_options, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:
         result: Result = MeanResult(
@@ -181,12 +192,10 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
 
 def _distillations(
     teacher: "Iterator[Block]",
-    input: LogitsOptions,
-    listed: ListedOptions,
-    labels: "Labels | None",
+    student_input: StudentInput,
     distillation: DistillationOptions,
     targets: "Targets | None",
-    options: "TargetSource",
+    target_options: "TargetSource",
     taus: "Array",
     alpha: float,
 ) -> "Iterator[Distillation]":
@@ -204,13 +213,14 @@ def _distillations(
         teacher = _with_names(teacher, targets, note)
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
-        # The same input options apply to the teacher and the student. Named targets may be in the teacher's file only.
-        student_input = replace(input, logits=None, inputs=[distillation.student])
-        is_named = options.column is not None or options.key.name is not None
+        # Named targets may be in the teacher's file only.
+        options = replace(student_input.options, logits=None, inputs=[distillation.student])
+        is_named = target_options.column is not None or target_options.key.name is not None
         no_key = ArrayKey(option="--targets-key")
-        student_options = replace(options, column=None, key=no_key, separate=options.separate or is_named)
-        key = _array_keys(input, distillation)[1]
-        read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels, key=key)
+        is_separate = target_options.separate or is_named
+        student_targets = replace(target_options, column=None, key=no_key, separate=is_separate)
+        listed, labels, key = student_input.listed, student_input.labels, student_input.key
+        read = logits.blocks(options, None, bounds=listed, targets=student_targets, labels=labels, key=key)
         student = whole_blocks(logits.noting_probabilities(read))
         if targets:
             student = _with_names(student, targets, lambda _: None)
@@ -218,14 +228,14 @@ def _distillations(
         message = f"{distillation.student}: the student has the teacher's logits in every row{fix}"
         pairs = noting_equal_logits(with_student(teacher, student, distillation.student), message)
     is_empty = True
-    for block, student_block in _with_targets(pairs, targets, options):
+    for block, student_block in _with_targets(pairs, targets, target_options):
         if distillation.alpha is not None and block.targets is None:
             raise UsageError("--alpha has no effect without targets; add --targets FILE")
         is_empty = False
         student_logits = None if student_block is None else student_block.logits
         yield Distillation(block, taus, block.targets, student_logits, alpha)
     if is_empty:
-        raise InputError(f"every row has the target {options.ignored}, so no row remains; remove --ignore-index")
+        raise InputError(f"every row has the target {target_options.ignored}, so no row remains; remove --ignore-index")
 
 
 def _read_targets(file: str | None, options: "TargetSource") -> "Targets | None":
@@ -243,7 +253,7 @@ def _with_names(blocks: "Iterator[Block]", targets: "Targets", note: "Callable[[
 
 
 def _with_targets(
-    pairs: "Iterable[tuple[Block, Block | None]]", targets: "Targets | None", options: "TargetSource"
+    pairs: "Iterable[tuple[Block, Block | None]]", targets: "Targets | None", target_options: "TargetSource"
 ) -> "Iterator[tuple[Block, Block | None]]":
     """Yield the pairs with these targets, if there are any, and without the rows to leave out."""
     from tsoft.input.class_lookup import IGNORED
@@ -269,7 +279,7 @@ def _with_targets(
     if targets:
         targets.check_count(rows)
     if ignored:
-        note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {options.ignored}")
+        note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {target_options.ignored}")
 
 
 def with_student(
