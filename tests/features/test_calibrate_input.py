@@ -381,7 +381,7 @@ def test_errors_name_the_options_for_the_arrays_of_the_test_rows(tmp_path: Path)
     typed = (fit, "--key", "z", "--targets-key", "y", "--test")
     assert "pass --test-key NAME to choose one: a, b, c\n" in calibrated(*typed, test, code=1)[1]
     assert "or pass --test-targets-key NAME or" in calibrated(*typed, test, "--test-key", "a", code=1)[1]
-    problem = f"--test-key selects other rows of {fit}, which need targets of their own; pass --test-targets-key NAME"
+    problem = f"--test-key selects other rows of {fit}, which need other targets; pass --test-targets-key NAME"
     for tested in (fit, str(tmp_path / "[a]*")):
         assert problem in calibrated(*typed, tested, "--test-key", "other", code=2)[1]
     note = "so the measures are optimistic; pass rows of other files, or of another array with --test-key\n"

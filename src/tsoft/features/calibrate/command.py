@@ -622,16 +622,21 @@ def _rows(
     if len(readers) > 1:
         raise UsageError(stdin_conflict(readers))
     fitted, tested = _files(source, truth, fields)
-    _check_test(truth)
+    _check_options_without_test(truth)
     rows = rows_of(fitted)
     if truth.test is None:
         return rows, None
     test = rows_of(tested)
-    _check_fitted_files(rows, test, truth, are_other_rows=truth.test_key not in (None, source.key))
+    shared = _shared_files(rows, test)
+    has_other_rows = truth.test_key not in (None, source.key)
+    if has_other_rows:
+        _check_targets_of_other_rows(shared, truth)
+    else:
+        _note_fitted_files(shared)
     return rows, test
 
 
-def _check_test(truth: TargetsOptions) -> None:
+def _check_options_without_test(truth: TargetsOptions) -> None:
     """Raise UsageError for options without effect."""
     for option, value in {
         "--test-targets": truth.test_targets,
@@ -642,22 +647,27 @@ def _check_test(truth: TargetsOptions) -> None:
             raise UsageError(f"{option} has no effect without --test; add --test FILE")
 
 
-def _check_fitted_files(
-    rows: "LabeledInput", test: "LabeledInput", truth: TargetsOptions, *, are_other_rows: bool
-) -> None:
-    """Print a note if files of the fit are tested, unless `are_other_rows`: those of another array. Raise UsageError if
-    these would get the targets of the fit."""
-    from tsoft.input.formats import has_arrays
-    from tsoft.notes import note
+def _shared_files(rows: "LabeledInput", test: "LabeledInput") -> list[str]:
+    """Return the names of the files of the fit that are tested."""
     from tsoft.options.input_files import place_of
 
     fitted = {place_of(each.logits.file or "-") for each in rows.sources}
-    tested = [each.name for each in test.sources if place_of(each.logits.file or "-") in fitted]
-    if tested and are_other_rows:
-        if truth.test_targets is None and truth.test_targets_key is None:
-            problem = f"--test-key selects other rows of {tested[0]}, which need targets of their own"
-            raise UsageError(f"{problem}; pass --test-targets-key NAME or --test-targets FILE")
-    elif tested:
-        files = f"{tested[0]} and {len(tested) - 1} more" if len(tested) > 1 else tested[0]
-        fix = "pass rows of other files" + ", or of another array with --test-key" * has_arrays(tested[0])
+    return [each.name for each in test.sources if place_of(each.logits.file or "-") in fitted]
+
+
+def _check_targets_of_other_rows(shared: list[str], truth: TargetsOptions) -> None:
+    """Raise UsageError if other rows in files of the fit would get the targets of the fit."""
+    if shared and truth.test_targets is None and truth.test_targets_key is None:
+        problem = f"--test-key selects other rows of {shared[0]}, which need other targets"
+        raise UsageError(f"{problem}; pass --test-targets-key NAME or --test-targets FILE")
+
+
+def _note_fitted_files(shared: list[str]) -> None:
+    """Print a note if files of the fit are tested."""
+    from tsoft.input.formats import has_arrays
+    from tsoft.notes import note
+
+    if shared:
+        files = f"{shared[0]} and {len(shared) - 1} more" if len(shared) > 1 else shared[0]
+        fix = "pass rows of other files" + ", or of another array with --test-key" * has_arrays(shared[0])
         note(f"--test: the fit uses {files}, too, so the measures are optimistic; {fix}")
