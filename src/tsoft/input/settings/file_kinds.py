@@ -1,6 +1,7 @@
 """The kinds of settings files, and the fields that identify them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -98,8 +99,8 @@ class ProgramRules:
 class FileKind:
     """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
     --like, if tsoft has its rules. Each of the `marks` identifies the kind: one of `Place.marks`, or several joined
-    with +, of which one after a ! must be absent. `readers` are other engines that read such files, with the fields
-    that each takes."""
+    with +. A `condition` that holds identifies it, too. `readers` are other engines that read such files, with the
+    fields that each takes."""
 
     title: str
     marks: tuple[str, ...] = ()
@@ -107,9 +108,10 @@ class FileKind:
     engine: str | None = None
     rules: ProgramRules = field(default_factory=ProgramRules)
     readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    condition: Callable[[Place], bool] = lambda _: False
 
     def matches(self, found: frozenset[str]) -> bool:
-        return any(all(_holds(name, found) for name in mark.split("+")) for mark in self.marks)
+        return any(found.issuperset(mark.split("+")) for mark in self.marks)
 
     def unlike_older(self, parameter: str) -> str:
         """Return the end of a sentence about a parameter that the program does not know."""
@@ -119,10 +121,6 @@ class FileKind:
         """Return the kind as one of the `readers` reads it: with no defaults, and without do_sample."""
         rules = ProgramRules(self.readers[engine], reads_do_sample=False)
         return replace(self, program=engine, engine=engine, rules=rules)
-
-
-def _holds(mark: str, found: frozenset[str]) -> bool:
-    return mark[1:] not in found if mark.startswith("!") else mark in found
 
 
 def _marks(text: str) -> tuple[str, ...]:
@@ -173,12 +171,26 @@ GENERATION_CONFIG = FileKind(
     # vLLM's ModelConfig.get_diff_sampling_param and SGLang's ModelConfig.get_default_sampling_params.
     {"vllm": VLLM_DEFAULTS, "sglang": _SGLANG_DEFAULTS},
 )
-OLLAMA_REQUEST = _ollama(
-    "an Ollama request",
-    # In n8n and other clients, options are those of any server.
-    "options/+../model+!../type+!../model{}+!../prompt{}+!../messages{}+!camelCase options/+../prompt+!../prompt{}+"
-    "!camelCase options/+../messages+!../messages{}+!camelCase num_ctx num_predict keep_alive",
-    "the model's Modelfile sets other defaults",
+
+
+def _is_in_ollama_request(place: Place) -> bool:
+    """Whether an object is in the options of a request. In n8n and other clients, options are those of any server, in
+    camel case or next to objects."""
+    if "options" not in place.path or any(re.search("[a-z][A-Z]", name) for name in place.names):
+        return False
+    objects = {name for name in ("model", "prompt", "messages") if f"{name}{{}}" in place.around}
+    texts = (place.around & {"prompt", "messages"}) - objects
+    return bool(texts) or ("model" in place.around and "type" not in place.around and not objects)
+
+
+def _has_temperature_last(place: Place) -> bool:
+    """Whether an object has these fields of SillyTavern. Agnai's presets also have the name of a service."""
+    return place.names >= {"temp", "temperature_last"} and "service" not in place.names
+
+
+OLLAMA_REQUEST = replace(
+    _ollama("an Ollama request", "num_ctx num_predict keep_alive", "the model's Modelfile sets other defaults"),
+    condition=_is_in_ollama_request,
 )
 TGI_REQUEST = FileKind(
     "a Text Generation Inference request",
@@ -202,10 +214,11 @@ SILLY_TAVERN = FileKind(
     "SillyTavern settings",
     _marks(
         "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
-        "temp+samplers temp+temperature_last+!service openai_max_context"
+        "temp+samplers openai_max_context"
     ),
     "SillyTavern",
     rules=ProgramRules(cutoff_unit=1e-4),
+    condition=_has_temperature_last,
 )
 TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui settings",
@@ -381,7 +394,7 @@ def kind_of(place: Place) -> FileKind:
     if place.fields.keys() >= _SILLY_TAVERN_REQUEST:
         return _SILLY_TAVERN_SERVERS.get(str(place.fields["api_type"]), SILLY_TAVERN)
     found = place.marks | {os.path.basename(place.file)}
-    return next((kind for kind in _KINDS if kind.matches(found)), BARE)
+    return next((kind for kind in _KINDS if kind.matches(found) or kind.condition(place)), BARE)
 
 
 def filtered_by(place: Place) -> str:

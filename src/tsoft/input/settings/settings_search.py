@@ -1,6 +1,5 @@
 """The search for the object with the sampling settings in a document."""
 
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,14 +67,13 @@ class Place:
     @property
     def marks(self) -> frozenset[str]:
         """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names of
-        arrays, as in "order[]"; the names on the path, as in "options/"; the names around the object, as in "../model",
-        and those of other objects around it, as in "../model{}"; and "camelCase" if one of `names` is written so."""
+        arrays, as in "order[]"; the names on the path, as in "options/"; and those around the object, as in
+        "../model"."""
         found = {*self.names, *map(without_prefix, self.names)}
         found.update(match[match.lastindex or 0] for match in map(PREFIX.match, self.names) if match)
         found.update(f"{name}[]" for name, value in self.fields.items() if isinstance(value, list))
         found.update(f"{name}/" for name in self.path)
         found.update(f"../{name}" for name in self.around)
-        found.update(["camelCase"] if any(re.search("[a-z][A-Z]", name) for name in self.names) else [])
         return frozenset(found)
 
     @property
