@@ -1,6 +1,7 @@
 """The choice of the object whose sampling settings apply, among those that have some."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import InputError, shortened
@@ -19,40 +20,43 @@ _SILLY_TAVERN_OBJECTS = {
 }
 
 
-def settings_place(found: list[Place]) -> Place | None:
-    """Return the object with the settings; None if no object has any. Raise InputError if several objects have
-    different ones, or if that of SillyTavern's main_api has none."""
-    candidates = _in_use(found)
+@dataclass(frozen=True)
+class SettingsChoice:
+    """The object whose settings apply, None if no object has any, and the other objects with the same settings."""
+
+    place: Place | None
+    copies: tuple[Place, ...] = ()
+
+
+def settings_choice(places: list[Place]) -> SettingsChoice:
+    """Return the object with the settings. Raise InputError if several objects have different ones, or if that of
+    SillyTavern's main_api has none."""
+    candidates = _candidates(places)
     if not candidates:
-        return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
-    first = _settings(candidates[0])
-    if any(_settings(place) != first for place in candidates[1:]):
+        has_setting = (place for place in places if any(is_setting(canonical(name)) for name in place.fields))
+        return SettingsChoice(next(has_setting, None))
+    first, *others = candidates
+    settings = _effective_settings(first)
+    if any(_effective_settings(place) != settings for place in others):
         problem = f"several objects have sampling settings: {_shown_with_settings(candidates)}"
-        raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
-    return candidates[0]
+        raise InputError(f"{first.file}: {problem}; save one of them as a separate file")
+    return SettingsChoice(first, tuple(others))
 
 
-def copies(found: list[Place], main: Place) -> list[Place]:
-    """Return the other objects with the settings of the object that applies."""
-    settings = _settings(main)
-    candidates = _in_use(found) if main.sets_parameters else []
-    return [place for place in candidates if place is not main and _settings(place) == settings]
-
-
-def _in_use(found: list[Place]) -> list[Place]:
+def _candidates(places: list[Place]) -> list[Place]:
     """Return the objects whose settings a program may apply, outermost first."""
-    by_path = {place.path: place for place in found}
-    candidates = [_options_of_ollama(by_path, place) or place for place in found if place.sets_parameters]
+    by_path = {place.path: place for place in places}
+    candidates = [_options_of_ollama(by_path, place) or place for place in places if place.sets_parameters]
     # A preset of RisuAI also has objects for single servers.
     presets = [place for place in candidates if kind_of(place) is RISU_AI]
     candidates = [place for place in candidates if not any(_is_inside(place, preset) for preset in presets)]
-    return list({place.path: place for place in _of_main_api(found, candidates)}.values())
+    return list({place.path: place for place in _of_main_api(places, candidates)}.values())
 
 
-def _of_main_api(found: list[Place], candidates: list[Place]) -> list[Place]:
+def _of_main_api(places: list[Place], candidates: list[Place]) -> list[Place]:
     """Return the candidates to which SillyTavern's main_api applies; all, if there is no such field. Raise InputError
     if it applies to an object without settings."""
-    outer = next((place for place in found if str(place.fields.get("main_api")) in _SILLY_TAVERN_OBJECTS), None)
+    outer = next((place for place in places if str(place.fields.get("main_api")) in _SILLY_TAVERN_OBJECTS), None)
     # In older versions, the settings are next to main_api.
     if outer is None or not candidates or outer in candidates:
         return candidates
@@ -79,23 +83,25 @@ def _options_of_ollama(by_path: Mapping[tuple[str, ...], Place], place: Place) -
     return options if has_field or (options.sets_parameters and kind_of(options) is OLLAMA_REQUEST) else None
 
 
-def _settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
+def _effective_settings(place: Place) -> tuple[ProgramRules, dict[str, Any]]:
     """Return the rules of the program and the settings of an object, without those that have no effect."""
     rules = kind_of(place).rules
-    fields = _setting_fields(place)
-    # In place of the default of a program, every number has an effect.
-    neutral = {} if rules.defaults else NEUTRAL
-    idle = {
-        name for name, value in fields.items() if neutral.get(PARAMETERS.get(name, ""), "") == number_or_none(value)
-    }
-    return rules, {name: value for name, value in fields.items() if name not in idle}
+    fields = _setting_fields(place).items()
+    return rules, {name: value for name, value in fields if not _is_idle(name, value, rules)}
+
+
+def _is_idle(name: str, value: Any, rules: ProgramRules) -> bool:
+    """Whether a field sets a parameter to a number without effect. In place of the default of a program, every number
+    has an effect."""
+    neutral = NEUTRAL.get(PARAMETERS.get(name, ""))
+    return neutral is not None and number_or_none(value) == neutral and not rules.defaults
 
 
 def _setting_fields(place: Place) -> dict[str, Any]:
     return {canonical(name): value for name, value in place.fields.items() if may_be_setting(canonical(name), value)}
 
 
-def shown_paths(places: list[Place]) -> str:
+def shown_paths(places: Sequence[Place]) -> str:
     """Return the paths of objects, as a list."""
     return _listed([_shown_path(place) for place in places], 5)
 

@@ -37,7 +37,7 @@ from tsoft.input.settings.sampling_fields import (
 )
 from tsoft.input.settings.sequence_breakers import sequence_breakers
 from tsoft.input.settings.settings import Settings, SettingsSource
-from tsoft.input.settings.settings_choice import copies, settings_place, shown_paths
+from tsoft.input.settings.settings_choice import settings_choice, shown_paths
 from tsoft.input.settings.settings_formats import load
 from tsoft.input.settings.settings_search import Place, places
 from tsoft.input.settings.text_numbers import lone_companions, mirostat_version
@@ -84,19 +84,18 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     """Return the settings that each engine takes from a file, as `read` does. Engines that do not read such files take
     the settings that the file's own program applies."""
     found = places(name, load(name))
-    place = settings_place(found)
-    main = place or _without_settings(found)
+    chosen = settings_choice(found)
+    main = chosen.place or _without_settings(found)
     kind = kind_of(main)
     reason = next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in main.fields), None)
     if reason and not main.sets_parameters:
         raise InputError(f"{name}: {reason}")
-    if place is None and kind is BARE:
+    if chosen.place is None and kind is BARE:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
-    same = copies(found, main)
-    others = [place for place in found if place not in same]
+    others = [place for place in found if place not in chosen.copies]
     elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main)]
-    elsewhere += [f"the same settings are also in {shown_paths(same)}"] if same else []
+    elsewhere += [f"the same settings are also in {shown_paths(chosen.copies)}"] if chosen.copies else []
     results = {}
     for engine in engines:
         settings = _taken(kind, main, engine) if engine in kind.readers else _settings(kind, main)
