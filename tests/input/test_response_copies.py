@@ -159,8 +159,9 @@ STREAM = [
     [
         [{"chunks": STREAM, "final": whole("ab")}],
         [*STREAM, whole("ab")],
-        [{"spans": [{"name": name, "outputs": whole("ab")} for name in ("root", "child")]}],
-        [{"name": name, "outputs": whole("ab")} for name in ("root", "child")],
+        [{"spans": [{"parent": parent, "outputs": whole("ab")} for parent in (None, "root", "step")]}],
+        [{"parent_run_id": parent, "outputs": whole("ab")} for parent in (None, "root")],
+        [{"request": whole("ab")}, {"step": {"output": whole("ab")}}],
         [{"trace": {"id": "t", "output": whole("ab"), "observations": [{"id": "o", "output": whole("ab")}]}}],
     ],
 )
@@ -180,12 +181,37 @@ def test_a_response_with_the_same_id_and_tokens_is_a_copy(documents: list[Any]) 
         [{"runs": [whole("ab", id="") for _ in range(2)]}],
         [{"runs": [{"id": "q1", "sample": i, "logprobs": {"content": entries("ab")}} for i in range(2)]}],
         [{"id": "q1", "sample": i, "response": {"logprobs": {"content": entries("ab")}}} for i in range(2)],
-        [whole("ab"), whole("ab")],
         [{"id": "r1", "object": "chat.completion", "choices": [answer("ab"), answer("ab", index=1)]}],
     ],
 )
 def test_equal_answers_that_may_be_distinct_are_all_read(documents: list[Any]) -> None:
     blocks, notes = read(lines(*documents))
+    assert (texts(blocks), notes) == ([["a", "b"]] * 2, [])
+
+
+@each_case(
+    "documents",
+    [
+        [whole("ab"), whole("ab")],
+        [{"seed": i, "response": whole("ab")} for i in range(2)],
+        [[{"seed": i, "response": whole("ab")} for i in range(2)]],
+        [{"experiment": {"parent": "x", "runs": [{"seed": i, "response": whole("ab")} for i in range(2)]}}],
+    ],
+)
+def test_records_with_the_same_id_and_tokens_are_different_answers(documents: list[Any]) -> None:
+    """KoboldCpp gives each response the same id (koboldcpp.py)."""
+    blocks, [note] = read(lines(*documents))
+    assert texts(blocks) == [["a", "b"]] * 2
+    assert "tsoft reads the answers with the id 'r1' and equal tokens as different answers" in note
+
+
+@each_case(
+    "question",
+    [{"id": "q1", "choices": ["w", "x"]}, {"id": "q1", "object": "mug"}],
+)
+def test_the_id_of_a_question_is_that_of_no_response(question: dict[str, Any]) -> None:
+    inner = question | {"logprobs": {"content": entries("ab")}}
+    blocks, notes = read(lines({"item": inner}, {"other": inner}))
     assert (texts(blocks), notes) == ([["a", "b"]] * 2, [])
 
 

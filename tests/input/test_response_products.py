@@ -991,9 +991,10 @@ def test_messages_of_people_have_no_logprobs(
     messages: Callable[[Any], list[Any]], form: Callable[[list[Any]], bytes]
 ) -> None:
     """The messages of a model without them are noted."""
-    known, unknown = messages({"logprobs": {"content": [entry("a")]}}), messages({})
-    blocks, notes = read(form([*known, *known]))
-    assert (texts(blocks), notes) == ([["a"], ["a"]], [])
+    known, other = (messages({"logprobs": {"content": [entry(token)]}}) for token in "ab")
+    unknown = messages({})
+    blocks, notes = read(form([*known, *other]))
+    assert (texts(blocks), notes) == ([["a"], ["b"]], [])
     blocks, [note] = read(form([*unknown, *known, *unknown]))
     assert texts(blocks) == [["a"]]
     assert note.endswith("the message has no log-probabilities; tsoft skips it, and others without them")

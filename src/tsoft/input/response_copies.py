@@ -56,25 +56,22 @@ class Copies:
         kept: list[list[FoundList]] = []
         for answer in answers:
             id = answer[0].answer.id if kept else None
-            others = (other[0].answer.id for other in kept)
-            if id and id.key not in different and any(other and id.may_be(other) for other in others):
-                self._note_id(id)
-            elif not self._has_ended(answer, streamed) and not self._is_in_event(answer):
+            others = [other[0].answer.id for other in kept]
+            same = [other for other in others if id and other and id.may_be(other) and id.key not in different]
+            is_copy = id is not None and bool(same) and self._is_copy(id, any(map(id.is_elsewhere, same)))
+            if not is_copy and not self._has_ended(answer, streamed) and not self._is_in_event(answer):
                 kept.append(answer)
         return [found for answer in kept for found in answer]
 
     def _has_ended(self, lists: list[FoundList], streamed: bool) -> bool:
-        """Return whether an answer repeats one that has ended. Of whole responses that nothing contains, both count,
-        since some servers give each the same id."""
+        """Return whether an answer repeats one that has ended, which stands elsewhere or was a stream."""
         answer = lists[0].answer
         id = answer.id if self._ended and not streamed and not is_piece(answer) else None
         ended = self._ended.get(id.key) if id else None
-        if id is None or ended is None or not id.may_be(ended.id) or (answer.is_document and not ended.is_stream):
+        if id is None or ended is None or not id.may_be(ended.id):
             return False
-        is_copy = hash(tuple(map(fingerprint, _tokens(lists)))) == ended.tokens_hash
-        if is_copy:
-            self._note_id(id)
-        return is_copy
+        is_equal = hash(tuple(map(fingerprint, _tokens(lists)))) == ended.tokens_hash
+        return is_equal and self._is_copy(id, ended.is_stream or id.is_elsewhere(ended.id))
 
     def _is_in_event(self, lists: list[FoundList]) -> bool:
         """Return whether an event repeats the last tokens of a stream of other events."""
@@ -90,9 +87,15 @@ class Copies:
         self._note("events", f"tsoft skips the tokens of {event!r}, which repeat those of {last.event!r}")
         return True
 
-    def _note_id(self, id: AnswerId) -> None:
-        problem = f"tsoft reads the answers with the id {id.response!r} and equal tokens as one answer"
-        self._note("ids of copies", f"{problem}; if they are different answers, remove the ids")
+    def _is_copy(self, id: AnswerId, is_copy: bool) -> bool:
+        """Print a note on answers with the same id and equal tokens, of which one may be a copy, and return whether it
+        is."""
+        problem = f"tsoft reads the answers with the id {id.response!r} and equal tokens as"
+        if is_copy:
+            self._note("ids of copies", f"{problem} one answer; if they are different answers, remove the ids")
+        else:
+            self._note("equal ids", f"{problem} different answers; if they are copies, remove all but one")
+        return is_copy
 
 
 def _tokens(lists: list[FoundList]) -> list[DrawnToken]:

@@ -47,8 +47,8 @@ _TOKENS = ("tokens", "generated_tokens", "input_tokens")
 _COPIES = ("events", "attachments")
 # The text so far in each event of a stream, next to its new tokens: openai-python, lib/streaming/chat/_events.py.
 _SO_FAR = "snapshot"
-# Fields next to the id that a server gives to a response. Other objects have the ids of questions and the like.
-_RESPONSE = (*ANSWERS, "object", *spellings("response_metadata"))
+# Fields next to the id that LangChain gives to a response.
+_METADATA = spellings("response_metadata")
 # Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
 _RAW = spellings("raw_output")
 # Deeper values are not searched.
@@ -59,12 +59,14 @@ THOUGHTS = ("reasoning", "thinking", "thought")
 
 @dataclass(frozen=True)
 class AnswerId:
-    """The id that a server gives to a response, the number of an answer in it, and when the server created it, None if
-    unknown."""
+    """The id that a server gives to a response, the number of an answer in it, when the server created it, None if
+    unknown, the names of the fields that contain the answer, and the parent of a trace's step, empty if unknown."""
 
     response: str
     number: int
     created: object
+    names: tuple[str, ...]
+    parent: str
 
     @property
     def key(self) -> tuple[str, int]:
@@ -74,6 +76,11 @@ class AnswerId:
     def may_be(self, other: "AnswerId") -> bool:
         """Return whether two answers may be copies. Some servers give each response the same id."""
         return self.key == other.key and (None in (self.created, other.created) or self.created == other.created)
+
+    def is_elsewhere(self, other: "AnswerId") -> bool:
+        """Return whether two answers are in different fields, or in steps of a trace with different parents. Those in
+        the same field of two records may be runs of one request, to which some servers give the same id."""
+        return self.names != other.names or self.parent != other.parent
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,10 @@ class Answer:
         record = self.response
         if record is None:
             return None
-        return AnswerId(field(record, "id", "response_id"), self.number, record.get("created"))
-
-    @property
-    def is_document(self) -> bool:
-        """Whether no object contains the response, except that of a message that LangChain's dumpd wrote."""
-        document = self.objects[-1]
-        return self.response in (document, document.get("kwargs"))
+        names = tuple(key for key in self.path if isinstance(key, str))
+        parents = (value for each in self.objects for key, value in each.items() if key.lower().startswith("parent"))
+        parent = next((value for value in parents if isinstance(value, str)), "")
+        return AnswerId(field(record, "id", "response_id"), self.number, record.get("created"), names, parent)
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,12 @@ class FoundList:
 
 
 def _is_response(record: Object) -> bool:
-    """Return whether an object has the id of a response."""
-    name = field(record, "id", "response_id")
-    return isinstance(name, str) and name != "" and any(mark in record for mark in _RESPONSE)
+    """Return whether an object has the id of a response. Other objects have those of questions and the like, whose
+    choices may be texts."""
+    name, kind = field(record, "id", "response_id"), str(record.get("object"))
+    answers = [answer for key in ANSWERS if isinstance(record.get(key), list) for answer in record[key]]
+    is_named = kind == "response" or "completion" in kind or any(key in record for key in _METADATA)
+    return isinstance(name, str) and name != "" and (is_named or any(isinstance(each, dict) for each in answers))
 
 
 def _innermost(path: Path) -> str:
