@@ -1,6 +1,7 @@
 """Streams whose events repeat tokens, and logs that contain an answer several times."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -68,6 +69,59 @@ def test_pieces_with_several_new_tokens_are_not_repetitions() -> None:
     other = {"logprobs": {"content": [entry("a") | {"top_logprobs": [entry("a"), entry("x", -1.5)]}, entry("b")]}}
     blocks, notes = read(data(chunk("a"), {"choices": [other | {"index": 0, "finish_reason": None}]}, end()))
     assert (texts(blocks), notes) == ([["a", "a", "b"]], [])
+
+
+def legacy(*tokens: str) -> dict[str, Any]:
+    lists = {"tokens": tokens, "token_logprobs": [0.0] * len(tokens)}
+    return {"choices": [{"index": 0, "text": "".join(tokens), "logprobs": lists, "finish_reason": None}]}
+
+
+def gemini(*tokens: str) -> dict[str, Any]:
+    chosen = [{"token": token, "logProbability": 0.0} for token in tokens]
+    return {"candidates": [{"logprobsResult": {"chosenCandidates": chosen}}]}
+
+
+def ollama(*tokens: str) -> dict[str, Any]:
+    certain = [entry(token, 0.0) for token in tokens]
+    return {"message": {"content": "".join(tokens)}, "done": False, "logprobs": certain}
+
+
+@each_case("pieces", [["a", "aaa", "ab"], ["a", "aa", "aaa", "aaaa"], ["ab", "aba", "abc"]])
+@each_case("form", [legacy, gemini, ollama])
+def test_pieces_that_begin_with_equal_certain_tokens_are_new(form: Callable[..., Any], pieces: list[str]) -> None:
+    """vLLM with --stream-interval, Gemini, and Ollama send several new tokens in a piece."""
+    blocks, notes = read(data(*(form(*piece) for piece in pieces)))
+    assert (texts(blocks), notes) == ([[*"".join(pieces)]], [])
+
+
+def test_certain_tokens_are_repeated_if_a_number_or_a_message_says_so() -> None:
+    """SGLang's number of tokens, and DashScope's message."""
+    for count in (None, 1, 2):
+        pieces = []
+        for text in ("a", "ab", "abc"):
+            tokens = [[0.0, ord(token), token] for token in text]
+            info = {"id": "x", "finish_reason": None, "completion_tokens": count and count * len(text)}
+            pieces.append({"text": text, "meta_info": info | {"output_token_logprobs": tokens}})
+        blocks, _ = read(data(*pieces))
+        assert texts(blocks) == [[*("abc" if count == 1 else "aababc")]]
+    for message, expected in (("ab", "ab"), ("aab", "aab")):
+        parts = [("a", "a"), (message, "ab")]
+        events = [
+            {
+                "output": {
+                    "choices": [
+                        {
+                            "message": {"content": text},
+                            "finish_reason": "null",
+                            "logprobs": {"content": [entry(token, 0.0) for token in tokens]},
+                        }
+                    ]
+                },
+                "request_id": "q",
+            }
+            for text, tokens in parts
+        ]
+        assert texts(read(data(*events))[0]) == [[*expected]]
 
 
 def test_tokens_in_two_lists_of_one_answer_are_not_repetitions() -> None:

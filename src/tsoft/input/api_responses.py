@@ -36,7 +36,7 @@ from tsoft.input.response_kinds import (
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_pieces import pieces_in, with_ids_of_texts
 from tsoft.input.response_streams import Stream, streams_in
-from tsoft.input.response_texts import Text, Texts, is_finished, is_piece
+from tsoft.input.response_texts import Text, Texts, has_message, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
@@ -356,7 +356,7 @@ class ResponseReader:
     ) -> list[DrawnToken]:
         """Return the tokens of a piece without those of its text so far, which some servers repeat in each piece."""
         # A message is no piece.
-        may_end = found.name in _CUMULATIVE or any("message" in record for record in found.answer.objects)
+        may_end = found.name in _CUMULATIVE or has_message(found.answer)
         repeated = text.repeated(tokens, found.answer, may_end=may_end)
         if repeated and found.name not in _CUMULATIVE:
             self._note("repeated tokens", location, "the pieces repeat the tokens before them; tsoft reads each once")

@@ -12,7 +12,7 @@ from typing import Any
 from tsoft.input.api_tokens import UNKNOWN, DrawnToken
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_lists import Answer, AnswerId
-from tsoft.input.spelling import Spelling, written_text
+from tsoft.input.spelling import Spelling, choice_of, written_text
 from tsoft.input.token_shapes import field, spelling_of
 
 # Objects in an answer that contain why it finished.
@@ -50,21 +50,23 @@ class Text:
     def repeated(self, tokens: list[DrawnToken], answer: Answer, *, may_end: bool) -> int:
         """Return how many tokens at the start of a piece repeat those of the text so far: all tokens of the text, or 0.
 
-        A piece that only repeats them is the last one of a text whose pieces repeat tokens, or of one that may end so
-        (`may_end`) if it has as many tokens as the server says. Others with the same tokens continue the text.
+        New tokens may be equal by chance, so the number of a token, the server's number of tokens, or the message of
+        the piece must show the repetition. A piece that only repeats the text is the last one of a text whose pieces
+        repeat tokens, or of one that may end so (`may_end`). Others with the same tokens continue the text.
         """
         count = len(self.fingerprints)
         if len(tokens) < count or [*map(fingerprint, tokens[:count])] != self.fingerprints:
             return 0
-        if len(tokens) > count:
-            # The pieces of OpenAI and its like have only new tokens, the first of which may be equal by chance.
-            is_delta = any("delta" in record for record in answer.objects)
-            self.is_repeated = self.is_repeated or not is_delta or any(map(is_distinctive, tokens[:count]))
-            return count if self.is_repeated else 0
         counts = (record.get("completion_tokens", 0) for record in _records(answer))
-        is_whole = len(tokens) >= next((number for number in counts if is_index(number) and number), 0)
+        expected = next((number for number in counts if is_index(number) and number), 0)
+        is_whole = len(tokens) >= expected
+        is_said = (expected > 0 and is_whole) or (has_message(answer) and _make_up_text(tokens, answer))
+        is_shown = is_said or any(map(is_distinctive, tokens[:count]))
+        if len(tokens) > count:
+            self.is_repeated = self.is_repeated or is_shown
+            return count if is_shown else 0
         is_last = may_end and is_whole and is_finished(answer) is True
-        return count if is_last or self.is_repeated else 0
+        return count if is_last or (self.is_repeated and is_shown) else 0
 
 
 def fingerprint(token: DrawnToken) -> int:
@@ -78,6 +80,12 @@ def fingerprint(token: DrawnToken) -> int:
 def is_distinctive(token: DrawnToken) -> bool:
     """Return whether a number of the token is unlikely to recur by chance."""
     return any(UNKNOWN < each.logprob < _CERTAIN for each in (token.token, *token.alternatives))
+
+
+def _make_up_text(tokens: list[DrawnToken], answer: Answer) -> bool:
+    """Return whether the tokens of a piece make up its own text."""
+    choice = choice_of(answer)
+    return choice is not None and "".join(drawn.token.label for drawn in tokens) == written_text(choice)
 
 
 def event_of(answer: Answer) -> str:
@@ -197,5 +205,9 @@ def is_piece(answer: Answer) -> bool:
     # DashScope's pieces have the message so far.
     if any(record.get("finish_reason") == "null" for record in answer.objects):
         return True
-    has_message = any("message" in record and "done" not in record for record in answer.objects)
-    return is_finished(answer) is False and not has_message
+    return is_finished(answer) is False and not has_message(answer)
+
+
+def has_message(answer: Answer) -> bool:
+    """Return whether an answer has a whole message; the messages in Ollama's pieces are new."""
+    return any("message" in record and "done" not in record for record in answer.objects)

@@ -44,7 +44,7 @@ class Spelling:
     def add(self, found: FoundList, labels: list[str]) -> None:
         """Add a list of tokens. Several lists of one choice have the same text."""
         self.labels += labels
-        choice = _choice_of(found.answer)
+        choice = choice_of(found.answer)
         if choice is None or found.is_thought or _has_other_content(choice):
             self.is_comparable = False
         elif choice is not self._choice:
@@ -95,7 +95,7 @@ def _are_selected(text: str, parts: list[str]) -> bool:
     return False
 
 
-def _choice_of(answer: Answer) -> Object | None:
+def choice_of(answer: Answer) -> Object | None:
     """Return the choice that an answer is, with its log-probabilities; None for any other answer."""
     is_choice = answer.path[-2:-1] == ("choices",)
     return next((record for record in answer.objects if "logprobs" in record), None) if is_choice else None
