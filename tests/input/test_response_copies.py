@@ -193,6 +193,21 @@ def test_events_that_repeat_the_tokens_of_others_are_skipped(events: list[dict[s
     assert "FILE: tsoft skips the tokens of" in note
 
 
+@each_case(
+    "events",
+    [
+        [{"type": name, "response": piece("a", 0, id=name)} for name in ("x.done", "y.done")],
+        [{"event": name, "data": piece("a", 0, id=name)} for name in ("on_a_stream", "on_a_end")],
+        # Without ids, the events are those of two experiments.
+        [{"type": name, "delta": {}, "logprobs": {"content": entries("a")}} for name in ("baseline", "treatment")],
+    ],
+)
+def test_events_of_different_answers_are_not_skipped(events: list[dict[str, Any]]) -> None:
+    blocks, notes = read(lines(*events))
+    assert [token for text in texts(blocks) for token in text] == ["a", "a"]
+    assert not any("skips the tokens" in note for note in notes)
+
+
 def test_events_with_other_tokens_are_not_skipped() -> None:
     """The last token of a reasoning may be the first one of the answer, and both certain."""
     for number, expected in ((0.0, ["\n", "\n"]), (-0.5, ["\n"])):

@@ -2,6 +2,7 @@
 the request and in the step that made it."""
 
 import itertools
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from tsoft.input.response_texts import Text, event_of, fingerprint, is_distincti
 
 # The number of finished answers that are remembered.
 _MAX_REMEMBERED = 1000
+# The last words in the names of events that may repeat others. Other names may be those of models or experiments.
+_REPEATING = re.compile(r"(^|[._-])(chunk|delta|stream|end|done|complete|completed|finish|finished|message|event)$")
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,10 @@ class Copies:
 
     def _is_in_event(self, lists: list[FoundList]) -> bool:
         """Return whether an event repeats the last tokens of a stream of other events."""
-        event, last = event_of(lists[0].answer), self._last
+        event, id, last = event_of(lists[0].answer), lists[0].answer.id, self._last
         if last is None or not last.spelling.is_part or "" in (event, last.event) or event == last.event:
+            return False
+        if not _REPEATING.search(event) or (id and last.answer_id and id.response != last.answer_id.response):
             return False
         tokens = _tokens(lists)
         if last.fingerprints[-len(tokens) :] != [*map(fingerprint, tokens)]:
