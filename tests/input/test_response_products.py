@@ -256,6 +256,18 @@ def test_another_text_beside_alternatives_marks_the_drawn_tokens() -> None:
     blocks, [note] = read_json({"top_logprobs": maps[:1], "target": " c", "choices_of_user": [" c"]})
     assert texts(blocks) == [[" b"]]
     assert "takes the most probable one" in note
+    # One token may be equal to any text, but several are not.
+    for name, text, expected in (("gt", " c", [" b"]), ("context", " c", [" b"]), ("raw", " c!", [" c", "!"])):
+        blocks, _ = read_json({"top_logprobs": maps[: len(expected)], name: text})
+        assert texts(blocks) == [expected]
+
+
+def test_each_kind_of_guess_has_a_note() -> None:
+    records = [{"generated_text": text, "top_logprobs": [{"a": -0.5, "b": -1.5}]} for text in "bcbc"]
+    blocks, [spelled, most_probable] = read(lines(*records))
+    assert texts(blocks) == [["b"], ["a"], ["b"], ["a"]]
+    assert "'generated_text'" in spelled
+    assert "most probable" in most_probable
 
 
 def test_an_object_of_alternatives_is_one_token() -> None:

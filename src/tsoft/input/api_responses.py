@@ -333,7 +333,7 @@ class ResponseReader:
         for found, text in zip(lists, texts, strict=True):
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
-                self._note("guess", location, guess)
+                self._note(guess, location, guess)
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []

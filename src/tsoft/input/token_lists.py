@@ -78,6 +78,8 @@ _OTHER_TEXT = re.compile(
     "target|label|gold|truth|true|correct|right|expect|reference|answer|class|prompt|question|input|choice|option",
     re.IGNORECASE,
 )
+# Fields with an answer, which may be one token. Another field may have the same text as one of the alternatives.
+_ANSWER_TEXT = re.compile("output|completion|generat|response|content|pred|(?<!con)text", re.IGNORECASE)
 
 
 def _nothing() -> None:
@@ -398,9 +400,10 @@ def _without_drawn(
 
 def _texts_beside(record: Object, count: int) -> Iterator[tuple[str, str]]:
     """Yield the names and the texts in an object that the tokens of an answer may make up: strings, and arrays of as
-    many of them, such as Aleph Alpha's (aleph_alpha_client/completion.py, CompletionResult)."""
+    many of them, such as Aleph Alpha's (aleph_alpha_client/completion.py, CompletionResult). One token does so by
+    chance, so its field must have the name of an answer."""
     for name, value in record.items():
-        if _OTHER_TEXT.search(name):
+        if _OTHER_TEXT.search(name) or (count == 1 and not _ANSWER_TEXT.search(name)):
             continue
         if isinstance(value, list) and len(value) == count and all(isinstance(token, str) for token in value):
             yield name, "".join(value)
