@@ -320,6 +320,15 @@ WRONG = {
 }  # fmt: skip
 
 
+@each_case("numbers", ['{"yes": -14, "no": -13.5}', '{"min": -1.5, "Max": -0.5}'])
+def test_log_probabilities_of_texts_by_name_are_those_of_classes_only_with_the_option(numbers: str) -> None:
+    problem = "f:1: 'logprobs' may be measures of texts, such as a sum, not the log-probabilities of classes"
+    text = f'{{"logprobs": {numbers}}}'
+    assert complaint(text) == f"{problem}; if they are those of classes, pass --logprobs"
+    [block] = read(text, quantity="logprob")
+    assert block.logits.tolist() == [[*json.loads(numbers).values()]]
+
+
 @each_case(
     ("record", "is_noted"),
     [('{"a": 0.75, "b": 0.125}', 1), ('{"a": 0.125, "b": 0.75}', 0), ('{"a": 0.25, "b": 0.125}', 0)],

@@ -1,5 +1,6 @@
 """Rows in JSON values: arrays of numbers, objects {label: number}, and records with such an array."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,9 @@ from tsoft.input.table_columns import (
 
 # The most probable tokens usually have at least this probability together.
 _LEAST_LISTED = 0.5
+# The log-probabilities of texts sum to less than this, those of classes hardly do.
+_LEAST_SUM = 1e-5
+_MEASURES = {"mean", "avg", "average", "median", "sum", "total", "min", "max", "std", "count"}
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,9 @@ class RowReader:
                 problem = "the logits are from 0 to 1, in falling order, and sum to less than 1"
                 fix = "if they are probabilities, write probs in place of logits"
                 self._note_once(where, f"{problem}; {fix}")
+            if ARRAY_QUANTITIES[key] == "logprob" and self.options.quantity is None and _may_be_measures(record[key]):
+                problem = f"{key!r} may be measures of texts, such as a sum, not the log-probabilities of classes"
+                raise InputError(f"{where}: {problem}; if they are those of classes, pass --logprobs")
             record = record | {key: [*record[key].values()], "labels": [*record[key]]}
         options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
         if options.quantity not in (None, quantity):
@@ -424,6 +431,13 @@ def _may_be_most_probable(numbers: list[Any]) -> bool:
     if len(numbers) < 2 or not all(isinstance(number, float) and 0 < number < 1 for number in numbers):
         return False
     return numbers == sorted(numbers, reverse=True) and _LEAST_LISTED <= sum(numbers) < 1
+
+
+def _may_be_measures(numbers: dict[str, Any]) -> bool:
+    """Return whether log-probabilities by name look like those of whole texts, or like the mean of those of tokens."""
+    logprobs = [number for number in numbers.values() if isinstance(number, int | float) and number <= 0]
+    are_small = len(logprobs) == len(numbers) and sum(map(math.exp, logprobs)) < _LEAST_SUM
+    return bool(numbers) and (are_small or {name.lower() for name in numbers} <= _MEASURES)
 
 
 def _check_labels(labels: Any, where: str) -> None:
