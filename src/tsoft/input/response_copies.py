@@ -57,13 +57,16 @@ class Copies:
         answers = [[*group] for _, group in itertools.groupby(lists, key=lambda found: found.answer.path)]
         different = _different(answers) if len(answers) > 1 else set()
         kept: list[list[FoundList]] = []
+        ids: dict[tuple[str, int], list[AnswerId]] = {}
         for answer in answers:
-            id = answer[0].answer.id if kept else None
-            others = [other[0].answer.id for other in kept]
-            same = [other for other in others if id and other and id.may_be(other) and id.key not in different]
+            id = answer[0].answer.id if len(answers) > 1 else None
+            others = [] if id is None or id.key in different else ids.setdefault(id.key, [])
+            same = [other for other in others if id and id.may_be(other)]
             is_copy = id is not None and bool(same) and self._is_copy(id, any(map(id.is_elsewhere, same)))
             if not is_copy and not self._has_ended(answer, streamed) and not self._is_in_event(answer):
                 kept.append(answer)
+                if id is not None and id not in others:
+                    others.append(id)
         return [found for answer in kept for found in answer]
 
     def _has_ended(self, lists: list[FoundList], streamed: bool) -> bool:
