@@ -460,7 +460,7 @@ def test_the_exit_code_of_an_answer_survives_a_resumed_run(tmp_path: Path, monke
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no list of open files")
 @pytest.mark.filterwarnings("ignore")
-def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
+def test_a_worker_of_a_cluster_is_killed(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job reads a pipe, which is open once a worker reads it. That worker is killed. The workers have another current
     folder."""
     Path("names").write_text("a\nb\nc\nd\ne\nf\n")
@@ -476,7 +476,15 @@ def test_a_worker_of_a_cluster_is_killed(shards: Path) -> None:
         assert fails(*command, "-o", "many/", "--cluster", "x:y", code=2).startswith("--cluster: ")
         first = next(iter(client.ncores()))
         client.run(setattr, metadata, "version", lambda _: "0.0.1", workers=[first])
-        message = fails(*command, "-o", "many/", "--cluster", client.scheduler.address, code=1)
+        close = type(client).close
+
+        def close_and_fail(client: Any) -> None:
+            close(client)
+            raise AssertionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(client), "close", close_and_fail)
+            message = fails(*command, "-o", "many/", "--cluster", client.scheduler.address, code=1)
         assert message.startswith("tsoft on a worker is 0.0.1, and here")
         client.run(importlib.reload, metadata, workers=[first])
         client.run(os.chdir, str(shards / "elsewhere"))

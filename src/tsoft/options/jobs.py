@@ -248,11 +248,17 @@ def _backend(options: JobOptions, items: int) -> Iterator[int]:
                 fix = "pass the address of a Dask scheduler, such as tcp://host:8786"
                 raise UsageError(f"--cluster: {shortened(options.cluster)!r} is not an address; {fix}") from None
             client = Client(options.cluster, set_as_default=False, timeout=10)
-        stack.enter_context(client)
+        stack.callback(_close, client)
         _check_versions(client)
         # A new cluster may take a moment to start its workers, and an adaptive one starts them on demand.
         with joblib.parallel_config("dask", client=client, n_jobs=-1):
             yield max(1, sum(client.ncores().values()))
+
+
+def _close(client: Any) -> None:
+    """Close a client of Dask. An error in closing it must not replace the error of a job."""
+    with contextlib.suppress(Exception):
+        client.close()
 
 
 def _check_versions(client: Any) -> None:
