@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -542,30 +543,20 @@ def _inputs(
             from tsoft.features.calibrate.sharded_input import ShardedInput
 
             kind = ShardedInput
-        names = logits.parsed_labels(source.labels)
-        return lambda files: kind(
-            replace(source, inputs=files.logits),
-            files.targets,
-            files.targets_option,
-            names,
-            replace(targets, key=files.targets_key),
-            by,
-            files.key,
-        )
-    from tsoft.features.calibrate.choice_input import ChoiceInput
-    from tsoft.features.calibrate.choice_spellings import Choices
-    from tsoft.input.fields import split_labels
+        rows_of: Callable[..., LabeledInput] = partial(kind, labels=logits.parsed_labels(source.labels), by=by)
+    else:
+        from tsoft.features.calibrate.choice_input import ChoiceInput
+        from tsoft.features.calibrate.choice_spellings import Choices
+        from tsoft.input.fields import split_labels
 
-    choices = Choices(split_labels(answers.choices, ","))
-    listed = ListedOptions(listed_only=answers.listed_only)
-    return lambda files: ChoiceInput(
+        choices = Choices(split_labels(answers.choices, ","))
+        rows_of = partial(ChoiceInput, choices=choices, listed=ListedOptions(listed_only=answers.listed_only))
+    return lambda files: rows_of(
         replace(source, inputs=files.logits),
         files.targets,
         files.targets_option,
-        choices,
-        replace(targets, key=files.targets_key),
-        listed,
-        files.key,
+        targets=replace(targets, key=files.targets_key),
+        key=files.key,
     )
 
 
