@@ -109,6 +109,8 @@ def by_content(head: bytes) -> Format | None:
     )
 
 
+_PRINTED_OBJECT = "an object that Python printed; print it as JSON: print({})"
+_PYDANTIC = _PRINTED_OBJECT.format("response.model_dump_json()")
 # Other texts, such as those that Python prints, without logits in a form that tsoft reads: what they are, and the fix.
 _UNREADABLE = {
     rb"\{'[^'\n]*'\s*:": "a dictionary that Python printed; print it with json.dumps",
@@ -116,15 +118,11 @@ _UNREADABLE = {
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
     ),
     # vLLM's and TensorRT-LLM's outputs are no Pydantic models.
-    rb"\[?RequestOutput\(": "an object that Python printed; print it as JSON: print(json.dumps(output, default=vars))",
-    rb"[A-Z]\w+\(\s*\n\s+\w+=": ("an object that Python printed; print it as JSON: print(response.model_dump_json())"),
-    rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": (
-        "an object that Python printed; print it as JSON: print(response.model_dump_json())"
-    ),
+    rb"\[?RequestOutput\(": _PRINTED_OBJECT.format("json.dumps(output, default=vars)"),
+    rb"[A-Z]\w+\(\s*\n\s+\w+=": _PYDANTIC,
+    rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": _PYDANTIC,
     # LangChain's messages and Gemini's responses.
-    rb"\w+=(?:'|\[[A-Z]\w*\()": (
-        "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))"
-    ),
+    rb"\w+=(?:'|\[[A-Z]\w*\()": _PRINTED_OBJECT.format("json.dumps(response, default=vars)"),
     rb"\w+ \{\s*\n\s+\w+(?: \{|: )": (
         "a protobuf message as text; print it with google.protobuf.json_format.MessageToJson"
     ),
@@ -132,8 +130,8 @@ _UNREADABLE = {
     rb"Parameter containing:": "a parameter that PyTorch printed; print its numbers: print(parameter.data)",
     rb"<tf\.(?:Tensor|Variable)": "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",
     rb"\{\s*\w+: (?:'|\[\s|\{)": "an object that Node.js printed; print it with JSON.stringify",
-    # The headers of curl -i, a log, or Markdown.
     rb"(?i:<!doctype html|<html\b)": "a web page, perhaps the error of a proxy; save the server's response",
+    # The headers of curl -i, a log, or Markdown.
     rb"(?m:(?:.*\n)*?[^#\n]*\"\w*log_?prob\w*\"\s*:)": "JSON inside another text; save the JSON alone",
 }
 
