@@ -1,24 +1,11 @@
 """Which of several objects in a file of settings applies."""
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tsoft.errors import InputError
-from tsoft.input.settings.settings import Settings
-from tsoft.input.settings.settings_reader import read
-
-
-@pytest.fixture
-def read_json(tmp_path: Path) -> Any:
-    def from_json(value: Any) -> Settings:
-        (tmp_path / "settings.json").write_text(json.dumps(value))
-        return read(str(tmp_path / "settings.json"))
-
-    return from_json
 
 
 def api(**fields: Any) -> dict[str, Any]:

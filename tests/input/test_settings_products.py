@@ -235,15 +235,6 @@ def test_the_path_and_the_names_of_the_file_are_noted() -> None:
     assert "the engine is unknown" not in probabilities(FILES / "gemini.json", "--like", "transformers")[1]
 
 
-@pytest.fixture
-def read_json(tmp_path: Path) -> Any:
-    def from_json(value: Any) -> Settings:
-        (tmp_path / "settings.json").write_text(json.dumps(value))
-        return read(str(tmp_path / "settings.json"))
-
-    return from_json
-
-
 def failure(read_json: Any, value: Any) -> str:
     with pytest.raises(InputError) as caught:
         read_json(value)
