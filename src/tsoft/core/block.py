@@ -25,7 +25,7 @@ class Origin:
     `source` is the file, and `lines` are the line numbers of the rows if it has lines. With `is_binary`, the rows had
     one number each, that of the second of two classes. `model` is the name of the language model if the input has it.
     `target` is the right answer to a question, as the input names it, if the rows are the answer of a language model.
-    `doubtful` are the labels of the classes that may be no logits, as a note has said.
+    `doubtful` are the labels of the classes that may not be logits, as a note has said.
     """
 
     quantity: str = "logit"

@@ -37,7 +37,7 @@ from tsoft.explorer.table_legend import CURVE_MARK, TableMarks
 
 # The lines of the header.
 _HEAD = 1
-# How many names, besides those on the screen, determine the width of their column.
+# The column of names is as wide as this many first names, and those on the screen, need.
 _MEASURED_NAMES = 200
 
 

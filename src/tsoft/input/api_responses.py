@@ -355,7 +355,7 @@ class ResponseReader:
         self, found: FoundList, tokens: list[DrawnToken], text: Text, location: Location
     ) -> list[DrawnToken]:
         """Return the tokens of a piece without those of its text so far, which some servers repeat in each piece."""
-        # A message is no piece.
+        # A message is not a piece.
         may_end = found.name in _CUMULATIVE or has_message(found.answer)
         repeated = text.repeated(tokens, found.answer, may_end=may_end)
         if repeated and found.name not in _CUMULATIVE:
@@ -483,7 +483,7 @@ def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
 
 
 def _without_logprobs(location: Location, response: Object, answer: Answer | None = None) -> InputError:
-    """Return the error for a response without log-probabilities, which may be in an object that is no response."""
+    """Return the error for a response without log-probabilities, which may be in an object that is not a response."""
     if isinstance(response, dict) and (api := api_without_logprobs(response)) is not None:
         fix = "use an API that does, such as OpenAI's or vLLM's"
         return location.error(f"{api} does not return log-probabilities; {fix}")

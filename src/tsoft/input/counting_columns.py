@@ -49,7 +49,7 @@ def column_names(columns: Iterable[int], labels: Sequence[str] | None) -> list[s
 
 
 def column_fix(has_names: bool) -> str:
-    """Return what to do about a column that is no logit."""
+    """Return what to do about a column that may not contain logits."""
     return "pass --columns" if has_names else "remove the column"
 
 

@@ -117,7 +117,7 @@ _UNREADABLE = {
     rb"\w+\((?:loss|logits|sequences)=": (
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
     ),
-    # vLLM's and TensorRT-LLM's outputs are no Pydantic models.
+    # vLLM's and TensorRT-LLM's outputs are not Pydantic models.
     rb"\[?RequestOutput\(": _PRINTED_OBJECT.format("json.dumps(output, default=vars)"),
     rb"[A-Z]\w+\(\s*\n\s+\w+=": _PYDANTIC,
     rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": _PYDANTIC,

@@ -51,7 +51,7 @@ def documents_fix(data: bytes, *, has_rest: bool) -> str:
     '; write each document on one line: jq -c .'
     """
     are_several = has_rest and _NEXT.search(data)
-    # The first line of an indented document is no line of JSON lines.
+    # The first line of an indented document is not one of JSON Lines.
     are_documents = are_several or data.strip() in (b"{", b"[")
     return "; write each document on one line: jq -c ." if are_documents else ""
 

@@ -48,7 +48,7 @@ class JsonRow:
 
     `key` is the name of the numbers in a record; `is_object` is true for {label: number}. `target` is the field of
     the true class and its value, None if the command does not use it. `id` is the row's key. `doubtful` are the labels
-    of the classes that may be no logits.
+    of the classes that may not be logits.
     """
 
     where: str

@@ -82,7 +82,7 @@ def path_of_rows(value: object, depth: int = 0) -> str:
     >>> path_of_rows({"object": "list", "data": [{"index": 0, "data": [0.5, 0.5]}]})
     '.data[].data'
     """
-    # The numbers of a tensor with a shape are no row.
+    # The numbers of a tensor with a shape are not a row.
     fields = value if isinstance(value, dict) and "shape" not in value and depth < _DEEPEST else {}
     for name, inner in fields.items():
         first = inner[0] if isinstance(inner, list) and inner else None

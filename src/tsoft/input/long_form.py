@@ -146,7 +146,7 @@ def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColum
 
 
 def _is_of_line(name: str) -> bool:
-    """Return whether a column numbers the lines, or contains the class of each line, and so is no key."""
+    """Return whether a column numbers the lines, or contains the class of each line, and so is not a key."""
     return _LINE_NUMBER.fullmatch(name) is not None or is_class_number(name)
 
 

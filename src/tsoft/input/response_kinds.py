@@ -236,7 +236,7 @@ def _has_row(record: Object, name: str) -> bool:
 
 def _are_of_text(record: Object, name: str) -> bool:
     """Return whether an array of log-probabilities is that of a text's tokens: it has no labels and no true class, but
-    an array of as many tokens beside it; or it has another array or a text, and is no distribution, since the
+    an array of as many tokens beside it; or it has another array or a text, and is not a distribution, since the
     probabilities sum to more than 1."""
     if ARRAY_QUANTITIES[name] != "logprob" or not record.keys().isdisjoint(_CLASSES):
         return False

@@ -280,7 +280,7 @@ class _Decision:
                     self._note_logit(i, "is not a class")
             candidates += fitting
         has_targets = target is not None or (options.targets is not None and options.targets.separate)
-        # Next to a single column of scores, a second logit is no likely reading.
+        # Next to a single column of scores, a second logit is unlikely.
         may_be_logits = len(others) - len(candidates) > 1
         for position, i in enumerate(candidates):
             is_further = self._lower(i) in FURTHER_TARGET_NAMES

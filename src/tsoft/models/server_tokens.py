@@ -81,7 +81,7 @@ class ServerNames:
         """Learn from the names of the first token of a response and its alternatives."""
         text = choice.text
         self.ids |= ids_in(names, answer)
-        # A text in the list, such as in Maltese, is no name in the byte alphabet.
+        # A text in the list, such as in Maltese, is not a name in the byte alphabet.
         self.is_in_bytes |= are_in_byte_alphabet(names) and (text.isascii() or text not in names)
         labels = self.labels(names)
         self.lacks_blanks |= text == f" {labels[drawn]}" and text not in labels

@@ -123,9 +123,9 @@ class LabeledFile:
         state, rows, differs = self._source.state, 0, False
         if earlier and state != earlier.state:
             raise InputError(f"{self.name}: {CHANGED}")
-        own_note = note if is_first else lambda _: None
-        for source_block in self._blocks(own_note):
-            block = self._targets.naming_classes(source_block, own_note) if self._targets else source_block
+        first_note = note if is_first else lambda _: None
+        for source_block in self._blocks(first_note):
+            block = self._targets.naming_classes(source_block, first_note) if self._targets else source_block
             if rows == 0:
                 self._set_classes(block, earlier)
             self._check_classes(block)

@@ -236,7 +236,7 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict) and "override" in value and value.keys() <= {"override", "force", "additive"}:
         value = value["override"]
     # The config.yaml of Weights & Biases describes each setting, and Langflow gives its type. A temperature with a unit
-    # is no setting.
+    # is not a setting.
     is_described = isinstance(value, dict) and not value.keys().isdisjoint(("desc", "type")) and "unit" not in value
     if is_described and sets_number(name, value.get("value")):
         value = value["value"]

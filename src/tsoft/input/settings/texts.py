@@ -89,7 +89,7 @@ def settings_in(value: Any, where: str) -> Any:
 
 def settings_of_command(text: str, where: str) -> dict[str, Any] | None:
     """Return the settings in a command of any program, as `settings_in` does; None for other texts. Unlike a sentence,
-    a command also has an option that is no setting, such as a model."""
+    a command also has an option that is not a setting, such as a model."""
     commands = list(filter(None, _commands(text.strip())))
     program, options, others = _parts(commands[0]) if len(commands) == 1 else ([], [], [])
     has_others = any(not is_setting(canonical(name)) for name, _ in options)
