@@ -139,6 +139,8 @@ class Explorer(App[None]):
     # The start of the first line, too.
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
+    # Textual would focus the table first, and so apply the style sheet twice.
+    AUTO_FOCUS = "#sliders"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
@@ -260,7 +262,6 @@ class Explorer(App[None]):
         self._show_filter(self.state.filter)
         self._update_list()
         self._update(curves=True)
-        self.screen.set_focus(self._panel.sliders)
 
     @property
     def counts(self) -> DrawCounts:

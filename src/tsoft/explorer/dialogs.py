@@ -29,6 +29,7 @@ def box_width(columns: int) -> int:
 class Dialog(ModalScreen[Result | None], Generic[Result]):
     """A dialog. Escape closes it without a result."""
 
+    AUTO_FOCUS = "*"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
     # The keys, shown at the bottom of the dialog.
     hint: ClassVar[str]
