@@ -32,7 +32,7 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.input.labels import token_label
-from tsoft.models import endpoint, http
+from tsoft.models import endpoint, http, redaction
 from tsoft.models.endpoint import Endpoint
 from tsoft.models.model import Model
 from tsoft.models.server_tokens import ENDS, ServerNames
@@ -1048,7 +1048,7 @@ def test_text_without_the_key_is_returned_unchanged_and_without_a_slow_search(
 ) -> None:
     """It has spellings of other characters, or only a part of the key."""
     server = http.Server("http://localhost/v1", KEY, 20)
-    monkeypatch.setattr(http, "_spellings", lambda _: pytest.fail("a slow search"))
+    monkeypatch.setattr(redaction, "_spellings", lambda _: pytest.fail("a slow search"))
     assert server.redacted(text.encode()) == text
 
 

@@ -40,8 +40,9 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
+from tsoft.models.daemon_threads import in_daemon_threads
 from tsoft.models.echoed_text import NO_ECHO, Echo, EchoedToken, EchoError, TokenPlace, agree, echo_of, listed_names
-from tsoft.models.http import Server, UnansweredError, in_threads
+from tsoft.models.http import MAX_CONNECTIONS, Server, UnansweredError
 from tsoft.models.model import encoded_prompt
 from tsoft.models.response_choice import ResponseChoice, first_choice
 from tsoft.models.server_errors import CANNOT_CONTINUE, ServerErrors, parsed_json, value_at
@@ -145,7 +146,8 @@ class Endpoint:
         missing = [request for request in distinct if request not in self._cache]
         # Move the responses of this call to the end of the cache, so that the oldest ones are removed.
         distributions = {request: self._cache.pop(request) for request in distinct if request in self._cache}
-        distributions |= zip(missing, map(self._distribution, in_threads(self._requested, missing)), strict=True)
+        responses = in_daemon_threads(self._requested, missing, MAX_CONNECTIONS)
+        distributions |= zip(missing, map(self._distribution, responses), strict=True)
         self._cache |= distributions
         for request in list(self._cache)[:-CACHE_SIZE]:
             del self._cache[request]
@@ -211,7 +213,8 @@ class Endpoint:
             for i, (token, place) in enumerate(zip(tokens, echo.places, strict=True))
             if token.distribution and place.start and place.is_certain and text[place.start] & 0xC0 != 0x80
         ][-_CHECKED:]
-        responses = in_threads(self._requested, [self._request(self.prompt(before)) for _, _, before in boundaries])
+        checks = [self._request(self.prompt(before)) for _, _, before in boundaries]
+        responses = in_daemon_threads(self._requested, checks, MAX_CONNECTIONS)
         compared = [
             agree(listed, self._named(response.block))
             for (count, listed, _), response in zip(boundaries, responses, strict=True)

@@ -4,21 +4,14 @@ urllib3 (urllib3.readthedocs.io) manages the connections and verifies certificat
 only to the same server: a prompt must not go to a host that the user has not named.
 """
 
-import contextlib
-import functools
 import json
-import queue
-import re
 import ssl
 import sys
-import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from html.entities import html5
 from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
-from typing import TypeVar
 from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
 
@@ -27,9 +20,8 @@ from urllib3 import exceptions
 from urllib3.util import Retry, Timeout, Url, parse_url
 
 from tsoft.errors import InputError, UsageError, shortened
-
-T = TypeVar("T")
-R = TypeVar("R")
+from tsoft.models.daemon_threads import in_daemon_threads
+from tsoft.models.redaction import redacted
 
 # The maximum number of simultaneous requests, unless the user sets another.
 MAX_CONNECTIONS = 4
@@ -131,16 +123,10 @@ class Server:
         return response
 
     def redacted(self, data: bytes, *, min_length: int = 0) -> str:
-        """Return a response body as text, without the key, if this has at least `min_length` characters.
-
-        Some servers repeat the key in their errors, in any spelling of JSON, HTML or a URL. Redact before shortening a
-        text: a part of the key would not be recognized. Bytes that are no text become U+FFFD.
-        """
+        """Return a response body as text, without the key, if this has at least `min_length` characters. Bytes that are
+        no text become U+FFFD."""
         text = data.decode(json.detect_encoding(data), errors="replace")
-        for secret in self._secrets:
-            if len(secret) >= min_length and _may_contain(text, secret):
-                text = _spellings(secret).sub("***", text)
-        return text
+        return redacted(text, [secret for secret in self._secrets if len(secret) >= min_length])
 
     def close(self) -> None:
         """Close the connections."""
@@ -168,7 +154,7 @@ class Server:
         try:
             # A socket's timeout limits each read, but not the number of reads, nor the lookup of the host name.
             seconds = max(0.001, deadline - time.monotonic())
-            [response] = in_threads(lambda _: self._send(path, body, deadline), [None], seconds)
+            [response] = in_daemon_threads(lambda _: self._send(path, body, deadline), [None], 1, seconds)
             return response
         except TimeoutError:
             raise self._too_late(url) from None
@@ -246,54 +232,6 @@ class Server:
         return ConnectionLostError(f"{url}: the connection was lost before the response was complete")
 
 
-def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None = None) -> list[R]:
-    """Return the results of the work on each item, running `MAX_CONNECTIONS` at a time.
-
-    Return immediately on an error or on Ctrl-C: the threads are daemons, which end with the program. Raise
-    TimeoutError if no result arrives for `seconds`.
-    """
-    results = dict(as_completed(work, items, MAX_CONNECTIONS, seconds))
-    return [results[i] for i in range(len(items))]
-
-
-def as_completed(
-    work: Callable[[T], R], items: Sequence[T], threads: int, seconds: float | None = None
-) -> Iterator[tuple[int, R]]:
-    """Yield the index of each item and the result of the work on it, as they arrive, running `threads` at a time.
-
-    An error of the work is raised here. No item starts after that, nor after the caller has closed the iterator.
-    """
-    waiting, done = queue.SimpleQueue[int](), queue.SimpleQueue[tuple[int, R | Exception]]()
-    for i in range(len(items)):
-        waiting.put(i)
-
-    def run() -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                i = waiting.get_nowait()
-                try:
-                    done.put((i, work(items[i])))
-                except Exception as error:
-                    done.put((i, error))
-                    return
-
-    for _ in range(min(threads, len(items))):
-        threading.Thread(target=run, daemon=True).start()
-    try:
-        for _ in range(len(items)):
-            try:
-                i, result = done.get(timeout=seconds)
-            except queue.Empty:
-                raise TimeoutError from None
-            if isinstance(result, Exception):
-                raise result
-            yield i, result
-    finally:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                waiting.get_nowait()
-
-
 def _body(response: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
     """Return the whole body. It is read piece by piece, to detect one that is too slow or too long."""
     parts = bytearray()
@@ -315,75 +253,6 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     except (exceptions.InvalidHeader, ValueError, OverflowError):
         # The header is neither a number nor a date, or it is out of range.
         return None
-
-
-def _may_contain(text: str, secret: str) -> bool:
-    """Return whether a text may contain a secret in any spelling.
-
-    It does not if it lacks the plain secret, with or without backslashes, and every number and name of the secret's
-    characters. Python finds this out much faster than the spellings themselves, whose search Ctrl-C cannot interrupt.
-    """
-    if secret.replace("\\", "") in text.replace("\\", ""):
-        return True
-    return any(start in text for start in "&\\%") and _codes(secret).search(text) is not None
-
-
-@functools.cache
-def _codes(secret: str) -> re.Pattern[str]:
-    """Return a pattern of the numbers and names of a secret's characters. Since it starts with a set, a search skips
-    the characters that are not in it."""
-    codes = list(map(_CharacterCodes, set(secret)))
-    in_html = "|".join(code.in_html for code in codes)
-    in_json, in_url = ("|".join({getattr(code, name)[0] for code in codes}) for name in ("units", "octets"))
-    return re.compile(rf"[&\\%](?:{in_html}|u0026(?:{in_html})|u(?i:{in_json})|(?i:{in_url}))")
-
-
-@functools.cache
-def _spellings(secret: str) -> re.Pattern[str]:
-    """Return a pattern of all spellings of a secret."""
-    return re.compile("".join(map(_spelling_pattern, secret)))
-
-
-@dataclass(frozen=True)
-class _CharacterCodes:
-    """The numbers and names that spell a character."""
-
-    character: str
-
-    @property
-    def units(self) -> list[str]:
-        """Its UTF-16 units in hexadecimal digits, as in JSON."""
-        digits = self.character.encode("utf-16-be").hex()
-        return [digits[i : i + 4] for i in range(0, len(digits), 4)]
-
-    @property
-    def octets(self) -> list[str]:
-        """Its UTF-8 bytes in hexadecimal digits, as in a URL."""
-        return [f"{byte:02x}" for byte in self.character.encode()]
-
-    @property
-    def in_html(self) -> str:
-        """A pattern of its numbers and names in HTML, after the &."""
-        code = ord(self.character)
-        names = [name for name, character in html5.items() if character == self.character and name.endswith(";")]
-        return "|".join([f"#0{{0,8}}{code};", f"#[xX]0{{0,8}}(?i:{code:x});", *names])
-
-
-def _spelling_pattern(character: str) -> str:
-    r"""Return a pattern of the spellings of a character.
-
-    These are the character with or without backslashes before it, its number in JSON, HTML or a URL, and its name in
-    HTML. Repetitions are bounded, so that the search takes linear time.
-
-    >>> pattern = _spelling_pattern("&")
-    >>> all(re.fullmatch(pattern, text) for text in ["&", r"\&", r"\u0026", "&#38;", "&#x26;", "&amp;", "%26"])
-    True
-    """
-    codes = _CharacterCodes(character)
-    in_html = rf"(?:&|\\{{1,8}}u0026)(?:{codes.in_html})"
-    in_json = "".join(rf"\\{{1,8}}u(?i:{unit})" for unit in codes.units)
-    in_url = "".join(f"%(?i:{octet})" for octet in codes.octets)
-    return rf"(?:{in_html}|{in_json}|{in_url}|\\{{0,8}}{re.escape(character)})"
 
 
 def _parsed(url: str) -> Url:

@@ -19,7 +19,8 @@ from typing import Any
 from tsoft.errors import InputError
 from tsoft.features.audit.server.probes import REFUSALS, Probe, ProbeAnswer, Purpose
 from tsoft.input.json_values import Object
-from tsoft.models.http import Server, as_completed
+from tsoft.models.daemon_threads import as_completed
+from tsoft.models.http import Server
 from tsoft.models.server_errors import ServerErrors, parsed_json
 from tsoft.models.token_limit import TokenLimit
 
