@@ -73,7 +73,7 @@ class _BarLayout:
 def draw(results: Sequence[Distributions], view: View) -> str:
     """Return the chart of a block of one row: the classes of its table, with one bar per column of the table."""
     block = results[0].block
-    shown = view.select(*ranked_classes(results, 0)).shown
+    shown = view.select(*ranked_classes(results)).shown
     names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(

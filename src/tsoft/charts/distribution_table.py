@@ -38,7 +38,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
     """Return the table of a block of one row, with the results of several chains side by side. Columns that do not
     fit continue in another table. On a narrow screen the bars are omitted first, then the labels are shortened,
     then the lines become wider than the screen; numbers are never shortened."""
-    selection = view.select(*ranked_classes(results, 0))
+    selection = view.select(*ranked_classes(results))
     labels, logits = _labels(results[0], selection), _logits(results[0], selection)
     columns = [
         column

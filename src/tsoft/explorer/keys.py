@@ -201,7 +201,7 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _KEY_WIDTH = 10
 
 
-def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS, words: str = "") -> Text:
+def help_text(groups: Sequence[KeyGroup], words: str) -> Text:
     """Return the text of the help screen: the keys, the marks and the measures, one per line.
 
     With `words`, it has only the entries that contain them, in upper or lower case, and the groups with that heading.

@@ -29,13 +29,13 @@ class Bars:
     title: str = ""
 
 
-def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
+def draw_bars(axes: Any, bars: Bars, theme: Theme) -> None:
     """Draw a horizontal bar for each class, the first one at the top. The hatched end of a bar is the range of a
     probability that is not known exactly. A class without a probability has no bar."""
     places = np.arange(len(bars.names))
-    axes.barh(places, bars.low, height=0.72, color=theme.color(color))
+    axes.barh(places, bars.low, height=0.72, color=theme.color(0))
     if (bars.high > bars.low).any():
-        style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
+        style = {"facecolor": "none", "edgecolor": theme.color(0), "hatch": "////", "linewidth": 0.6}
         axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
     size = name_places(axes, places, bars.names)
     axes.set_ylim(len(bars.names) - 0.5, -0.5)

@@ -74,7 +74,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         count = min(step, header.rows - first)
         rows = np.frombuffer(_read(stream, count * header.row_type.itemsize, source, header, first), header.row_type)
         logprobs = _logprobs(rows, header.classes)
-        _note_floor(rows, header.classes, first, options)
+        _note_floor(rows, header.classes, options)
         try:
             logits, _ = ReadOptions(source).logits(logprobs, QUANTITIES["logprob"], None, source)
         except LogitsError as error:
@@ -123,7 +123,7 @@ def _logprobs(rows: Array, classes: int) -> Array:
     return np.asarray(np.minimum(values, np.float32(0)))
 
 
-def _note_floor(rows: Array, classes: int, first: int, options: ReadOptions) -> None:
+def _note_floor(rows: Array, classes: int, options: ReadOptions) -> None:
     """Print a note if some classes have the lowest log-probability that the file can contain."""
     is_cut = rows["scale"].astype(np.float64) * LARGEST_CODE > FLOOR * (1 - 1e-5)
     counts = np.where(is_cut, (rows["codes"][:, :classes] == 0).sum(1), 0)

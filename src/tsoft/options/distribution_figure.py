@@ -39,13 +39,13 @@ def draw_distributions(page: Canvas, rows: Sequence[Row], view: View) -> None:
 
 def rows_of_bars(page: Canvas, rows: Sequence[Row], view: View) -> Sequence[Row]:
     """Return the rows whose bars fit into a figure."""
-    bars = max(_bars(view.select(*ranked_classes(results, 0))) for results in rows)
+    bars = max(_bars(view.select(*ranked_classes(results))) for results in rows)
     return fitting_rows(page, rows, _BAR * bars, _BAR * min(bars, _FEWEST_BARS))
 
 
 def bar_selection(page: Canvas, axes: Any, results: Row, view: View) -> ClassSelection:
     """Return the classes of a row that have a bar: those of the table, or fewer if the chart is too low for them."""
-    ranking, kept = ranked_classes(results, 0)
+    ranking, kept = ranked_classes(results)
     selection, room = view.select(ranking, kept), fitting_names(axes)
     more = ""
     if _bars(selection) > room:

@@ -204,17 +204,17 @@ def descending_order(logits: Array, probs: Array) -> Array:
     return np.asarray(order[(-probs[order]).argsort(kind="stable")])
 
 
-def max_probs(results: "Sequence[Distributions]", row: int) -> Array:
-    """Return the highest probability of each class of a row over all results and temperatures: (n,)."""
-    return np.asarray(np.max([result.probs[:, row].max(0) for result in results], axis=0))
+def max_probs(results: "Sequence[Distributions]") -> Array:
+    """Return the highest probability of each class of the first row over all results and temperatures: (n,)."""
+    return np.asarray(np.max([result.probs[:, 0].max(0) for result in results], axis=0))
 
 
-def ranked_classes(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
-    """Return a row's classes, the most probable first, by their highest probability in any result or without a
-    chain, and whether any result keeps each class of the row: (n,) each."""
+def ranked_classes(results: "Sequence[Distributions]") -> tuple[Array, Array]:
+    """Return the classes of the first row, the most probable first, by their highest probability in any result or
+    without a chain, and whether any result keeps each class: (n,) each."""
     without_chain = [result.without_chain for result in results[:1] if result.chain]
-    order = descending_order(results[0].block.logits[row], max_probs([*results, *without_chain], row))
-    return order, np.logical_or.reduce([result.kept[:, row].any(0) for result in results])
+    order = descending_order(results[0].block.logits[0], max_probs([*results, *without_chain]))
+    return order, np.logical_or.reduce([result.kept[:, 0].any(0) for result in results])
 
 
 def measure_unit(measure: str, bits: bool) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsoft.core.block import Block
 from tsoft.features.audit.findings import Finding, Verdict
-from tsoft.features.audit.pair_kind import NOISE, LogprobsForm, LogprobsKind, logprobs_kind
+from tsoft.features.audit.pair_kind import LogprobsForm, LogprobsKind, logprobs_kind
 from tsoft.features.audit.pair_positions import PairPosition, pair_positions
 from tsoft.features.audit.result import EXIT_CODES
 from tsoft.options.result import Result
@@ -144,13 +144,13 @@ def position_fields(position: PairPosition) -> dict[str, Any]:
 
 
 def audit_pair(
-    first: Iterable[Block], second: Iterable[Block], taus: tuple[float, float], *, noise: float = NOISE, shown: int = 20
+    first: Iterable[Block], second: Iterable[Block], taus: tuple[float, float], *, shown: int = 20
 ) -> PairResult:
     """Return what the blocks of two responses to one prompt at the requested temperatures `taus` show.
 
-    noise: the largest deviation of a log-probability that the server's arithmetic explains. shown: the number of
-    positions in a table. Raise InputError if an input is not an API response, or if the numbers of texts differ.
+    shown: the number of positions in a table. Raise InputError if an input is not an API response, or if the numbers of
+    texts differ.
     """
     positions = pair_positions(first, second)
-    kind = logprobs_kind([position.pair for position in positions], taus, noise)
+    kind = logprobs_kind([position.pair for position in positions], taus)
     return PairResult(kind, positions, taus, shown)

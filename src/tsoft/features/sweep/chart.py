@@ -37,7 +37,7 @@ def most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
     logits = result.block.logits[0]
     # A few temperatures suffice: the ranking changes little between them.
     subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
-    order = descending_order(logits, max_probs([subset], 0))
+    order = descending_order(logits, max_probs([subset]))
     selection = ClassSelection(order[:count], order[count:])
     pieces = distribution_pieces(result.block, result.taus, [result.chain])
     probs = np.concatenate([selection.values(piece.probs[:, 0]) for piece in pieces])
