@@ -397,6 +397,21 @@ def test_one_array_as_teacher_and_student_is_noted(pairs_of_arrays: Path) -> Non
     assert "in every row" not in here("compare", file, file, "--key", "teacher", "--draft-tau", "2").stderr
 
 
+def test_results_of_pipelines(tmp_path: Path) -> None:
+    """Each array of objects is a distribution, not rows with their true classes."""
+    files_rows = {
+        "teacher": [[("cat", 0.9), ("dog", 0.1)], [("dog", 0.6), ("cat", 0.4)]],
+        "student": [[("cat", 0.7), ("dog", 0.3)], [("dog", 0.55), ("cat", 0.45)]],
+    }
+    for name, rows in files_rows.items():
+        document = [[{"label": label, "score": score} for label, score in row] for row in rows]
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    files = ["-i", str(tmp_path / "teacher.json"), "--student", str(tmp_path / "student.json")]
+    records = json.loads(here("distill", *files, "--tau", "1", "-f", "json").stdout)
+    teacher, student = np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([[0.7, 0.3], [0.55, 0.45]])
+    assert [record["kl"] for record in records] == pytest.approx(rel_entr(teacher, student).sum(-1), rel=1e-12)
+
+
 def test_targets_of_text(tmp_path: Path) -> None:
     path = tmp_path / "y.txt"
     path.write_text("\ufeffdog\r\n#2\n a b \n")

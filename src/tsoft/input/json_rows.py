@@ -109,9 +109,9 @@ class RowReader:
             yield _not_empty(JsonRow(where, content, self._quantity))
 
     def _long_forms(self, content: object) -> list[json_tables.LabeledNumbers]:
-        """Return the distributions of a value in the long form, or of an array of them; empty for any other value. With
-        targets, an object with one number and a label is a row and its true class."""
-        if self.options.reads_targets or self.options.names_columns:
+        """Return the distributions of a value in the long form, or of an array of them; empty for any other value. In
+        rows with a true class each, the classes repeat."""
+        if self.options.names_columns:
             return []
         if (form := json_tables.long_form(content)) is not None:
             return [form]
