@@ -17,6 +17,7 @@ from tsoft.core.softmax import Array
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.continuation_tree import BranchLine, ContinuationTree, MoreLine
 from tsoft.explorer.live_app import LiveExplorer
+from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.saved_state import SavedState, UnsavableError, read_state
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.explorer.step_effects import StepEffect, step_effects
@@ -90,9 +91,17 @@ def check(page: Page) -> None:
         check_saved(saved, read_state(saved.text().encode(), "state"))
 
 
+def _without_history(samplers: SamplerState) -> SamplerState:
+    return replace(samplers, settings=tuple(each for each in samplers.settings if not each.sampler.needs_history))
+
+
 def check_saved(saved: SavedState, read: SavedState) -> None:
-    """Check that a state is the same after it was written and read."""
-    assert read.state == saved.state, (saved.state, read.state)
+    """Check that a state is the same after it was written and read, except penalties that are off: a saved state has no
+    text before its rows."""
+    state = replace(saved.state, samplers=_without_history(saved.state.samplers))
+    if state.mark:
+        state = replace(state, mark=replace(state.mark, samplers=_without_history(state.mark.samplers)))
+    assert read.state == state, (state, read.state)
     left, right = ((state.titles, state.biases, state.bits) for state in (read, saved))
     assert left == right, (left, right)
     for block, other in zip(read.blocks, saved.blocks, strict=True):
@@ -191,7 +200,9 @@ def check_command(app: Explorer) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, env=tool.forked(), stdin=subprocess.DEVNULL)
     message = f"{line}\n{done.stderr.decode()}"
     if app.snapshot is None:
-        assert done.returncode in (1, 2), message
+        # The JSON of `tsoft next` does not say that the logits of an n-gram model are log-probabilities, so there is only
+        # a note.
+        assert done.returncode in (1, 2) or b"needs the raw logits" in done.stderr, message
         return
     assert done.returncode == 0, message
     number = app.row.number if '"row"' in done.stdout.decode(errors="replace") and not before else 0
