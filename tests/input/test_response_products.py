@@ -215,7 +215,7 @@ def test_ids_mark_the_drawn_tokens_in_maps_of_numbers() -> None:
     maps = [{"5": -0.25, "6": -1.5}, {"7": -0.5, "8": None}]
     for answer in ({"text": "No.", "token_ids": [6, 9], "logprobs": maps}, {"token_ids": [6, 9], "logprobs": maps}):
         blocks, notes = read_json(answer)
-        assert [block.labels for block in blocks] == [("#5", "#6"), ("#7", "#8", "#9")]
+        assert [block.labels for block in blocks] == [("#5", "#6"), ("#7", "#9")]
         assert (texts(blocks), notes) == ([["#6", "#9"]], [])
         assert blocks[0].logits.tolist() == [[-0.25, -1.5]]
     prompt = {"prompt_token_ids": [1, 2], "prompt_logprobs": [None, {"2": -3.0, "9": -0.5}]}
@@ -228,6 +228,45 @@ def test_ids_mark_the_drawn_tokens_in_maps_of_numbers() -> None:
     blocks, [note] = read_json({"text": "No.", "token_ids": [20, 22], "logprobs": maps})
     assert texts(blocks) == [["5", "7"]]
     assert "takes the most probable one" in note
+
+
+def mapped(text: str, logprob: float) -> dict[str, Any]:
+    return {"logprob": logprob, "rank": 1, "decoded_token": text}
+
+
+# Arrow writes the keys of all maps in a column into each of them: huggingface/datasets, issue 6699.
+FIRST_MAP = {"5": mapped("N", -0.25), "6": mapped("n", -1.5), "7": None}
+FILLED_MAPS = [FIRST_MAP, {"5": {"logprob": None, "rank": None}, "6": None, "7": mapped("o", -0.5)}]
+ALL_NULL = dict.fromkeys(FIRST_MAP)
+
+
+@pytest.mark.parametrize(
+    ("document", "labels", "problems"),
+    [
+        (FILLED_MAPS, [("N", "n"), ("o",)], ["nulls into the maps may have changed their order"]),
+        ({"prompt_logprobs": [ALL_NULL, *FILLED_MAPS]}, [("N", "n"), ("o",)], ["nulls into the maps may have"]),
+        ({"token_ids": [6, 7], "logprobs": FILLED_MAPS}, [("N", "n"), ("o",)], []),
+        (
+            {"text": "no", "logprobs": [{"o": None, "N": -0.25, "n": -1.5}, {"o": -0.5, "N": None}]},
+            [("N", "n"), ("o",)],
+            [],
+        ),
+        (
+            {"text": "no", "top_logprobs": [{"N": -0.25, "n": -1.5, "o": None}, {"N": None, "o": -0.5}]},
+            [("N", "n"), ("o",)],
+            [],
+        ),
+    ],
+)
+def test_the_nulls_that_arrow_writes_into_maps_are_no_tokens(
+    document: Any, labels: list[tuple[str, ...]], problems: list[str]
+) -> None:
+    blocks, notes = read_json(document)
+    assert [block.labels for block in blocks] == labels
+    assert texts(blocks) == [["N" if problems else "n", "o"]]
+    np.testing.assert_allclose(blocks[0].logits[0], [-0.25, -1.5])
+    assert len(notes) == len(problems)
+    assert all(problem in note for problem, note in zip(problems, notes, strict=True))
 
 
 def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:

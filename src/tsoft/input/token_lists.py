@@ -48,6 +48,7 @@ from tsoft.input.token_shapes import (
     are_tokens,
     field,
     has_tokens_of_one_position,
+    is_absent,
     is_id_map,
     is_numbered_piece,
     is_numbers,
@@ -59,11 +60,16 @@ from tsoft.input.token_shapes import (
     may_be_alternatives,
     may_be_map_of_alternatives,
     may_be_tokens,
+    present,
     spelling_of,
     spellings,
 )
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
+_FILLED_KEY = (
+    "the response does not mark the drawn token; tsoft takes the first one of each position, but the program that "
+    "wrote nulls into the maps may have changed their order; add the ids of the drawn tokens as token_ids"
+)
 _ECHO = "the first token has no log-probability, so it gets no row; the list may start with the prompt"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
@@ -136,7 +142,7 @@ def array_tokens(
     name: the field of the array. ids: the ids of the drawn tokens, and text: the text that they make up, if known.
     record: the object with the array, which may have the text under another name.
     """
-    entries = [value for value in values if value] if may_be_tokens(values) else []
+    entries = [value for value in values if value and not is_absent(value)] if may_be_tokens(values) else []
     if not entries:
         return None
     if are_alternatives(entries) and (name in ALTERNATIVES or (name == "" and is_ranking(entries))):
@@ -262,9 +268,10 @@ def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bo
     if isinstance(value, list):
         return [api_token(v, _at_index(location, i)) for i, v in enumerate(value)], False
     entry = as_object(value, location)
-    if is_id_map(entry):
-        return [_mapped_token(key, token, location) for key, token in entry.items()], False
-    return [_keyed_token(key, number, location) for key, number in entry.items()], True
+    tokens = present(entry)
+    if is_id_map(tokens):
+        return [_mapped_token(key, token, location) for key, token in tokens.items()], False
+    return [_keyed_token(key, number, location) for key, number in tokens.items()], True
 
 
 def _at_index(location: Location, i: int) -> Location:
@@ -469,10 +476,10 @@ def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
 
     def tokens() -> Iterator[DrawnToken]:
         for i, value in enumerate(values):
-            if value is None and i == 0:
+            if i == 0 and value != {} and is_absent(value):
                 continue
             inner = location.at(f"token {i}")
-            entry = as_object(value or {}, inner)
+            entry = present(as_object(value or {}, inner))
             alternatives = [_mapped_token(key, token, inner) for key, token in entry.items()]
             drawn_id = known[i] if known else None
             token = next((token for token in alternatives if token.id == drawn_id), None)
@@ -480,8 +487,13 @@ def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
                 token = alternatives[0] if alternatives and known is None else ApiToken(f"#{drawn_id}", None, drawn_id)
             yield DrawnToken(inner, token, alternatives)
 
-    is_sure = known is not None or all(len(value or ()) < 2 for value in values)
-    return TokenList(values, tokens, lambda: None if is_sure else _FIRST_KEY)
+    def guess() -> str | None:
+        maps = [present(value) for value in values if value]
+        if known is not None or all(len(tokens) < 2 for tokens in maps):
+            return None
+        return _FIRST_KEY if maps == [value for value in values if value] else _FILLED_KEY
+
+    return TokenList(values, tokens, guess)
 
 
 def maps_of_flat(value: Object) -> list[Object | None] | None:

@@ -191,19 +191,40 @@ def _has_alternatives(entry: Object) -> bool:
     tops = entry.get(name or "")
     if isinstance(tops, dict):
         return name not in ("probs", "top_probs")
-    first = tops[0] if isinstance(tops, list) and tops else {}
-    is_list = isinstance(first, list) and not any(isinstance(value, dict | list) for value in first)
-    return isinstance(tops, list) and (isinstance(first, dict) or is_list)
+    if not isinstance(tops, list):
+        return False
+    first = tops[0] if tops else {}
+    if isinstance(first, dict):
+        return len(tops) < 2 or not (is_text_map(first) or is_id_map(first))
+    return isinstance(first, list) and not any(isinstance(value, dict | list) for value in first)
 
 
 def is_id_map(value: object) -> bool:
-    """Return whether a value is {id: {logprob, …}}."""
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(isinstance(token, dict) and "logprob" in token for token in value.values())
-        and all(key.isdecimal() for key in value)
-    )
+    """Return whether a value is {id: {logprob, …}}, some of which may be null.
+
+    >>> is_id_map({"6": {"logprob": -1.5}, "7": None}), is_id_map({"6": None})
+    (True, False)
+    """
+    if not isinstance(value, dict):
+        return False
+    tokens = present(value).values()
+    are_tokens = all(isinstance(token, dict) and "logprob" in token for token in tokens)
+    return bool(tokens) and are_tokens and all(map(str.isdecimal, value))
+
+
+def present(tokens: Object) -> Object:
+    """Return a map without the keys whose value is null, or an object of nulls: Arrow writes the keys of all maps in a
+    column into each of them."""
+    return {key: value for key, value in tokens.items() if not _is_null(value)}
+
+
+def is_absent(value: object) -> bool:
+    """Return whether a value is null, or a map without any token."""
+    return value is None or (isinstance(value, dict) and not present(value))
+
+
+def _is_null(value: object) -> bool:
+    return value is None or (isinstance(value, dict) and all(inner is None for inner in value.values()))
 
 
 def are_number_maps(values: list[Any], ids: object) -> bool:
@@ -220,7 +241,7 @@ def are_number_maps(values: list[Any], ids: object) -> bool:
     are_maps = all(
         isinstance(value, dict) and is_text_map(value) and all(map(str.isdecimal, value)) for _, value in maps
     )
-    return are_maps and any(str(token_id) in value for token_id, value in maps)
+    return are_maps and any(value.get(str(token_id)) is not None for token_id, value in maps)
 
 
 def is_text_piece(value: object) -> bool:
