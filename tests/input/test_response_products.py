@@ -618,6 +618,34 @@ def test_alternatives_beside_the_response_that_has_them_are_read_once(order: int
     assert (texts(blocks), notes) == ([[" a", "."]] * 2, [])
 
 
+# googleapis/go-genai, types.go: `json:"logProbability,omitempty"` leaves out a 0, which certain tokens have.
+CERTAIN, RARE = {"token": "a", "tokenId": 1}, {"token": "b", "tokenId": 2, "logProbability": -9.0}
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"chosenCandidates": [CERTAIN, RARE], "topCandidates": [{"candidates": [CERTAIN, RARE]}] * 2},
+        {"chosenCandidates": [CERTAIN, CERTAIN], "topCandidates": [{"candidates": [CERTAIN, RARE]}] * 2},
+        {"tokens": [{"id": 1, "text": "a"}] * 2, "top_tokens": [[{"id": 1, "text": "a"}, RARE]] * 2},
+    ],
+)
+def test_the_tokens_of_two_lists_may_have_no_number(pair: dict[str, Any]) -> None:
+    blocks, [note] = read_json({"candidates": [{"logprobsResult": pair}]})
+    assert len(texts(blocks)) == 1
+    assert [block.labels for block in blocks] == [("a", "b")] * 2
+    assert blocks[0].partial is not None
+    np.testing.assert_array_equal(blocks[0].partial.logprobs, [np.nan, -9.0])
+    assert "some tokens have no log-probability, so it is unknown" in note
+
+
+@pytest.mark.parametrize("drawn", [[{"token": "a"}, "b"], [1, 2]])
+def test_alternatives_beside_unknown_tokens_are_no_answers(drawn: list[Any]) -> None:
+    pair = {"chosenCandidates": drawn, "topCandidates": [[RARE, RARE], [RARE, RARE], 1]}
+    with pytest.raises(InputError, match=r"candidates\[0\].logprobsResult: log-probabilities in an unknown format"):
+        read_json({"candidates": [{"logprobsResult": pair}]})
+
+
 @pytest.mark.parametrize("text", [{}, {"text": " a."}])
 @pytest.mark.parametrize("name", ["top_tokens", "top_logprobs"])
 def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict[str, Any]) -> None:

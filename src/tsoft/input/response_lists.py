@@ -24,7 +24,16 @@ from tsoft.input.token_lists import (
     record_tokens,
     separate_lists,
 )
-from tsoft.input.token_shapes import NUMBER_LISTS, NUMBERS, alternatives_name, field, other_text, spelling_of, spellings
+from tsoft.input.token_shapes import (
+    NUMBER_LISTS,
+    NUMBERS,
+    PAIRS,
+    alternatives_name,
+    field,
+    other_text,
+    spelling_of,
+    spellings,
+)
 
 # A place in a document: names of fields and indices of arrays, from the outside in.
 Path = tuple[str | int, ...]
@@ -41,8 +50,8 @@ _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabi
 _PROMPTS = spellings(
     *("prompt", "prompt_logprobs", "input_tokens", "input_token_logprobs", "prefill", "prefill_token_logprobs")
 )
-# Lists of objects that are tokens if some have numbers: HELM, and watsonx.
-_TOKENS = ("tokens", "generated_tokens", "input_tokens")
+# Lists of objects that are tokens if some have numbers: HELM, watsonx, and Gemini without alternatives.
+_TOKENS = spellings("tokens", "generated_tokens", "input_tokens", "chosen_candidates")
 # The fields that are searched only if there are no tokens elsewhere: the events of an Inspect log repeat its answers.
 _COPIES = ("events", "attachments")
 # The text so far in each event of a stream, next to its new tokens: openai-python, lib/streaming/chat/_events.py.
@@ -291,7 +300,7 @@ class Search:
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
-        covered = COVERED if own or has_list else ()
+        covered = COVERED if own or has_list else _paired_names(record)
         # Those of one token may have another name.
         alternatives = alternatives_name(record) if "" in own else None
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
@@ -302,6 +311,12 @@ class Search:
                 self._copies.append((record[name], place.field(name, record)))
             elif name not in covered and name != alternatives:
                 self._search(record[name], place.field(name, record))
+
+
+def _paired_names(record: Object) -> set[str]:
+    """Return the names of the fields with the alternatives of tokens in another field, which are not answers."""
+    pairs = (tops for drawn, tops in PAIRS if field(record, drawn) is not None)
+    return {name for tops in pairs if (name := spelling_of(record, tops)) is not None}
 
 
 def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:

@@ -44,6 +44,7 @@ from tsoft.input.token_shapes import (
     alternatives_name,
     are_alternatives,
     are_number_maps,
+    are_paired,
     are_positions,
     are_tokens,
     field,
@@ -52,7 +53,6 @@ from tsoft.input.token_shapes import (
     is_id_map,
     is_numbered_piece,
     is_numbers,
-    is_pair_entry,
     is_ranking,
     is_text_map,
     is_text_piece,
@@ -69,6 +69,9 @@ _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first 
 _FILLED_KEY = (
     "the response does not mark the drawn token; tsoft takes the first one of each position, but the program that "
     "wrote nulls into the maps may have changed their order; add the ids of the drawn tokens as token_ids"
+)
+_WITHOUT_NUMBER = (
+    "some tokens have no log-probability, so it is unknown; Go programs leave out 0, so add it if one wrote this"
 )
 _ECHO = "the first token has no log-probability, so it gets no row; the list may start with the prompt"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
@@ -292,7 +295,7 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     pairs: dict[str, TokenList] = {}
     for drawn_name, top_name in PAIRS:
         drawn, tops = field(record, drawn_name), field(record, top_name)
-        if isinstance(drawn, list) and drawn and all(is_pair_entry(entry, tops) for entry in drawn):
+        if are_paired(drawn, tops):
             pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
     if pairs:
         return pairs
@@ -324,9 +327,11 @@ def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, locat
         for i, (value, top) in enumerate(itertools.zip_longest(drawn, top_list)):
             inner = location.at(_token_name(i, value))
             alternatives, keyed_by_text = _alternatives(top, inner.at(top_name))
-            yield DrawnToken(inner, api_token(value, inner), alternatives, keyed_by_text=keyed_by_text)
+            token = ApiToken("", None) if value is None else api_token(value, inner)
+            yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
 
-    return TokenList(record, tokens)
+    has_gaps = any(isinstance(entry, dict) and spelling_of(entry, *NUMBERS) is None for entry in drawn)
+    return TokenList(record, tokens, lambda: _WITHOUT_NUMBER if has_gaps else None)
 
 
 def _spelled(record: Object, tokens: list[Any], tops: object, text: str | None, location: Location) -> TokenList | None:

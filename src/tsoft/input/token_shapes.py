@@ -315,18 +315,29 @@ def are_positions(lists: list[Any], text: str | None) -> bool:
     return text is not None and "".join(str(field(entry, *TEXTS)) for [entry] in lists) == text
 
 
-def is_pair_entry(entry: object, tops: object) -> bool:
-    """Return whether a value is a drawn token whose alternatives are in another list, if there are any."""
-    if isinstance(entry, list):
-        return 2 <= len(entry) <= 3 and is_index(entry[1])
-    return isinstance(entry, dict) and isinstance(tops, list) and spelling_of(entry, *NUMBERS) is not None
+def are_paired(drawn: object, tops: object) -> bool:
+    """Return whether a value is a list of drawn tokens whose alternatives are in another list, if there are any. Some
+    tokens may have no number: Go leaves out a log-probability of 0.
+
+    >>> are_paired([{"token": "a"}, {"token": "b", "logprob": -1}], [])
+    True
+    """
+    if not isinstance(drawn, list) or not drawn:
+        return False
+    if all(isinstance(entry, list) for entry in drawn):
+        return all(2 <= len(entry) <= 3 and is_index(entry[1]) for entry in drawn)
+    if not isinstance(tops, list | dict) or not all(isinstance(entry, dict | None) for entry in drawn):
+        return False
+    return any(spelling_of(entry or {}, *NUMBERS) for entry in drawn) or any(map(has_tokens_of_one_position, tops))
 
 
 def has_tokens_of_one_position(value: object) -> bool:
-    """Return whether a value contains the alternatives of one token."""
+    """Return whether a value contains the alternatives of one token, some of which may have no number."""
     if isinstance(value, dict) and isinstance(value.get("candidates"), list):
-        return are_tokens(value["candidates"])
-    return are_tokens(value) or is_id_map(value) or (isinstance(value, dict) and is_text_map(value))
+        value = value["candidates"]
+    if isinstance(value, list):
+        return any(map(is_token, value)) and all(not entry or isinstance(entry, dict) for entry in value)
+    return isinstance(value, dict) and (is_id_map(value) or is_text_map(value))
 
 
 def may_be_map_of_alternatives(value: object) -> bool:
