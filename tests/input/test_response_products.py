@@ -1021,6 +1021,22 @@ DOCUMENTS = {
         [["a", "c"], ["b"]],
     ),
     "tokens alone": ([entry("a"), entry("b")], [["a", "b"]]),
+    # proto-plus, to_dict writes enums as numbers, the default 0, and empty lists: GenerationResponse of Vertex AI.
+    "numbers of enums": (
+        [
+            {"candidates": [{"finish_reason": reason, "logprobs_result": {"chosen_candidates": chosen}}]}
+            for reason, chosen in ((0, [{"token": "a", "log_probability": -1}]), (0, [entry("b")]), (2, []))
+        ],
+        [["a", "b"]],
+    ),
+    # xai-org/xai-proto, xai/api/v1/chat.proto, FinishReason.
+    "names of enums": (
+        [
+            {"choices": [choice(token, finish_reason=reason)]}
+            for token, reason in (("a", "REASON_INVALID"), ("b", "REASON_STOP"), ("c", "REASON_STOP"))
+        ],
+        [["a", "b"], ["c"]],
+    ),
 }
 
 

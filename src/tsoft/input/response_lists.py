@@ -46,6 +46,8 @@ _KINDS = ("type", "kind", "part_kind")
 ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
 _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
+# The fields of an answer with an object that contains the list of its tokens.
+_LOGPROBS = spellings("logprobs", "logprobs_result")
 # Lists of the prompt's tokens.
 _PROMPTS = spellings(
     *("prompt", "prompt_logprobs", "input_tokens", "input_token_logprobs", "prefill", "prefill_token_logprobs")
@@ -456,8 +458,8 @@ def _alternatives(found: FoundList) -> list[list[tuple[str, float | None]]]:
 
 def _is_empty(record: Object, place: _Place) -> bool:
     """Return whether an object has an empty list of tokens, as a text without tokens does."""
-    if place.name == "logprobs":
-        return any(record.get(name) == [] for name in ("content", "refusal", "tokens"))
+    if place.name in _LOGPROBS:
+        return any(field(record, name) == [] for name in ("content", "refusal", "tokens", "chosen_candidates"))
     # What tsoft writes. The Responses API has an empty list if the request does not include log-probabilities.
     return record.get("logprobs") == [] and isinstance(record.get("text"), str) and "type" not in record
 

@@ -17,9 +17,11 @@ from tsoft.input.token_shapes import field, spelling_of
 
 # Objects in an answer that contain why it finished.
 _DETAILS = ("details", "meta_info", "delta", "response_metadata")
-# Fields with the reason why an answer finished; null while it is not finished.
+# Fields with the reason why an answer finished; null while it is not finished. Protocol Buffers write the name or the
+# number, 0, of the first value: FINISH_REASON_UNSPECIFIED of Gemini, REASON_INVALID of xAI.
 _REASONS = ("finish_reason", "stop_reason")
-_UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED", "not_finished")
+_UNFINISHED = (None, "", "null", "not_finished", 0)
+_UNFINISHED_NAMES = ("_UNSPECIFIED", "_INVALID")
 # Different tokens often have the same number if they are this certain.
 _CERTAIN = -1e-3
 # Fields with the kind of an event: the Responses API, LangChain.
@@ -176,7 +178,8 @@ def is_finished(answer: Answer) -> bool | None:
         for name in _REASONS:
             spelling = spelling_of(record, name)
             if spelling is not None:
-                return record[spelling] not in _UNFINISHED
+                reason = record[spelling]
+                return reason not in _UNFINISHED and not str(reason).endswith(_UNFINISHED_NAMES)
         for name in _FLAGS:
             if isinstance(record.get(name), bool):
                 return bool(record[name])
