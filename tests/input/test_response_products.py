@@ -1029,7 +1029,16 @@ DOCUMENTS = {
         ],
         [["a", "b"]],
     ),
-    # xai-org/xai-proto, xai/api/v1/chat.proto, FinishReason.
+    # xai-org/xai-proto, xai/api/v1/chat.proto, GetChatCompletionChunk. The index 0 is left out.
+    "answers in an array of another name": (
+        [
+            {"id": "x", "outputs": [choice(token, delta={"content": token}, index=i) for i, token in enumerate(both)]}
+            for both in ("ac", "bd")
+        ]
+        + [{"id": "x", "outputs": [{"delta": {"content": "e"}, "logprobs": {"content": [entry("e")]}}]}],
+        [["a", "b", "e"], ["c", "d"]],
+    ),
+    # FinishReason in the same file.
     "names of enums": (
         [
             {"choices": [choice(token, finish_reason=reason)]}
