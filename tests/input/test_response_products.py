@@ -439,6 +439,7 @@ ANSWERS: dict[str, Callable[[str], Any]] = {
     "answer": lambda text: {"logprobs": {"content": [entry(text)]}, "answer": text},
     "response": lambda text: {"choices": [choice(text, finish_reason="stop")]},
     "array of responses": lambda text: [{"choices": [choice(text)]}],
+    "list of tokens": lambda text: [entry(text)],
     "token": entry,
 }
 
@@ -461,6 +462,28 @@ def test_fields_with_equal_tokens_are_copies_unless_their_ids_differ(answer: Cal
     assert "such as '0.0' and '1.0', as one answer" in note
     blocks, notes = read_json({"q1": answer("Yes") | {"id": "a"}, "q2": answer("Yes") | {"id": "b"}})
     assert (texts(blocks), notes) == ([["Yes"], ["Yes"]], [])
+
+
+@pytest.mark.parametrize(
+    ("document", "expected", "problem"),
+    [
+        (
+            {"base": [entry("a")], "tuned": [entry("a")], "other": [entry("b")]},
+            [["a", "b"]],
+            "'base' and 'tuned', as one",
+        ),
+        ({"a token?": [entry("a")], "a list?": [entry("a")]}, [["a"]], "'a token?' and 'a list?', as one"),
+        ({"first": [entry("a")], "second": [entry("b")]}, [["a", "b"]], "the tokens of first and second as one text"),
+        ({"a?": [entry("a")], "b?": [entry("b")]}, [["a"], ["b"]], None),
+        ({"content": [entry("a")], "probs": [entry("a")]}, [["a"]], None),
+    ],
+)
+def test_lists_in_fields_are_parts_copies_or_answers_by_their_names(
+    document: Any, expected: list[list[str]], problem: str | None
+) -> None:
+    blocks, notes = read_json(document)
+    assert texts(blocks) == expected
+    assert any(problem in note for note in notes) if problem else notes == []
 
 
 def test_the_fields_of_a_choice_are_one_text() -> None:

@@ -4,6 +4,7 @@ A document is one JSON value: a response, a piece of a stream, or any object tha
 """
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ _PARTS = ("output", "content", "parts")
 _KINDS = ("type", "kind", "part_kind")
 # The arrays of a response's answers.
 ANSWERS = ("choices", "candidates")
+# What the names of questions and of their numbers have, and those of fields in responses do not.
+_QUESTION = re.compile(r"[^\w.$-]|\d$")
 # Names that say nothing about a location.
 _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
 # The fields of an answer with an object that contains the list of its tokens.
@@ -167,6 +170,11 @@ def _innermost(path: Path) -> str:
     return next((key for key in reversed(path) if isinstance(key, str)), "")
 
 
+def _is_of_tokens(name: str) -> bool:
+    """Return whether a name is that of a list of tokens."""
+    return any(word in name.lower() for word in ("token", "prob", "content", "candidate"))
+
+
 @dataclass(frozen=True)
 class _Place:
     """A place in a document: its path, the answer it is in, its location, and, if known, the text and the ids of the
@@ -200,8 +208,7 @@ class _Place:
         question, and not the tokens of one answer."""
         if not self.path or not values or self.path[-1] in _QUIET or other_text(values[0]) is None:
             return False
-        is_list_of_tokens = any(word in self.name.lower() for word in ("token", "prob", "content", "candidate"))
-        return not is_list_of_tokens and all(map(other_text, values))
+        return not _is_of_tokens(self.name) and all(map(other_text, values))
 
     def field(self, name: str, record: Object) -> "_Place":
         """Return the place of a field of an object in this place."""
@@ -326,26 +333,38 @@ def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
     of fields that may be copies or equal answers.
 
     The fields of such an object contain lists in the same place, and differ in their tokens or their ids. Without a
-    difference, they may be copies. The fields of one choice are one answer.
+    difference, they may be copies. The fields of one choice are one answer, and so are lists, unless their names are
+    those of questions.
     """
-    same_place: dict[tuple[Path, Path], dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
+    same_place: dict[tuple[Path, Path, bool, bool], dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
     for found in lists:
         ids = [field(record, "id", "response_id") for record in found.answer.objects]
         for i, key in enumerate(found.path):
             inner = tuple(key for key in found.path[i + 1 :] if isinstance(key, str))
-            if isinstance(key, str) and (inner or found.is_alone) and not found.is_prompt:
-                same_place[found.path[:i], inner][key].append((found.list.value, ids))
+            if isinstance(key, str) and not found.is_prompt:
+                is_part = not inner and not found.is_alone and not _QUESTION.search(key)
+                if not is_part or not _is_of_tokens(key):
+                    place = (found.path[:i], inner, is_part, found.is_thought)
+                    same_place[place][key].append((found.list.value, ids))
             elif isinstance(key, int) and i and found.path[i - 1] in ANSWERS:
                 break
     groups: set[Path] = set()
     copies: list[tuple[Path, list[str]]] = []
-    for (path, _), fields in same_place.items():
+    for (path, _, are_parts, _), fields in same_place.items():
         first, *others = fields.values()
-        if any(other != first for other in others):
+        if not are_parts and any(other != first for other in others):
             groups.add(path)
-        elif others:
-            copies.append((path, [*fields]))
+        elif others and (equal := _with_equal_values(fields)):
+            copies.append((path, equal))
     return groups, next((names for path, names in copies if path not in groups), [])
+
+
+def _with_equal_values(fields: dict[str, list[object]]) -> list[str]:
+    """Return the names of the first fields with the same value; empty if all values differ."""
+    names = defaultdict[str, list[str]](list)
+    for name, value in fields.items():
+        names[repr(value)].append(name)
+    return next((same for same in names.values() if len(same) > 1), [])
 
 
 def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> Iterator[tuple[str, object]]:
