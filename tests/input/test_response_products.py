@@ -1313,6 +1313,20 @@ def test_events_of_the_responses_api_repeat_tokens() -> None:
         assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
 
 
+def test_an_event_with_more_tokens_than_those_before_it_is_noted() -> None:
+    """A log may begin in the middle of a stream, and a proxy may remove log-probabilities."""
+    whole = {"object": "response", "output": [{"content": [{"logprobs": [entry("a"), entry("b")]}]}]}
+    delta, end = {"type": "response.output_text.delta"}, {"type": "response.completed", "response": whole}
+    silent: dict[str, Any] = delta | {"logprobs": []}
+    done = {"type": "response.output_text.done", "logprobs": [entry("b")]}
+    for pieces in ([delta | {"logprobs": [entry("b")]}], [delta | {"logprobs": [entry("b")]}, silent], [done]):
+        blocks, [note] = read(lines(*pieces, end))
+        assert texts(blocks) == [["b"]]
+        assert f"FILE:{len(pieces) + 1}: the last event of a text has 2 of its tokens, but the pieces" in note
+        assert "only 1; tsoft reads the pieces" in note
+    assert len(read(lines(delta | {"logprobs": [entry("b")]}, done | {"logprobs": [entry("a"), entry("b")]}))[1]) == 1
+
+
 # openai-python, types/audio/transcription_text_delta_event.py and
 # types/realtime/conversation_item_input_audio_transcription_delta_event.py.
 TRANSCRIPTIONS = {
@@ -1339,6 +1353,13 @@ def test_the_last_event_of_a_transcription_repeats_its_tokens(delta: str, done: 
     assert texts(read(lines({"type": delta, "delta": "a"}, heard(done, "a", "b")))[0]) == [["a", "b"]]
     with pytest.raises(InputError, match="the response has no log-probabilities; add"):
         read(lines({"type": delta, "delta": "a"}, {"type": done, "text": "a"}))
+
+
+@pytest.mark.parametrize(("delta", "done"), TRANSCRIPTIONS.values(), ids=TRANSCRIPTIONS.keys())
+def test_the_last_event_of_a_transcription_has_more_tokens_than_its_pieces(delta: str, done: str) -> None:
+    blocks, [note] = read(lines(heard(delta, "b"), heard(done, "a", "b"), heard(delta, "c"), heard(done, "c")))
+    assert texts(blocks) == [["b"], ["c"]]
+    assert "FILE:2: the last event of a text has 2 of its tokens, but the pieces before it only 1" in note
 
 
 def test_items_are_transcribed_at_the_same_time() -> None:

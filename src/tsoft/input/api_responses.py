@@ -99,10 +99,11 @@ class ResponseReader:
         self._noted: set[str] = set()
         self._skipped: list[str] = []
         self._has_lone_tokens = False
-        # The kinds of events of the Responses API that had tokens of the current response.
-        self._read_events: set[str] = set()
-        # The items that are being transcribed, and whose pieces had tokens.
-        self._transcribed: set[str] = set()
+        # The kinds of events of the Responses API with tokens of the current response, the first of which is read, and
+        # how many tokens they had.
+        self._events: dict[str, int] = {}
+        # The items that are being transcribed, and how many tokens their pieces had.
+        self._transcribed: dict[str, int] = {}
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
@@ -133,6 +134,7 @@ class ResponseReader:
             problem = "each piece has another id, so tsoft reads each as an answer"
             self._note("ids", location, f"{problem}; if they are one answer, remove the ids: jq -c 'del(.id)'")
         self._texts.finish_all()
+        self._note_longest(location, [*self._events.values()])
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
         self._note_skipped()
@@ -207,16 +209,21 @@ class ResponseReader:
             problem = error_message(inner) or "the response failed"
             raise location.error(f"the server returned an error: {problem}")
         kind = event["type"]
-        if kind in _EVENTS and self._read_events <= {kind}:
-            before = self.row
-            if kind in _WHOLE_EVENTS:
-                yield from self._response(location, inner if isinstance(inner, dict) else {}, streamed=True)
-            else:
-                yield from self._lists(location, Search(event, location), streamed=True)
-            self._read_events |= {kind} if self.row > before else set()
+        if kind in _EVENTS:
+            is_whole = kind in _WHOLE_EVENTS
+            document = event if not is_whole else inner if isinstance(inner, dict) else {}
+            before, is_read = self.row, {*self._events} <= {kind}
+            if is_read and is_whole:
+                yield from self._response(location, document, streamed=True)
+            elif is_read:
+                yield from self._lists(location, Search(document, location), streamed=True)
+            count = self.row - before if is_read else _token_count(Search(document, location))
+            if count:
+                self._events[kind] = self._events.get(kind, 0) + count
         if kind in _WHOLE_EVENTS:
             self._texts.finish_all()
-            self._read_events = set()
+            self._note_longest(location, [*self._events.values()])
+            self._events = {}
 
     def _transcription(self, location: Location, event: Object) -> Iterator[Block]:
         """Yield the blocks of an event of a transcription. The last event of an item repeats its tokens."""
@@ -227,11 +234,21 @@ class ResponseReader:
         search = Search(event | {"id": item}, location)
         if is_piece or item not in self._transcribed:
             yield from self._lists(location, search, streamed=True)
-        if is_piece:
-            self._transcribed |= {item} if search.lists else set()
-        else:
-            self._transcribed.discard(item)
+        count = _token_count(search)
+        if is_piece and count:
+            self._transcribed[item] = self._transcribed.get(item, 0) + count
+        elif not is_piece:
+            self._note_longest(location, [self._transcribed.pop(item, count), count])
             self._texts.finish(search.outer)
+
+    def _note_longest(self, location: Location, counts: list[int]) -> None:
+        """Print a note if the events that were read have fewer tokens than others that should repeat them. `counts` are
+        the numbers of tokens of each kind of event, the first of which was read."""
+        if counts and max(counts) > counts[0]:
+            problem = (
+                f"the last event of a text has {max(counts)} of its tokens, but the pieces before it only {counts[0]}"
+            )
+            self._note("longest", location, f"{problem}; tsoft reads the pieces; remove them to read the last event")
 
     def _response(
         self, location: Location, response: Object, streamed: bool, outer: tuple[Object, ...] = ()
@@ -465,6 +482,11 @@ def _target(answer: Answer, field: str) -> str | None:
     # A negative number may be the --ignore-index.
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if isinstance(value, str) or is_number else None
+
+
+def _token_count(search: Search) -> int:
+    """Return the number of generated tokens in a document."""
+    return sum(1 for found in search.lists if not found.is_prompt for _ in found.list.tokens())
 
 
 def _has_tokens_beside(document: Object, event: Object) -> bool:
