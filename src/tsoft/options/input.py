@@ -211,7 +211,7 @@ class ListedOptions:
         bool,
         _option(
             "--listed-only",
-            help="For an API response: take the listed tokens for the whole distribution, as if no others existed.",
+            help="For an API response: treat the listed tokens as the whole distribution.",
         ),
     ] = False
 
