@@ -67,7 +67,7 @@ def test_the_section_of_the_manual_has_a_line_per_budget() -> None:
     from report import manual_page
 
     rows = [row("tsoft a", 0.5), row("b", 100), row("informs", 2, None), row("c", 1, needs="no_such_module")]
-    page = manual_page("# speed\n\n## Figures\n\nold\n\n## Memory\n\nkept\n", rows, "a machine, 2 cores")
+    page = manual_page("# speed\n\n## Measurements\n\nold\n\n## Memory\n\nkept\n", rows, "a machine, 2 cores")
     assert "old" not in page
     assert page.endswith("\n\n## Memory\n\nkept\n")
     assert "The machine: a machine, 2 cores." in page.replace("\n", " ")

@@ -37,7 +37,7 @@ GROUPS = {
         "next": "Get the logits of the next token from a language model.",
         "generate": "Generate text from a prompt at several temperatures.",
         "score": "Score how probable texts are under a language model.",
-        "choose": "Choose the sampling temperature for k answers.",
+        "choose": "Choose the best temperature for pass@k or a majority vote.",
         "audit": "Test whether a server applies the requested sampling settings.",
     },
     "Calibration and distillation": {

@@ -9,7 +9,7 @@ from pairs import Pair, Result, measured
 
 # The command that writes the section.
 COMMAND = "python tests/benchmarks --manual"
-HEADING = "## Figures\n"
+HEADING = "## Measurements\n"
 _SECTION = re.compile(rf"(?<=^{HEADING}).*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _MS_PER_SECOND = 1000
 OVER_BUDGET, NOT_CHECKED = 1, 4
@@ -86,7 +86,7 @@ def verdict(rows: Sequence[Row]) -> tuple[str, int]:
 
 
 def manual_page(page: str, rows: Sequence[Row], machine: str) -> str:
-    """Return the page of the manual with the rows that have a budget in its section "Figures", and the machine."""
+    """Return the page of the manual with the rows that have a budget in its section "Measurements", and the machine."""
     if not _SECTION.search(page):
         raise ValueError(f"the page has no section {HEADING.strip()!r}")
     return _SECTION.sub(lambda _: f"\n{_section(rows, machine)}\n", page)

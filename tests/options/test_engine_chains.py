@@ -74,10 +74,12 @@ def test_defaults_add_what_no_option_sets(run: Run) -> None:
     _, [record], [line] = run("--like", "llama.cpp", "--defaults", "--top-p", "0.5")
     assert record["tau"] == 0.8
     assert record["samplers"] == ["top_k 40", "top_p 0.5", "min_p 0.05", "temperature 0.8"]
-    assert line.startswith("tsoft: note: by default, llama.cpp sets temperature 0.8, top_k 40, min_p 0.05, unless the")
+    assert line.startswith(
+        "tsoft: note: by default, llama.cpp sets temperature 0.8, top_k 40, min_p 0.05; a GGUF model"
+    )
     _, [record], [line] = run("--like", "llama.cpp", "--defaults", "--tau", "1", "--top-k", "0", "--min-p", "0")
     assert record["samplers"] == ["top_p 0.95", "temperature 1"]
-    assert line.startswith("tsoft: note: by default, llama.cpp sets top_p 0.95, unless the")
+    assert line.startswith("tsoft: note: by default, llama.cpp sets top_p 0.95; a GGUF model")
 
 
 def test_settings_override_defaults(run: Run, tmp_path: Path) -> None:
@@ -119,14 +121,14 @@ def test_engines_that_read_a_file_in_different_ways(run: Run, tmp_path: Path) ->
 def test_defaults_come_from_the_model_in_some_engines(run: Run) -> None:
     _, [record], [line] = run("--like", "vllm", "--defaults")
     assert (record["tau"], record["samplers"]) == (1.0, ["temperature 1"])
-    expected = "by default, vllm sets temperature 1, unless the model's generation_config.json sets others"
+    expected = "by default, vllm sets temperature 1; the model's generation_config.json can override this"
     assert line == f"tsoft: note: {expected}"
 
 
 def test_engines_with_the_same_defaults_share_a_note(run: Run) -> None:
     _, _, lines = run("--like", "vllm,koboldcpp,sglang", "--defaults", "--tau", "1")
     assert [line.removeprefix("tsoft: note: by default, ") for line in lines] == [
-        "vllm and sglang set nothing else, unless the model's generation_config.json sets others",
+        "vllm and sglang set nothing else; the model's generation_config.json can override this",
         "koboldcpp sets top_k 100, top_p 0.92",
     ]
 

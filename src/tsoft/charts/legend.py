@@ -71,7 +71,7 @@ LINES = {
     "total variation": "total variation: half of Σ |p − q|; 0 if equal, 1 if they share no class",
     "expected": "expected: the expected count, the probability times the number of draws",
     "count": "count: the number of draws of the class in this sample",
-    "seed": "seed: --seed with this number and the same outputs repeats these counts",
+    "seed": "seed: pass it as --seed, with the same outputs, to reproduce these counts",
     "chi-square": "chi-square: Σ (count − expected)² / expected; df: its degrees of freedom",
     "p-value": "p-value: the probability of such a deviation, or a larger one, by chance",
     "untested": "–: no test, because of too few draws or only one probable class",

@@ -80,7 +80,7 @@ class EngineDefaults:
                 engines.setdefault((effect, chain.engine.api.defaults_note), []).append(chain.engine.name)
         for (effect, source), names in engines.items():
             verb = "sets" if len(names) == 1 else "set"
-            note(f"by default, {joined(names)} {verb} {effect}{', ' if source else ''}{source}")
+            note(f"by default, {joined(names)} {verb} {effect}{'; ' if source else ''}{source}")
 
     def _effect(self, engine: Engine, applied: Collection[str]) -> str:
         """Return in words which defaults of an engine apply with the `applied` samplers."""

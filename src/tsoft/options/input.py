@@ -89,7 +89,7 @@ class ReadingOptions:
             "--key",
             metavar="NAME",
             show_default="logits, probs, logprobs, log_probs or energies, or the only array",
-            help="Name of the array to read from a file with several, or of a column of lists or structures.",
+            help="Name of the array to read from a file that contains several, or of a column of lists or structures.",
         ),
     ] = None
     labels: Annotated[
@@ -158,7 +158,7 @@ def array_key_option(name: str, file: str) -> Any:
     return _option(
         name,
         metavar="NAME",
-        show_default="the array that --key names if the file has it, otherwise found as for --key",
+        show_default="the array named by --key if the file has one, otherwise chosen as for --key",
         help=f"Name of the array to read from {file}.",
     )
 

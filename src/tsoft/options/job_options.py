@@ -21,7 +21,7 @@ class JobOptions:
             min=1,
             metavar="N",
             show_default="1, or all workers of a cluster",
-            help="Number of files to work on at the same time.",
+            help="Number of files to process in parallel.",
         ),
     ] = None
     backend: Annotated[
@@ -36,7 +36,7 @@ class JobOptions:
     ] = None
     cluster: Annotated[
         str | None,
-        _files("--cluster", metavar="ADDRESS", help="Work on the Dask cluster at ADDRESS, such as tcp://host:8786."),
+        _files("--cluster", metavar="ADDRESS", help="Run on the Dask cluster at ADDRESS, such as tcp://host:8786."),
     ] = None
 
     @property

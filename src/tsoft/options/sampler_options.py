@@ -76,8 +76,8 @@ class SamplerOptions:
         _option(
             "--samplers",
             metavar="NAME;…",
-            show_default="the order of transformers",
-            help='Apply the samplers in this order, such as "top_k;top_p;temperature".',
+            show_default="that of transformers",
+            help='Order of the samplers, such as "top_k;top_p;temperature".',
         ),
     ] = None
     like: Annotated[list[str] | None, like_option("ENGINE,…", " Several engines, or all, are compared.")] = None
@@ -85,7 +85,7 @@ class SamplerOptions:
         bool,
         _option(
             "--defaults",
-            help="With --like: add the engine's default settings, which apply if a request does not set others.",
+            help="With --like: add the engine's defaults for the settings that a request leaves out.",
         ),
     ] = False
     settings: Annotated[

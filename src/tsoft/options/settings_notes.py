@@ -45,7 +45,7 @@ def note_rules(settings: "Settings", *, has_order: bool) -> None:
     """Print a note on the order and the rules of the samplers, if --like names no engine. With `has_order`, the order
     is that of --samplers."""
     origin = settings.origin
-    order = "the file's order" if settings.samplers is not None else "tsoft's order"
+    order = "the file's order" if settings.samplers is not None else "the default order (that of transformers)"
     order = "the order of --samplers" if has_order else order
     if origin.engine:
         engine = f"--like {origin.engine}"

@@ -82,7 +82,7 @@ _TRANSFORMERS = Engine(
     EngineApi(
         "none; generate() returns raw logits and processed scores on request",
         (("tau", 1.0), ("top_k", 50.0)),
-        "with do_sample=True (without it, decoding is greedy), unless the model's generation_config.json sets others",
+        "without do_sample=True, decoding is greedy; the model's generation_config.json can override this",
     ),
 )
 
@@ -116,7 +116,7 @@ _LLAMA_CPP = Engine(
     EngineApi(
         "from before the samplers; with post_sampling_probs, from after them",
         (("tau", 0.8), ("top_k", 40.0), ("top_p", 0.95), ("min_p", 0.05)),
-        "unless the GGUF model sets others (general.sampling), which --settings MODEL.gguf reads",
+        "a GGUF model can override this (general.sampling), which --settings MODEL.gguf reads",
     ),
     (
         Variant(
@@ -133,7 +133,7 @@ _LLAMA_CPP = Engine(
 )
 
 _OLLAMA_DEFAULTS = (("tau", 0.8), ("top_k", 40.0), ("top_p", 0.9))
-_OLLAMA_NOTE = "unless the Modelfile sets others; its OpenAI endpoint has temperature 1 and top_p 1"
+_OLLAMA_NOTE = "the Modelfile can override this; its OpenAI endpoint has temperature 1 and top_p 1"
 _OLLAMA_GGUF = Engine(
     "ollama@gguf",
     EngineSource(
@@ -187,7 +187,7 @@ def _vllm(path: str, source: EngineSource, *samplers: "str | Sampler") -> Engine
         EngineApi(
             "from before the samplers, unless --logprobs-mode says otherwise",
             (("tau", 1.0),),
-            "unless the model's generation_config.json sets others",
+            "the model's generation_config.json can override this",
             # sampling_params.py: _verify_args.
             (
                 Limit("tau", 0.0, 2.0),
@@ -259,7 +259,7 @@ def _sglang(path: str, source: EngineSource, *samplers: "str | Sampler", variant
         EngineApi(
             "after the temperature, before the samplers; from before both if all requests of a batch are greedy",
             (("tau", 1.0),),
-            "unless the model's generation_config.json sets others",
+            "the model's generation_config.json can override this",
             # sampling_params.py: verify.
             (
                 Limit("tau", 0.0, sys.float_info.max),
@@ -427,7 +427,7 @@ def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top
         EngineApi(
             "from before the penalties and samplers",
             (("tau", 1.0),),
-            "in ComboSampler; a job without a sampler has min_p 0.08, then temperature 0.8, an order that tsoft lacks",
+            "those of ComboSampler; a job without a sampler has min_p 0.08, then temperature 0.8, an order that tsoft lacks",
             breakers=tuple('.,!?<>[](){}\n\t"'),
         ),
         (
@@ -489,7 +489,7 @@ _TABBYAPI = Engine(
     EngineApi(
         "from before the penalties and samplers",
         (("tau", 1.0),),
-        "unless a sampler preset sets others",
+        "a sampler preset can override this",
         # common/sampling.py: BaseSamplerRequest.
         (
             Limit("tau", 0.0, 10.0),
@@ -630,7 +630,7 @@ _WEBUI = Engine(
     EngineApi(
         "from before the samplers or from after them, by the request",
         (("tau", 1.0),),
-        "unless a preset sets others",
+        "a preset can override this",
     ),
     # adaptive_p and mirostat draw a token, which leaves nothing for the samplers after them.
     (Variant(("adaptive_p",), _webui_samplers(_WEBUI_ADAPTIVE)), Variant(("mirostat",), _webui_samplers("mirostat"))),

@@ -163,7 +163,7 @@ def _flag(name: str, help: str) -> SamplerParameter:
     return SamplerParameter(name, "", help, 0, 1, 0, whole=True, is_flag=True)
 
 
-TAU = _P("tau", "τ", "The temperature.", 0, inf)
+TAU = _P("tau", "τ", "The temperature, which divides the logits: below 1 sharper, above 1 flatter.", 0, inf)
 BIAS = _P(
     "logit_bias",
     "LABEL=B",
@@ -500,7 +500,7 @@ SAMPLERS = {
                 _P(
                     "mirostat_mu",
                     "U",
-                    "With --mirostat-tau: the limit μ; by default 2·S, as before the first token.",
+                    "With --mirostat-tau: the limit μ; the default, 2·S, is its value before the first token.",
                     -inf,
                     inf,
                 ),
@@ -531,8 +531,8 @@ SAMPLERS = {
                 _P(
                     "adaptive_mean",
                     "P",
-                    "With --adaptive-target: the mean of the drawn probabilities; by default the target, as before the"
-                    " first token.",
+                    "With --adaptive-target: the mean of the drawn probabilities; the default, the target, is its value"
+                    " before the first token.",
                     0,
                     1,
                 ),

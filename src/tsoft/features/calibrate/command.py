@@ -55,7 +55,7 @@ class FileOptions:
 
 @bundle
 class TargetsOptions:
-    """The true classes, and further rows to measure on."""
+    """The true classes, and additional rows to measure on."""
 
     targets: Annotated[
         str | None,
@@ -71,7 +71,7 @@ class TargetsOptions:
         _input(
             "--test",
             metavar="FILE",
-            help="Further rows on which to measure the calibration, as with -i. The temperature is not fitted to them.",
+            help="Additional rows to measure the calibration on, as with -i. The temperature is not fitted to them.",
         ),
     ] = None
     test_targets: Annotated[

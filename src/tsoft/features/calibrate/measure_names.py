@@ -45,7 +45,7 @@ MEASURE_NAMES = (
     MeasureName(
         "auroc",
         "AUROC",
-        "the probability that a right prediction has a higher confidence than a wrong one; 0.5 is that of chance",
+        "the probability that a right prediction has a higher confidence than a wrong one; 0.5 is chance level",
     ),
     MeasureName(
         "accuracy",

@@ -110,7 +110,7 @@ def choose(
     charts: DiagramOptions,
     figure: FigureOptions,
 ) -> None:
-    """Choose the sampling temperature for k answers.
+    """Choose the best temperature for pass@k or a majority vote.
 
     Reads how many answers to each problem are correct at each temperature:
     records with problem, tau, n and correct, or with answers and their target.

@@ -92,7 +92,7 @@ def distill(
     Soft targets are the teacher's probabilities at a temperature. tsoft
     measures how much probability the classes other than the target have, and
     how evenly they share it. With --student, it also computes
-    KL(teacher‖student) and its gradient, both also times Hinton's factor τ²,
+    KL(teacher‖student) and its gradient, each also multiplied by Hinton's factor τ²,
     and the loss. On a terminal, shows tables and curves. In a pipe, prints one
     line per row and temperature.
 

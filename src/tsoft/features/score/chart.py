@@ -29,7 +29,7 @@ _EXPLANATIONS = {
     "95 % interval": "95 % interval: of the best τ",
     "impossible": "impossible: tokens of probability 0 under the model, which the other lines leave out",
     "excess": "excess: the number of nats by which the surprise, −ln of the probability, exceeds that of the same"
-    " number of average tokens; no span inside or around it has a larger one",
+    " number of average tokens. Each listed span has a larger excess than any span inside or around it.",
 }
 
 

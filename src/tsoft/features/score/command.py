@@ -71,7 +71,10 @@ class ScoringOptions:
     fail_above: Annotated[
         float | None,
         typer.Option(
-            "--fail-above", min=1.0, metavar="PPL", help="Exit with 3 if the sequence perplexity of a text exceeds PPL."
+            "--fail-above",
+            min=1.0,
+            metavar="PPL",
+            help="Exit with code 3 if the sequence perplexity of a text exceeds PPL.",
         ),
     ] = None
 
