@@ -123,6 +123,24 @@ def test_help_gives_the_command_s_default_temperature(command: str, default: str
     assert re.findall(r"\[default:[^]]*\]", option)[0] == default
 
 
+@each_case("command", COMMANDS)
+def test_help_shows_the_range_of_a_number_in_words(command: str) -> None:
+    text = " ".join(help_of(command).split())
+    assert not re.search(r"\bx[<>]|[<>]=?x", text)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("compute", "Number of significant digits. [default: all digits; about 4 in a table] [1 to 17]"),
+        ("sweep", "Dots per inch of a png. [default: 150; 30 to 1200]"),
+        ("next", "[default: 60] [at least 0.1]"),
+    ],
+)
+def test_help_shows_the_default_before_the_range(command: str, expected: str) -> None:
+    assert expected in " ".join(help_of(command).split())
+
+
 def test_default_temperatures_are_those_of_the_help() -> None:
     assert out("compute", "2", "1") == out("compute", "2", "1", "--tau", "1")
     assert out("distill", "2", "1") == out("distill", "2", "1", "--tau", "1,2,4,8,16")

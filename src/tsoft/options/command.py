@@ -77,8 +77,11 @@ def _help_record(param: Any, ctx: Any) -> tuple[str, str] | None:
     if isinstance(default, str):
         # Typer would put these words in parentheses.
         param.help, param.show_default = f"{param.help} [default: {default}]", False
-    record: tuple[str, str] | None = param.get_help_record(ctx)
-    return record
+    if record := param.get_help_record(ctx):
+        names, text = record
+        # Typer puts two spaces before the default and the range.
+        return names, text.replace("  [", " [")
+    return None
 
 
 def write_sections(sections: dict[str, list[tuple[str, str]]], formatter: Any) -> None:

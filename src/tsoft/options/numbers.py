@@ -1,6 +1,7 @@
 """Numbers as the values of options, by the same rule as in arguments and files."""
 
 import copy
+from functools import partial
 from typing import Any
 
 
@@ -57,8 +58,18 @@ def percentage_hint(value: float) -> str:
     return f"; for {value:g} %, pass {value / 100:g}" if 2 <= value <= 100 else ""
 
 
+def range_in_words(low: float, high: float | None) -> str:
+    """Return the range of a number in words.
+
+    >>> range_in_words(1, 17), range_in_words(0.1, None)
+    ('1 to 17', 'at least 0.1')
+    """
+    return f"at least {low:.15g}" if high is None else f"{low:.15g} to {high:.15g}"
+
+
 def read_strictly(parameter: Any) -> None:
-    """Let an option read its numbers by the rule of this module, not by that of Python's int and float."""
+    """Let an option read its numbers by the rule of this module, not by that of Python's int and float, and show its
+    range in words."""
     parse = {"int": whole_number, "float": number}.get(parameter.type.name.removesuffix(" range"))
     if parse is None:
         return
@@ -75,3 +86,5 @@ def read_strictly(parameter: Any) -> None:
     # Typer shares one type between all options without a range, so change a copy.
     parameter.type = copy.copy(parameter.type)
     parameter.type._number_class = parsed
+    if (low := getattr(parameter.type, "min", None)) is not None:
+        parameter.type._describe_range = partial(range_in_words, low, parameter.type.max)

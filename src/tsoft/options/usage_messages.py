@@ -8,6 +8,7 @@ import typer
 
 from tsoft.core.units import unit_hint
 from tsoft.errors import joined, unknown
+from tsoft.options.numbers import range_in_words
 from tsoft.options.option_hints import option_hint
 
 
@@ -75,7 +76,7 @@ def _numbers(kind: Any) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
         return number
-    return f"{number} of at least {low:.15g}" if high is None else f"{number} from {low:.15g} to {high:.15g}"
+    return f"{number} {'of' if high is None else 'from'} {range_in_words(low, high)}"
 
 
 def _argument_message(arguments: str, context: Any) -> str:
