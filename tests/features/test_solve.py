@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 import tsoft
 from cases import each_case
-from tool import here, in_terminal, out
+from tool import TESTS, here, in_terminal, out
 
 LOGITS = [2, 1, 0.5, 0.1]
 TYPED = [str(z) for z in LOGITS]
@@ -97,6 +97,14 @@ def test_forms() -> None:
         "row": 0, "measure": "margin", "target": 0.2, "taus": [tau], "reached": [float(reached)], "reason": None,
     }  # fmt: skip
     assert out("solve", *TYPED, "--margin", "0.2", "--digits", "3") == f"{tau:.3g}\n"
+
+
+@pytest.mark.parametrize("source", [["2", "1", "0.5"], ["-i", str(TESTS / "data/openai-chat.json")]])
+def test_records_name_the_measure_as_the_column_of_compute(source: list[str]) -> None:
+    line = out("solve", *source, "--top-prob", "0.7", "-f", "csv").splitlines()[1]
+    [record, *_] = json.loads(out("solve", *source, "--top-prob", "0.7", "-f", "json"))
+    assert (line.split(",")[1], record["measure"]) == ("top_prob", "top_prob")
+    assert "top_prob" in json.loads(out("compute", "2", "1", "-f", "jsonl"))
 
 
 @each_case(

@@ -32,7 +32,7 @@ class BoundedRow:
         return self.taus.reason
 
     def records(self) -> Records:
-        keys = {"row": self.row, "measure": self.target.name, "target": self.target.value}
+        keys = {"row": self.row, "measure": self.target.column, "target": self.target.value}
         ends = {"tau_low": self.taus.low, "tau_high": self.taus.high}
         return Records(
             [
@@ -44,7 +44,7 @@ class BoundedRow:
     def fields(self) -> dict[str, Any]:
         """Return the fields of a JSON object."""
         return {
-            "measure": self.target.name,
+            "measure": self.target.column,
             "target": self.target.value,
             "tau_low": self.taus.low,
             "tau_high": self.taus.high,

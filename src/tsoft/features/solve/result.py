@@ -102,7 +102,7 @@ def _by_row(rows: list[SolvedRow]) -> list[Column]:
 
 def _by_solution(block: Block, rows: list[SolvedRow]) -> list[Column]:
     records = [
-        (row.row, row.target.name, row.target.value, tau, reached)
+        (row.row, row.target.column, row.target.value, tau, reached)
         for row in rows
         for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
     ]

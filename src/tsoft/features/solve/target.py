@@ -21,7 +21,13 @@ class Target:
 
     @property
     def name(self) -> str:
-        return self.measure.replace("_", "-") if self.measure != "prob" else f"prob {self.label}"
+        """The name of the measure as in the options, with the class."""
+        return self.column.replace("_", "-") if self.measure != "prob" else self.column
+
+    @property
+    def column(self) -> str:
+        """The name of the measure as in the columns of other commands, with the class."""
+        return self.measure if self.measure != "prob" else f"prob {self.label}"
 
     @property
     def unit(self) -> float:
@@ -60,7 +66,7 @@ class SolvedRow:
     def fields(self) -> dict[str, Any]:
         """Return the fields of a JSON object."""
         return {
-            "measure": self.target.name,
+            "measure": self.target.column,
             "target": self.target.value,
             "taus": self.solution.taus,
             "reached": self.reached,
