@@ -175,7 +175,7 @@ class Cell:
     @property
     def _true_findings(self) -> set[str]:
         names = set(self.true_findings)
-        return names | {"together"} if names & {"temperature", "other cutoffs"} else names
+        return names | {"together"} if names & {"tau", "other_cutoffs"} else names
 
 
 # Evidence with 400 draws, except for the single draws, of which 200 are as slow as many more in few rows.
@@ -209,15 +209,15 @@ def cells_of(form: Form, engine: str, tau: float) -> list[Cell]:
         cells.append(Cell(name, server, tau, cutoffs, form))
         if not cutoffs:
             continue
-        cells.append(Cell(f"hidden {name}", server, tau, {}, form, ("other cutoffs",)))
+        cells.append(Cell(f"hidden {name}", server, tau, {}, form, ("other_cutoffs",)))
         cells.append(Cell(f"ignored {name}", SimulatedServer(engine, tau), tau, cutoffs, form, (*cutoffs, "order")))
     both = SimulatedServer(engine, tau, {"top_k": 20, "top_p": 0.95})
-    cells.append(Cell("top_p=0.95, hidden top_k=20", both, tau, {"top_p": 0.95}, form, ("other cutoffs",)))
+    cells.append(Cell("top_p=0.95, hidden top_k=20", both, tau, {"top_p": 0.95}, form, ("other_cutoffs",)))
     for requested in (0.8 * tau, 1.25 * tau):
         case, top_p = f"requested tau {requested / tau:g}x", {"top_p": 0.9}
-        cells.append(Cell(case, SimulatedServer(engine, tau), requested, {}, form, ("temperature",)))
+        cells.append(Cell(case, SimulatedServer(engine, tau), requested, {}, form, ("tau",)))
         server = SimulatedServer(engine, tau, top_p)
-        cells.append(Cell(f"{case}, top_p=0.9", server, requested, top_p, form, ("temperature",)))
+        cells.append(Cell(f"{case}, top_p=0.9", server, requested, top_p, form, ("tau",)))
     return cells
 
 

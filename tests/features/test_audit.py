@@ -80,14 +80,14 @@ def test_a_server_that_applies_the_requested_settings_is_confirmed(audited: Audi
 def test_another_temperature_is_contradicted(audited: Audited) -> None:
     code, report = audited(softmax(logits(), axis=1), "--tau", "0.7")
     assert code == 3
-    assert finding(report, "temperature")["p_value"] < 1e-6
+    assert finding(report, "tau")["p_value"] < 1e-6
     assert report["tau_low"] < 1 < report["tau_high"]
-    assert verdicts(report)["other cutoffs"] == "confirmed"
+    assert verdicts(report)["other_cutoffs"] == "confirmed"
 
 
 def test_a_hidden_cutoff_is_found_and_does_not_change_the_temperature(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1), "--tau", "1.4")
-    assert (code, verdicts(report)["other cutoffs"]) == (3, "contradicted")
+    assert (code, verdicts(report)["other_cutoffs"]) == (3, "contradicted")
     assert finding(report, "top_k")["low"] <= 10 <= finding(report, "top_k")["high"]
     assert report["tau_low"] < 1.4 < report["tau_high"]
 
@@ -99,7 +99,7 @@ def test_a_hidden_cutoff_is_found_and_does_not_change_the_temperature(audited: A
 def test_a_cutoff_that_is_not_applied_is_contradicted(audited: Audited, options: list[str], name: str) -> None:
     code, report = audited(softmax(logits(), axis=1), "--tau", "1", *options)
     assert (code, verdicts(report)[name]) == (3, "contradicted")
-    assert verdicts(report)["temperature"] != "contradicted"
+    assert verdicts(report)["tau"] != "contradicted"
 
 
 @pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
@@ -126,16 +126,16 @@ def test_the_order_of_an_engine_decides_which_draws_contradict(audited: Audited)
 
 def test_too_few_draws_are_inconclusive_and_more_would_decide(audited: Audited) -> None:
     code, report = audited(softmax(logits() / 0.7, axis=1), "--tau", "0.7", count=10)
-    needed = finding(report, "temperature")["draws_needed"]
-    assert (code, verdicts(report)["temperature"]) == (4, "inconclusive")
+    needed = finding(report, "tau")["draws_needed"]
+    assert (code, verdicts(report)["tau"]) == (4, "inconclusive")
     code, report = audited(softmax(logits() / 0.7, axis=1), "--tau", "0.7", count=math.ceil(needed / ROWS))
-    assert verdicts(report)["temperature"] == "confirmed"
+    assert verdicts(report)["tau"] == "confirmed"
 
 
 def test_without_a_request_there_is_nothing_to_confirm(audited: Audited) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1))
     assert (code, report["verdict"], verdicts(report)["fit"]) == (0, "noted", "confirmed")
-    assert "other cutoffs" not in verdicts(report)
+    assert "other_cutoffs" not in verdicts(report)
     assert finding(report, "top_k")["low"] == 10
     # JSON tells 10 from 10.0.
     assert type(finding(report, "top_k")["low"]) is int
@@ -144,23 +144,23 @@ def test_without_a_request_there_is_nothing_to_confirm(audited: Audited) -> None
 @pytest.mark.parametrize("option", ["--top-p=1", "--top-k=0"])
 def test_a_value_that_switches_a_cutoff_off_requests_no_cutoff(audited: Audited, option: str) -> None:
     code, report = audited(softmax(top_k(logits(), 10) / 1.4, axis=1), option)
-    assert (code, report["verdict"], verdicts(report)["other cutoffs"]) == (3, "contradicted", "contradicted")
+    assert (code, report["verdict"], verdicts(report)["other_cutoffs"]) == (3, "contradicted", "contradicted")
 
 
 def test_temperature_0_must_draw_the_most_probable_class(audited: Audited) -> None:
     greedy = (logits() == logits().max(1, keepdims=True)).astype(float)
     code, report = audited(greedy, "--tau", "0", count=30)
-    assert (code, verdicts(report)["temperature"]) == (0, "confirmed")
+    assert (code, verdicts(report)["tau"]) == (0, "confirmed")
     assert (report["tau"], report["tau_low"]) == (0, 0)
     code, report = audited(softmax(logits() / 0.5, axis=1), "--tau", "0", count=30)
-    assert (code, verdicts(report)["temperature"]) == (3, "contradicted")
+    assert (code, verdicts(report)["tau"]) == (3, "contradicted")
 
 
 def test_one_class_that_is_always_drawn_contradicts_the_settings_together(audited: Audited) -> None:
     # A top-k of 1 and a temperature near 0 look the same, and both contradict a temperature of 1 without cutoffs.
     greedy = (logits() == logits().max(1, keepdims=True)).astype(float)
     code, report = audited(greedy, "--tau", "1", count=30)
-    assert (code, verdicts(report)["temperature"], verdicts(report)["together"]) == (3, "inconclusive", "contradicted")
+    assert (code, verdicts(report)["tau"], verdicts(report)["together"]) == (3, "inconclusive", "contradicted")
     assert (report["tau"], report["tau_low"]) == (0, 0)
     probs = softmax(logits() / report["tau_high"], axis=1).max(1)
     assert (probs**30).prod() == pytest.approx(0.025)
@@ -176,7 +176,7 @@ def test_the_level_and_the_tolerance_decide(audited: Audited) -> None:
     probs = softmax(logits() / 0.7, axis=1)
     _, strict = audited(probs, "--tau", "0.75", "--tolerance", "0.01", "--level", "1e-9")
     _, loose = audited(probs, "--tau", "0.75", "--tolerance", "0.3")
-    assert (verdicts(strict)["temperature"], verdicts(loose)["temperature"]) == ("inconclusive", "confirmed")
+    assert (verdicts(strict)["tau"], verdicts(loose)["tau"]) == ("inconclusive", "confirmed")
 
 
 # The forms of draws
@@ -274,23 +274,23 @@ def audited_response(value: dict[str, Any], *options: str) -> dict[str, Any]:
 
 def test_the_drawn_tokens_of_a_response_show_their_temperature() -> None:
     report = audited_response(response(0.6, 100), "--tau", "0.6", "--tolerance", "0.6")
-    assert verdicts(report)["temperature"] == "confirmed"
+    assert verdicts(report)["tau"] == "confirmed"
     assert report["tau_low"] < 0.6 < report["tau_high"]
 
 
 def test_log_probabilities_after_the_temperature_are_no_contradiction() -> None:
     value, options = response(0.6, 60, is_raw=False), ("--tau", "0.6", "--tolerance", "0.6")
     unknown, known = audited_response(value, *options), audited_response(value, *options, "--applied-tau", "0.6")
-    assert verdicts(unknown)["temperature"] == "inconclusive"
-    assert "after the temperature" in finding(unknown, "temperature")["reason"]
-    assert verdicts(known)["temperature"] == "confirmed"
+    assert verdicts(unknown)["tau"] == "inconclusive"
+    assert "after the temperature" in finding(unknown, "tau")["reason"]
+    assert verdicts(known)["tau"] == "confirmed"
 
 
 def test_a_short_list_does_not_bias_the_estimate() -> None:
     # With three alternatives, many drawn tokens are listed only because they were drawn.
     report = audited_response(response(1.2, 100, listed=3), "--tau", "1.2")
     assert float(report["tau_low"]) < 1.2 < float(report["tau_high"])
-    assert verdicts(report)["temperature"] != "contradicted"
+    assert verdicts(report)["tau"] != "contradicted"
 
 
 # The display

@@ -222,13 +222,13 @@ def verdicts(found: dict[str, Finding]) -> dict[str, Verdict]:
 @pytest.mark.parametrize("chat", [False, True])
 def test_honest_server(chat: bool, capsys: pytest.CaptureFixture[str]) -> None:
     found = audited(Simulated(), chat=chat, over_http=chat, temperature=0.8)
-    names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "temperature", "top_k", "top_p", "min_p"]
-    names += ["other cutoffs", "fit"]
+    names = ["logprobs", "logprobs_kind", "noise", "temperature_0", "tau", "top_k", "top_p", "min_p"]
+    names += ["other_cutoffs", "fit"]
     names += ["seed", "logit_bias", "min_p_support", "top_k_support"]
     assert list(found) == names
-    decided = {"temperature_0": CONFIRMED, "temperature": CONFIRMED, "fit": CONFIRMED}
+    decided = {"temperature_0": CONFIRMED, "tau": CONFIRMED, "fit": CONFIRMED}
     # Some hundreds of draws more would decide.
-    assert found.pop("other cutoffs").verdict in (CONFIRMED, INCONCLUSIVE)
+    assert found.pop("other_cutoffs").verdict in (CONFIRMED, INCONCLUSIVE)
     assert verdicts(found) == dict.fromkeys(found, NOTED) | decided
     assert (found["logprobs"].requested, found["logprobs"].found) == ("up to 1000 tokens", "60 tokens")
     assert found["logprobs_kind"].found == "raw"
@@ -249,8 +249,8 @@ def test_kind_of_logprobs(after: tuple[str, ...], kind: str) -> None:
     """Whatever the kind, the draws at 0.6 come from the log-probabilities at 1."""
     found = audited(Simulated(after=after), temperature=0.6, top_p=0.9, options={"requests": 120})
     assert found["logprobs_kind"].found == kind
-    assert found["temperature"].verdict == CONFIRMED
-    assert tau_of(found["temperature"]) == pytest.approx(0.6, rel=0.25)
+    assert found["tau"].verdict == CONFIRMED
+    assert tau_of(found["tau"]) == pytest.approx(0.6, rel=0.25)
 
 
 def test_noise_of_a_server() -> None:
@@ -263,16 +263,16 @@ def test_noise_of_a_server() -> None:
 
 def test_hidden_temperature() -> None:
     found = audited(Simulated(hidden={"temperature": 1.4}), temperature=0.7)
-    assert found["temperature_0"].verdict == found["temperature"].verdict == CONTRADICTED
-    assert tau_of(found["temperature"]) == pytest.approx(1.4, rel=0.25)
+    assert found["temperature_0"].verdict == found["tau"].verdict == CONTRADICTED
+    assert tau_of(found["tau"]) == pytest.approx(1.4, rel=0.25)
 
 
 def test_logprobs_after_a_fixed_temperature_prove_nothing() -> None:
     """The draws agree with log-probabilities at the same temperature, whatever it is."""
     found = audited(Simulated(hidden={"temperature": 1.4}, after=("temperature",)))
     assert found["temperature_0"].verdict == CONTRADICTED
-    assert found["temperature"].verdict == INCONCLUSIVE
-    assert "do not change with the temperature" in found["temperature"].reason
+    assert found["tau"].verdict == INCONCLUSIVE
+    assert "do not change with the temperature" in found["tau"].reason
 
 
 def test_temperature_0_that_is_not_greedy() -> None:
@@ -283,7 +283,7 @@ def test_temperature_0_that_is_not_greedy() -> None:
             return super().reply(request)
 
     found = audited(Warm(), temperature=0.6)
-    assert (found["temperature_0"].verdict, found["temperature"].verdict) == (CONTRADICTED, CONFIRMED)
+    assert (found["temperature_0"].verdict, found["tau"].verdict) == (CONTRADICTED, CONFIRMED)
 
 
 def test_temperature_0_of_a_model_that_is_certain() -> None:
@@ -307,7 +307,7 @@ def test_server_without_logprobs() -> None:
     assert (found["temperature_0"].found, found["temperature_0"].verdict) == ("always the same token", INCONCLUSIVE)
     assert found["seed"].found == "applied: 6 of 6 seeds"
     assert found["top_k_support"].found == "applied"
-    assert "temperature" not in found
+    assert "tau" not in found
 
 
 @pytest.mark.parametrize("refuses_more", [False, True])
@@ -315,7 +315,7 @@ def test_server_with_few_logprobs(refuses_more: bool) -> None:
     found = audited(Simulated(most=5, refuses_more=refuses_more), options={"requests": 40})
     assert found["logprobs"].found == "5 tokens"
     assert found["logprobs_kind"].found == "raw"
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 def test_server_that_refuses_logprobs_without_an_answer() -> None:
@@ -381,14 +381,14 @@ def test_dependent_choices() -> None:
     assert found["choices"].found == "dependent"
     assert found["choices"].p_value is not None
     assert found["choices"].p_value <= 0.001
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 def test_fixed_seed() -> None:
     found = audited(Simulated(fixed_seed=5), options={"requests": 60})
     assert (found["draws"].found, found["draws"].verdict) == ("the same each time", CONTRADICTED)
     assert found["seed"].found.startswith("unknown")
-    assert "temperature" not in found
+    assert "tau" not in found
 
 
 def test_ignored_fields() -> None:
@@ -448,8 +448,8 @@ def test_hidden_cutoff_in_the_logprobs() -> None:
     found = audited(Simulated(hidden={"top_k": 9}, after=("cutoffs",)))
     assert (found["logprobs_kind"].found, found["logprobs_kind"].verdict) == ("truncated", CONTRADICTED)
     assert "9 tokens" in found["logprobs_kind"].reason
-    assert found["other cutoffs"].verdict == INCONCLUSIVE
-    assert "has already cut the log-probabilities" in found["other cutoffs"].reason
+    assert found["other_cutoffs"].verdict == INCONCLUSIVE
+    assert "has already cut the log-probabilities" in found["other_cutoffs"].reason
 
 
 def test_default_cutoff_in_the_logprobs_is_switched_off() -> None:
@@ -468,14 +468,14 @@ def test_distribution_that_changes_between_requests() -> None:
     found = audited(Simulated(moves=10.0), options={"requests": 40})
     assert found["distribution"].verdict == NOTED
     assert "tsoft uses only the draws from the listed distributions" in found["distribution"].reason
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 def test_distribution_of_which_only_the_drawn_token_changes() -> None:
     """No other number shows from which distribution a draw comes."""
     found = audited(Simulated(moves=4.0, words=[f" w{i}" for i in range(200)]))
-    assert found["temperature"].verdict == found["fit"].verdict == INCONCLUSIVE
-    assert "the log-probabilities of the draws differ by up to" in found["temperature"].reason
+    assert found["tau"].verdict == found["fit"].verdict == INCONCLUSIVE
+    assert "the log-probabilities of the draws differ by up to" in found["tau"].reason
 
 
 @pytest.mark.parametrize(("difference", "is_kept"), [(1.0, False), (8.0, True)])
@@ -514,7 +514,7 @@ def test_twins_among_the_most_probable_tokens_are_no_other_distribution() -> Non
     words = [" twin" if i in (3, 7) else word for i, word in enumerate(WORDS)]
     found = audited(Twins(keyed=True, words=words))
     assert "distribution" not in found
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 class Undrawn(Simulated):
@@ -595,7 +595,7 @@ def test_choices_of_other_distributions() -> None:
 
     found = audited(Apart())
     assert found["distribution"].found == "another in 40 of 80"
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 def test_stages_stop_when_the_answer_is_clear() -> None:
@@ -626,7 +626,7 @@ def test_interrupted_audit_reports_what_is_known() -> None:
     found = findings_of(probes)
     assert probes.ended == "interrupted"
     assert (found["run"].found, found["run"].verdict) == ("incomplete", INCONCLUSIVE)
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
 
 
 def test_server_that_dies_midway() -> None:
@@ -674,7 +674,7 @@ def test_hostile_texts() -> None:
     words = ["\x1b[31m", "[bold]x[/bold]", "", "\ufffd", "\u202eevil", "\n", *WORDS[6:]]
     probes = probed(Simulated(words=words), options={"requests": 40})
     found = findings_of(probes)
-    assert contains(found["temperature"], 1.0)
+    assert contains(found["tau"], 1.0)
     assert findings_of(read_probes(json.loads(json.dumps(probes_json(probes))), "p.json")) == found
 
 
@@ -730,7 +730,7 @@ def test_without_a_request_the_file_of_a_server_is_only_noted() -> None:
     report = ServerAudit(probes, requested_settings(probes.settings, "")).report
     found = verdicts({finding.name: finding for finding in report.findings})
     assert (report.verdict, found["temperature_0"], found["fit"]) == (NOTED, CONFIRMED, CONFIRMED)
-    assert "other cutoffs" not in found
+    assert "other_cutoffs" not in found
 
 
 PROBE = {

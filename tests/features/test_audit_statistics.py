@@ -249,7 +249,7 @@ def test_extreme_rows_have_a_report(tau: float, z: list[float], draws: list[int]
 @pytest.mark.parametrize(("counts", "verdict"), [((700, 300), "contradicted"), ((505, 495), "inconclusive")])
 def test_an_infinite_temperature_is_tested_like_a_very_high_one(counts: tuple[int, int], verdict: str) -> None:
     draws = np.random.default_rng(1).permutation(np.repeat([0, 1], counts))
-    infinite, high = (finding(audit_of([[0.5, 0]], [draws], tau), "temperature") for tau in (inf, 1e9))
+    infinite, high = (finding(audit_of([[0.5, 0]], [draws], tau), "tau") for tau in (inf, 1e9))
     assert str(infinite.verdict) == str(high.verdict) == verdict
     # About the likelihood ratio of 50 % and the share of the draws.
     ratio = 2 * sum(count * np.log(count / 500) for count in counts)
@@ -262,7 +262,7 @@ def test_draws_that_contradict_temperature_0_show_the_cutoffs_at_their_own_tempe
     z, generator = np.array([2, 1, 0.5, 0, -1]), np.random.default_rng(2)
     draws = generator.choice(5, 1000, p=np.exp(z) / np.exp(z).sum())
     zero, one = audit_of([z], [draws], 0.0), audit_of([z], [draws], 1.0)
-    assert finding(zero, "temperature").verdict is Verdict.CONTRADICTED
+    assert finding(zero, "tau").verdict is Verdict.CONTRADICTED
     assert finding(zero, "top_k").found == "at least 5"
     for name in ("top_k", "top_p", "min_p"):
         assert finding(zero, name).found == finding(one, name).found
@@ -273,7 +273,7 @@ def test_a_list_that_a_hidden_cutoff_may_end_does_not_agree() -> None:
     hidden = Cell("", SimulatedServer("transformers", 0.7, {"top_k": 5}), 0.7, {}, FORMS[3])
     audit = hidden.audit(np.random.default_rng(3))
     assert min(row.unlisted for row in audit.evidence.rows) > 0.05
-    assert finding(audit, "other cutoffs").verdict is Verdict.INCONCLUSIVE
+    assert finding(audit, "other_cutoffs").verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_range_of_top_p_counts_what_is_not_listed() -> None:
@@ -332,7 +332,7 @@ def test_an_unlisted_draw_is_outside_only_beyond_the_noise(
 def test_numbers_that_may_come_after_the_samplers_contradict_no_cutoff(name: str) -> None:
     each = cell(name)
     report = each.audit(np.random.default_rng(1)).report
-    assert not {"top_p", "min_p", "other cutoffs", "order"} & set(each.false_contradictions(report))
+    assert not {"top_p", "min_p", "other_cutoffs", "order"} & set(each.false_contradictions(report))
 
 
 # Simulated servers

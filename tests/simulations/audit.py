@@ -135,13 +135,13 @@ def _power_cells() -> list[Cell]:
         return Cell(case, server, 1.0, requested, form, (finding,), classes=1000)
 
     return [
-        cell("temperature 0.8 instead of 1", 0.8, {}, {}, "temperature"),
-        cell("temperature 0.5 instead of 1", 0.5, {}, {}, "temperature"),
-        cell("temperature 1.2 instead of 1", 1.2, {}, {}, "temperature"),
-        cell("hidden top-k 40", 1.0, {"top_k": 40}, {}, "other cutoffs"),
-        cell("hidden top-p 0.95", 1.0, {"top_p": 0.95}, {}, "other cutoffs"),
-        cell("hidden top-p 0.8", 1.0, {"top_p": 0.8}, {}, "other cutoffs"),
-        cell("hidden min-p 0.05", 1.0, {"min_p": 0.05}, {}, "other cutoffs"),
+        cell("temperature 0.8 instead of 1", 0.8, {}, {}, "tau"),
+        cell("temperature 0.5 instead of 1", 0.5, {}, {}, "tau"),
+        cell("temperature 1.2 instead of 1", 1.2, {}, {}, "tau"),
+        cell("hidden top-k 40", 1.0, {"top_k": 40}, {}, "other_cutoffs"),
+        cell("hidden top-p 0.95", 1.0, {"top_p": 0.95}, {}, "other_cutoffs"),
+        cell("hidden top-p 0.8", 1.0, {"top_p": 0.8}, {}, "other_cutoffs"),
+        cell("hidden min-p 0.05", 1.0, {"min_p": 0.05}, {}, "other_cutoffs"),
         cell("ignored top-k 40", 1.0, {}, {"top_k": 40}, "top_k"),
         cell("ignored top-p 0.95", 1.0, {}, {"top_p": 0.95}, "top_p"),
         cell("ignored min-p 0.05", 1.0, {}, {"min_p": 0.05}, "min_p"),

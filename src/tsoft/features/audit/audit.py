@@ -135,12 +135,12 @@ class Audit:
         interval, requested = self.interval, self.requested.tau
         found = interval_text(interval)
         if requested is None:
-            return Finding("temperature", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
+            return Finding("tau", "", found, Verdict.NOTED, low=interval.low, high=interval.high)
         p_value = self._likelihood.p_value(requested) if requested > 0 else None
         verdict, reason = self._temperature_verdict(requested, p_value)
         needed = self._draws_for_tau(requested) if verdict is Verdict.INCONCLUSIVE else None
         return Finding(
-            "temperature",
+            "tau",
             f"{requested:g}",
             found,
             verdict,
@@ -291,7 +291,7 @@ class Audit:
 
     @property
     def _other_cutoffs(self) -> Finding:
-        finding = Finding("other cutoffs", "none", "unknown", Verdict.INCONCLUSIVE)
+        finding = Finding("other_cutoffs", "none", "unknown", Verdict.INCONCLUSIVE)
         if self._is_stage_unknown:
             return replace(finding, reason=_MAY_BE_AFTER)
         finding = replace(finding, p_value=self._other_p_value)

@@ -98,7 +98,7 @@ def audit_draws(
     >>> draws = tsoft.sample(tsoft.top_k(z, 40), tau=1.4, size=2000, rng=2)
     >>> report = tsoft.audit_draws(z, draws, 1.4)
     >>> [finding.name for finding in report.findings if finding.verdict == "contradicted"]
-    ['other cutoffs']
+    ['other_cutoffs']
     >>> str(tsoft.audit_draws(z, draws, 1.4, top_k=40).verdict)
     'confirmed'
     """

@@ -10,7 +10,7 @@ from tsoft.features.audit.audit import interval_text
 from tsoft.features.audit.drawn_counts import DrawnCounts
 from tsoft.features.audit.findings import AuditReport, Finding, Verdict
 
-_NAMES = {"temperature": "τ", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
+_NAMES = {"tau": "τ", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
 _DIGITS = 3
 
 
@@ -28,7 +28,7 @@ def draw_findings(report: AuditReport, view: View) -> str:
 def name_text(name: str) -> str:
     """Return the name of a finding as users write it.
 
-    >>> name_text("top_k"), name_text("top_k_support"), name_text("other cutoffs")
+    >>> name_text("top_k"), name_text("top_k_support"), name_text("other_cutoffs")
     ('top-k', 'top-k support', 'other cutoffs')
     """
     sampler = next((each for each in _NAMES if name == each or name.startswith(f"{each}_s")), "")

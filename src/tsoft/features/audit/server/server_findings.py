@@ -276,7 +276,7 @@ def _with_doubts(report: AuditReport, rows: ListedRows, greedy: Finding | None) 
         "the log-probabilities do not change with the temperature, and the draws follow them as they are; they may"
         " come after a temperature that the server applies in place of the requested one"
     )
-    findings = [_doubted(finding, reason) if finding.name == "temperature" else finding for finding in report.findings]
+    findings = [_doubted(finding, reason) if finding.name == "tau" else finding for finding in report.findings]
     return replace(report, findings=tuple(findings))
 
 
@@ -289,5 +289,5 @@ def _doubted(finding: Finding, reason: str) -> Finding:
 
 def _doubted_cutoff(finding: Finding, reason: str) -> Finding:
     """Return a confirmed finding about a cutoff as inconclusive."""
-    is_cutoff = finding.name not in (*_SURE, "temperature", "fit")
+    is_cutoff = finding.name not in (*_SURE, "tau", "fit")
     return _doubted(finding, reason) if is_cutoff and finding.verdict is Verdict.CONFIRMED else finding
