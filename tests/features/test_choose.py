@@ -169,7 +169,7 @@ def test_the_interval_of_the_difference_is_that_of_paired_problems() -> None:
     first, second = values
     paired = stats.ttest_rel(first, second).confidence_interval()
     assert choice.difference == pytest.approx(((first - second).mean(), paired.low, paired.high), abs=2e-3)
-    assert choice.is_distinct
+    assert choice.is_clear
     alone = stats.ttest_1samp(first, 0).confidence_interval()
     assert (choice.low[0], choice.high[0]) == pytest.approx((alone.low, alone.high), abs=2e-3)
 
@@ -177,13 +177,13 @@ def test_the_interval_of_the_difference_is_that_of_paired_problems() -> None:
 def test_equal_temperatures_share_the_wins_and_the_lowest_is_the_best() -> None:
     values = np.tile(np.random.default_rng(1).random(30), (3, 1))
     choice = tsoft.best_temperature(TAUS, values, resamples=100, rng=0)
-    assert (choice.tau, choice.next_tau, choice.is_distinct) == (0.2, 0.6, False)
+    assert (choice.tau, choice.next_tau, choice.is_clear) == (0.2, 0.6, False)
     assert choice.win_shares == pytest.approx([1 / 3] * 3)
 
 
 def test_one_problem_has_no_interval() -> None:
     choice = tsoft.best_temperature(TAUS, [[0.1], [0.5], [0.2]], resamples=100, rng=0)
-    assert (choice.tau, choice.is_distinct) == (0.6, None)
+    assert (choice.tau, choice.is_clear) == (0.6, None)
     assert np.isnan(choice.low).all()
 
 

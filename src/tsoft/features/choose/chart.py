@@ -85,7 +85,7 @@ def _next_cells(choice: TemperatureChoice, view: View) -> list[str]:
         "–" if choice.next_tau is None else _short_tau(choice.next_tau),
         _signed(difference, view),
         "–" if np.isnan(low) else f"{_signed(low, view)} to {_signed(high, view)}",
-        {True: "yes", False: "no", None: "–"}[choice.is_distinct],
+        {True: "yes", False: "no", None: "–"}[choice.is_clear],
     ]
 
 

@@ -47,7 +47,7 @@ class ChooseResult(Result):
                 Column(name, [_known(choice.difference[i]) for choice in choices], text)
                 for i, name in enumerate(("difference", "difference_low", "difference_high"))
             ),
-            Column("distinct", [_flag(choice.is_distinct) for choice in choices], text),
+            Column("clear", [_flag(choice.is_clear) for choice in choices], text),
             Column("problems", [len(self.trials.problems)] * count, text),
             Column("taus", [choice.taus.tolist() for choice in choices], In.JSON),
             Column("estimates", [choice.estimates.tolist() for choice in choices], In.JSON),

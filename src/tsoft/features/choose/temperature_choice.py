@@ -66,7 +66,7 @@ class TemperatureChoice:
         return None if self.next is None else float(self.taus[self.next])
 
     @property
-    def is_distinct(self) -> bool | None:
+    def is_clear(self) -> bool | None:
         """Whether the interval of the difference is above 0; None if there is no interval."""
         return None if np.isnan(self.difference[1]) else bool(self.difference[1] > TIE)
 
