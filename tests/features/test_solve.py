@@ -101,8 +101,8 @@ def test_forms() -> None:
 
 @pytest.mark.parametrize("source", [["2", "1", "0.5"], ["-i", str(TESTS / "data/openai-chat.json")]])
 def test_records_name_the_measure_as_the_column_of_compute(source: list[str]) -> None:
-    line = out("solve", *source, "--top-prob", "0.7", "-f", "csv").splitlines()[1]
-    [record, *_] = json.loads(out("solve", *source, "--top-prob", "0.7", "-f", "json"))
+    line = here("solve", *source, "--top-prob", "0.7", "-f", "csv").stdout.splitlines()[1]
+    [record, *_] = json.loads(here("solve", *source, "--top-prob", "0.7", "-f", "json").stdout)
     assert (line.split(",")[1], record["measure"]) == ("top_prob", "top_prob")
     assert "top_prob" in json.loads(out("compute", "2", "1", "-f", "jsonl"))
 
