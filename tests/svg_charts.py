@@ -2,23 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
+from figure_charts import Chart, Points
+
 SVG = "{http://www.w3.org/2000/svg}"
-Points = np.ndarray
-
-
-@dataclass(frozen=True)
-class Chart:
-    """The parts of a chart: each curve and each outline of a band as points (x, y), and the length of each bar."""
-
-    curves: list[Points]
-    bands: list[Points]
-    bars: list[float]
 
 
 def texts(file: Path) -> list[str]:
@@ -61,7 +52,7 @@ def _chart(axes: ElementTree.Element, log: bool) -> Chart:
     curves = [in_units(_points(path)) for path in paths("line2d")]
     bands = [in_units(_used_points(group)) for group in groups("FillBetween", "PolyCollection")]
     # The background and the frame are not clipped.
-    bars = [float(np.ptp(_points(path)[:, 0]) * x[0]) for path in paths("patch") if path.get("clip-path")]
+    bars = [float(np.ptp(in_units(_points(path))[:, 0])) for path in paths("patch") if path.get("clip-path")]
     # A line with two ends is a reference or a target.
     return Chart([curve for curve in curves if len(curve) > 2], bands, bars)
 

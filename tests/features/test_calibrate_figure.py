@@ -1,9 +1,7 @@
-"""The figure of `calibrate`: its SVG is compared with the JSON of the same run, and its texts with its canvas."""
+"""The figure of `calibrate`: its charts are compared with the JSON of the same run, and its texts with its canvas."""
 
 import itertools
 import json
-import re
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,13 @@ import numpy as np
 import pytest
 
 from cases import each_case
+from figure_charts import drawn, texts
 from labeled import DATA, digits
 from tool import here
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from tsoft.core.fit import TemperatureFit
@@ -29,68 +29,39 @@ from tsoft.figures.canvas import Paper, canvas
 from tsoft.figures.figure_theme import THEMES
 
 VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
-SVG = "{http://www.w3.org/2000/svg}"
 BAR, OVER, UNDER = (color.lower() for color in THEMES["light"].colors[:3])
-COUNT, BACKGROUND = THEMES["light"].muted, THEMES["light"].background.lower()
+COUNT = THEMES["light"].muted.lower()
 
 
-def texts(figure: ET.Element) -> list[str]:
-    return ["".join(text.itertext()) for text in figure.iter(f"{SVG}text")]
-
-
-def charts(figure: ET.Element) -> list[ET.Element]:
-    return [group for group in figure.iter(f"{SVG}g") if re.fullmatch(r"axes_\d+", group.get("id", ""))]
-
-
-def boxes(chart: ET.Element, color: str) -> Any:
-    """Return the boxes of a color, in the order in which they were drawn: left, right, bottom and top of each, as
-    shares of the chart."""
-    found = [
-        np.array(re.findall(r"[-\d.]+", path.get("d", "")), float).reshape(-1, 2)
-        for path in chart.iter(f"{SVG}path")
-        if re.match(rf"fill: {color}(;|$)", path.get("style", ""))
-        and re.fullmatch(r"patch_\d+", owner(chart, path).get("id", ""))
-    ]
-    ends = np.array([(*np.sort(points[:, 0])[[0, -1]], *-np.sort(-points[:, 1])[[0, -1]]) for points in found])
-    if color == BACKGROUND:
-        return ends
-    [(left, right, bottom, top)] = boxes(chart, BACKGROUND)
-    if not len(ends):
-        return np.empty((0, 4))
-    return (ends - [left, left, bottom, bottom]) / [right - left, right - left, top - bottom, top - bottom]
-
-
-def owner(chart: ET.Element, path: ET.Element) -> ET.Element:
-    return next(group for group in chart.iter(f"{SVG}g") if path in list(group))
+def boxes(chart: Any, color: str) -> Any:
+    """Return the boxes of a color, in the order in which they were drawn: left, right, bottom and top of each."""
+    found = [box.get_bbox() for box in chart.patches if to_hex(box.get_facecolor()) == color]
+    return np.array([(box.xmin, box.xmax, box.ymin, box.ymax) for box in found]).reshape(-1, 4)
 
 
 def test_bars_gaps_counts_and_titles_are_those_of_the_json(tmp_path: Path) -> None:
-    files = [str(tmp_path / name) for name in ("a.json", "a.svg")]
+    file = tmp_path / "a.json"
     typed = ("-i", VAL, "--test", TEST, "--bins", "10", "--resamples", "20")
-    done = here("calibrate", *typed, "-o", files[0], "-o", files[1])
-    assert (done.returncode, done.stdout) == (0, "")
-    [record] = json.loads(Path(files[0]).read_bytes())
-    figure = ET.fromstring(Path(files[1]).read_bytes())
-    *panels, curve = charts(figure)
+    drawing = drawn("calibrate", *typed, "-o", str(file), "-o", str(tmp_path / "a.svg"))
+    [record] = json.loads(file.read_bytes())
+    *panels, curve = drawing.figure.axes
     assert len(panels) == 2 * len(record["reports"]) == 8
-    shown = texts(figure)
-    largest = {
-        data: max(b["rows"] for r in record["reports"] if r["data"] == data for b in r["bins"])
-        for data in ("fit", "test")
-    }
+    shown = drawing.texts
     for report, diagram, counts in zip(record["reports"], panels[::2], panels[1::2], strict=True):
         assert f"{report['data']}, τ = {report['tau']:.4g}: NLL {report['nll']:.3g}" in texts(diagram)
         assert f"ECE {report['ece']:.3f}, by chance {report['ece_chance_mean']:.3f}" in texts(diagram)
         filled = [b for b in report["bins"] if b["rows"]]
         ends = [(b["low"], b["high"], 0, b["accuracy"]) for b in filled]
-        np.testing.assert_allclose(boxes(diagram, BAR), ends, atol=1e-5)
+        np.testing.assert_allclose(boxes(diagram, BAR), ends, rtol=1e-9, atol=1e-12)
         for color, sign in ((OVER, 1), (UNDER, -1)):
             gaps = [b for b in filled if sign * (b["confidence"] - b["accuracy"]) > 0]
             ends = [(b["low"], b["high"], *sorted((b["accuracy"], b["confidence"]))) for b in gaps]
-            np.testing.assert_allclose(boxes(diagram, color), np.reshape(ends, (-1, 4)), atol=1e-5)
-        heights = [b["rows"] / largest[report["data"]] for b in report["bins"]]
-        np.testing.assert_allclose(boxes(counts, COUNT)[:, 3], heights, atol=1e-5)
-    assert {str(count) for count in largest.values()} <= set(shown)
+            np.testing.assert_allclose(boxes(diagram, color), np.reshape(ends, (-1, 4)), rtol=1e-9, atol=1e-12)
+        rows = [b["rows"] for b in report["bins"]]
+        np.testing.assert_array_equal(boxes(counts, COUNT)[:, 3], rows)
+        largest = max(b["rows"] for r in record["reports"] if r["data"] == report["data"] for b in r["bins"])
+        assert counts.get_ylim() == (0, largest)
+        assert str(largest) in shown
     assert {f"fitted τ = {record['tau']:.4g}", f"95 %: {record['tau_low']:.4g} to {record['tau_high']:.4g}"} <= set(
         texts(curve)
     )
@@ -156,18 +127,16 @@ def test_a_fit_at_a_limit_without_simulations_has_no_minimum_and_no_ece_by_chanc
 
 
 @pytest.mark.parametrize(("size", "rows"), [("3.3x2.4", ["test"]), ("3.3x4", ["fit", "test"])])
-def test_a_small_figure_notes_what_it_has_no_room_for(size: str, rows: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "a.svg"
-    options = ("--size", size, "--theme", "paper", "--resamples", "5", "-o", str(file))
-    done = here("calibrate", "-i", VAL, "--test", TEST, *options)
-    figure = ET.fromstring(file.read_bytes())
-    shown = texts(figure)
-    assert len(charts(figure)) == 4 * len(rows)
+def test_a_small_figure_notes_what_it_has_no_room_for(size: str, rows: list[str]) -> None:
+    options = ("--size", size, "--theme", "paper", "--resamples", "5", "-f", "svg")
+    drawing = drawn("calibrate", "-i", VAL, "--test", TEST, *options)
+    shown = drawing.texts
+    assert len(drawing.charts) == 4 * len(rows)
     for data in ("fit", "test"):
         assert any(text.startswith(f"{data}, τ = 1: NLL ") for text in shown) == (data in rows)
     assert any(text.startswith("fit: the rows to which τ was fitted") for text in shown) == ("fit" in rows)
-    assert "no room for the NLL over τ; a wider --size shows it" in done.stderr
-    assert ("no room for the rows of the fit; a higher --size shows them" in done.stderr) == ("fit" not in rows)
+    assert "no room for the NLL over τ; a wider --size shows it" in drawing.stderr
+    assert ("no room for the rows of the fit; a higher --size shows them" in drawing.stderr) == ("fit" not in rows)
 
 
 def test_a_figure_has_all_charts() -> None:

@@ -19,7 +19,7 @@ from scipy import stats
 
 import tsoft
 from cases import each_case
-from svg_charts import charts, texts
+from figure_charts import drawn
 from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
@@ -753,19 +753,16 @@ def test_a_terminal_shows_tables_and_curves() -> None:
 
 def test_a_figure_has_the_numbers_of_json(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    figure, numbers = tmp_path / "x.svg", tmp_path / "x.json"
+    numbers, file = tmp_path / "x.json", ("-o", str(tmp_path / "x.svg"))
     text = FEW + "".join(f"p{i},1.0,4,{i}\n" for i in range(3))
-    done = here("choose", "-o", str(figure), "-o", str(numbers), "--k", "1,2,4", stdin=text)
-    assert done.returncode == 0, done.stderr
-    [chart] = charts(figure)
+    drawing = drawn("choose", *file, "-o", str(numbers), "--k", "1,2,4", stdin=text)
+    [chart] = drawing.charts
     for row, curve in zip(json.loads(numbers.read_text()), chart.curves, strict=True):
-        assert curve[:, 0] == pytest.approx(row["taus"], abs=2e-3)
-        assert curve[:, 1] == pytest.approx(row["estimates"], abs=2e-3)
+        np.testing.assert_allclose(curve, np.column_stack([row["taus"], row["estimates"]]), rtol=1e-9)
     assert len(chart.bands) == 3
-    assert {"k = 1", "k = 2", "k = 4", "3 problems, 95 % intervals"} <= set(texts(figure))
-    turning = here("choose", "-o", str(figure), stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]))
-    assert turning.returncode == 0
-    assert "1 problem: turning point τ = 0.4 (best of n: 0.5)" in texts(figure)
+    assert {"k = 1", "k = 2", "k = 4", "3 problems, 95 % intervals"} <= set(drawing.texts)
+    turning = drawn("choose", *file, stdin=entropy_text([0.1, 0.2, 0.3, 0.4, 1.0, 2.0]))
+    assert "1 problem: turning point τ = 0.4 (best of n: 0.5)" in turning.texts
 
 
 def test_texts_without_tokens_are_named_in_a_note() -> None:

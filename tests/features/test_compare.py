@@ -19,6 +19,7 @@ from scipy.stats import entropy
 
 import tsoft
 from cases import each_case
+from figure_charts import drawn
 from tool import TESTS, here, here_on_terminal
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
@@ -641,12 +642,16 @@ def test_on_a_narrow_terminal_tokens_stay_beside_their_acceptance(columns: int, 
 
 
 def test_a_figure_and_a_table_are_drawn(tmp_path: Path) -> None:
-    figure = tmp_path / "c.svg"
     one, other = response_file(tmp_path / "a.json", FIRST), response_file(tmp_path / "b.json", SECOND)
-    for files in ((TEACHER, STUDENT), (one, other)):
-        done = here("compare", *files, "--tau", "0.5,1,2", "-o", str(figure))
-        assert done.returncode == 0, done.stderr
-        assert figure.read_text().startswith("<?xml")
+    exact = ["acceptance", "exact_match_acceptance", "greedy_acceptance"]
+    for files, names in (((TEACHER, STUDENT), exact), ((one, other), ["acceptance_low", "acceptance_high"])):
+        numbers = tmp_path / "x.json"
+        drawing = drawn("compare", *files, "--tau", "0.5,1,2", "-o", str(tmp_path / "x.svg"), "-o", str(numbers))
+        rates, _ = drawing.charts
+        records = json.loads(numbers.read_text())
+        for name, curve in zip(names, rates.curves, strict=True):
+            np.testing.assert_allclose(curve, [(record["tau"], record[name]) for record in records], rtol=1e-9)
+        assert len(rates.bands) == ("acceptance_low" in names)
     table = here_on_terminal("compare", TEACHER, STUDENT, "--tau", "0.5,1", NO_COLOR="1")
     for text in ("KL(A‖B)", "total variation", "same top class   50.0 %", "mean acceptance", "tokens: the expected"):
         assert text in table

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 import update_gallery
-from svg_charts import Chart, charts, names_beside_places, texts
+from figure_charts import Drawing, captured, drawn
+from svg_charts import charts, names_beside_places, texts
 from tool import here
 
 pytest.importorskip("matplotlib")
+
+from matplotlib.text import Text
 
 BARN = str(Path(__file__).parent.parent / "data" / "barn.txt")
 RESPONSE = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
@@ -30,14 +33,14 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def written(*arguments: str, stdin: str | None = None, log: bool = False) -> tuple[list[Chart], list[Any]]:
-    """Return the charts and the json of one run."""
-    done = here(*arguments, "-o", "x.svg", "-o", "x.json", stdin=stdin)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    return charts(Path("x.svg"), log=log), json.loads(Path("x.json").read_text())
+def written(*arguments: str, stdin: str | None = None) -> tuple[Drawing, list[Any]]:
+    """Return the figure and the json of one run."""
+    drawing = drawn(*arguments, "-o", "x.svg", "-o", "x.json", stdin=stdin)
+    return drawing, json.loads(Path("x.json").read_text())
 
 
 def shown() -> list[str]:
+    """Return the texts in the file of a figure."""
     return texts(Path("x.svg"))
 
 
@@ -46,53 +49,78 @@ def at(curve: Any, x: float) -> float:
     return float(np.interp(x, curve[:, 0], curve[:, 1]))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sample", "$x^2$=2", "<b>&amp;=1", "owl=0", "--tau", "0.5,2", "--seed", "1", "-n", "500"),
+        ("solve", "-i", RESPONSE, "--top-prob", "0.5", "--rows", "1"),
+    ],
+    ids=["bars", "curves_and_band"],
+)
+def test_a_file_has_the_texts_and_the_charts_that_were_drawn(command: tuple[str, ...]) -> None:
+    """Other tests of the numbers in a figure need no file."""
+    drawing = drawn(*command, "-o", "x.svg")
+    assert here(*command, "-o", "x.svg").returncode == 0
+    assert sorted(shown()) == sorted(drawing.texts)
+    in_file = charts(Path("x.svg"), log=command[0] == "solve")
+    for read, chart in zip(in_file, drawing.charts, strict=True):
+        assert read.bars == pytest.approx(chart.bars, rel=1e-5)
+        for kind in ("curves", "bands"):
+            for points, expected in zip(getattr(read, kind), getattr(chart, kind), strict=True):
+                np.testing.assert_allclose(points, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_solve_marks_the_solutions_on_the_curve() -> None:
-    [chart], [record] = written("solve", "a=2", "b=1", "c=0", "d=0.5", "e=0", "--prob", "b=0.214", log=True)
+    drawing, [record] = written("solve", "a=2", "b=1", "c=0", "d=0.5", "e=0", "--prob", "b=0.214")
+    [chart] = drawing.charts
     [curve] = chart.curves
     assert len(record["taus"]) == 2
     for tau in record["taus"]:
-        assert at(curve, tau) == pytest.approx(0.214, abs=1e-3)
-        assert f"τ = {tau:.6g}" in shown()
-    assert "target 0.214" in shown()
+        assert at(curve, tau) == pytest.approx(0.214, abs=1e-4)
+        assert f"τ = {tau:.6g}" in drawing.texts
+    assert "target 0.214" in drawing.texts
 
 
 def test_solve_shows_each_row_once_and_keeps_its_exit_code() -> None:
-    done = here("solve", "--top-prob", "0.35", "-o", "x.svg", "-o", "x.json", "-o", "x.tsv", stdin=ROWS + "1 1 -inf\n")
-    assert done.returncode == 3
-    assert done.stderr.count("row 3: ") == 1
-    assert "the figure shows 3 of 4 rows; --rows N shows more" in done.stderr
-    assert [len(chart.curves) for chart in charts(Path("x.svg"))] == [1, 1, 1]
+    files = ("-o", "x.svg", "-o", "x.json", "-o", "x.tsv")
+    drawing = drawn("solve", "--top-prob", "0.35", *files, stdin=ROWS + "1 1 -inf\n", exit_code=3)
+    assert drawing.stderr.count("row 3: ") == 1
+    assert "the figure shows 3 of 4 rows; --rows N shows more" in drawing.stderr
+    assert [len(chart.curves) for chart in drawing.charts] == [1, 1, 1]
 
 
 def test_solve_of_a_response_shows_the_bounds() -> None:
-    [chart], [record, *_] = written("solve", "-i", RESPONSE, "--top-prob", "0.5", "--rows", "1", log=True)
+    drawing, [record, *_] = written("solve", "-i", RESPONSE, "--top-prob", "0.5", "--rows", "1")
+    [chart] = drawing.charts
     low, high = chart.curves
-    assert at(low, record["tau_low"]) == pytest.approx(0.5, abs=0.01)
-    assert at(high, record["tau_high"]) == pytest.approx(0.5, abs=0.01)
+    assert at(low, record["tau_low"]) == pytest.approx(0.5, abs=1e-3)
+    assert at(high, record["tau_high"]) == pytest.approx(0.5, abs=1e-3)
     assert len(chart.bands) == 1
 
 
-@pytest.mark.parametrize("format", ["table", "svg"])
-def test_solve_with_a_later_row_that_lacks_the_class(format: str) -> None:
+def test_solve_with_a_later_row_that_lacks_the_class() -> None:
     rows = '{"labels":["a","b"],"logits":[1,2]}\n{"labels":["a","c"],"logits":[1,2]}\n'
-    done = here("solve", "--prob", "b=0.6", "-f", format, stdin=rows)
+    reason = "this row has no class 'b'"
+    done = here("solve", "--prob", "b=0.6", "-f", "table", stdin=rows)
     assert done.returncode == 3
-    assert "this row has no class 'b'" in done.stdout
+    assert reason in done.stdout
+    drawing = drawn("solve", "--prob", "b=0.6", "-o", "x.svg", stdin=rows, exit_code=3)
+    assert any(reason in text for text in drawing.texts)
 
 
 def test_sample_compares_counts_with_their_expectation() -> None:
-    found, records = written("sample", "cat=2", "dog=1", "owl=0", "--tau", "0.5,2", "--seed", "1", "-n", "500")
-    assert len(found) == len(records) == 2
-    for chart, record in zip(found, records, strict=True):
-        assert chart.bars == pytest.approx(record["counts"], abs=1)
-        assert f"p-value {record['p_value']:.4f}" in shown()
-    assert "count, 500 draws, seed 1" in shown()
+    drawing, records = written("sample", "cat=2", "dog=1", "owl=0", "--tau", "0.5,2", "--seed", "1", "-n", "500")
+    assert len(drawing.charts) == len(records) == 2
+    for chart, record in zip(drawing.charts, records, strict=True):
+        assert chart.bars == pytest.approx(record["counts"], rel=1e-9)
+        assert f"p-value {record['p_value']:.4f}" in drawing.texts
+    assert "count, 500 draws, seed 1" in drawing.texts
 
 
 @pytest.mark.parametrize(("size", "draws"), [("1", "1 draw"), ("1234567", "1,234,567 draws")])
 def test_sample_names_the_exact_number_of_draws(size: str, draws: str) -> None:
-    assert here("sample", "2", "1", "-n", size, "--seed", "1", "-o", "x.svg").returncode == 0
-    assert f"count, {draws}, seed 1" in shown()
+    drawing = drawn("sample", "2", "1", "-n", size, "--seed", "1", "-o", "x.svg")
+    assert f"count, {draws}, seed 1" in drawing.texts
 
 
 def test_sample_draws_1000_for_a_figure_and_1_for_lines() -> None:
@@ -104,32 +132,30 @@ def test_sample_draws_1000_for_a_figure_and_1_for_lines() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--draws",), ("--counts",)])
 def test_the_files_of_one_run_show_the_same_sample(options: tuple[str, ...]) -> None:
-    done = here("sample", "2", "1", "-n", "300", *options, "-o", "x.svg", "-o", "x.json", "-o", "x.csv")
-    assert done.returncode == 0, done.stderr
-    [record] = json.loads(Path("x.json").read_text())
+    drawing, [record] = written("sample", "2", "1", "-n", "300", *options, "-o", "x.csv")
     rows = list(csv.DictReader(Path("x.csv").read_text().splitlines()))
     if "count" in rows[0]:
         assert [int(row["count"]) for row in rows] == record["counts"]
     else:
         assert [sum(row["index"] == str(i) for row in rows) for i in range(2)] == record["counts"]
-    [chart] = charts(Path("x.svg"))
-    assert chart.bars == pytest.approx(record["counts"], abs=0.5)
+    [chart] = drawing.charts
+    assert chart.bars == pytest.approx(record["counts"], rel=1e-9)
 
 
 def test_distill_shows_the_information_and_the_loss_of_a_student_over_tau() -> None:
     Path("student.txt").write_text("1 1 0\n1 2 2\n0 0 3\n")
     Path("targets.txt").write_text("0\n1\n2\n")
     files = ("--student", "student.txt", "--targets", "targets.txt")
-    found, records = written("distill", *files, "--rows", "2", stdin=ROWS, log=True)
-    assert len(found) == 6
-    [information], [rest, _] = found[3].curves, found[4].curves
-    kl, kl_tau2, loss = found[5].curves
+    drawing, records = written("distill", *files, "--rows", "2", stdin=ROWS)
+    assert len(drawing.charts) == 6
+    *_, first, second, third = drawing.charts
+    [information], [rest, _] = first.curves, second.curves
+    kl, kl_tau2, loss = third.curves
+    curves = {"information": information, "rest_prob": rest, "kl": kl, "kl_tau2": kl_tau2, "loss": loss}
     for record in records[5:10]:
         assert record["row"] == 1
-        assert at(information, record["tau"]) == pytest.approx(record["information"], abs=1e-3)
-        assert at(rest, record["tau"]) == pytest.approx(record["rest_prob"], abs=5e-3)
-        for curve, name in ((kl, "kl"), (kl_tau2, "kl_tau2"), (loss, "loss")):
-            assert at(curve, record["tau"]) == pytest.approx(record[name], abs=0.01)
+        for name, curve in curves.items():
+            assert at(curve, record["tau"]) == pytest.approx(record[name], abs=1e-3), name
 
 
 def test_a_narrow_figure_of_distill_omits_the_student() -> None:
@@ -140,11 +166,12 @@ def test_a_narrow_figure_of_distill_omits_the_student() -> None:
 
 
 def test_anneal_draws_each_schedule() -> None:
-    [chart], records = written("anneal", "--schedule", "linear,cosine", "--steps", "21")
+    drawing, records = written("anneal", "--schedule", "linear,cosine", "--steps", "21")
+    [chart] = drawing.charts
     assert [len(curve) for curve in chart.curves] == [21, 21]
-    taus = [record["tau"] for record in records]
-    assert np.concatenate([curve[:, 1] for curve in chart.curves]) == pytest.approx(taus, abs=1e-3)
-    assert {"linear", "cosine", "step", "τ"} <= set(shown())
+    points = np.array([(record["step"], record["tau"]) for record in records])
+    np.testing.assert_allclose(np.concatenate(chart.curves), points, rtol=1e-9)
+    assert {"linear", "cosine", "step", "τ"} <= set(drawing.texts)
 
 
 def test_anneal_cannot_draw_infinite_temperatures() -> None:
@@ -156,45 +183,50 @@ def test_anneal_cannot_draw_infinite_temperatures() -> None:
 
 def test_bandit_draws_the_regret_with_its_standard_error() -> None:
     options = ("--schedule", "cosine,linear", "--runs", "20", "--steps", "40", "--seed", "1")
-    [regret, share], records = written("bandit", "1", "0.9", "0", *options)
+    drawing, records = written("bandit", "1", "0.9", "0", *options)
+    [regret, share] = drawing.charts
     assert [len(part) for part in (regret.curves, regret.bands, share.curves, share.bands)] == [2, 2, 2, 0]
     for curve, band, last in zip(regret.curves, regret.bands, (records[39], records[79]), strict=True):
-        assert curve[-1, 1] == pytest.approx(last["regret"], abs=0.05)
-        ends = band[np.isclose(band[:, 0], band[:, 0].max()), 1]
-        assert np.ptp(ends) == pytest.approx(2 * last["regret_se"], abs=0.05)
+        assert curve[-1].tolist() == pytest.approx([39, last["regret"]], rel=1e-9)
+        ends = band[band[:, 0] == 39, 1]
+        low, high = last["regret"] - last["regret_se"], last["regret"] + last["regret_se"]
+        assert [ends.min(), ends.max()] == pytest.approx([low, high], rel=1e-9)
 
 
 def test_bandit_notes_a_new_seed_once() -> None:
-    done = here("bandit", "1", "0", "--runs", "5", "--steps", "5", "-o", "x.svg", "-o", "x.json")
-    assert done.stderr.count("repeats this result") == 1
+    drawing, _ = written("bandit", "1", "0", "--runs", "5", "--steps", "5")
+    assert drawing.stderr.count("repeats this result") == 1
 
 
 def test_next_draws_the_bars_of_compute() -> None:
-    [chart], [record] = written("next", "the", "--ngram", BARN, "--show", "5")
+    drawing, [record] = written("next", "the", "--ngram", BARN, "--show", "5")
     probs = np.exp(record["logits"]) / np.exp(record["logits"]).sum()
     highest = np.sort(probs)[::-1][:5].tolist()
-    assert chart.bars == pytest.approx([*highest, 1 - sum(highest)], abs=2e-3)
-    assert f"{highest[0]:.3f}" in shown()
+    [chart] = drawing.charts
+    assert chart.bars == pytest.approx([*highest, 1 - sum(highest)], rel=1e-9)
+    assert f"{highest[0]:.3f}" in drawing.texts
 
 
 def test_generate_draws_the_cost_of_each_text() -> None:
     options = ("--tau", "0.5,1", "--greedy", "--beams", "2", "--seed", "1", "--max-tokens", "12")
-    [chart], records = written("generate", "the", "--ngram", BARN, *options)
+    drawing, records = written("generate", "the", "--ngram", BARN, *options)
     best = [record for record in records if record["continuation"] == 0]
     assert [record["strategy"] for record in best] == ["sample", "sample", "greedy", "beam 2"]
+    [chart] = drawing.charts
     for curve, record in zip(chart.curves, best, strict=True):
         costs = [0, *np.cumsum([-token["logprob"] for token in record["logprobs"]])]
-        assert curve[-1] == pytest.approx([len(costs) - 1, costs[-1]], abs=0.1)
+        np.testing.assert_allclose(curve, list(enumerate(costs)), rtol=1e-9)
     for name, record in zip(("τ = 0.5", "τ = 1", "greedy", "beam 2"), best, strict=True):
-        assert f"{name}: {record['sequence_perplexity']:.3g}" in shown()
+        assert f"{name}: {record['sequence_perplexity']:.3g}" in drawing.texts
 
 
 def test_generate_draws_each_of_several_texts_and_names_their_mean() -> None:
     options = ("--tau", "0.5,1", "-n", "3", "--seed", "1", "--max-tokens", "12")
-    [chart], records = written("generate", "the", "--ngram", BARN, *options)
+    drawing, records = written("generate", "the", "--ngram", BARN, *options)
+    [chart] = drawing.charts
     assert len(chart.curves) == len(records) == 6
     mean = sum(record["logprob"] for record in records[:3]) / sum(record["tokens"] for record in records[:3])
-    assert f"τ = 0.5: {math.exp(-mean):.3g}" in shown()
+    assert f"τ = 0.5: {math.exp(-mean):.3g}" in drawing.texts
 
 
 @pytest.mark.parametrize(
@@ -202,13 +234,14 @@ def test_generate_draws_each_of_several_texts_and_names_their_mean() -> None:
     [(("sweep", "--measure", "top-prob"), "top_prob"), (("distill",), "information")],
 )
 def test_a_mean_has_a_band_of_the_standard_deviation(command: tuple[str, ...], measure: str) -> None:
-    [chart], records = written(*command, "--mean", "--tau", "0.5,1,2,4", stdin=ROWS, log=True)
+    drawing, records = written(*command, "--mean", "--tau", "0.5,1,2,4", stdin=ROWS)
+    [chart] = drawing.charts
     [curve], [band] = chart.curves, chart.bands
+    np.testing.assert_allclose(curve, [(record["tau"], record[measure]) for record in records], rtol=1e-9)
     for record in records:
         mean, deviation = record[measure], record[f"{measure}_sd"]
-        assert at(curve, record["tau"]) == pytest.approx(mean, abs=2e-3)
-        ends = band[np.isclose(band[:, 0], record["tau"], rtol=5e-3), 1]
-        assert (ends.min(), ends.max()) == pytest.approx((mean - deviation, mean + deviation), abs=2e-3)
+        ends = band[band[:, 0] == record["tau"], 1]
+        assert (ends.min(), ends.max()) == pytest.approx((mean - deviation, mean + deviation), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +256,9 @@ def test_axes_extend_to_the_limits_of_floats(command: tuple[str, ...]) -> None:
 
 
 def test_a_mean_notes_the_temperatures_that_are_not_on_the_axis_once() -> None:
-    done = here("sweep", "--mean", "2", "1", "--tau", "0", "--tau", "1", "-o", "x.svg", "-o", "x.png")
+    with captured() as figures:
+        done = here("sweep", "--mean", "2", "1", "--tau", "0", "--tau", "1", "-o", "x.svg", "-o", "x.png")
+    assert len(figures) == 2
     assert done.stderr.count("the figure's axis does not show τ = 0") == 1
     done = here("sweep", "--mean", "2", "1", "--tau", "0", "--tau", "inf", "-o", "y.svg")
     assert done.returncode == 2
@@ -232,10 +267,10 @@ def test_a_mean_notes_the_temperatures_that_are_not_on_the_axis_once() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--heatmap",)])
 def test_temperatures_of_energies_have_their_unit(options: tuple[str, ...]) -> None:
-    done = here("sweep", "--energies", "0", "0.025", "--units", "eV", "--tau", "100,300", *options, "-o", "x.svg")
-    assert done.returncode == 0, done.stderr
-    assert "τ (K)" in shown()
-    assert "τ" not in shown()
+    energies = ("--energies", "0", "0.025", "--units", "eV", "--tau", "100,300")
+    drawing = drawn("sweep", *energies, *options, "-o", "x.svg")
+    assert "τ (K)" in drawing.texts
+    assert "τ" not in drawing.texts
 
 
 CLASSES = [f"{label}={i}" for i, label in enumerate(HOSTILE)]
@@ -249,10 +284,11 @@ CLASSES = [f"{label}={i}" for i, label in enumerate(HOSTILE)]
     ],
 )
 def test_labels_are_text(command: tuple[str, ...], labels: list[str]) -> None:
-    done = here(*command, "--title", "$x$ \x1b_", "-o", "x.svg", "--size", "12x8")
-    assert done.returncode == 0, done.stderr
+    drawing = drawn(*command, "--title", "$x$ \x1b_", "-o", "x.svg", "--size", "12x8")
     for label in [*labels, "$x$ \\x1b_"]:
-        assert any(text.startswith(label) for text in shown()), label
+        assert any(text.startswith(label) for text in drawing.texts), label
+    # With `parse_math`, matplotlib would draw a formula.
+    assert {text.get_parse_math() for text in drawing.figure.findobj(Text) if "$" in text.get_text()} == {False}
 
 
 @pytest.mark.parametrize(
@@ -368,25 +404,33 @@ def test_temperatures_that_do_not_fit_are_fewer() -> None:
 
 def test_many_texts_are_pale_around_the_line_to_their_mean() -> None:
     options = ("--tau", "0.5,1", "-n", "7", "--seed", "1", "--max-tokens", "12")
-    [chart], records = written("generate", "the", "--ngram", BARN, *options)
+    drawing, records = written("generate", "the", "--ngram", BARN, *options)
+    [chart] = drawing.charts
     assert len(chart.curves) == len(records) == 14
-    assert "strategy: sequence perplexity, mean of several texts (straight line)" in shown()
-    mean = sum(record["logprob"] for record in records[7:]) / sum(record["tokens"] for record in records[7:])
-    assert f"τ = 1: {math.exp(-mean):.3g}" in shown()
-    paths = [path for path in Path("x.svg").read_text().split("<path") if "stroke-width: 1.8" in path]
-    assert sum(path.count("L") == 1 for path in paths) == 2
+    assert "strategy: sequence perplexity, mean of several texts (straight line)" in drawing.texts
+    costs, tokens = (np.reshape([record[name] for record in records], (2, 7)) for name in ("logprob", "tokens"))
+    assert f"τ = 1: {math.exp(-costs[1].sum() / tokens[1].sum()):.3g}" in drawing.texts
+    [axes] = drawing.figure.axes
+    to_mean = [line for line in axes.lines if len(line.get_xydata()) == 2]
+    ends = [line.get_xydata()[1] for line in to_mean]
+    np.testing.assert_allclose(ends, np.column_stack([tokens.mean(axis=1), -costs.mean(axis=1)]), rtol=1e-9)
+    texts = [line for line in axes.lines if line not in to_mean]
+    assert {line.get_alpha() for line in to_mean} == {None}
+    assert all(line.get_alpha() < 0.5 and line.get_linewidth() < to_mean[0].get_linewidth() for line in texts)
 
 
 def test_names_of_curves_are_in_a_legend_if_charts_are_low() -> None:
     command = ("bandit", "1", "0", "--schedule", "all", "--runs", "2", "--steps", "5", "--seed", "1", "-o", "x.svg")
     for size, count in (("6.4x4", 2), ("3.3x2.4", 1)):
-        assert here(*command, "--size", size).stderr == ""
-        assert shown().count("inverse-time") == count
+        drawing = drawn(*command, "--size", size)
+        assert drawing.stderr == ""
+        assert drawing.texts.count("inverse-time") == count
 
 
 def test_the_texts_of_solutions_are_only_in_a_chart_with_room_for_them() -> None:
     command = ("solve", "a=2", "b=1", "c=0", "d=0.5", "e=0", "--prob", "b=0.214", "-o", "x.svg")
     for size, is_drawn in (("6.4x4", True), ("3.3x2.4", False)):
-        assert here(*command, "--size", size).stderr == ""
-        assert any(text == "τ = 1.58554" for text in shown()) == is_drawn
-        assert any("τ = 1.58554" in text for text in shown())
+        drawing = drawn(*command, "--size", size)
+        assert drawing.stderr == ""
+        assert any(text == "τ = 1.58554" for text in drawing.texts) == is_drawn
+        assert any("τ = 1.58554" in text for text in drawing.texts)

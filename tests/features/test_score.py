@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from figure_charts import drawn
 from labeled import once
 from markov import Markov
 from serving import Reply, Request, Served, serving
-from svg_charts import charts, texts
 from tool import TESTS, here
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_rows
@@ -428,13 +428,14 @@ def test_page_has_each_token_in_its_color() -> None:
 
 def test_figure_marks_the_best_tau() -> None:
     pytest.importorskip("matplotlib")
-    assert here("score", "story.txt", *MODEL, "-o", "x.svg", "-o", "x.json").returncode == 0
+    drawing = drawn("score", "story.txt", *MODEL, "-o", "x.svg", "-o", "x.json")
     [record] = json.loads(Path("x.json").read_text())
-    [chart] = charts(Path("x.svg"), log=True)
+    [chart] = drawing.charts
     [curve] = chart.curves
-    assert f"lowest at τ = {record['best_tau']:.4g}, 95 % interval" in " ".join(texts(Path("x.svg")))
-    shown = np.exp(np.interp(0, np.log(record["curve"]["tau"]), np.log(record["curve"]["sequence_perplexity"])))
-    assert np.interp(1, curve[:, 0], curve[:, 1]) == pytest.approx(shown, rel=0.01)
+    assert f"lowest at τ = {record['best_tau']:.4g}, 95 % interval" in " ".join(drawing.texts)
+    taus, perplexities = record["curve"]["tau"], record["curve"]["sequence_perplexity"]
+    np.testing.assert_allclose(curve, np.column_stack([taus, perplexities]), rtol=1e-9)
+    shown = np.exp(np.interp(0, np.log(taus), np.log(perplexities)))
     assert shown == pytest.approx(record["sequence_perplexity"], rel=1e-4)
 
 
