@@ -24,7 +24,7 @@ _STATE = tempfile.TemporaryDirectory(prefix="tsoft-state-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # Hypothesis generates the same examples in each run, so that only a change of the code can cause a failure.
-settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=40)
+settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=15)
 settings.load_profile("suite")
 
 

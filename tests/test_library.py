@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
@@ -34,7 +34,6 @@ from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 FUNCTIONS = [name for name in tsoft.__all__ if name not in ("Calibration", "LogitsError", "plot")]
 FIGURES = [f"plot.{name}" for name in tsoft.plot.__all__]
 SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 IMPORTS = ast.Import | ast.ImportFrom
 ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
 
@@ -250,7 +249,6 @@ def test_top_k_keeps_the_first_of_many_tied_classes(k: int) -> None:
     assert not kept[k:].any()
 
 
-@FEW
 @given(ROW, st.lists(st.one_of(st.floats(0.05, 20), st.sampled_from([0.0, inf])), max_size=4))
 def test_a_list_of_temperatures_adds_a_leading_axis(row: list[float], taus: list[float]) -> None:
     z = np.array([row, row[::-1]])
@@ -430,7 +428,6 @@ def nll(z: Any, targets: Any, tau: float) -> float:
     return -float(log_probs[np.arange(len(z)), targets].mean())
 
 
-@FEW
 @given(st.integers(0, 10**6), st.floats(0.3, 5))
 def test_a_fit_has_the_least_nll(seed: int, tau: float) -> None:
     random = np.random.default_rng(seed)
@@ -550,7 +547,6 @@ def test_invalid_arguments_of_a_fit_are_errors() -> None:
 # thermodynamics
 
 
-@FEW
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=6), st.floats(0.3, 10), st.randoms(use_true_random=False))
 def test_thermodynamics_by_its_definition(energies: list[float], kt: float, random: Any) -> None:
     g = [random.randint(1, 5) for _ in energies]
@@ -599,7 +595,6 @@ def test_the_heat_capacity_is_the_slope_of_the_entropy() -> None:
 # soft_targets
 
 
-@FEW
 @given(st.integers(0, 10**6), st.floats(0.3, 10), st.floats(0, 1))
 def test_soft_targets_by_their_definition(seed: int, tau: float, alpha: float) -> None:
     random = np.random.default_rng(seed)

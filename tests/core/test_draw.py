@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -27,7 +27,6 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=20)
 # The seeds are fixed, so a test always passes or always fails. Draws from another distribution have a p-value that is
 # far below this one.
 MIN_P_VALUE = 1e-3
@@ -110,7 +109,6 @@ def test_gumbels_maximum_agrees(probs: Array) -> None:
     assert table.shape[1] == 1 or stats.chi2_contingency(table).pvalue > MIN_P_VALUE
 
 
-@FEW_EXAMPLES
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30).filter(any), st.data())
 def test_a_draw_is_the_class_whose_interval_contains_the_uniform_number(
     weights: list[int], data: st.DataObject
@@ -135,7 +133,6 @@ def test_a_draw_is_the_class_whose_interval_contains_the_uniform_number(
     assert repeated == expected * (4 * len(weights))
 
 
-@FEW_EXAMPLES
 @given(WEIGHTS, st.lists(st.sampled_from([0.0, BELOW_ONE]) | st.floats(0, BELOW_ONE), min_size=1))
 def test_a_class_of_probability_0_is_never_drawn(weights: list[float], uniform: list[float]) -> None:
     for repeat in (1, 4 * len(weights)):
@@ -223,7 +220,6 @@ def test_counts_are_jointly_multinomial() -> None:
     assert stats.chisquare([observed.count(outcome) for outcome in outcomes], expected).pvalue > MIN_P_VALUE
 
 
-@FEW_EXAMPLES
 @given(WEIGHTS, st.integers(0, 2**62), st.integers(0, 2**64 - 1))
 def test_counts_sum_to_the_total_and_are_0_for_probability_0(weights: list[float], count: int, seed: int) -> None:
     observed = counts(np.array(weights), count, generator(seed, 0, COUNTS))
@@ -284,7 +280,6 @@ def test_the_chi_square_tail_agrees_with_scipy(degrees: int) -> None:
     assert chi_square_tail(1e300, degrees) == 0
 
 
-@FEW_EXAMPLES
 @given(st.lists(st.integers(5, 1000), min_size=2, max_size=30), st.data())
 def test_the_goodness_of_fit_agrees_with_scipy(weights: list[int], data: st.DataObject) -> None:
     observed = np.array(data.draw(st.lists(st.integers(40, 1000), min_size=len(weights), max_size=len(weights))))

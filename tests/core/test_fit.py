@@ -26,7 +26,6 @@ from tsoft.core.labeled_rows import (
 )
 
 REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=15)
 
 
 def test_the_fit_agrees_with_the_reference() -> None:
@@ -44,7 +43,6 @@ def slope(rows: LabeledRows, tau: Decimal) -> Decimal:
     return total
 
 
-@FEW
 @given(
     st.integers(0, 10**6),
     st.integers(2, 12),
@@ -314,7 +312,7 @@ def fitted(rows: LabeledRows) -> float | None:
     return None
 
 
-@settings(FEW, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), OUTLIERS)
 def test_outliers_of_any_size(seed: int, outliers: list[tuple[int, int, float]]) -> None:
     """The fit is at the true minimum, or it is an error."""
@@ -332,7 +330,6 @@ def test_outliers_of_any_size(seed: int, outliers: list[tuple[int, int, float]])
             assert slope(rows, Decimal(tau) * (1 - tolerance)) < 0 < slope(rows, Decimal(tau) * (1 + tolerance))
 
 
-@FEW
 @given(st.integers(0, 10**6), OUTLIERS, st.integers(-900, 1000))
 def test_the_fit_with_outliers_scales_with_the_logits(
     seed: int, outliers: list[tuple[int, int, float]], power: int

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tsoft
@@ -36,7 +36,6 @@ def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -
 LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans(), st.sampled_from([1.0, 0.5, 2.0]))
 def test_the_bounds_contain_the_true_probabilities(
     logits: Array, k: int, draw: int, classes: bool, applied: float
@@ -53,7 +52,6 @@ def test_the_bounds_contain_the_true_probabilities(
     assert (high <= listed_only + rounding).all()
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans())
 def test_the_bounds_contain_the_true_probabilities_of_a_float32_server(
     logits: Array, k: int, draw: int, classes: bool
@@ -69,7 +67,6 @@ def test_the_bounds_contain_the_true_probabilities_of_a_float32_server(
     assert (truth <= high + rounding).all()
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     st.lists(st.floats(0.01, 1), min_size=1, max_size=6),
     st.floats(0.01, 0.9),

@@ -15,7 +15,7 @@ import tsoft
 from cases import each_case
 from tsoft.core import softmax, sums, threads
 
-MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=25)
+MANY_EXAMPLES = settings(max_examples=25)
 U = 2.0**-53
 KEEP = [tsoft.softmax, tsoft.log_softmax]
 REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.varentropy]

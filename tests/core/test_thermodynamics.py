@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import scipy.constants
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tsoft
@@ -19,7 +19,6 @@ from tsoft.sampling import apply_chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 U = 2.0**-53
 NAMES = ("log_z", "free_energy", "mean_energy", "entropy", "heat_capacity")
 
@@ -70,7 +69,6 @@ SCALE = st.integers(-280, 280).map(lambda d: 10.0**d)
 HEAT = st.floats(-3, 6).map(lambda d: 10.0**d)
 
 
-@FEW_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), SCALE, HEAT)
 def test_the_definitions_with_400_digits(levels: list[tuple[int, int]], scale: float, heat: float) -> None:
     energies, degeneracy = [energy * scale for energy, _ in levels], [g for _, g in levels]
@@ -92,7 +90,6 @@ def test_the_definitions_with_400_digits(levels: list[tuple[int, int]], scale: f
     assert actual.heat_capacity == pytest.approx(expected.heat_capacity, rel=1e-11, abs=1e-300)
 
 
-@FEW_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), st.floats(-1, 3).map(lambda d: 10.0**d))
 def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: float) -> None:
     """F = U - TS, S = -dF/dT, C = dU/dT, with the derivatives as differences over a ten-thousandth of T."""
@@ -111,7 +108,6 @@ def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: floa
     assert 0 <= heat[1] <= (np.ptp(energies) / kt) ** 2 / 4 * (1 + 64 * U)
 
 
-@FEW_EXAMPLES
 @given(
     st.lists(st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 40)), min_size=1, max_size=9).filter(
         lambda levels: min(energy for energy, _ in levels) < inf
@@ -134,7 +130,6 @@ def test_degeneracy_g_equals_g_equal_classes(levels: list[tuple[float, int]], kt
         assert getattr(of_levels, name) == pytest.approx(getattr(of_states, name), rel=1e-11, abs=1e-11)
 
 
-@FEW_EXAMPLES
 @given(
     st.lists(
         st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 10**15)), min_size=1, max_size=9
@@ -163,7 +158,6 @@ ANY = st.lists(
 ).filter(lambda row: min(row) < inf)
 
 
-@FEW_EXAMPLES
 @given(ANY, st.one_of(st.floats(0, inf), HEAT), st.data())
 def test_nothing_overflows(energies: list[float], kt: float, data: st.DataObject) -> None:
     degeneracy = data.draw(st.lists(st.integers(1, 10**15), min_size=len(energies), max_size=len(energies)))

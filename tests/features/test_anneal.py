@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tsoft
@@ -23,7 +23,6 @@ REACHING = ["linear", "cosine"]
 MOVING = NAMES[1:]
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 
-FEW = settings(max_examples=15)
 ends = st.floats(1e-20, 1e20)
 
 
@@ -61,7 +60,6 @@ def test_the_help_lists_all_schedules() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@FEW
 @given(a=ends, b=ends, steps=st.integers(2, 40))
 def test_every_step_follows_the_formula(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)
@@ -77,7 +75,6 @@ def test_every_step_follows_the_formula(name: str, a: float, b: float, steps: in
 
 
 @pytest.mark.parametrize("name", MOVING)
-@FEW
 @given(a=st.floats(5e-324, 1.7e308), b=st.floats(5e-324, 1.7e308), steps=st.integers(1, 300))
 def test_ends_are_exact_and_limit_the_range(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)
@@ -88,7 +85,6 @@ def test_ends_are_exact_and_limit_the_range(name: str, a: float, b: float, steps
 
 
 @pytest.mark.parametrize("name", MOVING)
-@FEW
 @given(a=st.floats(1e-3, 1e3), b=st.floats(1e-3, 1e3), steps=st.integers(2, 300))
 def test_schedules_are_monotonic_and_symmetric(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)

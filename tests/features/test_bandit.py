@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each_case
@@ -68,7 +68,6 @@ def one_run(means: list[float], taus: list[float], uniform: list[float], reward:
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "bernoulli"])
-@settings(max_examples=20)
 @given(
     means=st.lists(st.floats(0, 1), min_size=1, max_size=6),
     taus=st.lists(st.sampled_from([0.02, 0.1, 0.5, 1, 3, INF]), min_size=1, max_size=40),

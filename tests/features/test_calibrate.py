@@ -965,7 +965,7 @@ LABELS = st.lists(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(max_examples=50)
 @given(LABELS, st.sampled_from(["a", "cat", "0", "1", "2", "7", "-1", "#0", "#1", "#9", "", "x", "2.0", "1.5", "inf"]))
 def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> None:
     naming = ClassLookup(tuple(labels), len(labels))
@@ -988,7 +988,7 @@ def test_an_index_out_of_range_is_an_error_with_its_position() -> None:
     assert caught.value.position == 2
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([*'01a,,,,\n\n#"', "target", "target,a,b\n", "1.5", "-", "x", "\t"]), max_size=40))
 def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
     try:

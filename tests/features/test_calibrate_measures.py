@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, special
 
@@ -25,7 +25,6 @@ from tsoft.features.calibrate.class_bins import TooManyBinsError, class_draws
 from tsoft.features.calibrate.measure_names import ALL
 
 VAL = str(DATA / "digits-val.npz")
-FEW = settings(deadline=None, derandomize=True, max_examples=20)
 FEW_RESAMPLES = ("--resamples", "40")
 # The probabilities of three classes in each row of a small data set.
 PROBS = [[0.7, 0.2, 0.1], [0.15, 0.5, 0.35], [0.6, 0.3, 0.1], [0.05, 0.05, 0.9]]
@@ -91,7 +90,6 @@ def decomposed(confidence: list[float], right: list[float], bins: list[list[int]
     }
 
 
-@FEW
 @given(st.integers(0, 10**6), st.integers(1, 60), st.integers(2, 6), st.integers(1, 20), st.sampled_from([0.3, 1, 4]))
 def test_measures_by_their_definitions(seed: int, count: int, classes: int, bins: int, tau: float) -> None:
     rows = random_rows(seed, count, classes)

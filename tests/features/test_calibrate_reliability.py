@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
@@ -22,7 +22,6 @@ from tsoft.features.calibrate.reliability import Report, report
 from tsoft.features.calibrate.row_scores import score_rows
 
 REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=20)
 
 
 def measured(rows: LabeledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
@@ -49,7 +48,6 @@ def naive_ece(confidences: list[float], right: list[bool], edges: list[float]) -
     return gaps / len(confidences), worst
 
 
-@FEW
 @given(st.integers(0, 10**6), st.integers(1, 200), st.integers(2, 6), st.integers(1, 20), st.sampled_from([0.3, 1, 4]))
 def test_measures_row_by_row(seed: int, count: int, classes: int, bins: int, tau: float) -> None:
     rows = random_rows(seed, count, classes)
@@ -131,7 +129,6 @@ def test_confidences_that_differ_only_by_rounding_share_a_bin_of_equal_mass() ->
     assert binned.counts.tolist() == [60]
 
 
-@FEW
 @given(st.lists(st.sampled_from([0.52, 0.55, 0.6, 0.75, 0.9, 1.0]), min_size=1, max_size=60), st.integers(1, 12))
 def test_no_bin_of_equal_mass_is_empty(confidences: list[float], bins: int) -> None:
     binned = of_confidences(confidences, bins).equal_mass

@@ -53,7 +53,6 @@ def complaint(*arguments: str, stdin: str = "", code: int = 1) -> str:
 # The measures of whole distributions
 
 
-@settings(max_examples=20)
 @given(target=logits, draft=logits, tau=st.floats(0.2, 50), draft_tau=st.floats(0.2, 50))
 def test_scipy_agrees(target: list[float], draft: list[float], tau: float, draft_tau: float) -> None:
     p, q = softmax(np.array(target) / tau), softmax(np.array(draft) / draft_tau)
@@ -217,7 +216,7 @@ def bounds_of(
     return bounds(first, second, match_of(indices, others, classes), chosen)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.integers(3, 9),

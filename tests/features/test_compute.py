@@ -362,7 +362,7 @@ LABELS = st.text(CHARACTERS, max_size=6) | st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LABELS, min_size=2, max_size=4), st.sampled_from(["csv", "csv --long", "tsv --long"]))
 def test_output_is_read_back(labels: list[str], form: str) -> None:
     """Labels of all kinds are read back from every form, except that a wide header with only the column names of the

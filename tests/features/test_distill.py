@@ -76,7 +76,6 @@ def test_measures_do_not_cancel(
     )
 
 
-@settings(max_examples=20)
 @given(
     teacher=st.lists(st.floats(-30, 30), min_size=4, max_size=4),
     student=st.lists(st.floats(-30, 30), min_size=4, max_size=4),
@@ -91,7 +90,6 @@ def test_scipy_agrees(teacher: list[float], student: list[float], tau: float) ->
     assert gradient_tau2 == pytest.approx(gradient * tau**2, rel=1e-12)
 
 
-@settings(max_examples=20)
 @given(
     teacher=st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5),
     student=st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5),

@@ -266,7 +266,7 @@ TEXTS = st.lists(st.sampled_from([504, 3575, 282]), min_size=1, max_size=6).map(
 
 
 @given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=5))
-@settings(derandomize=True, deadline=None, database=None, max_examples=10)
+@settings(max_examples=10)
 def test_random_sequence_of_calls(model: Llama, reference: Reference, near: float, calls: list[list[Tokens]]) -> None:
     for texts in calls:
         for logits, text in zip(after(model, *texts), texts, strict=True):
@@ -483,7 +483,7 @@ def test_message_is_inside_the_template(chat: Llama, model: Llama) -> None:
 
 
 @given(st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>", "<|im", "_end|>", "\n", "Hi", " "])).map("".join))
-@settings(derandomize=True, deadline=None, database=None, max_examples=50)
+@settings(max_examples=50)
 def test_message_cannot_contain_control_tokens(chat: Llama, model: Llama, message: str) -> None:
     tokens = chat.prompt(message)
     # Only the control tokens of the template occur.

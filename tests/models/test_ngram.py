@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each_case
@@ -22,7 +22,6 @@ from tsoft.models.kneser_ney import discounts, ngrams
 from tsoft.models.model import Model
 from tsoft.models.ngram import ORDERS, By, Ngram, pieces
 
-FEW = settings(deadline=None, derandomize=True, max_examples=30)
 # Few characters, so that histories repeat, and longer histories distinguish them.
 TEXTS = st.text("ab .\nAé", min_size=1, max_size=60).filter(lambda text: bool(text.strip()))
 BEGIN = ("begin",)
@@ -87,7 +86,6 @@ def word(piece: str, by: By) -> str:
 # The numbers.
 
 
-@FEW
 @given(TEXTS, st.sampled_from(["word", "char"]), st.integers(1, 5), st.data())
 def test_probabilities_equal_the_equations(text: str, by: By, order: int, data: st.DataObject) -> None:
     model = Ngram(text, by, order, "text")
@@ -114,7 +112,6 @@ def test_probabilities_after_a_text_with_all_discounts_equal_the_equations(by: B
             assert logprob == pytest.approx(math.log(oracle.prob(history, token)), rel=1e-12)
 
 
-@FEW
 @given(TEXTS, st.sampled_from(["word", "char"]), st.integers(1, 20), st.text("ab .\nAéx", max_size=30))
 def test_probabilities_are_positive_and_sum_to_one(text: str, by: By, order: int, prompt: str) -> None:
     probs = np.exp(list(logprobs(Ngram(text, by, order, "text"), prompt).values()))
@@ -136,7 +133,6 @@ def test_example_calculated_by_hand() -> None:
         assert {token: math.exp(logprob) for token, logprob in logprobs(model, prompt).items()} == pytest.approx(probs)
 
 
-@FEW
 @given(TEXTS, st.text("ab .x", max_size=5))
 def test_order_one_counts_tokens(text: str, prompt: str) -> None:
     counts = Counter(text)
@@ -181,7 +177,6 @@ def test_columns_that_exceed_64_bits() -> None:
         assert actual == pytest.approx(expected, rel=1e-12)
 
 
-@FEW
 @given(st.lists(st.integers(1, 6), max_size=60))
 def test_discount_is_between_zero_and_the_count(counts: list[int]) -> None:
     actual = discounts(np.array(counts, int))
@@ -206,7 +201,6 @@ def test_discount_that_would_be_zero_or_negative() -> None:
 # The text.
 
 
-@FEW
 @given(st.text(CHARACTERS), st.sampled_from(["word", "char"]))
 def test_joined_tokens_are_the_text(text: str, by: By) -> None:
     parts = pieces(text, by)
@@ -218,7 +212,6 @@ def test_joined_tokens_are_the_text(text: str, by: By) -> None:
         assert b"".join(map(model.piece, model.prompt(text))).decode() == text
 
 
-@FEW
 @given(TEXTS, st.text(CHARACTERS), st.sampled_from(["word", "char"]))
 def test_prompt_may_be_any_text(text: str, prompt: str, by: By) -> None:
     model = Ngram(text, by, 3, "text")
@@ -384,7 +377,6 @@ def test_too_many_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(TEXTS, TEXTS, st.integers(1, 4), st.sampled_from(["word", "char"]))
-@FEW
 def test_after_each_is_next_after_each_beginning(text: str, read: str, order: int, by: By) -> None:
     model = Ngram(text, by, order, "a text")
     tokens = model.prompt(read)

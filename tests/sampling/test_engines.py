@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tsoft
@@ -25,7 +25,6 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 # If they exist: the logits of a real model for four prompts, and the answers of its llama.cpp server.
 LOGITS = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
 ANSWERS = LOGITS.with_name("llama-cpp-chain.json")
@@ -371,7 +370,6 @@ def test_the_code_of_vllm_agrees(tau: float) -> None:
             np.testing.assert_array_equal((actual > -inf)[distinct], (expected > -inf)[distinct])
 
 
-@FEW
 @given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
 def test_the_masks_of_mlx_lm_agree(row: Row, value: float) -> None:
     """Its two lines for top_p and for xtc, in numpy."""
@@ -388,7 +386,6 @@ def test_the_masks_of_mlx_lm_agree(row: Row, value: float) -> None:
     assert sorted(row[i] for i in actual) == sorted(row[i] for i in expected)
 
 
-@FEW
 @given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
 def test_the_loops_of_exllamav2_agree(row: Row, value: float) -> None:
     """top_p keeps classes whose sum is at most p, with the top class if it fits. typical adds classes while their sum
@@ -659,7 +656,6 @@ ORDERS = st.permutations(["top_k", "top_p", "min_p", "typ_p", "xtc", "temperatur
 )
 
 
-@FEW
 @given(st.lists(PLAIN, min_size=1, max_size=3), ORDERS, SETTINGS)
 def test_temperatures_and_rows_are_independent(rows: list[Row], order: list[str], values: dict[str, Any]) -> None:
     n = min(map(len, rows))
@@ -734,7 +730,6 @@ def shares(z: Any) -> Row:
     return [term / fsum(terms) for term in terms]
 
 
-@FEW
 @given(st.one_of(PLAIN, TIED), ORDERS, SETTINGS, st.sampled_from([0.5, 1.0, 2.0]))
 def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict[str, Any], tau: float) -> None:
     """Apply each step to every branch that XTC creates."""
@@ -814,7 +809,6 @@ def test_the_most_probable_of_several_classes_is_the_first_difference() -> None:
     assert first_difference(three, three, z) is None
 
 
-@FEW
 @given(st.one_of(PLAIN, TIED), ORDERS, ORDERS, SETTINGS, SETTINGS)
 def test_the_first_difference_between_two_chains(
     row: Row, order: list[str], other_order: list[str], first: dict[str, Any], second: dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tsoft
@@ -32,7 +32,6 @@ from tsoft.sampling.mixture import apply_step
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.step import Step
 
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=20)
 LAST = float(np.finfo(float).max)
 SOURCES = Path(tsoft.__file__).parent
 # If the file exists, it has the logits of a real model for four prompts.
@@ -514,7 +513,6 @@ def test_top_n_sigma_of_the_largest_logits() -> None:
         assert kept(public_sampler(name)(row, CUTS[name](0.5))) == [0], name
 
 
-@FEW
 @given(PLAIN, st.lists(st.tuples(st.integers(0, 19), st.one_of(st.floats(-9, 9), MASK)), max_size=5))
 def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
     biases = [(index % len(row), bias) for index, bias in biases]
@@ -526,14 +524,12 @@ def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
     assert z.tolist() == row
 
 
-@FEW
 @given(PLAIN, st.floats(1e-6, 10))
 def test_smoothing_is_a_parabola(row: Row, factor: float) -> None:
     expected = [max(row) - factor * (max(row) - x) ** 2 if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.smoothing(row, factor), expected, rtol=1e-14, atol=1e-14)
 
 
-@FEW
 @given(PLAIN, st.floats(1e-3, 3), st.floats(0, 6))
 def test_smoothing_with_a_curve_is_a_cubic(row: Row, factor: float, curve: float) -> None:
     """The two terms of text-generation-webui's `QuadraticSamplingLogitsWarper`, with x relative to the maximum."""
@@ -572,14 +568,12 @@ def test_smoothing_of_the_largest_logits_is_finite(curve: float) -> None:
 # The soft cap.
 
 
-@FEW
 @given(st.one_of(PLAIN, TIED), st.floats(-3, 3).map(lambda d: 10.0**d))
 def test_a_soft_cap_is_a_hyperbolic_tangent(row: Row, cap: float) -> None:
     expected = [cap * tanh(x / cap) if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.soft_cap(row, cap), expected, rtol=1e-14, atol=1e-300)
 
 
-@FEW
 @given(ANY, st.floats(0, LAST, exclude_min=True))
 def test_a_soft_cap_of_any_size_keeps_the_order(row: Row, cap: float) -> None:
     z = np.array(row)
@@ -609,7 +603,6 @@ def adaptive(h: float) -> float:
     return 1 / max(beta * h - 1.791, 1.0) if h > 0.5 else 1.0
 
 
-@FEW
 @given(PLAIN, st.floats(0.01, 5))
 def test_edt_divides_by_a_temperature_of_the_entropy(row: Row, theta: float) -> None:
     h = entropy(softmax(row))
@@ -619,7 +612,6 @@ def test_edt_divides_by_a_temperature_of_the_entropy(row: Row, theta: float) -> 
     np.testing.assert_allclose(probs, softmax([x / tau for x in row]), rtol=1e-9, atol=1e-300)
 
 
-@FEW
 @given(st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=300).filter(unmasked))
 def test_the_adaptive_temperature_is_a_polynomial_of_the_entropy(row: Row) -> None:
     tau = adaptive(entropy(softmax(row)))
@@ -666,7 +658,6 @@ def test_only_a_sampler_of_raw_logits_changes_with_a_constant(name: str) -> None
 # Temperature.
 
 
-@FEW
 @given(st.one_of(ANY, TIED), TAUS)
 def test_temperature_agrees_with_softmax(row: Row, tau: float) -> None:
     scaled = samplers.temperature(row, tau)
@@ -730,7 +721,6 @@ def test_a_row_with_an_extreme_dynamic_temperature_does_not_change_others() -> N
             np.testing.assert_array_equal(scaled, function(row))
 
 
-@FEW
 @given(PLAIN, st.floats(0, 3), st.floats(0.1, 3), st.floats(0.1, 4))
 def test_dynamic_temperature_follows_the_entropy(row: Row, tau: float, span: float, exponent: float) -> None:
     expected = dynamic(row, tau, span, exponent)
@@ -762,7 +752,6 @@ def after(functions: list[Callable[[Any], Any]], z: Any) -> Any:
     return tsoft.softmax(z)
 
 
-@FEW
 @given(PLAIN, st.floats(0.01, 0.99), SHARES, SHARES, st.floats(0.2, 4))
 def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: float) -> None:
     """The result is a mixture of the chain with and without XTC, whatever samplers come before and after it."""

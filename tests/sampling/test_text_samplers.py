@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -50,7 +50,6 @@ def penalized(z: float, count: int, repetition: float, presence: float, frequenc
     return z - presence - count * frequency
 
 
-@settings(max_examples=20)
 @given(TOKENS, st.floats(0.1, 5), st.floats(-2, 2), st.floats(-2, 2), st.integers(0, 40))
 def test_penalties_follow_the_definition_token_by_token(
     tokens: list[int], repetition: float, presence: float, frequency: float, last_n: int
@@ -112,7 +111,6 @@ def dry_penalties(tokens: list[int], multiplier: float, base: float, allowed: in
     return {token: multiplier * base ** (length - allowed) for token, length in longest.items()}
 
 
-@settings(max_examples=20)
 @given(TOKENS, st.integers(0, 4), st.integers(0, 40), st.sets(st.integers(0, 3), max_size=1))
 def test_dry_follows_the_definition(tokens: list[int], allowed: int, last_n: int, breakers: set[int]) -> None:
     window = tokens[max(0, len(tokens) - last_n) :]
