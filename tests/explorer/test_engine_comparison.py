@@ -212,7 +212,7 @@ def test_the_head_has_the_values_that_an_engine_refuses() -> None:
     """The rules are those of vLLM: τ is at most 2. llama.cpp accepts every τ."""
     state = ExplorerState(samplers(3.0, min_p=0.1).with_engine(LLAMA))
     assert engine_notes(state) == []
-    expected = ["vllm refuses temperature 3 (its range: 0 to 2); tsoft applies it"]
+    expected = ["vllm would reject temperature 3 (its range: 0 to 2); tsoft applies it"]
     assert engine_notes(replace(state, compared=VLLM)) == expected
     # A sampler that is off has no value.
     off = state.samplers.with_engine(VLLM).with_value(TAU, 2.0).toggled(SAMPLERS["min_p"].parameters[0])

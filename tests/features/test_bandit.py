@@ -296,7 +296,7 @@ def test_a_note_has_the_seed_that_repeats_the_result() -> None:
     [
         ([], "no arms; pass the mean reward of each arm"),
         (["1", "x"], "argument 2: 'x' is not a number"),
-        (["a=1", "2"], "argument 1: 'a=1' is not a number; label every number or no number"),
+        (["a=1", "2"], "argument 2: '2' has no label; label all numbers or none"),
         (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards; pass a number from -1e+100 to 1e+100"),
         (["-inf", "1"], "argument 1: -inf is not a mean of gaussian rewards"),
         (["nan"], "argument 1: nan is not a mean of gaussian rewards"),

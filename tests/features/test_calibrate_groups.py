@@ -159,11 +159,15 @@ def test_an_array_file_has_no_columns(tmp_path: Path) -> None:
     file = str(tmp_path / "a.npz")
     done = here("calibrate", file, "--by", "g")
     assert done.returncode == 2
-    assert done.stderr == f"tsoft: error: --by selects columns by name, but {file} is npz; remove it\n"
+    assert (
+        done.stderr
+        == f"tsoft: error: --by selects columns by name, but {file} (npz) has no column names; remove --by\n"
+    )
     done = here("calibrate", file, "--by", "g", "--target-column", "t")
     assert (
         done.stderr
-        == f"tsoft: error: --by and --target-column select columns by name, but {file} is npz; remove them\n"
+        == f"tsoft: error: --by and --target-column select columns by name, but {file} (npz) has no column names;"
+        " remove --by and --target-column\n"
     )
 
 

@@ -462,7 +462,7 @@ WRONG = {
     ),
     "counted from 1": (
         {"logits": TWO, "targets": [1, 2]},
-        f"row 1: targets: unknown class '2'; {INDEX}; the targets look like they count from 1, so subtract 1 from each",
+        f"row 1: targets: unknown class '2'; {INDEX}; the targets seem to start at 1; subtract 1 from each",
     ),
     "one for all": ({"logits": [[1, 2], [2, 1]], "target": 0}, "target: expected one value for each of 2 rows, got 0"),
     "one-hot": (

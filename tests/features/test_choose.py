@@ -509,7 +509,7 @@ def test_files_have_the_temperatures_of_tau(tmp_path: Path) -> None:
     assert (row["taus"], row["estimates"]) == ([0.2, 0.9], [0.75, 0.25])
     assert complaint(*files, "--tau", "0.2", code=2).startswith("--tau: 1 temperatures for 2 files; pass one per file")
     assert complaint(files[0]).endswith(
-        "tau: missing; write the temperature into each record, or pass --tau τ per file"
+        "tau: no temperature; add it to each record, or pass one per file, as in --tau 0.2,0.8"
     )
     assert complaint("--tau", "0.5", stdin=FEW).startswith("stdin:2: tau: 0.2, but --tau gives 0.5 for this file")
 
@@ -631,7 +631,7 @@ def test_the_filter_selects_samples_of_the_harness() -> None:
     [
         ({"filtered_resps": ["7"]}, "filtered_resps: the filter 'all' keeps 1 of 4 responses; add a filter without"),
         ({"resps": [[["-1.5", "True"]], [["-2", "False"]]]}, "resps: the sample has log-likelihoods"),
-        ({"arguments": {"gen_args_0": {"arg_0": "Q", "arg_1": {}}}}, "tau: missing; write the temperature"),
+        ({"arguments": {"gen_args_0": {"arg_0": "Q", "arg_1": {}}}}, "tau: no temperature; add it to each record"),
         (
             {"arguments": {"gen_args_0": {"arg_1": {"do_sample": False, "temperature": 0.7}}}},
             "arguments: the request has do_sample = false, and the temperature 0.7, which not all models apply",

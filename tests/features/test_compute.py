@@ -147,7 +147,7 @@ def test_quantities(flag: str, typed: list[str], logits: list[float]) -> None:
 def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
     done = here("compute", "0.5", "0.25", "--probs")
     assert done.stderr == (
-        "tsoft: note: row 0: the probabilities sum to 0.75, not to 1; tsoft divides them by their sum\n"
+        "tsoft: note: row 0: the probabilities sum to 0.75, not 1; tsoft divides them by their sum\n"
     )
     assert done.stdout == "0.6666666666666666\t0.3333333333333333\n"
     assert here("compute", "0.75", "0.25", "--probs").stderr == ""

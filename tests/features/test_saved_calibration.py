@@ -70,8 +70,11 @@ def test_other_temperatures_follow_the_calibration(tmp_path: Path) -> None:
     ("change", "problem"),
     [
         ({"classes": 3, "labels": None}, "the calibration has 3 classes, but the row has 2"),
-        ({"labels": ["dog", "cat"]}, "class 0 is 'dog', but 'cat' in the row; the calibration needs the same classes"),
-        ({"format": "other"}, "not a calibration of tsoft"),
+        (
+            {"labels": ["dog", "cat"]},
+            "class 0 is 'cat' in the row, but 'dog' in the calibration; both need the same classes",
+        ),
+        ({"format": "other"}, "this is not a calibration; pass a file that tsoft calibrate --save wrote"),
         ({"version": 2}, "version 2 of the file is unknown; this tsoft reads version 1"),
         ({"tau": 0}, "tau: expected a finite number above 0, got 0"),
         ({"tau": True}, "tau: expected a finite number above 0, got True"),
@@ -161,12 +164,12 @@ def test_a_column_of_single_scores_may_have_the_name_of_a_class(name: str, text:
             assert "no names" not in done.stderr
         else:
             assert (done.returncode, done.stdout) == (1, "")
-            assert "class 0 is 'cat', but 'dog' in the row" in done.stderr
+            assert "class 0 is 'dog' in the row, but 'cat' in the calibration" in done.stderr
 
 
 def test_names_that_cannot_be_compared_are_noted(tmp_path: Path) -> None:
     file = saved(tmp_path / "t.json", TEMPERATURE)
-    note = "the classes have no names, so tsoft takes them in the same order"
+    note = "the classes have no names, so tsoft assumes the order of "
     assert note in here("compute", "2", "-1", "--calibration", file).stderr
     assert note not in here("compute", *TYPED, "--calibration", file).stderr
 

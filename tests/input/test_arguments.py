@@ -92,7 +92,7 @@ def test_labels_in_brackets_are_no_json() -> None:
     [
         ("[2, 1, x]", "argument 3: not JSON at 'x]': "),
         ("[2 1]", "argument 2: not JSON at '1]': "),
-        ("[2, 1", "argument 2: not JSON at its end: "),
+        ("[2, 1", "argument 2: incomplete JSON: a closing ] or } is missing"),
         ("[2,1] 3", "argument 2: not JSON at '3': "),
         ("{cat: 2}", "argument 1: not JSON at 'cat:': "),
         ("[.5, 1]", "argument 1: not JSON at '.5,': "),

@@ -466,8 +466,8 @@ TARGET_ERRORS = {
     ),
     "counted from 1": (
         "a,b,y\n1,0,1\n1,0,2\n", [],
-        "stdin:3: field 3: unknown class '2'; use a label, or an index from 0 to 1; the targets look"
-        " like they count from 1, so subtract 1 from each",
+        "stdin:3: field 3: unknown class '2'; use a label, or an index from 0 to 1; the targets seem"
+        " to start at 1; subtract 1 from each",
     ),
     "out of range": (
         "a,b,y\n1,0,0\n1,0,2\n", [],

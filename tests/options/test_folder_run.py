@@ -104,6 +104,7 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "logits", "-o", "p/", "-o", "a.csv"], 2, "--output p/ is a folder for all results"),
         (["-i", "logits", "-i", "-", "-o", "p/"], 2, "--output p/ is a folder, so the input must be files"),
         (["-i", "logits", "--tau", "-", "-o", "p/"], 2, "--tau: stdin can be read only once"),
+        (["-i", "logits/00.npy", "logits/01.npy", "-o", "p/"], 2, "unexpected argument logits/01.npy; if the shell"),
         (["1", "2", "-o", "p/"], 2, "--output p/ is a folder, so the input must be files"),
         (["-i", "a.csv", "-i", "other/a.tsv", "-o", "p/"], 2, "the results of a.csv and other/a.tsv would both be p/a"),
         (["-i", "logits", "-o", "p/", "--backend", "lokj"], 2, "unknown backend 'lokj'; did you mean 'loky'?"),
@@ -352,8 +353,8 @@ def test_a_note_names_its_file_and_is_printed_once(shards: Path) -> None:
         Path(f"texts/{name}.txt").write_text(numbers)
     done = here("compute", "-i", "texts", "-o", "probs/", "--probs")
     assert done.stderr.splitlines() == [
-        "tsoft: note: texts/a.txt: row 0: the probabilities sum to 0.6, not to 1; tsoft divides them by their sum",
-        "tsoft: note: texts/c.txt: row 0: the probabilities sum to 0.9, not to 1; tsoft divides them by their sum",
+        "tsoft: note: texts/a.txt: row 0: the probabilities sum to 0.6, not 1; tsoft divides them by their sum",
+        "tsoft: note: texts/c.txt: row 0: the probabilities sum to 0.9, not 1; tsoft divides them by their sum",
         "tsoft: note: 1 more file has notes that differ only in the name of the file",
     ]
 

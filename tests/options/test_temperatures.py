@@ -91,7 +91,7 @@ def test_kelvin_needs_a_unit_of_the_energies(text: str) -> None:
     assert out(*command, "--units", "K", "--tau", text) == out(*command, "--units", "K", "--tau", plain)
     done = here(*command, "--tau", text)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "add --energies --units UNIT" in done.stderr
+    assert "add --energies and --units, such as --units kJ/mol (compute and sweep), or write " in done.stderr
 
 
 @pytest.mark.parametrize("command", ["sweep 2 1", "sample 2 1", "distill 2 1", "next x --ngram README.md"])

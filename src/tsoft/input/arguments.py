@@ -123,6 +123,8 @@ def _check_syntax(arguments: list[str]) -> None:
         place = next((i for i, end in enumerate(ends) if error.pos < end), len(arguments) - 1)
         rest = arguments[place][max(0, error.pos - (ends[place] - len(arguments[place]) - 1)) :]
         where = f"at {shortened(rest, 20)!r}" if rest else "at its end"
+        if not rest and place == len(arguments) - 1:
+            raise UsageError(f"argument {place + 1}: incomplete JSON: a closing ] or }} is missing") from None
         problem = "text after the end" if error.msg == "Extra data" else error.msg.replace("Expecting", "expected")
         fix = "put JSON in single quotes, with commas between its numbers"
         raise UsageError(f"argument {place + 1}: not JSON {where}: {problem}; {fix}") from None

@@ -26,6 +26,7 @@ SCORE_FIX = (
 FORMAT, VERSION = "tsoft calibration", 1
 # Beyond this temperature or its inverse, float32 may not be able to represent it.
 _WIDEST = 1e30
+_NOT_A_CALIBRATION = "this is not a calibration; pass a file that tsoft calibrate --save wrote"
 # The quantities whose logits are logarithms of probabilities.
 _LOGARITHMS = ("prob", "logprob")
 
@@ -165,8 +166,8 @@ class Calibration:
         if labels and self.labels and tuple(labels) != self.labels:
             pairs = zip(self.labels, labels, strict=True)
             index, (fitted, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
-            names = f"class {index} is {shortened(fitted)!r}, but {shortened(other)!r} in the row"
-            return f"{names}; the calibration needs the same classes in the same order"
+            names = f"class {index} is {shortened(other)!r} in the row, but {shortened(fitted)!r} in the calibration"
+            return f"{names}; both need the same classes in the same order"
         kinds = {each if each not in _LOGARITHMS else "logprob" for each in (quantity, self.quantity)}
         if self.tau is None and len(kinds) > 1:
             return f"the calibration was fitted to the quantity {self.quantity}, but the row has {quantity}"
@@ -202,9 +203,10 @@ def parsed_calibration(data: bytes) -> Calibration:
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        # The start of a file of JSON that is damaged may be right.
+        raise ValueError(f"not JSON: {error}" if data.lstrip().startswith(b"{") else _NOT_A_CALIBRATION) from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        raise ValueError("not a calibration of tsoft; tsoft calibrate --save writes one")
+        raise ValueError(_NOT_A_CALIBRATION)
     version = fields.get("version")
     if version != VERSION:
         raise ValueError(f"version {version!r} of the file is unknown; this tsoft reads version {VERSION}")

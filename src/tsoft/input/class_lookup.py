@@ -204,7 +204,7 @@ class ClassLookup:
             return problem
         value = number(text)
         if value == self.classes and not self._has_zero:
-            return f"{problem}; the targets look like they count from 1, so subtract 1 from each"
+            return f"{problem}; the targets seem to start at 1; subtract 1 from each"
         if value == -1 and self.classes == 2 and not self._has_zero:
             fix = "pass --labels=-1,1" if self._labels is None else "write 0 or the label in place of -1"
             problem = f"{problem}; if the classes are -1 and 1, {fix}"

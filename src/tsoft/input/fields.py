@@ -170,8 +170,19 @@ def numbers(fields: list[str]) -> list[float]:
         return [number(field) for field in fields]
     except ValueError:
         index = next(i for i, field in enumerate(fields) if not is_number(field))
-        hint = "; label every number or no number" if 0 < sum("=" in field for field in fields) < len(fields) else ""
-        raise number_error(fields[index], index + 1, hint) from None
+        raise _without_label(fields) or number_error(fields[index], index + 1) from None
+
+
+def _without_label(fields: list[str]) -> FieldError | None:
+    """Return the error for the first field without a label next to others that are label=number; None if there is no
+    such field."""
+    index = next((i for i, field in enumerate(fields) if "=" not in field), None)
+    if index is None or not any(map(is_pair, fields)):
+        return None
+    shown = shortened(fields[index])
+    if is_number(fields[index]):
+        return FieldError(f"{shown!r} has no label; label all numbers or none", index + 1)
+    return FieldError(f"{shown!r} has no number; write {shown}=NUMBER", index + 1)
 
 
 def number_error(text: str, field: int, hint: str = "") -> FieldError:

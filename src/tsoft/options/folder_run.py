@@ -122,14 +122,19 @@ class FolderRun:
 
     def _check(self) -> None:
         """Raise UsageError for options that do not go with a folder."""
+        from tsoft.options.logits import typed_and_read
+
         self.options.check()
         if len(self.values["output"]) > 1:
             raise UsageError(f"--output {self.folder} is a folder for all results; remove the other --output")
-        if self.values.get("logits") or not self.values[self.options.shards_field]:
+        typed, files = self.values.get("logits"), self.values[self.options.shards_field]
+        if typed and files:
+            raise UsageError(typed_and_read(typed))
+        if not files:
             raise UsageError(
                 f"--output {self.folder} is a folder, so the input must be files; pass -i FILE or -i FOLDER"
             )
-        if "-" in self.values[self.options.shards_field]:
+        if "-" in files:
             raise UsageError(f"--output {self.folder} is a folder, so the input must be files, not stdin")
         for name in (*self.file_options, "tau"):
             value = self.values.get(name)

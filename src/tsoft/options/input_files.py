@@ -112,8 +112,9 @@ def paired_files(first: Sequence[str], second: Sequence[str], names: tuple[str, 
     for i, j in ((0, 1), (1, 0)):
         if missing := [file for name, file in stems[i].items() if name not in stems[j]]:
             counts = f"{_counted(first)} in {names[0]} and {_counted(second)} in {names[1]}"
-            problem = f"{missing[0]} has no file of the same name in {names[j]}"
-            raise UsageError(f"{problem} ({counts}); files are paired by their names without endings")
+            problem = f"{names[j]} has no file with the same name as {missing[0]} ({counts})"
+            fix = "pass two files, or two folders whose files have the same names without endings"
+            raise UsageError(f"{problem}; {fix}")
     return [(file, stems[1][name]) for name, file in stems[0].items()]
 
 

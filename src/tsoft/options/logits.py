@@ -75,7 +75,7 @@ def read_blocks(
         from tsoft.input.arguments import typed_block
 
         if options.inputs is not None:
-            raise UsageError(_both_typed_and_read(options.logits))
+            raise UsageError(typed_and_read(options.logits))
         if options.key is not None:
             raise UsageError(_KEY_ERROR.format(option="--key", place="the input", kind="typed"))
         for option, value in {
@@ -104,7 +104,7 @@ def read_blocks(
     return read
 
 
-def _both_typed_and_read(arguments: list[str]) -> str:
+def typed_and_read(arguments: list[str]) -> str:
     """Return the message for logits that are arguments in addition to --input."""
     if (file := next(filter(os.path.isfile, arguments), None)) is not None:
         return f"unexpected argument {file}; if the shell expanded a pattern, quote it, as in -i 'logits/*.npy'"
@@ -187,8 +187,9 @@ def _column_error(options: "ReadOptions", place: str, format: str) -> UsageError
         "--target-column": options.targets and options.targets.column,
     }
     typed = [option for option, value in named.items() if value is not None]
-    select, them = ("selects", "it") if len(typed) == 1 else ("select", "them")
-    return UsageError(f"{joined(typed)} {select} columns by name, but {place} is {format}; remove {them}")
+    select = "selects" if len(typed) == 1 else "select"
+    problem = f"{joined(typed)} {select} columns by name, but {place} ({format}) has no column names"
+    return UsageError(f"{problem}; remove {joined(typed)}")
 
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
@@ -251,6 +252,6 @@ def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterato
             is_off = abs(sums - 1) > _SUM_TOLERANCE
             if is_off.any():
                 is_noted, row = True, int(is_off.argmax())
-                problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not to 1"
+                problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not 1"
                 note(f"{problem}; tsoft divides them by their sum")
         yield block

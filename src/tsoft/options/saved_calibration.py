@@ -84,8 +84,8 @@ def _calibrated(blocks: "Iterator[Block]", calibration: "Calibration", source: s
             raise InputError(f"{block.location}: {problem_with} ({source})")
         if bool(block.labels) != bool(calibration.labels) and not is_noted:
             is_noted = True
-            which = source if block.labels else block.location
-            note(f"{which}: the classes have no names, so tsoft takes them in the same order")
+            which, other = (source, "the input") if block.labels else (block.location, source)
+            note(f"{which}: the classes have no names, so tsoft assumes the order of {other}")
         # A column of two scores without a header is one distribution. The first logit of others is 0.
         is_only_row = block.first_row == 0 and len(block.logits) == 1
         are_logits = block.origin.quantity == "logit"

@@ -136,7 +136,9 @@ def _temperature(text: str) -> float:
     from tsoft.input.fields import number
 
     if _KELVIN.search(text):
-        fix = f"write {_KELVIN.sub('', text)}, or add --energies --units UNIT (compute and sweep) to type kelvin"
+        fix = (
+            f"add --energies and --units, such as --units kJ/mol (compute and sweep), or write {_KELVIN.sub('', text)}"
+        )
         raise UsageError(f"--tau: {text!r} has a unit, which needs energies with a unit; {fix}")
     try:
         value = number(text.replace("∞", "inf"))

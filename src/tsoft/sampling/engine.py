@@ -208,12 +208,12 @@ class Engine:
 
         >>> from tsoft.sampling.engines import ENGINES
         >>> ENGINES["vllm"].refusal("tau", 3.0)
-        'refuses temperature 3 (its range: 0 to 2); tsoft applies it'
+        'would reject temperature 3 (its range: 0 to 2); tsoft applies it'
         """
         for limit in self.api.limits:
             if limit.parameter == parameter and not limit.accepts(value):
                 name = "temperature" if parameter == "tau" else parameter
-                return f"refuses {name} {value:g} (its range: {limit}); tsoft applies it"
+                return f"would reject {name} {value:g} (its range: {limit}); tsoft applies it"
         return None
 
     def applied_bias(self, bias: float) -> float:

@@ -156,7 +156,7 @@ class Audit:
             return self._greedy_verdict
         assert p_value is not None
         if not self._likelihood.is_informative:
-            return Verdict.INCONCLUSIVE, "the draws do not tell a temperature from a cutoff"
+            return Verdict.INCONCLUSIVE, "the draws cannot distinguish a low temperature from a cutoff"
         lowest = 1 / self.tolerance if requested == inf else requested * (1 - self.tolerance)
         if lowest <= self.interval.low and self.interval.high <= requested * (1 + self.tolerance):
             return Verdict.CONFIRMED, ""
@@ -332,11 +332,11 @@ class Audit:
             return
         p_value = Tails(self._supports, self.requested, [requested]).other_p_value
         if p_value < self._test_level:
-            reason = "the temperature is lower than that, or another cutoff removes classes"
+            reason = "the temperature is lower than requested, or another cutoff removes classes"
             yield Finding(
                 "together",
                 f"τ {requested:g}, no other cutoffs",
-                "not both",
+                "at most one of them",
                 Verdict.CONTRADICTED,
                 p_value,
                 None,

@@ -14,7 +14,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.evaluated_answers import joined_answers
 from tsoft.input.class_lookup import IGNORED
-from tsoft.input.formats import has_arrays
+from tsoft.input.formats import by_name
 from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.input.source import STDIN
 from tsoft.input.targets import difference_note
@@ -248,17 +248,27 @@ class LabeledFile:
         """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
         if self._indices is None:
             if block.targets is None:
-                fix = "add a column target (in an .npz file, an array targets or labels)"
-                if self._target_options.column is None:
-                    option = self._target_options.key.option if has_arrays(self.name) else "--target-column"
-                    fix += f", or pass {option} NAME or {self._option} FILE"
-                raise InputError(f"{self.name}: the rows have no targets; {fix}")
+                raise InputError(
+                    f"{self.name}: the rows have no targets, which are their true classes; {self._target_fix}"
+                )
             return block.targets
         assert self._targets
         if block.rows.stop > len(self._indices):
             problem = f"{len(self._indices)} targets, but {self.name} has more rows"
             raise InputError(f"{self._targets.source}: {problem}; expected one target per row")
         return self._indices[block.rows.start : block.rows.stop]
+
+    @property
+    def _target_fix(self) -> str:
+        """What to do about rows without targets."""
+        format, key = by_name(self.name), self._target_options.key
+        if format is not None and not format.columns:
+            option = f"{key.option} NAME or " * (key.name is None)
+            added = f"add an array targets or labels, or pass {option}" if format.keys else "pass "
+        else:
+            option = "--target-column NAME or " * (self._target_options.column is None)
+            added = f"add a column target, or pass {option}"
+        return f"{added}{self._option} FILE"
 
 
 def class_name(labels: tuple[str, ...] | None, index: int) -> str:

@@ -113,7 +113,9 @@ def record_tau(value: Any, file_tau: float | None, location: Location) -> float:
     number = number_of(value if value != "" else None, location.at("tau"))
     if number is None:
         if file_tau is None:
-            raise location.at("tau").error("missing; write the temperature into each record, or pass --tau τ per file")
+            raise location.at("tau").error(
+                "no temperature; add it to each record, or pass one per file, as in --tau 0.2,0.8"
+            )
         return file_tau
     if not number >= 0:
         raise location.at("tau").error(f"{number:g} is not a temperature; write a number from 0 to inf")

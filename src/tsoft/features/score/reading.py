@@ -115,7 +115,9 @@ class Scorer:
         sizes, limit = self.settings.sizes, model.context_length
         if limit is None and sizes != WindowSizes():
             option = "--window" if sizes.window else "--stride"
-            raise UsageError(f"{option} has no effect with {visible(model.name)}, which reads texts of any length")
+            raise UsageError(
+                f"{option} has no effect with {visible(model.name)}, which reads texts of any length; remove {option}"
+            )
         if sizes.window and limit and sizes.window > limit:
             raise UsageError(f"--window {sizes.window}: the model accepts at most {limit} tokens")
         return WindowSizes(sizes.window or limit, sizes.stride)
