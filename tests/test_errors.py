@@ -176,6 +176,50 @@ KINDS = {
         b"<tf.Tensor: shape=(1,), dtype=float32, numpy=array([1.5], dtype=float32)>\n",
         "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",
     ),
+    "a dictionary of arrays": (
+        b"{'logits': array([1.5, 2.5])}\n",
+        "a dictionary that Python printed; print it with json.dumps(…, default=lambda array: array.tolist())",
+    ),
+    "a tensor of Paddle": (
+        b"Tensor(shape=[2], dtype=float32, place=Place(cpu), stop_gradient=True,\n       [1.50000000, 2.50000000])\n",
+        "a tensor that Paddle printed; print its numbers: print(tensor.numpy())",
+    ),
+    "a sparse matrix": (
+        b"  (0, 1)\t1.5\n  (1, 0)\t2.5\n",
+        "a sparse matrix that SciPy printed; print its numbers: print(matrix.toarray())",
+    ),
+    "IPython": (
+        b"Out[12]: \narray([[1.5, 2.5],\n       [0. , 1. ]])\n",
+        "an output of IPython; remove the prompt before the numbers",
+    ),
+    "Octave": (
+        b"logits =\n\n   1.5000   2.5000\n\n",
+        "a matrix that MATLAB or Octave printed; save it with dlmwrite('FILE.csv', matrix, 'precision', 17)",
+    ),
+    "Julia": (
+        "1×2 Matrix{Float64}:\n 1.5  2.5\n".encode(),
+        "an array that Julia printed; save it: using DelimitedFiles; writedlm(\"FILE.csv\", array, ',')",
+    ),
+    "GROMACS": (
+        b'# created by gmx energy\n@    title "Energies"\n@TYPE xy\n    0.0  -1.5\n',
+        "a GROMACS or Grace file (.xvg); remove its lines of settings: grep -v '^[@&]' FILE",
+    ),
+    "polars": (
+        "shape: (1, 2)\n┌─────┬─────┐\n│ a   ┆ b   │\n".encode(),
+        "a data frame that polars printed; save it with df.write_csv('FILE.csv')",
+    ),
+    **{
+        name: (
+            text,
+            "a table with drawn lines, as in Markdown; save it as CSV: commas between the fields, and no such lines",
+        )
+        for name, text in {
+            "a Markdown table": b"| a | b |\n| :-- | --: |\n| 1.5 | 2.5 |\n",
+            "an Org table": b"| a | b |\n|---+---|\n| 1.5 | 2.5 |\n",
+            "a reST table": b"===  ===\n a    b\n===  ===\n1.5  2.5\n",
+            "a table of SQL": b"+-----+-----+\n| a   | b   |\n+-----+-----+\n",
+        }.items()
+    },
     "a web page": (b"<!DOCTYPE html>\n<html>", "a web page, perhaps the error of a proxy; save the server's response"),
     "a message": (
         b"content='a' additional_kwargs={} response_metadata={}",

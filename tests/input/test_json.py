@@ -368,6 +368,10 @@ DICTIONARY = "a dictionary that Python printed; print it with json.dumps"
         *((text, DICTIONARY) for text in ("{'a': 1}", "[{'a': 1}]\n", "{\n'a b': 1, 'c': NaN\n}")),
         # json.dumps refuses vLLM's Logprob and other data classes.
         ("[{16: Logprob(logprob=-0.5)}]\n", f"{DICTIONARY}(…, default=vars)"),
+        (
+            "[{'a': tensor([1., 2.])}]\n",
+            "a dictionary that Python printed; print it with json.dumps(…, default=lambda array: array.tolist())",
+        ),
         ("[1]  2.10 -1.20\n", "a vector that R printed; print it with cat(format(x, digits = 17))"),
     ],
 )

@@ -110,10 +110,18 @@ def by_content(head: bytes) -> Format | None:
 
 
 _PRINTED_OBJECT = "an object that Python printed; print it as JSON: print({})"
+# A line of a Markdown, Org, reST or SQL table that separates rows.
+_RULE = rb"[ \t|+:=-]*[=-]{2}[ \t|+:=-]*\r?"
 _PYDANTIC = _PRINTED_OBJECT.format("response.model_dump_json()")
 # Other texts, such as those that Python prints, without logits in a form that tsoft reads: what they are, and the fix.
 _UNREADABLE = {
+    rb"\{'[^'\n]*'\s*:\s*(?:tensor|array)\(": (
+        "a dictionary that Python printed; print it with json.dumps(…, default=lambda array: array.tolist())"
+    ),
     rb"\{'[^'\n]*'\s*:": "a dictionary that Python printed; print it with json.dumps",
+    rb"Tensor\(shape=": "a tensor that Paddle printed; print its numbers: print(tensor.numpy())",
+    rb"\(\d+, \d+\)\t": "a sparse matrix that SciPy printed; print its numbers: print(matrix.toarray())",
+    rb"Out\[\d+\]:": "an output of IPython; remove the prompt before the numbers",
     rb"\w+\((?:loss|logits|sequences)=": (
         "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
     ),
@@ -130,6 +138,19 @@ _UNREADABLE = {
     rb"Parameter containing:": "a parameter that PyTorch printed; print its numbers: print(parameter.data)",
     rb"<tf\.(?:Tensor|Variable)": "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",
     rb"\{\s*\w+: (?:'|\[\s|\{)": "an object that Node.js printed; print it with JSON.stringify",
+    rb"\w+ =[ \t]*\r?\n\s*\n": (
+        "a matrix that MATLAB or Octave printed; save it with dlmwrite('FILE.csv', matrix, 'precision', 17)"
+    ),
+    rb"\d+(?:\xc3\x97\d+ |-element )\w+\{": (
+        "an array that Julia printed; save it: using DelimitedFiles; writedlm(\"FILE.csv\", array, ',')"
+    ),
+    rb"(?:#[^\n]*\n|\s+)*@\s*(?:title|xaxis|yaxis|TYPE|view|legend|s\d)\b": (
+        "a GROMACS or Grace file (.xvg); remove its lines of settings: grep -v '^[@&]' FILE"
+    ),
+    rb"shape: \(": "a data frame that polars printed; save it with df.write_csv('FILE.csv')",
+    rb"(?:[^\n]*\n)?" + _RULE + rb"(?:\n|$)": (
+        "a table with drawn lines, as in Markdown; save it as CSV: commas between the fields, and no such lines"
+    ),
     rb"(?i:<!doctype html|<html\b)": "a web page, perhaps the error of a proxy; save the server's response",
     # The headers of curl -i, a log, or Markdown.
     rb"(?m:(?:.*\n)*?[^#\n]*\"\w*log_?prob\w*\"\s*:)": "JSON inside another text; save the JSON alone",

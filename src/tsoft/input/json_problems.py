@@ -14,6 +14,7 @@ _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89
 _PRINTED = re.compile(rb"\s*\[?\s*\{\s*(?:'[^'\n]*'|\d+)\s*:")
 # An object in a dictionary that Python printed.
 _OBJECT = re.compile(rb":\s*[A-Za-z_]\w*\(")
+_ARRAY = re.compile(rb":\s*(?:tensor|array)\(")
 # A vector that R printed.
 _R_VECTOR = re.compile(rb"\s*\[1\][ \t]+[-+.\d]")
 # The end of a document and the start of the next one.
@@ -39,7 +40,8 @@ def json_fix(data: bytes) -> str:
         return "; this is a vector that R printed; print it with cat(format(x, digits = 17))"
     if not _PRINTED.match(data):
         return ""
-    dumps = "json.dumps(…, default=vars)" if _OBJECT.search(data) else "json.dumps"
+    default = "lambda array: array.tolist()" if _ARRAY.search(data) else "vars" if _OBJECT.search(data) else ""
+    dumps = f"json.dumps(…, default={default})" if default else "json.dumps"
     return f"; this is a dictionary that Python printed; print it with {dumps}"
 
 
