@@ -200,8 +200,7 @@ def check_command(app: Explorer) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, env=tool.forked(), stdin=subprocess.DEVNULL)
     message = f"{line}\n{done.stderr.decode()}"
     if app.snapshot is None:
-        # The JSON of `tsoft next` does not say that the logits of an n-gram model are log-probabilities, so there is only
-        # a note.
+        # The JSON of `tsoft next` does not tell that the logits of an n-gram model are log-probabilities.
         assert done.returncode in (1, 2) or b"needs the raw logits" in done.stderr, message
         return
     assert done.returncode == 0, message

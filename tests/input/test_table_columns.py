@@ -156,7 +156,7 @@ LOGITS = {
     "a probability and a result": (
         "correct,proba\n1,0.4\n",
         "tsoft reads 'correct' as a logit; pass --columns if that is wrong\n"
-        "tsoft: note: stdin: tsoft reads 'proba' as a logit, but the name suggests a probability; if it is, pass"
+        "tsoft: note: stdin: tsoft reads 'proba' as logits, but the name suggests probabilities; if they are, pass"
         " --probs\n",
     ),
     "probabilities and a result": (
@@ -168,8 +168,8 @@ LOGITS = {
     "an energy and its degeneracy": (
         "Degeneracy,energy\n3,0.4\n",
         "tsoft reads 'Degeneracy' as a logit; if it holds degeneracies, pass --columns 'energy' and list them with"
-        " --degeneracy\ntsoft: note: stdin: tsoft reads 'energy' as a logit, but the name suggests an energy; if it is,"
-        " pass --energies\n",
+        " --degeneracy\ntsoft: note: stdin: tsoft reads 'energy' as logits, but the name suggests energies; if they"
+        " are, pass --energies\n",
     ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",

@@ -20,7 +20,7 @@ from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
-from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
 from tsoft.input.table_reader import written_columns
@@ -147,7 +147,7 @@ class _Table:
             raise ColumnError(exclusive(option, "--columns", reason=f"the column of {option} has lists"))
         name, labels = self._written()
         if column.name != name:
-            name, labels = column.name.rsplit(".", 1)[-1].lower(), None
+            name, labels = column.name.rsplit(".", 1)[-1], None
         options = replace(options, quantity=quantity_of(name, options))
         scalars = [leaf for leaf in leaves if leaf != column]
         options = _with_named_targets(scalars, options)
@@ -179,7 +179,7 @@ class _Table:
         if name is not None:
             options = replace(options, quantity=quantity_of(name, options))
         elif len(columns.logits) == 1:
-            options = _with_named_quantity(columns.names[columns.logits[0]].lower(), options)
+            options = _with_stated_quantity(columns.names[columns.logits[0]], options)
             options = options.of_single_scores(columns.names[columns.logits[0]])
         if columns.unused_targets:
             options = options.next_to_targets()
@@ -287,13 +287,12 @@ def _with_named_targets(scalars: list[Leaf], options: ReadOptions) -> ReadOption
     return replace(options, targets=replace(options.targets, column=max(names)))
 
 
-def _with_named_quantity(name: str, options: ReadOptions) -> ReadOptions:
-    """Return the options for a single column of numbers, whose name may say what the numbers are."""
-    if name not in QUANTITIES:
-        return options
-    if options.quantity not in (None, name):
-        raise ColumnError(contradiction(f"the column {name!r}", name, options.quantity or "logit"))
-    return replace(options, quantity=name)
+def _with_stated_quantity(name: str, options: ReadOptions) -> ReadOptions:
+    """Return the options for a single column of numbers, whose name may state what the numbers are."""
+    quantity = stated_quantity(name)
+    if quantity and options.quantity not in (None, quantity):
+        raise ColumnError(contradiction(f"the column {name!r}", quantity, options.quantity or "logit"))
+    return replace(options, quantity=quantity or options.quantity)
 
 
 def _with_prefix(leaves: list[Leaf], options: ReadOptions) -> ReadOptions:

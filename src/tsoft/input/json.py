@@ -23,7 +23,7 @@ from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
 from tsoft.input.json_tables import path_of_rows
 from tsoft.input.json_targets import TargetReader
 from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
-from tsoft.input.quantity import QUANTITIES
+from tsoft.input.quantity import QUANTITIES, array_name, suggested_quantity
 from tsoft.input.read_options import ReadOptions
 
 # JSON writes a mask that is infinite as a string.
@@ -36,7 +36,7 @@ JSON_QUANTITIES = {
 _MOST_OTHERS = 100
 # The fixes for an array or an object in the place of a number in {label: number}.
 _NOT_A_ROW = (
-    "; if it has the numbers of all classes, call it logits or probs; write a table as an array with one object per"
+    "; if it has the numbers of all classes, call it {name}; write a table as an array with one object per"
     " row, as pandas does with orient='records'"
 )
 
@@ -186,18 +186,19 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                raise row.error(problem + _fix(row, value), column)
+                raise row.error(problem + _fix(row, column), column)
     raise AssertionError
 
 
-def _fix(row: JsonRow, value: Any) -> str:
+def _fix(row: JsonRow, column: int) -> str:
     """Return the fix for a value that is not a number."""
     if not row.is_object or row.labels is None:
         return ""
+    value, suggested = row.values[column], suggested_quantity(row.labels[column])
     path = path_of_rows(dict(zip(row.labels, row.values, strict=True)))
     if not isinstance(value, list | dict) or "[]" in path:
         return f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE" if path else ""
-    return _NOT_A_ROW
+    return _NOT_A_ROW.format(name=array_name(suggested) if suggested else "logits or probs")
 
 
 def _problem(value: Any, quantity: str) -> str | None:

@@ -10,7 +10,7 @@ from tsoft.input import json_tables
 from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
-from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
 from tsoft.input.table_columns import (
@@ -187,12 +187,10 @@ class RowReader:
 
     def _quantity_of(self, labels: tuple[str, ...], where: str) -> str:
         """Return the quantity of the numbers of an object. The name of a single number may say what it is."""
-        name = labels[0].lower()
-        if len(labels) > 1 or name not in QUANTITIES:
-            return self._quantity
-        if self.options.quantity not in (None, name):
-            raise InputError(f"{where}: {contradiction(repr(labels[0]), name, self._quantity)}")
-        return name
+        quantity = stated_quantity(labels[0]) if len(labels) == 1 else None
+        if quantity and self.options.quantity not in (None, quantity):
+            raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
+        return quantity or self._quantity
 
     def _columns_of(self, names: tuple[str, ...], content: list[Any], where: str) -> TableColumns:
         """Return what the fields of an object are, and print the notes on the guesses of the first one with these

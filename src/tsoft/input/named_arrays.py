@@ -14,12 +14,19 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, joined, unknown
+from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input import npy
 from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import Labels
-from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
+from tsoft.input.quantity import (
+    ARRAY_QUANTITIES,
+    array_name,
+    contradiction,
+    stated_quantity,
+    suggested_quantity,
+    suggestion,
+)
 from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.streams import Pieces
 from tsoft.input.targets import Targets, check_dtype, read_array
@@ -125,12 +132,14 @@ def _array_key(names: list[str], targets_key: str | None, options: ReadOptions) 
 
 
 def quantity_of(key: str, options: ReadOptions) -> str | None:
-    """Return the quantity of the array, by its name or the options. Raise InputError if they contradict each other."""
-    quantity = ARRAY_QUANTITIES.get(key)
+    """Return the quantity of the array, by its name or the options, with a note on a name that only suggests one. Raise
+    InputError if they contradict each other."""
+    quantity = stated_quantity(key)
     if quantity and options.quantity not in (None, quantity):
-        name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
         problem = contradiction(f"the array {key!r}", quantity, options.quantity)
-        raise InputError(f"{options.source}: {problem}, or save the array as {name!r}")
+        raise InputError(f"{options.source}: {problem}, or save the array as {array_name(options.quantity)!r}")
+    if options.quantity is None and (suggested := suggested_quantity(key)):
+        options.note(f"{options.source}: {suggestion(repr(shortened(key)), suggested)}")
     return quantity or options.quantity
 
 

@@ -20,6 +20,8 @@ _SCORES = {
     *("confidence", "conf", "score", "margin", "max_prob"),
     *("prob", "proba", "probability", "logprob", "log_prob"),
 }
+# Numbers that are lower for more probable classes, unless they are results next to logits.
+NEGATIVE_LOGPROBS = {"nll", "loss", "surprisal", "neg_log_likelihood", "negative_log_likelihood"}
 # Results if there are others. Classes often have such names.
 _VAGUE = {"value", "return"}
 # Next to energies, the degeneracies of the levels. Those of a single letter may be energies, too.

@@ -92,16 +92,17 @@ QUANTITIES = {
 }
 
 
-# The names of arrays, in an .npz or a JSON record, that specify the quantity, in the order of precedence. Probabilities
-# may have underflowed to 0 where their logarithms are exact.
+# The names of arrays, of fields of JSON and of single columns that state the quantity, in the order of precedence.
+# Probabilities may have underflowed to 0 where their logarithms are exact.
 ARRAY_QUANTITIES = {
-    "logits": "logit",
-    "log_probs": "logprob",
-    "logprobs": "logprob",
-    "probs": "prob",
+    **dict.fromkeys(("logits", "logit"), "logit"),
+    **dict.fromkeys(
+        ("log_probs", "logprobs", "log_probabilities", "log_prob", "logprob", "log_probability"), "logprob"
+    ),
+    **dict.fromkeys(("probs", "probabilities", "prob", "probability"), "prob"),
     "log_probs_listed": "logprob",
     "probs_listed": "prob",
-    "energies": "energy",
+    **dict.fromkeys(("energies", "energy"), "energy"),
 }
 # The words in the name of a column that call its numbers something, such as prob_cat and cat_logit.
 _WORDS = {
@@ -123,6 +124,44 @@ def quantity_in(name: str) -> str | None:
     """
     match = _WORD.search(name)
     return match.lastgroup if match else None
+
+
+def stated_quantity(name: str) -> str | None:
+    """Return the quantity that the name of a single column states; None for any other name, even if it contains one.
+
+    >>> stated_quantity("Energy"), stated_quantity("log probs"), stated_quantity("energy_kJ_mol")
+    ('energy', 'logprob', None)
+    """
+    return ARRAY_QUANTITIES.get(re.sub(r"[\s.-]", "_", name.strip().lower()))
+
+
+def suggested_quantity(name: str) -> str | None:
+    """Return the quantity other than logits that a name contains, if tsoft reads its numbers as logits.
+
+    >>> suggested_quantity("energy_kJ_mol"), suggested_quantity("prob_logits"), suggested_quantity("prob")
+    ('energy', None, None)
+    """
+    has_logits = any(match.lastgroup == "logit" for match in _WORD.finditer(name))
+    return None if has_logits or stated_quantity(name) else quantity_in(name)
+
+
+def array_name(quantity: str) -> str:
+    """Return the preferred name of an array of a quantity.
+
+    >>> array_name("logprob")
+    'log_probs'
+    """
+    return next(name for name, stated in ARRAY_QUANTITIES.items() if stated == quantity)
+
+
+def suggestion(numbers: str, quantity: str, *, names: int = 1, plural: str = "") -> str:
+    """Return a note that the names of numbers suggest another quantity than logits, as which tsoft reads them.
+
+    `plural` describes the quantity if the names suggest only some of its numbers.
+    """
+    other, suggest = QUANTITIES[quantity], "the name suggests" if names == 1 else "the names suggest"
+    reading = f"tsoft reads {numbers} as logits, but {suggest} {plural or other.plural}"
+    return f"{reading}; if they are, pass {other.option}"
 
 
 def _is_word_of_a_class(name: str) -> bool:

@@ -16,8 +16,8 @@ from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
 from tsoft.input.column_groups import ColumnGroup, as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
-from tsoft.input.odd_columns import degeneracy_columns, result_columns
-from tsoft.input.quantity import QUANTITIES, quantities_in
+from tsoft.input.odd_columns import NEGATIVE_LOGPROBS, degeneracy_columns, result_columns
+from tsoft.input.quantity import QUANTITIES, quantities_in, stated_quantity, suggestion
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -155,6 +155,8 @@ class _Decision:
         self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
         if listed is None:
             self._check_logits(rest, targets)
+        elif not self.is_written and not self._states_quantity(listed):
+            self._note_other_quantity(listed)
         for note in self.notes:
             self.options.note(f"{self.options.source}: {note}")
         counts = guessed_key is not None and not self.is_written and self._counts(guessed_key)
@@ -342,7 +344,7 @@ class _Decision:
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
         """Raise ColumnError for a column `label` next to `logit` or the like, and further columns that are not those of
         the long form: each line may be a class or a row."""
-        numbers = [i for i in logits if self._lower(i) in QUANTITIES]
+        numbers = [i for i in logits if stated_quantity(self.names[i])]
         labels = [i for i in targets if self._lower(i) == "label"]
         others = [i for i in logits if i not in numbers]
         if numbers and labels and others:
@@ -413,7 +415,8 @@ class _Decision:
         plain = [i for i in logits if i not in (*results, *degeneracies)]
         self._note_doubtful(results)
         self._note_doubtful(degeneracies, fix=self._degeneracy_fix(degeneracies, plain))
-        self._note_other_quantity(plain or logits, is_only=len(plain) == 1 < len(logits))
+        if not self._states_quantity(logits):
+            self._note_other_quantity(plain or logits)
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
         counts = Counter(stems.values())
         common = [i for i in stems if counts[stems[i]] > 1]
@@ -435,20 +438,24 @@ class _Decision:
             self.doubtful.update(self.names[i] for i in columns)
             self.notes.append(f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}{reason}; {fix}")
 
-    def _note_other_quantity(self, logits: Sequence[int], *, is_only: bool) -> None:
+    def _states_quantity(self, logits: Sequence[int]) -> bool:
+        """Return whether there is a single column of numbers, whose name states what they are."""
+        return len(logits) == 1 and stated_quantity(self.names[logits[0]]) is not None
+
+    def _note_other_quantity(self, logits: Sequence[int]) -> None:
         """Add a note if the names of several columns, or of the only one, call the numbers something else than
         logits."""
+        if self.options.quantity is not None:
+            return
         named = dict(zip(logits, quantities_in([self.names[i] for i in logits]), strict=True))
         quantity, count = next(iter(Counter(named.values()).most_common(1)), (None, 0))
-        if quantity in (None, "logit") or not (count > 1 or is_only) or self.options.quantity is not None:
+        is_only, plural = len(logits) == 1, ""
+        if is_only and self._lower(logits[0]) in NEGATIVE_LOGPROBS:
+            quantity, plural = "energy", "negative log-probabilities"
+        if quantity in (None, "logit") or not (count > 1 or is_only):
             return
-        columns = [i for i in logits if named[i] == quantity][:2]
-        suggested, option = QUANTITIES[quantity], QUANTITIES[quantity].option
-        if is_only:
-            suggestion = f"the name suggests {suggested.noun}; if it is, pass {option}"
-        else:
-            suggestion = f"the names suggest {suggested.plural}; if they are, pass {option}"
-        self.notes.append(f"tsoft reads {self._quoted(columns)} as {self._kind(columns)}, but {suggestion}")
+        columns = [i for i in logits if is_only or named[i] == quantity][:2]
+        self.notes.append(suggestion(self._quoted(columns), quantity, names=len(columns), plural=plural))
 
     def _kind(self, columns: Sequence[int]) -> str:
         """Return how tsoft reads the numbers of columns."""

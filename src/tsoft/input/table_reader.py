@@ -17,7 +17,7 @@ from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, Target
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
-from tsoft.input.quantity import QUANTITIES, contradiction
+from tsoft.input.quantity import QUANTITIES, contradiction, stated_quantity
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
     ParsedRow,
@@ -268,7 +268,7 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         problem = f"the column has no name; {fix}, or list the columns of the logits with --columns"
         raise options.error(first.number, problem, unnamed + 1)
     if len(columns.logits) == 1:
-        options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
+        options = _with_stated_quantity(names[columns.logits[0]], first, options)
         if options.columns.logits is None and options.targets is None:
             _check_labels(columns, first, seen[-1], options)
         if columns.unused_targets:
@@ -303,13 +303,12 @@ def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options
         raise options.error(header.number, f"{problem}; {fix}")
 
 
-def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
-    """Return the options for a single column of numbers, whose name may say what the numbers are."""
-    if name not in QUANTITIES:
-        return options
-    if options.quantity not in (None, name):
-        raise options.error(header.number, contradiction(f"column {name!r}", name, options.quantity or "logit"))
-    return replace(options, quantity=name)
+def _with_stated_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
+    """Return the options for a single column of numbers, whose name may state what the numbers are."""
+    quantity = stated_quantity(name)
+    if quantity and options.quantity not in (None, quantity):
+        raise options.error(header.number, contradiction(f"column {name!r}", quantity, options.quantity or "logit"))
+    return replace(options, quantity=quantity or options.quantity)
 
 
 def _class_lookup(
