@@ -399,7 +399,7 @@ def test_the_number_of_a_class_names_the_classes_of_one_distribution() -> None:
 def test_labels_that_never_repeat_may_be_those_of_lines(labels: list[str]) -> None:
     text = "label,score\n" + lines(labels, range(len(labels)))
     done = here("compute", stdin=text)
-    problem = "ambiguous: each line may be one class, since no label repeats, or one row; rename 'score' to logit"
+    problem = "ambiguous: each line may be one class, since no label repeats, or one row; for one class per"
     assert (done.returncode, f"stdin:1: {problem}" in done.stderr) == (1, True)
     assert here("compute", "--columns", "score", stdin=text).returncode == 0
     assert here("compute", stdin=text.replace("score", "logit")).stdout.count("\n") == 1

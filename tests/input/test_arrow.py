@@ -290,6 +290,10 @@ def test_a_single_column_without_targets_is_one_distribution() -> None:
     whole = block(stored(id=["a", "b", "c"], prob=[0.5, 0.25, 0.25]))
     assert (whole.labels, whole.origin.axes) == (("a", "b", "c"), ())
     assert whole.logits == pytest.approx(np.log([[0.5, 0.25, 0.25]]))
+    assert block(stored(index=[4, 9], logit=[1.5, 2.0])).labels == ("4", "9")
+    notes: list[str] = []
+    assert block(stored(token=["the", "a"], logprob=[-0.5, -1.0]), note=notes.append).labels == ("the", "a")
+    assert notes[0] == "f: tsoft reads 'token' as the names of the classes"
 
 
 NULL = "null is not a number; fill it, or write -inf to mask a class (pandas writes NaN as null)"
@@ -314,6 +318,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
         "the table has one class per row; save it",
     ),
     "one class per row": ({"label": ["a", "b"], "logit": [1.0, 2.0]}, {}, "the table has one class per row; save it"),
+    "a label that repeats": ({"id": ["a", "b", "a"], "logit": [1.0, 2.0, 3.0]}, {}, "row 2: the label 'a' repeats; if"),
     "no such column": (CAT_DOG, {"columns": ColumnOptions(("cow",))}, "--columns: unknown column 'cow'"),
     "no logits": ({"id": ["a", "b"]}, {}, "no column is a logit; list the columns of the logits with --columns"),
     "no rows": ({"a": pa.array([], pa.float64())}, {}, "no logits: the table has no rows"),

@@ -332,3 +332,11 @@ def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]
     [block] = read("\t".join(names) + "\n" + "\t".join(line) + "\n")
     assert block.labels == ("cat", "dog")
+
+
+def test_labels_that_repeat_are_those_of_several_distributions() -> None:
+    problem = "the label 'a' repeats; if these are the classes of several distributions, write each in one line"
+    assert message("a 0.9\nb 0.8\na 0.7\n").startswith(f"f:3: {problem}")
+    # Some tokens of a vocabulary have the same text.
+    [block] = read("a 1\nb 2\nc 3\nd 4\na 5\n")
+    assert block.labels == ("a", "b", "c", "d", "a")

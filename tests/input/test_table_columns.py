@@ -264,6 +264,11 @@ ERRORS = {
     "numbers after colons": (
         "1:0.5 2:0.25\n1:0.75 2:1\n", [], "2: field 1: '1:0.75' is not a number; write '1=0.75'",
     ),
+    "the results of several texts": (
+        "id,prob\nspam,0.9\nham,0.75\nspam,0.5\n", [],
+        "4: the label 'spam' repeats; if these are the classes of several distributions, write each in one line, such as"
+        " cat=2 dog=1",
+    ),
     "vertical bars": ("a|b\n1|2\n", [], "2: field 1: '1|2' is not a number; separate the fields with commas"),
     "a text that nobody named": (
         "a,file,b\n1,x.png,0\n", [],
@@ -635,12 +640,26 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         ("Unnamed: 0,0\n0,2\n1,0\n", "row,tau,0,1"),
         (",1\na,2\nb,0\n", "row,tau,a,b"),
         ("index,0\na,2\nb,0\n", "row,tau,a,b"),
+        ("id,logit\n10,2\n11,0\n", "row,tau,10,11"),
+        ("index,logit\n7,2\n3,0\n", "row,tau,7,3"),
+        ("token,logit\nthe,2\na,0\n", "row,tau,the,a"),
+        ("energy,state\n-2,a\n0,b\n", "row,tau,a,b"),
     ):
         done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
         assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
         assert "which is read as one distribution with one class per line" in done.stderr
     assert here("compute", "--tau", "2", stdin="id,prob\na,0.9\nb,0.1\n").stdout == "0.7499999999999999\t0.25\n"
     assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
+
+
+def test_texts_next_to_a_number_that_may_not_be_one_per_class_are_errors() -> None:
+    for text in ("word,score\nthe,2\na,0\n", "word,n,logit\nthe,1,2\na,2,0\n"):
+        assert here("compute", stdin=text).stderr.startswith("tsoft: error: stdin:2: field 1: 'the' is not a number")
+
+
+def test_the_fix_for_lines_of_labels_and_energies_keeps_the_quantity() -> None:
+    done = here("compute", stdin="label,E_energy\na,0.5\nb,2\n")
+    assert "for one class per line, rename 'E_energy' to energy; for one row per line, pass --columns" in done.stderr
 
 
 def test_a_name_before_a_number_may_be_a_class() -> None:

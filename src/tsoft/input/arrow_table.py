@@ -18,11 +18,12 @@ from tsoft.errors import InputError, exclusive, joined, shortened, unknown
 from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_number_type, leaf_columns, text_of
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.labels import first_repeated, key_labels, repeats
 from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
-from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
+from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide, with_named_classes
 from tsoft.input.table_reader import written_columns
 from tsoft.input.targets import Targets
 
@@ -171,6 +172,7 @@ class _Table:
             problem = "the table has one class per row; save it as CSV, which tsoft reads in this form"
             fix = "or with one column per class; if label is the target, list the columns of the logits with --columns"
             raise ColumnError(f"{problem}, {fix}")
+        options = with_named_classes([leaf.name for leaf in leaves], self._first_texts(leaves), options)
         columns = self._decide(leaves, options)
         if not columns.logits:
             raise ColumnError("no column is a logit; list the columns of the logits with --columns")
@@ -188,7 +190,8 @@ class _Table:
             labels = tuple(label.removeprefix(f"{prefix}.") for label in labels)
         rows = TableRows(columns, leaves, None, labels, self._first_key(columns, leaves), options)
         if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(columns.names):
-            yield from self._one_distribution(rows)
+            # Labels need not count.
+            yield from self._one_distribution(replace(rows, columns=replace(columns, counts=False)))
         else:
             yield from self._blocks(rows, len(columns.logits))
 
@@ -222,9 +225,12 @@ class _Table:
         except (ValueError, TypeError, KeyError):
             return None, None
 
+    def _first_texts(self, leaves: Sequence[Leaf]) -> list[str]:
+        """Return the values of the first row as texts."""
+        return [text_of(leaf.values(self.first)[0].as_py()) for leaf in leaves]
+
     def _decide(self, leaves: Sequence[Leaf], options: ReadOptions) -> TableColumns:
-        names = [leaf.name for leaf in leaves]
-        texts = [text_of(leaf.values(self.first)[0].as_py()) for leaf in leaves]
+        names, texts = [leaf.name for leaf in leaves], self._first_texts(leaves)
         columns = decide(names, texts, options, sorted(written_columns(names, texts, options)))
         # Strings of digits are texts, which do not count.
         counts = columns.counts and columns.key is not None and is_number_type(leaves[columns.key].type)
@@ -263,7 +269,10 @@ class _Table:
             values += [part for part, _, _ in rows.numbers(batch, first_row)]
             keys += rows.keys(batch, first_row) or []
             first_row += batch.num_rows
-        labels = None if columns.counts or not keys else tuple(map(str, keys))
+        labels = key_labels(keys)
+        if labels and (repeated := first_repeated(labels)) is not None:
+            fix = "if these are the classes of several distributions, save one column per class"
+            raise InputError(f"{options.source}: row {repeated}: {repeats(labels[repeated])}; {fix}")
         column = np.concatenate(values)
         try:
             logits, labels = options.logits(

@@ -23,6 +23,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
 from tsoft.input.columns import KEY_COLUMNS, TARGET
+from tsoft.input.labels import CLASSES_IN_A_LINE, first_repeated, repeats
 from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
 from tsoft.input.number_workers import several_processes
 from tsoft.input.quantity import QUANTITIES
@@ -414,6 +415,8 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]
     names = tuple(labels) if has_labels else None
+    if (repeated := first_repeated(labels)) is not None:
+        raise options.error(lines[repeated], f"{repeats(labels[repeated])}; {CLASSES_IN_A_LINE}")
     if len(labels) > 1 and all(map(fields.looks_like_number, labels[1:])) and not fields.is_pair(first.text):
         problem = f"tsoft reads each line as a label and a number, since {shortened(labels[0])!r} is not a number"
         options.note(f"{options.source}:{first.number}: {problem}; if the lines are rows, correct that field")

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.json_problems import json_problem
 from tsoft.input.limits import read_limited
 from tsoft.input.source import open_input
@@ -14,6 +15,41 @@ from tsoft.input.utf8 import decode_text
 LARGEST_ID = (1 << 24) - 1
 # A list of as many labels of 30 bytes.
 MAX_BYTES = 1 << 29
+
+
+# At most this share of the labels of one distribution repeat.
+_MOST_REPEATED = 0.25
+# The fix for lines with the classes of several distributions.
+CLASSES_IN_A_LINE = "if these are the classes of several distributions, write each in one line, such as cat=2 dog=1"
+
+
+def first_repeated(labels: Sequence[str]) -> int | None:
+    """Return the index of the first label that repeats, if so many do that they are rather those of several
+    distributions. Some tokens of a vocabulary have the same text, and classes without a name have an empty label.
+
+    >>> first_repeated(["cat", "dog", "cat"]), first_repeated(["a", "b", "c", "d", "a"])
+    (2, None)
+    """
+    named = [*filter(None, labels)]
+    if len(named) - len({*named}) <= _MOST_REPEATED * len(named):
+        return None
+    seen: dict[str, int] = {}
+    return next(i for i, label in enumerate(labels) if label and seen.setdefault(label, i) != i)
+
+
+def repeats(label: str) -> str:
+    """Return the problem with a label that repeats."""
+    return f"the label {shortened(label)!r} repeats"
+
+
+def key_labels(keys: Sequence[str | int]) -> tuple[str, ...] | None:
+    """Return keys as the labels of classes; None if there are none, or if they are the indices of the classes.
+
+    >>> key_labels([10, 11]), key_labels(["0", "1"])
+    (('10', '11'), None)
+    """
+    labels = tuple(map(str, keys))
+    return None if labels == tuple(map(str, range(len(labels)))) else labels
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tsoft.errors import InputError, joined, shortened
 from tsoft.input import fields
 from tsoft.input.class_lookup import TargetLookup
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, TARGET
+from tsoft.input.labels import first_repeated, repeats
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
@@ -33,8 +34,6 @@ INDEX = "index"
 # The columns that identify a vector. Others with the name of a key may do so, too.
 VECTOR_KEYS = (*KEY_COLUMNS, ID)
 LONG_FORM_COLUMNS = {LABEL, INDEX, *VECTOR_KEYS, *QUANTITIES}
-# At most this share of the labels of one distribution repeat.
-_MOST_REPEATED = 0.25
 # Columns in which programs number the lines.
 _LINE_NUMBER = re.compile(r"|unnamed: ?\d+|row[\s_.-]?names?|__index_level_\d+__", re.IGNORECASE)
 
@@ -321,18 +320,12 @@ class LongForm:
         return np.array(values)
 
     def _check_labels(self, labels: list[str], lines: list[int]) -> None:
-        """Raise InputError for the first label that repeats, if so many do that the lines are rather those of several
-        vectors. Some tokens of a vocabulary have the same text."""
-        named = [*filter(None, labels)]
-        if len(named) - len({*named}) <= _MOST_REPEATED * len(named):
-            return
-        seen = {""}
-        for line, label in zip(lines, labels, strict=True):
-            if label in seen and label:
-                problem = f"the label {shortened(label)!r} repeats; add a column row to separate the distributions, or"
-                fix = f"index if classes share a label, or pass --columns {self.columns.quantity} if each line is a row"
-                raise self.options.error(line, f"{problem} {fix}", self.columns.field(LABEL))
-            seen.add(label)
+        """Raise InputError for the first label that repeats, if the lines are rather those of several vectors."""
+        repeated = first_repeated(labels)
+        if repeated is not None:
+            problem = f"{repeats(labels[repeated])}; add a column row to separate the distributions, or"
+            fix = f"index if classes share a label, or pass --columns {self.columns.quantity} if each line is a row"
+            raise self.options.error(lines[repeated], f"{problem} {fix}", self.columns.field(LABEL))
 
     def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
         """Return the index of each class. Raise InputError for an invalid or repeated index."""

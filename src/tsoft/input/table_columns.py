@@ -8,7 +8,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -116,6 +116,20 @@ def decide(names: Sequence[str], first: Sequence[str], options: ReadOptions, wri
     if the columns are ambiguous.
     """
     return _Decision(tuple(names), tuple(first), options, written).result()
+
+
+def with_named_classes(names: Sequence[str], first: Sequence[str], options: ReadOptions) -> ReadOptions:
+    """Return the options with a column of texts as the key, with a note, if the only other column has numbers, and its
+    name states what they are: the texts then name the classes."""
+    if options.names_columns or options.targets is not None or len(names) != len(first) or len(names) != 2:
+        return options
+    texts = [name for name, text in zip(names, first, strict=True) if text and not fields.looks_like_number(text)]
+    numbers = [name for name, text in zip(names, first, strict=True) if fields.is_number(text)]
+    is_known = not texts or is_key_name(texts[0].strip()) or is_target_name(texts[0].strip(), options)
+    if is_known or not numbers or stated_quantity(numbers[0]) is None:
+        return options
+    options.note(f"{options.source}: tsoft reads {shortened(texts[0])!r} as the names of the classes")
+    return replace(options, columns=replace(options.columns, key=texts[0]))
 
 
 class ColumnError(InputError):

@@ -15,9 +15,9 @@ from tsoft.errors import InputError, shortened
 from tsoft.input import fields
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup, ordered_pair
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
-from tsoft.input.labels import Labels
+from tsoft.input.labels import CLASSES_IN_A_LINE, Labels, first_repeated, key_labels, repeats
 from tsoft.input.lines import Line, LineBatch
-from tsoft.input.quantity import QUANTITIES, contradiction, stated_quantity
+from tsoft.input.quantity import QUANTITIES, contradiction, quantity_in, stated_quantity
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
     ParsedRow,
@@ -37,6 +37,7 @@ from tsoft.input.table_columns import (
     TableColumns,
     decide,
     whole_number,
+    with_named_classes,
 )
 
 
@@ -256,6 +257,7 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         texts = texts if len(texts) == len(names) else fields.split(second.text)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
+    options = with_named_classes(names, texts, options)
     try:
         columns = decide(names, texts, options, sorted(written_columns(names, texts, options)))
     except ColumnError as error:
@@ -298,9 +300,12 @@ def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options
     labels = [row[label] for row in rows if len(row) == width]
     if len({*labels}) == len(labels) > 1 + all(map(fields.is_number, labels)):
         name = shortened(columns.names[columns.logits[0]])
+        quantity = quantity_in(columns.names[columns.logits[0]])
+        *others, last = QUANTITIES
+        choice = f"{', '.join(others)} or {last}"
         problem = "ambiguous: each line may be one class, since no label repeats, or one row"
-        fix = f"rename {name!r} to logit, prob or logprob if it is a class, or pass --columns {name!r} if it is a row"
-        raise options.error(header.number, f"{problem}; {fix}")
+        fix = f"for one class per line, rename {name!r} to {quantity or choice}"
+        raise options.error(header.number, f"{problem}; {fix}; for one row per line, pass --columns {name!r}")
 
 
 def _with_stated_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
@@ -360,16 +365,17 @@ def _distinct(names: list[str], columns: TableColumns, batch: LineBatch, options
 
 
 def _read_column(columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """Read a table with a single column of logits as one vector, whose classes have the keys as labels if these are
-    texts."""
+    """Read a table with a single column of logits as one vector, whose classes have the keys as labels."""
     numbers, name = QUANTITIES[options.quantity or "logit"].plural, columns.names[columns.logits[0]]
     reading = f"the header has one column of {numbers}, {name!r}"
     options.note(f"{options.source}: {reading}, which is read as one distribution with one class per line")
-    groups = list(parsed_groups(Table(columns, options, None), batches, options))
+    # Labels need not count.
+    groups = list(parsed_groups(Table(replace(columns, counts=False), options, None), batches, options))
     values = np.concatenate([group.values for group in groups]).T
     lines = [line for group in groups for line in group.lines]
-    keys = [key for group in groups for key in group.keys or ()]
-    labels = None if columns.counts or not keys else tuple(map(str, keys))
+    labels = key_labels([key for group in groups for key in group.keys or ()])
+    if labels and (repeated := first_repeated(labels)) is not None:
+        raise options.error(lines[repeated], f"{repeats(labels[repeated])}; {CLASSES_IN_A_LINE}")
     group = RowGroup(values, lines[:1], labels, class_lines=[lines], class_fields=[columns.logits[0] + 1] * len(lines))
     yield from blocks([group], options)
 
