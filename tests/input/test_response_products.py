@@ -1020,6 +1020,10 @@ DOCUMENTS = {
         [["a", "b"], ["c"]],
     ),
     "usage at the end": ([chunk("a", id="1"), end(id="1"), {"id": "1", "choices": [], "usage": {}}], [["a"]]),
+    "usage at the end with another id": (
+        [chunk("a", id="1"), end(id="1"), {"id": "2", "choices": [], "usage": {}}, chunk("b")],
+        [["a"], ["b"]],
+    ),
     # learn.microsoft.com, "Use content streaming with Azure OpenAI": the object of some pieces is empty.
     "Azure's pieces about content filters": (
         [

@@ -312,8 +312,8 @@ class ResponseReader:
             self._skip_silent(place, answer, response)
 
     def _skip_silent(self, location: Location, answer: Answer, response: Object) -> None:
-        """Print a note on a whole answer whose text was removed, and on a message of a chat that a model may have
-        written. Raise InputError for any other answer without tokens."""
+        """Print a note on a response without choices, on a whole answer whose text was removed, and on a message of a
+        chat that a model may have written. Raise InputError for any other answer without tokens."""
         if is_message(response):
             if is_generated(response) and "message" not in self._noted:
                 self._noted.add("message")
@@ -322,6 +322,9 @@ class ResponseReader:
                 self._note_skipped()
         elif (problem := removed_text(answer.objects[0])) is not None:
             self._skip(location, problem)
+        elif response.get("choices") == [] and isinstance(response.get("usage"), dict):
+            # The last piece of a stream, which may have another id: stream_options.include_usage.
+            self._skip(location, "the response has no choices")
         elif (problem := text_problem(response)) is not None:
             raise location.error(problem)
         else:
