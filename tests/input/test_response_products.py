@@ -492,6 +492,14 @@ def test_the_fields_of_a_choice_are_one_text() -> None:
     assert texts(blocks) == [["a", "b"]]
 
 
+def test_the_tokens_of_a_draft_model_are_not_those_of_the_answer() -> None:
+    """PaddlePaddle/FastDeploy, entrypoints/openai/protocol.py."""
+    draft = {"draft_logprobs": {"content": [entry("a"), entry("c"), entry("d")]}}
+    blocks, [note] = read_json({"choices": [choice("a", "b", **draft, finish_reason="stop")]})
+    assert texts(blocks) == [["a", "b"]]
+    assert "tsoft skips the tokens in draft_logprobs, since the answer has a list of tokens" in note
+
+
 def test_the_raw_output_of_fireworks_repeats_the_tokens() -> None:
     """The package fireworks-ai 1.2, types/shared/raw_output.py. The copy may have other fields or more tokens."""
     raw = {"raw_output": {"completion_logprobs": {"content": [entry("a") | {"token_id": 1}, entry("b")]}}}

@@ -336,7 +336,7 @@ class ResponseReader:
         generated = [found for found in search.lists if not found.is_prompt]
         if generated and prompts:
             self._note("prompt", location, f"tsoft skips the tokens of the prompt ({prompts[0].name})")
-        generated = self._without_raw(generated, location)
+        generated = self._without_side_fields(generated, location)
         if search.lists and search.requested:
             names = " and ".join(search.requested)
             self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
@@ -393,17 +393,17 @@ class ResponseReader:
         self._has_lone_tokens = True
         return name is None
 
-    def _without_raw(self, generated: list[FoundList], location: Location) -> list[FoundList]:
-        """Return the lists without the raw ones of answers that have other tokens."""
-        answered = {found.answer.path for found in generated if not found.is_raw}
-        others = [
-            found
-            for found in generated
-            if not (found.is_raw and (found.answer.path in answered or self._texts.has_begun(found.answer)))
-        ]
-        if len(others) < len(generated):
-            self._note("raw", location, "tsoft skips the tokens in raw_output, since the answer has a list of tokens")
-        return others
+    def _without_side_fields(self, generated: list[FoundList], location: Location) -> list[FoundList]:
+        """Return the lists without those in side fields of answers that have others."""
+        answered = {found.answer.path for found in generated if found.side_field is None}
+        kept = []
+        for found in generated:
+            if found.side_field and (found.answer.path in answered or self._texts.has_begun(found.answer)):
+                problem = f"tsoft skips the tokens in {found.side_field}, since the answer has a list of tokens"
+                self._note(found.side_field, location, problem)
+            else:
+                kept.append(found)
+        return kept
 
     def _text(self, found: FoundList, location: Location) -> Text:
         """Return the text of a list's tokens."""

@@ -63,8 +63,9 @@ _COPIES = ("events", "attachments")
 _SO_FAR = "snapshot"
 # Fields next to the id that LangChain gives to a response.
 _METADATA = spellings("response_metadata")
-# Fireworks writes the tokens of a choice, and of all its pieces, a second time in this object.
-_RAW = spellings("raw_output")
+# Fields of a choice, or of its pieces, with other tokens than those of its text: Fireworks writes its tokens a second
+# time, and FastDeploy those of the draft model, entrypoints/openai/protocol.py.
+_SIDE_FIELDS = spellings("raw_output", "draft_logprobs")
 # Deeper values are not searched.
 _DEEPEST = 40
 # Words in the names of fields with a reasoning. Its tokens come first, since they were generated first.
@@ -146,9 +147,9 @@ class FoundList:
         return _innermost(self.path)
 
     @property
-    def is_raw(self) -> bool:
-        """Whether the tokens are those of an answer before the server parsed it, which another list may have, too."""
-        return not _RAW.isdisjoint(self.path)
+    def side_field(self) -> str | None:
+        """The field next to an answer's list that has the tokens, such as those before the server parsed the answer."""
+        return next((key for key in self.path if key in _SIDE_FIELDS and isinstance(key, str)), None)
 
     @property
     def is_thought(self) -> bool:
@@ -449,7 +450,12 @@ def _have_same_tokens(found: FoundList, other: FoundList) -> bool:
     server's response, has the same alternatives, and a list of ids the same numbers."""
     if found.name == other.name and found.list.value == other.list.value:
         return True
-    if found.is_prompt or other.is_prompt or found.is_thought != other.is_thought or found.is_raw != other.is_raw:
+    if (
+        found.is_prompt
+        or other.is_prompt
+        or found.is_thought != other.is_thought
+        or found.side_field != other.side_field
+    ):
         return False
     if found.list.is_undrawn or other.list.is_undrawn:
         return _alternatives(found) == _alternatives(other)
