@@ -248,6 +248,13 @@ STREAMS = {
     ),
     "comments": b": ping\n\nevent: x\nid: 3\n" + stream(*map(chunk, ENTRIES)),
     "CRLF and a mark": b"\xef\xbb\xbf" + stream(*map(chunk, ENTRIES)).replace(b"\n", b"\r\n"),
+    # html.spec.whatwg.org, "Interpreting an event stream": the lines of an event's data are joined.
+    "several lines of data": b"".join(
+        b"event: x\n"
+        + b"".join(b"data: " + line + b"\n" for line in json.dumps(chunk(e), indent=1).encode().split(b"\n"))
+        + end
+        for e, end in zip(ENTRIES, (b"\n", b""), strict=True)
+    ),
     "no end": stream(*map(chunk, ENTRIES), end=""),
     "after the end": stream(*map(chunk, ENTRIES)) + b"no data",
     "responses": stream(

@@ -52,7 +52,8 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
     Each text is yielded with the number of its first line, and whether it is a `data:` line of a stream.
     """
     streamed = is_ended = False
-    skipped = Skipped(options)
+    event: list[bytes] = []
+    first, skipped = 0, Skipped(options)
     batches = numbered_lines(stream, options)
     for batch in batches:
         for i, (number, line) in enumerate(batch):
@@ -62,10 +63,17 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
                 streamed = True
                 is_ended = is_ended or data.strip() == _END
                 if field == b"data" and data.strip():
-                    yield number, data, True
+                    first = first if event else number
+                    event.append(data)
+                    if not _is_cut_off(event[0]):
+                        yield first, event.pop(), True
                     skipped = Skipped(options)
                 else:
                     skipped.add(line)
+            elif event and not text:
+                # An event with several lines of data ends with a blank line.
+                yield first, b"\n".join(event), True
+                event = []
             elif text and is_ended:
                 options.note(
                     f"{options.source}:{number}: tsoft ignores the lines after the end of the stream, data: [DONE]"
@@ -73,8 +81,7 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
                 return
             elif text and streamed:
                 raise options.error(number, "expected a line of a stream, which starts with data:")
-            elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
-                # The last bracket closes the first one, so the text does not span lines.
+            elif text[:1] in (b"{", b"[") and not _is_cut_off(text):
                 yield number, text, False
                 skipped = Skipped(options)
             elif text:
@@ -82,6 +89,18 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
                 return
             else:
                 skipped.add(line)
+    if event:
+        yield first, b"\n".join(event), True
+
+
+def _is_cut_off(text: bytes) -> bool:
+    """Return whether a line begins a JSON text that spans lines: the last character does not close the first bracket.
+
+    >>> _is_cut_off(b" {"), _is_cut_off(b'{"a": [\\n'), _is_cut_off(b"[DONE]")
+    (True, True, False)
+    """
+    text = text.strip()
+    return text.startswith((b"{", b"[")) and (text[:1], text[-1:]) not in ((b"{", b"}"), (b"[", b"]"))
 
 
 def with_ids_of_texts(pieces: Iterable[Piece], note: Callable[[str], None]) -> Iterator[Piece]:
