@@ -205,11 +205,12 @@ def is_id_map(value: object) -> bool:
     >>> is_id_map({"6": {"logprob": -1.5}, "7": None}), is_id_map({"6": None})
     (True, False)
     """
-    if not isinstance(value, dict):
-        return False
-    tokens = present(value).values()
-    are_tokens = all(isinstance(token, dict) and "logprob" in token for token in tokens)
-    return bool(tokens) and are_tokens and all(map(str.isdecimal, value))
+    return (
+        isinstance(value, dict)
+        and all(_is_null(token) or (isinstance(token, dict) and "logprob" in token) for token in value.values())
+        and not is_absent(value)
+        and all(map(str.isdecimal, value))
+    )
 
 
 def present(tokens: Object) -> Object:
@@ -220,7 +221,7 @@ def present(tokens: Object) -> Object:
 
 def is_absent(value: object) -> bool:
     """Return whether a value is null, or a map without any token."""
-    return value is None or (isinstance(value, dict) and not present(value))
+    return value is None or (isinstance(value, dict) and all(map(_is_null, value.values())))
 
 
 def _is_null(value: object) -> bool:
