@@ -409,7 +409,7 @@ def test_keys_of_the_rows(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("id,cat,dog\n" + "".join(f"{key},1,{i}\n" for i, key in enumerate(keys)))
     a, b, c = (str(tmp_path / f"{name}.csv") for name in "abc")
     assert [record["id"] for record in records(a, b, "--per-row")] == ["x", "y"]
-    message = "row 0: the key is 'x' in A and 'y' in B; put the rows of both in the same order"
+    message = "row 0: the row id is 'x' in A and 'y' in B; put the rows of both in the same order"
     assert complaint(a, c) == message
 
 

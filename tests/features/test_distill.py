@@ -765,7 +765,7 @@ def test_logits_near_the_largest_float() -> None:
         (
             "id,a,b\nx,3,0\ny,0,3\n",
             "id,a,b\ny,0,3\nx,3,0\n",
-            "the key is 'x' in the teacher and 'y' in the student; put",
+            "the row id is 'x' in the teacher and 'y' in the student; put",
         ),
         (
             "a,b,target\n3,0,a\n0,3,b\n",
@@ -807,7 +807,7 @@ def test_ids_in_arrays_show_that_the_rows_differ(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{name}.npz", logits=np.eye(2), id=np.array(ids))
     done = here("distill", "-i", str(tmp_path / "t.npz"), "--student", str(tmp_path / "s.npz"))
     assert done.returncode == 1
-    assert "row 0: the key is '7' in the teacher and '8' in the student; put the rows of both" in done.stderr
+    assert "row 0: the row id is '7' in the teacher and '8' in the student; put the rows of both" in done.stderr
 
 
 def test_true_classes_may_be_in_the_file_of_the_student(tmp_path: Path) -> None:

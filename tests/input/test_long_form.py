@@ -28,9 +28,7 @@ def test_a_column_with_the_name_of_a_key_separates_the_distributions(name: str, 
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(record["id"], record["labels"]) for record in records] == [(key, ["cat", "dog"]) for key in "ab"]
     assert_allclose([record["probs"] for record in records], softmax(Z, 1))
-    note = (
-        f"tsoft: note: stdin: tsoft reads {name!r} as the key of the rows; pass --columns logit if each line is a row\n"
-    )
+    note = f"tsoft: note: stdin: tsoft reads {name!r} as the row ids; pass --columns logit if each line is a row\n"
     assert done.stderr == ("" if name == "id" else note)
 
 
@@ -117,11 +115,11 @@ def test_rows_with_the_same_key_and_different_names_may_be_classes(form: str) ->
         table = ["image_id,class,logit", *(",".join(map(str, row)) for row in rows)]
         return here("calibrate", stdin="\n".join(table if form == "csv" else objects)).stderr
 
-    note = "stdin: rows with the same key, 'a', have different true classes; if each line is a class, save CSV with"
+    note = "stdin: rows with the same id, 'a', have different true classes; if each line is a class, save CSV with"
     assert f"{note} the columns id, label and logit\n" in calibrated("cat dog cat dog")
-    assert "same key" not in calibrated("cat cat dog dog")
+    assert "same id" not in calibrated("cat cat dog dog")
     # Candidates for one query are right or wrong.
-    assert "same key" not in calibrated("0 1 0 1")
+    assert "same id" not in calibrated("0 1 0 1")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ BROKEN = {
     "keys of bytes": (
         zipped(logits=np.zeros(1), id=np.array([b"\xff"])),
         {},
-        "id: not UTF-8 text; save the keys as UTF-8",
+        "id: not UTF-8 text; save the row ids as UTF-8",
     ),
     "ends of labels inside a character": (
         zipped(logits=np.zeros(2), labels_utf8=np.array([0xC3, 0xA9], np.uint8), labels_ends=np.array([1, 2])),

@@ -62,13 +62,13 @@ def test_a_key_is_no_class_and_is_in_the_output(name: str, ids: list[Any], delim
     found, note = tau(text)
     assert found == pytest.approx(fitted(Z, Y), rel=1e-6)
     shown = repr(name) if name else "the unnamed column"
-    assert note.startswith(f"tsoft reads {shown} as the key of the rows and 'target' as the true classes")
+    assert note.startswith(f"tsoft reads {shown} as the row ids and 'target' as the true classes")
     done = here("compute", "-f", "jsonl", stdin=text)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert_allclose([record["probs"] for record in records], softmax(Z, 1))
     assert [str(record["id"]) for record in records] == [str(key).removesuffix(".0") for key in ids]
     assert done.stderr.count("\n") == 1
-    assert f"reads {shown} as the key of the rows and ignores 'target' (true classes)" in done.stderr
+    assert f"reads {shown} as the row ids and ignores 'target' (true classes)" in done.stderr
 
 
 TARGETS: dict[str, list[Any]] = {
@@ -713,7 +713,7 @@ def test_whole_numbers_by_chance_of_a_reference_class_or_a_mask_have_no_note(col
 def test_the_better_of_two_keys_is_used() -> None:
     done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
     assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"
-    assert "reads 'id' as the key of the rows and ignores 'Unnamed: 0' and 'row'" in done.stderr
+    assert "reads 'id' as the row ids and ignores 'Unnamed: 0' and 'row'" in done.stderr
 
 
 def test_output_with_keys_is_read_back() -> None:

@@ -93,7 +93,7 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "logits", "-i", "wide.npy"], 1, "wide.npy: 7 classes, but logits/00.npy has 6"),
         (["-i", "a.csv", "-i", "b.csv"], 1, "b.csv: class 1 is 'cow', but 'dog' in a.csv"),
         (["-i", "a.csv", "-i", "plain.csv"], 1, "plain.csv does not name the classes, and a.csv does"),
-        (["-i", "a.csv", "-i", "keys.csv"], 1, "a.csv has no keys of the rows, and keys.csv does; all files need"),
+        (["-i", "a.csv", "-i", "keys.csv"], 1, "a.csv has no row ids, and keys.csv does; all files need"),
         (["-i", "empty"], 1, "empty: the folder has no files"),
         (["-i", "special"], 1, "special/pipe: a pipe or a device, which tsoft reads only with -i special/pipe"),
         (["-i", "logits", "--labels", "@special/pipe", "-o", "p/"], 2, "special/pipe: a pipe can be read only once"),

@@ -138,7 +138,7 @@ def test_labels_beyond_the_limit_of_safetensors_are_an_error(monkeypatch: pytest
         raise safetensors.SafetensorError("header too large")
 
     monkeypatch.setattr("tsoft.output.safetensors_file.save", too_large)
-    with pytest.raises(InputError, match=r"the labels and keys do not fit into safetensors .*; use --format npz"):
+    with pytest.raises(InputError, match=r"the labels and row ids do not fit into safetensors .*; use --format npz"):
         logits_file("safetensors", np.zeros(2), ("a", "b"))
 
 
@@ -180,7 +180,7 @@ def test_numbers_as_keys(form: str) -> None:
 
 def test_keys_that_become_texts_are_an_error() -> None:
     blocks = [Block(numbers((1, 2)), None, 0, keys=[5]), Block(numbers((1, 2)), None, 1, keys=["a"])]
-    with pytest.raises(InputError, match="row 1: the keys are numbers first, and then texts; use --format jsonl"):
+    with pytest.raises(InputError, match="row 1: the row ids are numbers first, and then texts; use --format jsonl"):
         written("parquet", *blocks, taus=[1.0])
 
 

@@ -60,7 +60,7 @@ class SavedState:
         }
         text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise UnsavableError("a label or a key is not valid text, so a saved state cannot contain it")
+            raise UnsavableError("a label or a row id is not valid text, so a saved state cannot contain it")
         text = escaped_json(text.encode())
         if len(text.encode()) > MAX_BYTES:
             raise UnsavableError(f"a saved state has at most {MAX_BYTES >> 20} MB; save the numbers as .json")

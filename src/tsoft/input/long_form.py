@@ -134,7 +134,7 @@ def _columns(names: list[str], quantity: str, options: ReadOptions) -> LongColum
     keys = [name for name in others if name in certain or not (is_certain or name == TARGET or _is_of_line(name))]
     guessed = [name for name in keys if name not in (*VECTOR_KEYS, options.columns.key)]
     ignored = [name for name in others if name not in keys]
-    parts = [f"{_quoted(guessed)} as the key of the rows"] if guessed else []
+    parts = [f"{_quoted(guessed)} as the row ids"] if guessed else []
     if target and not (options.targets and options.targets.column):
         parts.append(f"{_quoted([target])} as the true classes")
     actions = [f"reads {joined(parts)}"] * bool(parts) + [f"ignores {_quoted(ignored)}"] * bool(ignored)

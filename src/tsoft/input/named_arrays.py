@@ -263,11 +263,11 @@ def _id_key(file: ArrayFile, used: set[str | None], source: str) -> str | None:
 
 def _with_keys(blocks: Iterable[Block], file: ArrayFile, key: str, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks with the keys of their rows. If there is not one key per row, they are ignored, with a note."""
-    keys = _values(file, key, options.source, check_dtype, "keys")
+    keys = _values(file, key, options.source, check_dtype, "row ids")
     for block in blocks:
         rows = math.prod(block.origin.axes or ())
         if len(keys) == rows:
             yield replace(block, keys=keys[block.rows.start : block.rows.stop])
             continue
-        options.note(f"{options.source}: {len(keys)} keys, but {rows} row{'s' * (rows != 1)}; tsoft ignores the keys")
+        options.note(f"{options.source}: {len(keys)} row ids, but {rows} row{'s' * (rows != 1)}; tsoft ignores the ids")
         yield block

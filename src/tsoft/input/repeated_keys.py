@@ -15,7 +15,7 @@ def noting_repeated_keys(blocks: Iterator[Block], options: ReadOptions) -> Itera
         key = None if is_noted or not block.origin.is_binary or block.labels is None else _repeated_key(block)
         if key is not None:
             is_noted = True
-            problem = f"rows with the same key, {shortened(key)!r}, have different true classes"
+            problem = f"rows with the same id, {shortened(key)!r}, have different true classes"
             fix = "if each line is a class, save CSV with the columns id, label and logit"
             options.note(f"{options.source}: {problem}; {fix}")
         yield block

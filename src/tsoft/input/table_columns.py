@@ -317,7 +317,7 @@ class _Decision:
         """Add a note that names the columns that are not logits."""
         parts = []
         if key is not None:
-            parts.append(f"{self._quoted([key])} as the key of the rows")
+            parts.append(f"{self._quoted([key])} as the row ids")
         if target is not None:
             parts.append(f"{self._quoted([target])} as the true classes")
         reading = f"reads {joined(parts)}" if parts else ""

@@ -104,7 +104,7 @@ class ReadingOptions:
         _option(
             "--columns",
             metavar="A,B,…",
-            show_default="all except keys and targets",
+            show_default="all except row ids and targets",
             help="Columns of a table that are logits, such as cat,dog or 'logit_*'. tsoft ignores the others.",
         ),
     ] = None
@@ -113,8 +113,8 @@ class ReadingOptions:
         _option(
             "--id-column",
             metavar="NAME",
-            show_default="a column such as id, image_id or index that counts or has text",
-            help="Column of a table that names the rows. The output has it, too.",
+            show_default="a column such as id, image_id or index, if its values are text or consecutive integers",
+            help="Column of a table with the row ids. The output has them, too.",
         ),
     ] = None
     energies: Annotated[

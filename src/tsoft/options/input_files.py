@@ -198,4 +198,4 @@ def _check_keys(block: Block, file: str, first: Block, first_file: str) -> None:
     if (block.keys is None) == (first.keys is None):
         return
     named, unnamed = (first_file, file) if block.keys is None else (file, first_file)
-    raise InputError(f"{unnamed} has no keys of the rows, and {named} does; all files need keys, or none of them")
+    raise InputError(f"{unnamed} has no row ids, and {named} does; all files need row ids, or none of them")

@@ -74,8 +74,8 @@ def _check_keys(first: Block, second: Block, names: tuple[str, str]) -> None:
     if different is None:
         return
     row, key, other = different
-    keys = f"{shortened(key)!r} in {names[0]} and {shortened(other)!r} in {names[1]}"
-    raise InputError(f"row {row}: the key is {keys}; put the rows of both in the same order")
+    ids = f"{shortened(key)!r} in {names[0]} and {shortened(other)!r} in {names[1]}"
+    raise InputError(f"row {row}: the row id is {ids}; put the rows of both in the same order")
 
 
 def _check_targets(first: Block, second: Block, names: tuple[str, str]) -> None:

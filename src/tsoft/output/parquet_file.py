@@ -86,7 +86,9 @@ def _key_columns(block: Block, taus: Array, schema: pa.Schema | None) -> dict[st
     if keys := block.keys:
         is_text = not are_integers(keys) if schema is None else schema.field(ID).type == pa.string()
         if not is_text and not are_integers(keys):
-            raise InputError(f"row {block.first_row}: the keys are numbers first, and then texts; use --format jsonl")
+            raise InputError(
+                f"row {block.first_row}: the row ids are numbers first, and then texts; use --format jsonl"
+            )
         repeated = [str(key) if is_text else key for key in keys for _ in range(len(taus))]
         columns[ID] = pa.array(repeated, pa.string() if is_text else pa.int64())
     return columns | {TAU: _array(np.tile(np.asarray(taus, np.float64), len(block.logits)))}

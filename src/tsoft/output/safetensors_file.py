@@ -46,4 +46,4 @@ def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys:
         return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
     except SafetensorError as error:
         # The metadata has a limit of 100 MB.
-        raise InputError(f"the labels and keys do not fit into safetensors ({error}); use --format npz") from None
+        raise InputError(f"the labels and row ids do not fit into safetensors ({error}); use --format npz") from None
