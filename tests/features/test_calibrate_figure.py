@@ -11,7 +11,6 @@ import pytest
 from cases import each_case
 from figure_charts import drawn, texts
 from labeled import DATA, digits
-from tool import here
 
 pytest.importorskip("matplotlib")
 
@@ -137,12 +136,6 @@ def test_a_small_figure_notes_what_it_has_no_room_for(size: str, rows: list[str]
     assert any(text.startswith("fit: the rows to which τ was fitted") for text in shown) == ("fit" in rows)
     assert "no room for the NLL over τ; a wider --size shows it" in drawing.stderr
     assert ("no room for the rows of the fit; a higher --size shows them" in drawing.stderr) == ("fit" not in rows)
-
-
-def test_a_figure_has_all_charts() -> None:
-    done = here("calibrate", "-i", VAL, "-f", "svg", "--no-chart")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--no-chart has no effect on svg" in done.stderr
 
 
 @each_case("tau", [5e-324, 1e-308, 1.0, 7.1e307, 1.79e308])

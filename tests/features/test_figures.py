@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import update_gallery
+from cases import each_case
 from figure_charts import Drawing, captured, drawn
+from labeled import DATA
 from svg_charts import charts, names_beside_places, texts
 from tool import here
 
@@ -20,8 +22,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.text import Text
 
-BARN = str(Path(__file__).parent.parent / "data" / "barn.txt")
-RESPONSE = str(Path(__file__).parent.parent / "data" / "openai-chat.json")
+BARN, DIGITS, RESPONSE = (str(DATA / name) for name in ("barn.txt", "digits-val.npz", "openai-chat.json"))
 LONG = "a_label_of_sixty_characters_that_goes_on_and_on_until_the_end"
 HOSTILE = ["$x^2$", "_under", "<b>&amp;", "\x1b[31m", "[red]m[/]"]
 ESCAPED = ["$x^2$", "_under", "<b>&amp;", "\\x1b[31m", "[red]m[/]"]
@@ -315,7 +316,7 @@ def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
     assert (border == border[0]).all()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("command", "message"),
     [
         (("anneal", "--no-chart"), "--no-chart has no effect on svg"),
@@ -331,8 +332,10 @@ def test_nothing_is_clipped_in_a_small_figure(command: tuple[str, ...]) -> None:
         (("distill", "2", "1", "--sort"), "--sort has no effect on svg"),
         (("sweep", "2", "1", "--sort"), "--sort has no effect on svg"),
         (("sweep", "2", "1", "--measure", "perplexity", "--bits"), "--bits has no effect on svg"),
+        (("sweep", "2", "1", "--log"), "--log has no effect on svg; use --format table, tsv"),
+        (("compute", "2", "1", "--log"), "--log has no effect on svg; use --format table, tsv"),
+        (("calibrate", "-i", DIGITS, "--no-chart"), "--no-chart has no effect on svg"),
     ],
-    ids=lambda part: part[0] if isinstance(part, tuple) else "",
 )
 def test_options_without_effect_on_a_figure(command: tuple[str, ...], message: str) -> None:
     done = here(*command, "-o", "x.svg")

@@ -219,13 +219,6 @@ def test_an_unknown_probability_is_not_zero() -> None:
     assert shown.count("0") == 1
 
 
-@pytest.mark.parametrize("command", ["compute", "sweep"])
-def test_logarithms_are_not_drawn_as_probabilities(command: str) -> None:
-    done = here(command, "2", "1", "--log", "-f", "svg")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--log has no effect on svg; use --format table, tsv" in done.stderr
-
-
 def test_probabilities_up_to_1_are_on_the_axis() -> None:
     shown = drawn("compute", "9", "0", "--size", "10x4", "-f", "svg").texts
     assert "1" in shown
