@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, sets_variables, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
+from tsoft.input.settings.shell import commands_in
 from tsoft.input.settings.yaml_text import is_yaml, read_yaml
 
 # Words in the names of fields with a command, or with `name=value` between commas, and of fields with JSON or YAML,
@@ -28,10 +28,6 @@ _CURL_DATA = names("d data data_raw data_binary json")
 # The limit of such a text. Longer ones are prompts or answers.
 _MAX_CHARACTERS = 1 << 14
 _OPTION = re.compile(r"-[^\d\W]|--\w")
-# A token of a shell. Comments and redirections have no effect on the options.
-_WORD = r"""(?:[^\s;&|<>()"'\\$]|\$(?:\([^()'"\\]*\))?|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+"""
-_REDIRECTION = rf"(?:&|\d*)[<>]+[&|]?[ \t]*(?!-){_WORD}"
-_TOKEN = re.compile(rf"[ \t\r]+|\#.*|{_REDIRECTION}|(?P<end>[\n;&|()]+)|(?P<word>{_WORD})")
 # The first word of a command, in which a sentence would have no such character, and the names without one.
 _PROGRAM = re.compile(
     r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|[\w.:/-]+\.exe|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
@@ -82,7 +78,7 @@ def settings_in(value: Any, where: str) -> Any:
         return None
     if found := _of_json(value, where) or _of_pairs(value, where):
         return found
-    commands = [_of_command(words, where) for words in _with_exported(_commands(value)) if _is_command(words)]
+    commands = [_of_command(words, where) for words in _with_exported(commands_in(value)) if _is_command(words)]
     commands = [command for command in commands if command]
     return commands if len(commands) > 1 else commands[0] if commands else None
 
@@ -90,7 +86,7 @@ def settings_in(value: Any, where: str) -> Any:
 def settings_of_command(text: str, where: str) -> dict[str, Any] | None:
     """Return the settings in a command of any program, as `settings_in` does; None for other texts. Unlike a sentence,
     a command also has an option that is not a setting, such as a model."""
-    commands = list(filter(None, _commands(text.strip())))
+    commands = list(filter(None, commands_in(text.strip())))
     program, options, others = _parts(commands[0]) if len(commands) == 1 else ([], [], [])
     has_others = any(not is_setting(canonical(name)) for name, _ in options)
     is_command = program and re.fullmatch(r"[a-z]\w*", program[0]) and has_others and not others
@@ -165,25 +161,6 @@ def _has_numbers(fields: dict[str, Any]) -> bool:
         inner = [value for name, value in part.items() if isinstance(value, dict) and _words(name) & _DATA_WORDS]
         waiting += [value for value in inner if id(value) not in seen]
     return False
-
-
-def _commands(text: str) -> list[list[str]]:
-    """Return the words of each command in a script; nothing if a quotation mark or a bracket is not closed."""
-    text = re.sub(r"[^\s\"']+\.exe\b", lambda program: program[0].replace("\\", "/"), text)
-    # In a script of PowerShell or Windows, a line ends with another character.
-    text = re.sub(r"(?<= )[`^]\r?\n|\\\r?\n", " ", text)
-    commands: list[list[str]] = [[]]
-    position, end = 0, ""
-    while token := _TOKEN.match(text, position):
-        position = token.end()
-        end += token["end"] or ""
-        if word := token["word"]:
-            # In YAML, a command may have options in several lines.
-            if end.strip() or (end and not word.startswith("-")):
-                commands.append([])
-            commands[-1].append(" ".join(shlex.split(word)))
-            end = ""
-    return commands if position == len(text) else []
 
 
 def _with_exported(commands: list[list[str]]) -> Iterator[list[str]]:
