@@ -106,8 +106,9 @@ def test_logits_in_a_name_are_logits(tmp_path: Path) -> None:
     assert "the name suggests" not in here("compute", "-i", array("prob_logits", tmp_path)).stderr
 
 
-def test_the_fix_for_an_unknown_field_keeps_the_quantity(tmp_path: Path) -> None:
-    done = here("compute", "-i", field("energy_eV", tmp_path))
-    assert "'energy_eV': expected a number, got an array; if it has the numbers of all classes, call it energies;" in (
-        done.stderr
-    )
+@pytest.mark.parametrize(
+    ("name", "stated"), [("energy_eV", "energies"), ("log_softmax", "log_probs"), ("softmax", "probs")]
+)
+def test_the_fix_for_an_unknown_field_keeps_the_quantity(name: str, stated: str, tmp_path: Path) -> None:
+    problem = f"{name!r}: expected a number, got an array; if it has the numbers of all classes, call it {stated};"
+    assert problem in here("compute", "-i", field(name, tmp_path)).stderr

@@ -266,8 +266,8 @@ ERRORS = {
     ),
     "the results of several texts": (
         "id,prob\nspam,0.9\nham,0.75\nspam,0.5\n", [],
-        "4: the label 'spam' repeats; if these are the classes of several distributions, write each in one line, such as"
-        " cat=2 dog=1",
+        "4: the label 'spam' repeats; if these are the classes of several distributions, write each in one line,"
+        " such as cat=2 dog=1",
     ),
     "vertical bars": ("a|b\n1|2\n", [], "2: field 1: '1|2' is not a number; separate the fields with commas"),
     "a text that nobody named": (

@@ -106,7 +106,7 @@ ARRAY_QUANTITIES = {
 }
 # The words in the name of a column that call its numbers something, such as prob_cat and cat_logit.
 _WORDS = {
-    "logprob": r"log[\s_.-]?prob(?:s|a|ability|abilities)?",
+    "logprob": r"log[\s_.-]?(?:prob(?:s|a|ability|abilities)?|softmax)",
     "prob": r"prob(?:s|a|ability|abilities)?|softmax",
     "energy": r"energy|energies",
     "logit": r"logits?",

@@ -358,7 +358,7 @@ class _Decision:
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
         """Raise ColumnError for a column `label` next to `logit` or the like, and further columns that are not those of
         the long form: each line may be a class or a row."""
-        numbers = [i for i in logits if stated_quantity(self.names[i])]
+        numbers = [i for i in logits if self._lower(i) in QUANTITIES]
         labels = [i for i in targets if self._lower(i) == "label"]
         others = [i for i in logits if i not in numbers]
         if numbers and labels and others:
