@@ -93,6 +93,15 @@ def test_classes_in_several_places_need_sorting() -> None:
         )
 
 
+def test_ids_that_never_repeat_are_those_of_rows_or_of_distributions() -> None:
+    done = here("compute", stdin="id,prob,label\nx,0.5,yes\ny,0.75,no\nz,0.25,yes\n")
+    assert done.returncode == 1
+    assert "stdin:1: ambiguous: label may be the class of each line or the target of each row" in done.stderr
+    for lines in ("x,0.5,yes\ny,0.75,no\ny,0.25,yes\n", "x,1,yes\n"):
+        assert here("compute", stdin=f"id,prob,label\n{lines}").returncode == 0
+    assert here("compute", "--id-column", "id", stdin="id,logit,label\nx,0.5,yes\ny,0.75,no\n").returncode == 0
+
+
 @pytest.mark.parametrize("header", ["label,logit", "model_id,label,logit"])
 def test_a_label_that_repeats_is_that_of_another_distribution(header: str) -> None:
     lines = text(header, "m m m m")

@@ -105,6 +105,8 @@ def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptio
     form, batches = LongForm(columns, delimiter, options), without_header(first, batches)
     if options.targets is not None or not {*filter(is_key_name, names)} <= {INDEX, *VECTOR_KEYS, options.columns.key}:
         batches = form.checked(batches, ambiguous)
+    elif columns.keys == (ID,) and options.columns.key is None:
+        batches = form.with_several_classes(batches, ambiguous)
     error = options.error(first.number, "no classes below the header; add one line per class")
     yield from not_empty(blocks(form.groups(batches), options), error)
 
@@ -179,6 +181,20 @@ class LongForm:
             again = next((part for part in rest if part.key == first.key), None)
             raise self._interrupted(again) if again else error
         return itertools.chain(seen, batches)
+
+    def with_several_classes(self, batches: Iterator[LineBatch], error: InputError) -> Iterator[LineBatch]:
+        """Return the batches. Raise the error if there are several vectors, each with a single class."""
+        seen: list[LineBatch] = []
+        keys: set[tuple[str, ...]] = set()
+        for batch in batches:
+            seen.append(batch)
+            for part in self._parts(batch, self._blank_lines()):
+                if len(part.lines) > 1 or part.key in keys:
+                    return itertools.chain(seen, batches)
+                keys.add(part.key)
+        if len(keys) > 1:
+            raise error
+        return iter(seen)
 
     def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
         """Yield the vectors that are complete after each batch. A vector is complete when the next one starts, or at
