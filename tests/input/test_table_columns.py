@@ -710,6 +710,41 @@ def test_whole_numbers_by_chance_of_a_reference_class_or_a_mask_have_no_note(col
     assert here("compute", stdin=table("abc"[: len(columns)].replace("", ",")[1:-1], *columns)).stderr == ""
 
 
+SCORES = np.array([[0.5, 1.25, -0.5], [1.5, 0.75, 2.5], [0.25, 0.5, 0], [-1.5, 2.25, 0.125]])
+SUMMARIES = {
+    "highest": (SCORES, SCORES.max(axis=1), []),
+    "lowest": (SCORES, SCORES.min(axis=1), ["--energies"]),
+    "sum": (SCORES, SCORES.sum(axis=1), []),
+    "highest of probabilities": (softmax(SCORES, 1), softmax(SCORES, 1).max(axis=1), ["--probs"]),
+    "highest of whole numbers": (np.arange(30).reshape(10, 3) % 7, (np.arange(30).reshape(10, 3) % 7).max(axis=1), []),
+}
+
+
+@pytest.mark.parametrize(("name", "parts"), SUMMARIES.items())
+def test_a_column_that_is_a_summary_of_the_others_is_noted(name: str, parts: tuple[Any, Any, list[str]]) -> None:
+    classes, summary, options = parts
+    done = here("compute", *options, stdin=table("a,b,c,d", *classes.T.tolist(), summary.tolist()))
+    assert f", but it is the {name.split()[0]} of the others {WHOLE_NOTE}\n" in done.stderr
+    assert "tsoft reads 'd' as" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        # Two classes that are the same, a sum that is always 0, two rows, and whole numbers in a few rows.
+        [SCORES[:, 0], SCORES[:, 0], SCORES[:, 1] - 10],
+        [SCORES[:, 0], -SCORES[:, 0], np.zeros(4)],
+        [SCORES[:2, 0], SCORES[:2, 1], SCORES[:2, :2].max(axis=1)],
+        [[1, 2, 3, 4], [4, 3, 2, 1], [4, 3, 3, 4]],
+        # With two classes, each is the highest of the others if both are the same.
+        [SCORES[:, 0], SCORES[:, 0]],
+    ],
+)
+def test_a_class_that_is_a_summary_by_chance_has_no_note(columns: list[Any]) -> None:
+    text = table("abc"[: len(columns)].replace("", ",")[1:-1], *(np.array(column).tolist() for column in columns))
+    assert "of the others" not in here("compute", stdin=text).stderr
+
+
 def test_the_better_of_two_keys_is_used() -> None:
     done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
     assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"

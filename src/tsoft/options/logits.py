@@ -194,11 +194,13 @@ def _column_error(options: "ReadOptions", place: str, format: str) -> UsageError
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
     from tsoft.input.counting_columns import noting_counts
+    from tsoft.input.first_rows import checking_first_rows
     from tsoft.input.formats import FORMATS, detect
     from tsoft.input.read_options import MAX_LINE
     from tsoft.input.repeated_keys import noting_repeated_keys
     from tsoft.input.source import STDIN, open_input
-    from tsoft.input.whole_columns import noting_whole_columns
+    from tsoft.input.summary_columns import note_summary_columns
+    from tsoft.input.whole_columns import note_whole_columns
 
     with open_input(file) as stream:
         format, stream = (FORMATS[input_format], stream) if input_format else detect(stream, file)
@@ -213,7 +215,8 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         is_noted = False
         reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
-        for block in noting_repeated_keys(noting_whole_columns(noting_counts(read, reading), reading), reading):
+        checks = (note_whole_columns, note_summary_columns)
+        for block in noting_repeated_keys(checking_first_rows(noting_counts(read, reading), reading, checks), reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
