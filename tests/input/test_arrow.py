@@ -157,6 +157,35 @@ def test_lists_of_different_lengths() -> None:
     assert [(block.first_row, block.keys) for block in blocks] == [(0, ["a", "b"]), (2, ["c"]), (3, ["d"])]
 
 
+def test_lists_of_strings_name_the_classes_of_each_row(tmp_path: Path) -> None:
+    labels = [["cat", "dog"], ["cat", "dog"], ["dog", "cat"]]
+    data = stored(labels=labels, logits=[[2.0, 1.0], [0.0, 3.0], [3.0, 1.0]], target=["cat", "cat", "cat"])
+    notes: list[str] = []
+    first, second = read(data, "parquet", targets=TargetSource(), note=notes.append)
+    assert (first.labels, second.labels) == (("cat", "dog"), ("dog", "cat"))
+    assert [block.targets.tolist() for block in (first, second) if block.targets is not None] == [[0, 0], [1]]
+    assert notes == ["f: tsoft reads 'target' as the true classes; pass --columns to list the logits instead"]
+    path = tmp_path / "z.parquet"
+    path.write_bytes(data)
+    done = here("compute", "-i", str(path), "-f", "csv", "--digits", "3")
+    assert done.stdout == "row,tau,cat,dog\n0,1,0.731,0.269\n1,1,0.0474,0.953\n2,1,0.119,0.881\n"
+    order = "the classes are in another order than in the first row; tsoft matches them by name"
+    assert f"{path}: row 2: {order}\n" in done.stderr
+    # Other lists of strings do not name the classes.
+    assert block(stored(labels=[["joy"]], logits=[[1.0, 2.0]])).labels is None
+    assert block(stored(words=[["a", "b"]], logits=[[1.0, 2.0]])).labels is None
+
+
+@each_case(
+    ("labels", "message"),
+    [(["a"], "row 1: 2 numbers, but 1 label; save one per class"), (None, "row 1: labels: null; expected a list of")],
+)
+def test_a_row_without_a_label_for_each_number_is_an_error(labels: Any, message: str) -> None:
+    data = stored(labels=[["a", "b"], labels], logits=[[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(InputError, match=message):
+        read(data, "parquet")
+
+
 def test_the_name_of_a_column_states_the_quantity() -> None:
     assert block(stored(probs=[[0.25, 0.75]])).logits[0] == pytest.approx(np.log([0.25, 0.75]))
     message = "the array 'probs' contains probabilities, not log-probabilities; remove --logprobs"

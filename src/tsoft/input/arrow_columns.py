@@ -64,8 +64,17 @@ def is_number_type(type: pa.DataType) -> bool:
 
 def is_list_of_numbers(type: pa.DataType) -> bool:
     """Return whether a type is that of lists of numbers."""
-    is_list = any(test(type) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
-    return is_list and is_number_type(_plain_type(type.value_type))
+    return _is_list(type) and is_number_type(_plain_type(type.value_type))
+
+
+def is_list_of_texts(type: pa.DataType) -> bool:
+    """Return whether a type is that of lists of strings."""
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return _is_list(type) and any(test(_plain_type(type.value_type)) for test in tests)
+
+
+def _is_list(type: pa.DataType) -> bool:
+    return any(test(type) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, counted, shortened
 from tsoft.input import fields
 from tsoft.input.arrow_columns import (
     NULL,
@@ -32,7 +32,8 @@ from tsoft.input.table_columns import TableColumns
 @dataclass(frozen=True, eq=False)
 class TableRows:
     """The parts of a row: which of the `leaves` are the logits, the key and the target, or the column of `lists` that
-    contains the logits; the labels of the classes; and the key of the first row if the keys count."""
+    contains the logits; the labels of the classes, or the column of lists with those of each row; and the key of the
+    first row if the keys count."""
 
     columns: TableColumns
     leaves: Sequence[Leaf]
@@ -40,6 +41,7 @@ class TableRows:
     labels: tuple[str, ...] | None
     first_key: int
     options: ReadOptions
+    label_lists: Leaf | None = None
 
     def numbers(self, batch: pa.RecordBatch, first_row: int) -> Iterator[tuple[Array, int, int]]:
         """Yield the numbers of consecutive rows of one width, (rows, n), and the first and the last row, exclusive."""
@@ -76,6 +78,25 @@ class TableRows:
             yield values[start : start + size].reshape(stop - first, -1), first, stop
             start += size
 
+    def with_one_list_of_labels(
+        self, batch: pa.RecordBatch, first_row: int, width: int
+    ) -> Iterator[tuple["TableRows", int, int]]:
+        """Yield consecutive rows with the same labels, all of `width` classes: the parts of such a row, and the first
+        and the last row of the batch, exclusive."""
+        if self.label_lists is None:
+            yield self, 0, batch.num_rows
+            return
+        start = 0
+        for labels, group in itertools.groupby(self.label_lists.values(batch).to_pylist()):
+            stop = start + sum(1 for _ in group)
+            where, name = f"{self.options.source}: row {first_row + start}", shortened(self.label_lists.name)
+            if labels is None or None in labels:
+                raise InputError(f"{where}: {name}: null; expected a list of strings")
+            if len(labels) != width:
+                raise InputError(f"{where}: {width} numbers, but {counted(len(labels), 'label')}; save one per class")
+            yield replace(self, labels=tuple(labels)), start, stop
+            start = stop
+
     def _where(self, leaf: Leaf, first_row: int) -> "ColumnPlace":
         return ColumnPlace(self.options.source, leaf.name, first_row)
 
@@ -95,8 +116,10 @@ class TableRows:
                 name = self.columns.names[self.columns.logits[column]] if self.lists is None else self.lists.name
                 place = f": {shortened(name)!r}" + (f": class #{column}" if self.lists else "")
             raise InputError(f"{options.source}: row {first_row + error.row}{place}: {error.problem}") from None
-        axes, is_binary = None if rows is None else (rows,), logits.shape != values.shape
-        origin = Origin(quantity, axes, is_binary=is_binary, doubtful=self.columns.doubtful)
+        labels_vary, is_binary = self.label_lists is not None, logits.shape != values.shape
+        axes = None if rows is None or labels_vary else (rows,)
+        source = f"{options.source}: row {first_row}" if labels_vary else ""
+        origin = Origin(quantity, axes, labels_vary, source, is_binary=is_binary, doubtful=self.columns.doubtful)
         targets = self._targets(batch, first_row, labels, logits.shape[1])
         return Block(logits, labels, first_row, origin, targets=targets, keys=self.keys(batch, first_row))
 

@@ -15,7 +15,15 @@ import pyarrow as pa
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError, exclusive, joined, shortened, unknown
-from tsoft.input.arrow_columns import Leaf, classes_of, is_list_of_numbers, is_number_type, leaf_columns, text_of
+from tsoft.input.arrow_columns import (
+    Leaf,
+    classes_of,
+    is_list_of_numbers,
+    is_list_of_texts,
+    is_number_type,
+    leaf_columns,
+    text_of,
+)
 from tsoft.input.arrow_rows import TableRows
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import first_repeated, key_labels, repeats
@@ -150,18 +158,26 @@ class _Table:
         if column.name != name:
             name, labels = column.name.rsplit(".", 1)[-1], None
         options = replace(options, quantity=quantity_of(name, options))
-        scalars = [leaf for leaf in leaves if leaf != column]
+        width = len(column.values(self.first)[0].as_py() or ())
+        label_lists = self._label_lists(leaves, width) if options.labels is None and labels is None else None
+        scalars = [leaf for leaf in leaves if leaf not in (column, label_lists)]
         options = _with_named_targets(scalars, options)
         # No column of a single number is a logit.
         columns = self._decide(scalars, replace(options, columns=replace(options.columns, logits=())))
         if columns.unused_targets:
             options = options.next_to_targets()
-        width = len(column.values(self.first)[0].as_py() or ())
         if labels is not None and len(labels) != width:
             labels = None
-        yield from self._blocks(
-            TableRows(columns, scalars, column, labels, self._first_key(columns, scalars), options), width
-        )
+        first_key = self._first_key(columns, scalars)
+        yield from self._blocks(TableRows(columns, scalars, column, labels, first_key, options, label_lists), width)
+
+    def _label_lists(self, leaves: list[Leaf], width: int) -> Leaf | None:
+        """Return the column of lists of strings called `labels`, if the first row has as many strings as numbers,
+        `width`."""
+        for leaf in leaves:
+            if leaf.name.rsplit(".", 1)[-1].lower() == LABELS and is_list_of_texts(leaf.type):
+                return leaf if len(leaf.values(self.first)[0].as_py() or ()) == width else None
+        return None
 
     def columns(self, leaves: list[Leaf], options: ReadOptions) -> Iterator[Block]:
         """Yield the blocks of a table with a column of numbers per class."""
@@ -250,8 +266,10 @@ class _Table:
         first_row = 0
         for batch in batches:
             for values, first, stop in rows.numbers(batch, first_row):
-                part = batch.slice(first, stop - first)
-                yield rows.block(values, part, first_row + first, width, self.source.rows)
+                same_width = batch.slice(first, stop - first)
+                for part, start, end in rows.with_one_list_of_labels(same_width, first_row + first, values.shape[1]):
+                    same_labels, row = same_width.slice(start, end - start), first_row + first + start
+                    yield part.block(values[start:end], same_labels, row, width, self.source.rows)
             first_row += batch.num_rows
         if self.source.rows not in (None, first_row):
             raise InputError(f"{options.source}: cut off: {first_row} of {self.source.rows} rows")
