@@ -673,8 +673,8 @@ def test_the_tokens_of_two_lists_may_have_no_number(pair: dict[str, Any]) -> Non
 @pytest.mark.parametrize("drawn", [[{"token": "a"}, "b"], [1, 2]])
 def test_alternatives_beside_unknown_tokens_are_no_answers(drawn: list[Any]) -> None:
     pair = {"chosenCandidates": drawn, "topCandidates": [[RARE, RARE], [RARE, RARE], 1]}
-    with pytest.raises(InputError, match=r"candidates\[0\].logprobsResult: log-probabilities in an unknown format"):
-        read_json({"candidates": [{"logprobsResult": pair}]})
+    with pytest.raises(InputError, match="FILE:1: logprobsResult: log-probabilities in an unknown format"):
+        read_json({"question": "q", "logprobsResult": pair})
 
 
 @pytest.mark.parametrize("text", [{}, {"text": " a."}])
