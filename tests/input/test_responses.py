@@ -426,13 +426,12 @@ def test_null_in_the_place_of_a_token_is_a_row_of_which_nothing_is_known() -> No
 
 
 def test_null_in_legacy_completions_is_unknown() -> None:
-    """Only the first token of an echoed prompt has no row. A key whose value is null is absent."""
+    """Only the first token of an echoed prompt has no row."""
     logprobs = {"tokens": ["a", "b"], "token_logprobs": [-1, None], "top_logprobs": [{"a": -1, "c": None}, None]}
     first, second = read({"choices": [{"text": "ab", "logprobs": logprobs}]})
     assert first.partial
     assert second.partial
-    assert (first.labels, second.labels) == (("a",), ("b",))
-    assert (first.partial.unknown.tolist(), second.partial.unknown.tolist()) == ([False], [True])
+    assert (first.partial.unknown.tolist(), second.partial.unknown.tolist()) == ([False, True], [True])
 
 
 UNKNOWN_ROW = json.dumps(chat(ENTRIES[0], {"token": "x", "logprob": -9999, "top_logprobs": []}, ENTRIES[1]))

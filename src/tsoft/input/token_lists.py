@@ -271,10 +271,9 @@ def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bo
     if isinstance(value, list):
         return [api_token(v, _at_index(location, i)) for i, v in enumerate(value)], False
     entry = as_object(value, location)
-    tokens = present(entry)
-    if is_id_map(tokens):
-        return [_mapped_token(key, token, location) for key, token in tokens.items()], False
-    return [_keyed_token(key, number, location) for key, number in tokens.items()], True
+    if is_id_map(entry):
+        return [_mapped_token(key, token, location) for key, token in present(entry).items()], False
+    return [_keyed_token(key, number, location) for key, number in entry.items()], True
 
 
 def _at_index(location: Location, i: int) -> Location:

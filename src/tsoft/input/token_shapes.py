@@ -214,8 +214,14 @@ def is_id_map(value: object) -> bool:
 
 
 def present(tokens: Object) -> Object:
-    """Return a map without the keys whose value is null, or an object of nulls: Arrow writes the keys of all maps in a
-    column into each of them."""
+    """Return a map of objects without the keys whose value is null, or an object of nulls: Arrow writes the keys of all
+    maps in a column into each of them. In a map of numbers, a null may be -inf.
+
+    >>> present({"6": {"logprob": -1.5}, "7": None}), present({"6": -1.5, "7": None})
+    ({'6': {'logprob': -1.5}}, {'6': -1.5, '7': None})
+    """
+    if not any(isinstance(value, dict) for value in tokens.values()):
+        return tokens
     return {key: value for key, value in tokens.items() if not _is_null(value)}
 
 
