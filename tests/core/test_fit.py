@@ -118,9 +118,9 @@ def test_the_fit_depends_neither_on_row_offsets_nor_on_blocks() -> None:
     assert fit_rows(once(*parts)).tau == pytest.approx(tau, rel=1e-14)
 
 
-@pytest.mark.parametrize("offset", [0, 1e6])
-@pytest.mark.parametrize("spread", [1e-6, 1e-3, 0.05, 1.0, 20.0, 1e3, 1e6])
-@pytest.mark.parametrize("shape", [(3, 400), (1000, 50), (2, 2000)])
+@each_case("offset", [0, 1e6])
+@each_case("spread", [1e-6, 1e-3, 0.05, 1.0, 20.0, 1e3, 1e6])
+@each_case("shape", [(3, 400), (1000, 50), (2, 2000)])
 def test_a_fit_takes_few_passes(spread: float, shape: tuple[int, int], offset: float) -> None:
     """Neither an offset nor the scale of the logits adds passes."""
     classes, count = shape

@@ -45,8 +45,8 @@ DTYPES = {
 }
 
 
-@pytest.mark.parametrize("n", [3, 40])
-@pytest.mark.parametrize("f", ALL)
+@each_case("n", [3, 40])
+@each_case("f", ALL)
 def test_dtypes(f: Any, n: int) -> None:
     z = np.arange(2 * n).reshape(2, n) % 2
     for tau in [0, 5e-324, 1, [0.5, 1e300], inf]:

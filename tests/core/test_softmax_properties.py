@@ -210,9 +210,9 @@ def test_memory_layout_does_not_matter(n: int, f: Any) -> None:
     np.testing.assert_array_equal(f(np.broadcast_to(z[0, 0], (3, n)), 0.7), [f(z[0, 0], 0.7)] * 3)
 
 
-@pytest.mark.parametrize("n", [4, 40])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("tau", [0, 1e-300, 0.7, inf, [0.5, 2]])
+@each_case("n", [4, 40])
+@each_case("dtype", [np.float64, np.float32])
+@each_case("tau", [0, 1e-300, 0.7, inf, [0.5, 2]])
 def test_the_input_is_never_modified(n: int, dtype: Any, tau: Any) -> None:
     for rows in [1, 3]:
         for order in ("C", "F"):

@@ -103,7 +103,7 @@ QUOTE = "has no closing quote in this line; join the lines of the field, or writ
 COMMENT = "starts a comment; if it is a field, write it in quotes"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "expected"),
     [
         ("cat 1,5\ndog 2,5\n", f"f:1: {BLANKS}"),
@@ -128,7 +128,7 @@ def test_parts_of_a_line_that_would_be_misread_are_errors(text: str, expected: s
     assert message(text) == expected
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "labels"),
     [
         ("label,logit\nClass #1,1\nClass # 2,2\n", ("Class #1", "Class # 2")),

@@ -640,7 +640,7 @@ def test_both_parsers_keep_or_refuse_repeated_names(escaped: bool) -> None:
                         parse(document.encode(), options, 1)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         '{"logits": [1, 2], "logits": [3, %s]}',
@@ -649,7 +649,7 @@ def test_both_parsers_keep_or_refuse_repeated_names(escaped: bool) -> None:
         '{"choices": [{"logprobs": {"tokens": ["a"], "token_logprobs": [-1], "top_logprobs": [{"a": -1, "a": %s}]}}]}',
     ],
 )
-@pytest.mark.parametrize("number", ["-2", "-Infinity"])
+@each_case("number", ["-2", "-Infinity"])
 def test_a_record_or_response_that_repeats_a_name_is_an_error(text: str, number: str) -> None:
     done = here("compute", stdin=text % number)
     assert (done.returncode, done.stdout) == (1, "")

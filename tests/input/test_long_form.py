@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq
 from scipy.special import expit, softmax
 
+from cases import each_case
 from tool import here
 
 # Two distributions of two classes, and how these become lines of the long form after their keys.
@@ -21,8 +22,8 @@ def text(header: str, keys: str, ends: str = ";;;") -> str:
     return "\n".join([header, *(f"{key},{line}{end}" for key, line, end in parts)]) + "\n"
 
 
-@pytest.mark.parametrize("name", ["image_id", "ImageId", "id", "qid", "idx"])
-@pytest.mark.parametrize("quantity", ["logit", "Logit"])
+@each_case("name", ["image_id", "ImageId", "id", "qid", "idx"])
+@each_case("quantity", ["logit", "Logit"])
 def test_a_column_with_the_name_of_a_key_separates_the_distributions(name: str, quantity: str) -> None:
     done = here("compute", "-f", "jsonl", stdin=text(f"{name},label,{quantity}", "a a b b"))
     records = [json.loads(line) for line in done.stdout.splitlines()]

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from cases import each_case
 from tool import here
 
 # Four rows of two classes with one mistake, and the temperature with the smallest negative log-likelihood.
@@ -434,7 +435,7 @@ def test_groups_of_columns_next_to_further_columns_are_noted(header: str, note: 
         assert (done.returncode, done.stderr.count(start)) == (0, 1)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "a_1,a_2,b_1,c_2\n0.5,1,0,1\n",
@@ -833,7 +834,7 @@ def test_a_column_of_an_array_that_counts_the_rows_is_noted(tmp_path: Path) -> N
     assert here("compute", "-i", str(tmp_path / "z.npy")).stderr == f"tsoft: note: {tmp_path / 'z.npy'}: {note}\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "\n".join(WHOLE.splitlines()[:-1]),

@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from cases import each_case
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.models.echoed_text import EchoError, agree, echo_of, token_ends
@@ -60,8 +61,8 @@ def split(text: str, random: Random, *, whole: bool) -> list[bytes]:
     return tokens
 
 
-@pytest.mark.parametrize("names", [replaced, ignored, completed])
-@pytest.mark.parametrize("begins", [[], ["<s>"], ["[gMASK]", "<sop>"], None])
+@each_case("names", [replaced, ignored, completed])
+@each_case("begins", [[], ["<s>"], ["[gMASK]", "<sop>"], None])
 def test_tokens_of_single_bytes_are_found(names: Names, begins: list[str] | None) -> None:
     """The token that begins every text may be listed or not; without a name in the list, it still counts."""
     random = Random(1)
@@ -110,7 +111,7 @@ def test_places_are_right_or_unknown(names: Names) -> None:
     assert known > 100
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("names", "usage", "problem"),
     [
         (["the", " cat"], {"prompt_tokens": 2}, "do not make up the text in one way: 'the', ' cat'"),

@@ -26,6 +26,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from cases import each_case
 from serving import Reply, Request, Served, serving
 from tool import TESTS, environment, here
 from tsoft.core.block import Block, Origin
@@ -232,7 +233,7 @@ def test_path_is_appended_to_the_url(url: str, path: str) -> None:
         assert served.requests[0].path == path
 
 
-@pytest.mark.parametrize(
+@each_case(
     "url",
     [
         "localhost:8080/v1",
@@ -599,7 +600,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
     return {"error": {"message": message, "type": "t", "param": None, "code": None} | more}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "body", "expected"),
     [
         (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cases import each_case
 from tool import TESTS, environment, here, out
 from tsoft import cli
 from tsoft.errors import joined
@@ -900,7 +901,7 @@ OF_LOGPROBS = OF_PROBABILITIES.replace("probabilities", "log-probabilities")
 OF_RESPONSE = OF_PROBABILITIES.replace("probabilities", "the probabilities of an API response")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("typed", "stdin", "reason"),
     [
         (["--probs", "0.5", "0.5"], "", OF_PROBABILITIES),
@@ -913,7 +914,7 @@ OF_RESPONSE = OF_PROBABILITIES.replace("probabilities", "the probabilities of an
         (["-i", str(DATA / "openai-chat.json"), "--listed-only", "--top-k", "1"], "", OF_RESPONSE),
     ],
 )
-@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
+@each_case("command", ["compute", "sweep", "sample"])
 def test_a_soft_cap_is_refused_without_raw_logits(command: str, typed: list[str], stdin: str, reason: str) -> None:
     done = here(command, *typed, "--soft-cap", "30", stdin=stdin)
     assert (done.returncode, done.stdout) == (2, "")

@@ -525,7 +525,7 @@ def test_fragile_decisions_are_those_that_float32_changes() -> None:
                     assert is_kept[np.equal(row, row[decision.index])].any()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("engine", "probs", "values", "index"),
     [
         # The sum of the first classes is P, in exact numbers.
@@ -561,7 +561,7 @@ def test_numbers_that_only_rounding_separates_are_a_fragile_decision(
         assert not fragile_decisions(built(engine, [name], **beside), np.log([probs]), 1.0)
 
 
-@pytest.mark.parametrize("engine", [*ENGINES])
+@each_case("engine", [*ENGINES])
 def test_each_temperature_keeps_the_constant_if_a_later_sampler_needs_it(engine: str) -> None:
     z = np.array([3.0, 3.0, 1.0, -inf])
     rules = (ENGINES[engine].samplers, *(variant.samplers for variant in ENGINES[engine].variants))
@@ -582,7 +582,7 @@ def test_the_distance_that_float32_decides_grows_with_the_logits() -> None:
         assert [decision.index for decision in fragile_decisions(chain, z, 1.0)] == [1] * is_fragile
 
 
-@pytest.mark.parametrize("engine", [*ENGINES])
+@each_case("engine", [*ENGINES])
 def test_decisions_between_distant_numbers_are_not_fragile(engine: str) -> None:
     rng = np.random.default_rng(8)
     values = {"top_k": 9, "top_p": 0.9, "typical_p": 0.9, "min_p": 0.05, "top_n_sigma": 1.9, "tfs": 0.9}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from cases import each_case
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.sampling.chain import Chain, chain_of
@@ -368,8 +369,8 @@ def test_p_less_on_listed_classes() -> None:
     np.testing.assert_array_equal(mixture.undecided, [False, True, False])
 
 
-@pytest.mark.parametrize(("name", "values"), [("edt", (0.5,)), ("adaptive_temperature", (1.0,)), ("smoothing", (2, 3))])
-@pytest.mark.parametrize("printed", [[-0.91, -1.23], [-0.11, -3.23], [-1.03, -1.24, -1.52, -2.81]])
+@each_case(("name", "values"), [("edt", (0.5,)), ("adaptive_temperature", (1.0,)), ("smoothing", (2, 3))])
+@each_case("printed", [[-0.91, -1.23], [-0.11, -3.23], [-1.03, -1.24, -1.52, -2.81]])
 def test_a_rounded_response_has_an_interval_after_a_function_of_every_logit(
     name: str, values: tuple[float, ...], printed: list[float]
 ) -> None:

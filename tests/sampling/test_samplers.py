@@ -126,7 +126,7 @@ def test_every_sampler_has_a_test() -> None:
 # Properties of every sampler that removes classes.
 
 
-@pytest.mark.parametrize("name", CUTS)
+@each_case("name", CUTS)
 def test_a_sampler_keeps_the_logits_of_the_kept_classes(name: str) -> None:
     for z, u in itertools.product(TIED_ROWS + ANY_ROWS, VALUES):
         before = z.tobytes()
@@ -148,7 +148,7 @@ def tied_pairs(name: str) -> Any:
     return np.concatenate(pairs)
 
 
-@pytest.mark.parametrize("name", CUTS)
+@each_case("name", CUTS)
 def test_at_a_tie_the_lower_index_is_kept(name: str) -> None:
     pairs = tied_pairs(name)
     assert pairs.any()
