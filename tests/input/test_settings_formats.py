@@ -234,7 +234,7 @@ def test_lines(path: Path, text: str, expected: dict[str, float]) -> None:
         ("[m]\ntemp = 0.5\n[m]\nname = a b\n", ": there are two sections [m]; remove one of them"),
         ("name = 'x'\n", ": no sampling settings; "),
         ("[m]\nname = x y\n", ":1: not JSON: "),
-        ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ": 'TEMP' is set twice; remove one of them"),
+        ("TOP_K=3\nTEMP=0.5\nTEMP=0.6\n", ': \'TEMP\' is set twice, to "0.5" and "0.6"; remove one of them'),
         ("TEMPERATURE=low\nA=1\n", ': TEMPERATURE: expected a number, got the string "low"'),
         ("A=1\nTOP_P=0.9\nTEMPERATURE=low\n", ': TEMPERATURE: expected a number, got the string "low"'),
         ("[m]\ntop_k = 5%\n", ': m: top_k: expected a number, got the string "5%"'),
@@ -317,6 +317,8 @@ def test_errors_in_text_that_python_printed(path: Path, text: str, message: str)
             {"tau": 0.5, "top_k": 3},
             "Service.ExecStart.exllama",
         ),
+        # A value that ends with a quotation mark.
+        ("[Container]\nExec=serve --override-generation-config '{\"top_k\": 3}'\n", {"top_k": 3}, "Container.Exec"),
         # OpenInference, Triton's vLLM backend, Bedrock, transformers serve, SGLang, and LocalAI's gallery.
         (r'{"llm": {"invocation_parameters": "{\"temperature\": 0.5}"}}', {"tau": 0.5}, "llm.invocation_parameters"),
         (r'{"text_input": "x", "sampling_parameters": "{\"top_p\": 0.9}"}', {"top_p": 0.9}, "sampling_parameters"),
@@ -400,6 +402,41 @@ def test_a_script_with_a_command(path: Path, text: str) -> None:
 )
 def test_a_program_of_llama_cpp_in_another_command(path: Path, text: str) -> None:
     assert values(path, text) == {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Unix shells, Windows, PowerShell, fish and csh.
+        "export LLAMA_ARG_TOP_K=3 A=1\nllama-server --temp 0.5\n",
+        "export LLAMA_ARG_TOP_K=3\n./run.sh --temp 0.5\n",
+        "@echo off\r\nset LLAMA_ARG_TOP_K=3\r\nllama-server.exe --temp 0.5\r\n",
+        'set "LLAMA_ARG_TOP_K=3"\nllama-server.exe --temp 0.5\n',
+        "$Env:LLAMA_ARG_TOP_K = '3'; .\\llama-server.exe --temp 0.5\n",
+        "set -gx LLAMA_ARG_TOP_K 3\nllama-server --temp 0.5\n",
+        "setenv LLAMA_ARG_TOP_K 3\nllama-server --temp 0.5\n",
+        # An option overrides a variable.
+        "set LLAMA_ARG_TOP_K=9\nllama-server.exe --temp 0.5 --top-k 3\n",
+        # A unit of systemd, in which an empty value removes those before it, and a container of Podman.
+        "[Service]\nEnvironment=A=1\nEnvironment='LLAMA_ARG_TOP_K=3' \"B=1 2\"\nExecStart=llama-server --temp 0.5\n",
+        "[Service]\nExecStart=llama-server --temp 9\nExecStart=\nExecStart=llama-server --temp 0.5 --top-k 3\n",
+        "[Service]\nEnvironment=LLAMA_ARG_TOP_K=3 LLAMA_ARG_TEMPERATURE=0.5\nExecStart=llama-server -m x.gguf\n",
+        "[Container]\nImage=a/llama.cpp:server\nEnvironment=LLAMA_ARG_TOP_K=3\nExec=-m x.gguf --temp 0.5\n",
+        # A Dockerfile, and containers.
+        'FROM a/llama.cpp:server\nENV A=1 LLAMA_ARG_TOP_K="3"\nENV B C=2\nCMD ["--temp", "0.5"]\n',
+        '{"image": "a/llama.cpp:server", "args": ["--temp", "0.5"], "env": [{"name": "LLAMA_ARG_TOP_K", "value": 3}]}',
+        '{"image": "a/llama.cpp:server", "command": "--temp 0.5", "environment": {"LLAMA_ARG_TOP_K": 3, "TOP_P": 0.1}}',
+        '{"models": {"x": {"cmd": "llama-server --temp 0.5", "env": ["A=1", "LLAMA_ARG_TOP_K=3"]}}}',
+    ],
+)
+def test_a_command_of_llama_cpp_has_its_environment_variables(path: Path, text: str) -> None:
+    assert values(path, text) == {"tau": 0.5, "top_k": 3, "top_p": 0.95, "min_p": 0.05}
+
+
+def test_a_variable_that_a_command_does_not_read_is_named(path: Path) -> None:
+    fields = {"command": "llama-server --temp 0.5", "env": {"TEMPERATURE": 0.9, "LLAMA_ARG_TOP_P": 0.8}}
+    assert values(path, json.dumps(fields))["top_p"] == 0.8
+    assert read(str(path)).unused == ("env: TEMPERATURE 0.9 is not applied, since it is not in command.llama-server",)
 
 
 def test_other_words_of_a_command_are_skipped(path: Path) -> None:

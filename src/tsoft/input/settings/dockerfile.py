@@ -5,6 +5,8 @@ import re
 import shlex
 from typing import Any
 
+from tsoft.input.settings.variables import environment
+
 _START = re.compile(r"(?:\s|#.*\n|ARG[ \t].*\n)*FROM[ \t]")
 # Commands of a Modelfile, whose texts may contain a Dockerfile.
 _OF_MODELFILE = re.compile(r"(?mi)^[ \t]*(PARAMETER|SYSTEM|TEMPLATE|MESSAGE|ADAPTER|LICENSE)[ \t]")
@@ -28,7 +30,8 @@ def read_dockerfile(text: str) -> dict[str, Any]:
         if name == "FROM":
             fields = {"image": rest.split()[0]}
         elif name == "ENV":
-            fields.setdefault("environment", []).append(re.sub(r"^(\w+)[ \t]+", r"\1=", rest.strip()))
+            variables = environment(re.sub(r"^(\w+)[ \t]+(.*)", lambda pair: f"{pair[1]}={shlex.quote(pair[2])}", rest))
+            fields.setdefault("environment", {}).update(variables if isinstance(variables, dict) else {})
         else:
             fields[name] = _command(rest.strip())
     entrypoint, command = fields.pop("ENTRYPOINT", []), fields.pop("CMD", [])

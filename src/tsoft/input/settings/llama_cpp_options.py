@@ -11,7 +11,7 @@ from tsoft.input.settings.sampling_fields import BREAKER_FIELD, PARAMETERS, cano
 # The value of --logit-bias: a token's id, a sign and a number.
 _BIAS = re.compile(r"\s*(\d+)\s*([+-])\s*(.+)")
 # An environment variable, also as an option of Docker.
-_VARIABLE = re.compile(r"(?:--env=|-e)?(LLAMA_ARG_\w+)=(.*)")
+_VARIABLE = re.compile(r"(?:--env=|-e)?(LLAMA_ARG_\w+)=(.*)", re.DOTALL)
 
 
 def fields_of(options: Iterable[tuple[str, Any]], where: str) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
@@ -39,9 +39,9 @@ def fields_of(options: Iterable[tuple[str, Any]], where: str) -> tuple[list[tupl
     return others, fields if breakers is None else {**fields, BREAKER_FIELD: breakers}
 
 
-def sets_variables(words: list[str]) -> bool:
-    """Whether a command only sets environment variables."""
-    return bool(words) and all(re.match(r"\w+=", word) for word in words[words[0] == "export" :])
+def is_option(variable: str) -> bool:
+    """Whether an environment variable is one of llama.cpp's options."""
+    return variable.startswith("LLAMA_ARG_")
 
 
 def is_variable(word: str) -> bool:

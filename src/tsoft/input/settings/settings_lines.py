@@ -1,12 +1,15 @@
 """Settings in lines: TOML, INI, a .env file, and the output of `ollama show --parameters`."""
 
 import re
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
-from tsoft.input.settings.sampling_fields import PARAMETERS, canonical, sets_number
+from tsoft.input.settings.sampling_fields import PARAMETERS, canonical, is_setting, sets_number
 from tsoft.input.settings.texts import mentions_settings
+from tsoft.input.settings.variables import environment, is_environment
 
 # The limits of an INI file. Larger files are something else.
 _MAX_CHARACTERS = 1 << 20
@@ -31,6 +34,7 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
     except ValueError:
         found = shown_by_ollama(text, where) or _of_ini(text, where)
         parts = [found or {}, *(part for part in (found or {}).values() if isinstance(part, dict))]
+        parts += [value for part in parts for value in part.values() if isinstance(value, dict)]
         pairs = [pair for part in parts for pair in part.items()]
         # The ExecStart of a unit of systemd is a command.
         if not any(_sets_parameter(name, value) or mentions_settings(name, value) for name, value in pairs):
@@ -65,16 +69,31 @@ def _of_ini(text: str, where: str) -> dict[str, Any] | None:
     parser = configparser.RawConfigParser(
         delimiters=("=",), inline_comment_prefixes=("#", ";"), empty_lines_in_values=False, default_section=""
     )
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    # Units of systemd repeat names. With a number, each differs, and none of them has a delimiter.
+    numbers = count()
+    parser.optionxform = lambda name: f"{name}={next(numbers)}"  # type: ignore[assignment, method-assign]
     # Without indentation, no line continues the value of the previous one.
     lines = re.sub(r"(?m)^[ \t]*(?:export[ \t]+)?", "", re.sub(r"(?<=[ \t])\\\r?\n", " ", text))
     try:
         parser.read_string(f"[{_TOP}]\n{lines}")
-    except configparser.DuplicateOptionError as error:
-        raise InputError(f"{where}: {error.option!r} is set twice; remove one of them") from None
     except configparser.DuplicateSectionError as error:
         raise InputError(f"{where}: there are two sections [{error.section}]; remove one of them") from None
     except configparser.Error:
         return None
-    sections = {name: {key: value.strip("\"'") for key, value in parser.items(name)} for name in parser.sections()}
+    sections = {name: _section(parser.items(name), where) for name in parser.sections()}
     return sections.pop(_TOP) | sections
+
+
+def _section(lines: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
+    """Return the fields in the lines of a section. Raise InputError if a setting has two values. In a unit of systemd,
+    other fields may be repeated, of which an empty one removes those before it."""
+    settings: list[tuple[str, str]] = []
+    others: dict[str, str] = {}
+    for key, text in lines:
+        name, value = key.rpartition("=")[0], re.sub(r"^(['\"])((?:(?!\1).)*)\1$", r"\2", text)
+        if is_setting(canonical(name)):
+            settings.append((name, value))
+        else:
+            others[name] = f"{others[name]}\n{value}" if value and others.get(name) else value
+    fields = unique(settings, where) | others
+    return {name: environment(value) if is_environment(name) else value for name, value in fields.items()}

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.agnai import with_agnai_order
 from tsoft.input.settings.field_values import type_of, unique
+from tsoft.input.settings.llama_cpp_options import is_option
 from tsoft.input.settings.sampling_fields import (
     BIAS_FIELDS,
     LOGIT_FIELDS,
@@ -19,7 +20,8 @@ from tsoft.input.settings.sampling_fields import (
     without_prefix,
 )
 from tsoft.input.settings.settings_lines import shown_by_ollama
-from tsoft.input.settings.texts import program_of_image, settings_of
+from tsoft.input.settings.texts import program_of_image, settings_of, takes_variables
+from tsoft.input.settings.variables import environment, is_environment, variables_of
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -39,13 +41,15 @@ _MERGED = names("extra_body model_kwargs nvext inferenceConfig additionalModelRe
 class Place:
     """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
     the fields that lead to it. `names` are those of its fields, with the null ones, and `around` those of the fields
-    of the objects that contain it, also with {} if the field is an object."""
+    of the objects that contain it, also with {} if the field is an object. `is_environment` is whether it has the
+    variables of a command with settings, which are read with the command."""
 
     file: str
     path: tuple[str, ...]
     fields: Mapping[str, Any]
     names: frozenset[str]
     around: frozenset[str] = frozenset()
+    is_environment: bool = False
 
     @property
     def where(self) -> str:
@@ -79,7 +83,7 @@ class Place:
     @property
     def sets_parameters(self) -> bool:
         # In a deeper object, an object in place of a number describes a parameter.
-        return any(
+        return not self.is_environment and any(
             (canonical(name) in LOGIT_FIELDS or canonical(name) == "do_sample")
             and not (self.path and isinstance(value, dict))
             for name, value in self.fields.items()
@@ -93,10 +97,27 @@ def places(file: str, document: Any) -> list[Place]:
     if not isinstance(document, dict) and not has_object:
         raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
     found = _places(file, (), document, frozenset())
+    read_with_commands = {path for place in found for path in _environments(place)}
+    found = [replace(place, is_environment=place.path in read_with_commands) for place in found]
     # A text has settings only if no object has any.
     if any(map(_has_parameters, found)):
         return found
-    return found + [inner for place in found for inner in _places_in_texts(place)]
+    in_texts = [inner for place in found for inner in _places_in_texts(place)]
+    return [_without_options(place) if place.is_environment else place for place in found] + in_texts
+
+
+def _environments(place: Place) -> list[tuple[str, ...]]:
+    """Return the paths of the variables of an object whose command has settings, perhaps in these variables."""
+    variables = variables_of(place.fields)
+    commands = [pair for pair in place.fields.items() if takes_variables(pair[0])] if variables else []
+    if not any(settings_of(name, value, place.file, variables) for name, value in commands):
+        return []
+    return [(*place.path, name) for name in place.fields if is_environment(name)]
+
+
+def _without_options(place: Place) -> Place:
+    """Return the variables of a command without those of llama.cpp's options, which the command has."""
+    return replace(place, fields={name: value for name, value in place.fields.items() if not is_option(name)})
 
 
 def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[str]) -> list[Place]:
@@ -126,16 +147,18 @@ def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[s
 
 
 def _has_parameters(place: Place) -> bool:
-    return place.sets_parameters or not (PARAMETERS.keys() | BIAS_FIELDS).isdisjoint(map(canonical, place.fields))
+    has_others = not (PARAMETERS.keys() | BIAS_FIELDS).isdisjoint(map(canonical, place.fields))
+    return place.sets_parameters or (has_others and not place.is_environment)
 
 
 def _places_in_texts(place: Place) -> list[Place]:
     """Return the objects in the texts and commands of a place."""
     around = place.around | place.names
-    program = program_of_image(place.fields.get("image"))
+    image = next((value for name, value in place.fields.items() if canonical(name) == "image"), None)
+    program, variables = program_of_image(image), variables_of(place.fields)
     found: list[Place] = []
     for name, value in place.fields.items():
-        if name not in _TEXTS | _INPUTS and (settings := settings_of(name, value, place.file)):
+        if name not in _TEXTS | _INPUTS and (settings := settings_of(name, value, place.file, variables)):
             # Without a program of its own, a command has the options of the one in the image.
             has_options = program and isinstance(settings, dict) and any(map(sets_number, settings, settings.values()))
             path = (*place.path, name, program) if program and has_options else (*place.path, name)
@@ -182,19 +205,10 @@ def _read(file: str, name: str, value: Any) -> Any:
     the parameters of a model."""
     if name == "extra_body" and value is not None and not isinstance(value, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(value)}")
-    if name in ("env", "environment") and isinstance(value, list):
-        return _environment(value)
+    if is_environment(name):
+        return environment(value)
     if name == "parameters" and isinstance(value, str) and (lines := shown_by_ollama(value, f"{file}: parameters")):
         return lines
-    return value
-
-
-def _environment(value: list[Any]) -> Any:
-    """Return the variables in a list of Docker Compose or Kubernetes as an object; other lists as they are."""
-    if value and all(isinstance(item, str) for item in value):
-        return dict(item.partition("=")[::2] for item in value)
-    if value and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
-        return {item["name"]: item.get("value") for item in value}
     return value
 
 

@@ -2,14 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
-from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, sets_variables, with_variables
+from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 from tsoft.input.settings.shell import commands_in
+from tsoft.input.settings.variables import set_by
 from tsoft.input.settings.yaml_text import is_yaml, read_yaml
 
 # Words in the names of fields with a command, or with `name=value` between commas, and of fields with JSON or YAML,
@@ -38,9 +39,9 @@ _LLAMA_CPP = frozenset(("llama-server", "llama-cli", "llama-completion"))
 _IMAGE = re.compile(r"llama\.cpp:server[\w.-]*")
 
 
-def settings_of(name: str, value: Any, where: str) -> Any:
+def settings_of(name: str, value: Any, where: str, variables: Mapping[str, str] | None = None) -> Any:
     """Return the settings in the text or the command of a field, as `settings_in` does; None if it has none, or if the
-    name of the field does not show that it may have some.
+    name of the field does not show that it may have some. The variables are those of the object with the field.
 
     >>> settings_of("sampling_params", '{"top_k": 3}', ""), settings_of("prompt", '{"top_k": 3}', "")
     ({'top_k': 3}, None)
@@ -49,7 +50,7 @@ def settings_of(name: str, value: Any, where: str) -> Any:
     if words & _TOOL_WORDS:
         return None
     if words & _COMMAND_WORDS:
-        return settings_in(value, where)
+        return settings_in(value, where, variables)
     if not isinstance(value, str) or len(value) > _MAX_CHARACTERS:
         return None
     if words & _DATA_WORDS:
@@ -58,14 +59,21 @@ def settings_of(name: str, value: Any, where: str) -> Any:
     return found if isinstance(found, dict) and not _REQUEST_FIELDS.isdisjoint(map(canonical, found)) else None
 
 
+def takes_variables(name: str) -> bool:
+    """Whether a field has the name of one with a command, which is read with the variables of its object."""
+    words = _words(name)
+    return bool(words & _COMMAND_WORDS) and not words & _TOOL_WORDS
+
+
 def _words(name: str) -> set[str]:
     return set(re.split(r"[._]", canonical(name)))
 
 
-def settings_in(value: Any, where: str) -> Any:
+def settings_in(value: Any, where: str, variables: Mapping[str, str] | None = None) -> Any:
     """Return the settings in a text, or in an array with a text or the words of a command, as an object; None if it
     has none. The settings of a command are in objects with the names of its program and of other words before the first
-    option. If several commands have settings, return an array. Raise InputError if a text has two values for a setting.
+    option. If several commands have settings, return an array. A command of llama.cpp has the variables, and those set
+    before it in a script. Raise InputError if a text has two values for a setting.
 
     >>> settings_in('{"temperature": 0.5}', ""), settings_in("top_k=3,temperature=0.5", "")
     ({'temperature': 0.5}, {'top_k': '3', 'temperature': '0.5'})
@@ -73,14 +81,13 @@ def settings_in(value: Any, where: str) -> Any:
     {'llama-server': {'m': 'my model', 'temp': '0.6', 'top-k': '3', 'no-mmap': True}}
     """
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
-        return settings_in(value[0], where) if len(value) == 1 else _of_command(value, where)
+        return settings_in(value[0], where, variables) if len(value) == 1 else _of_script([value], where, variables)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CHARACTERS:
         return None
     if found := _of_json(value, where) or _of_pairs(value, where):
         return found
-    commands = [_of_command(words, where) for words in _with_exported(commands_in(value)) if _is_command(words)]
-    commands = [command for command in commands if command]
-    return commands if len(commands) > 1 else commands[0] if commands else None
+    commands = [words for words in commands_in(value) if set_by(words) is not None or _is_command(words)]
+    return _of_script(commands, where, variables)
 
 
 def settings_of_command(text: str, where: str) -> dict[str, Any] | None:
@@ -163,15 +170,27 @@ def _has_numbers(fields: dict[str, Any]) -> bool:
     return False
 
 
-def _with_exported(commands: list[list[str]]) -> Iterator[list[str]]:
-    """Yield the commands that do not only set variables, those of llama.cpp with the variables set before them."""
-    exported: list[str] = []
+def _of_script(commands: list[list[str]], where: str, variables: Mapping[str, str] | None) -> Any:
+    """Return the settings of commands. The variables, and those that a command sets for the later ones, are for the
+    commands of llama.cpp. Without such a command, they are for each command with settings, such as a wrapper."""
+    found: list[tuple[list[str], list[str]]] = []
+    assigned = dict(variables or {})
     for words in commands:
-        if sets_variables(words):
-            exported += words
+        if (assignments := set_by(words)) is not None:
+            assigned |= assignments
         else:
-            is_llama_cpp = any(_program(word).startswith("llama") for word in _parts(words)[0])
-            yield [*filter(is_variable, exported), *words] if is_llama_cpp else words
+            found.append((words, list(filter(is_variable, map("=".join, assigned.items())))))
+    run_llama_cpp = [words for words, _ in found if _runs_llama_cpp(words)]
+    settings = []
+    for words, others in found:
+        takes = words in run_llama_cpp if run_llama_cpp else _of_command(words, where) is not None
+        settings.append(_of_command([*others, *words] if takes else words, where))
+    settings = list(filter(None, settings))
+    return settings if len(settings) > 1 else settings[0] if settings else None
+
+
+def _runs_llama_cpp(words: list[str]) -> bool:
+    return any(_program(word).startswith("llama") for word in _parts(words)[0])
 
 
 def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list[str]]:
