@@ -40,7 +40,7 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
 
 COLUMN = "expected one number per line, as in the first line, got 2 fields"
 MIXED = "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
-COLUMNS = "if 'b' is not a logit, pass --id-column or --columns"
+COLUMNS = "if 'b' names the rows, pass --id-column b; or list the logits with --columns 'a'"
 INDEX = "field 2: the index 1 repeats; add a column row to separate the vectors"
 NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
 TWICE = "the header has two columns called 'label'; remove or rename one"
@@ -100,8 +100,8 @@ READ = {
     ),
     "an array with an unknown name": (
         '{"scores": [1, 2]}\n',
-        "stdin:1: 'scores': expected a number, got an array; if it has the numbers of all classes, call it logits or"
-        " probs; write a table as an array with one object per row, as pandas does with orient='records'",
+        "stdin:1: 'scores': expected a number, got an array; if it has the numbers of all classes, rename it to"
+        " logits, probs, logprobs or energies",
     ),
     "numbered fields": (
         "1:4.5 2:-0.5 3:0.8 0\n",

@@ -585,7 +585,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "probabilities": (
         {"logits": PROBS, "targets": DIGITS},
         "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities; pass --probs;"
-        " save an array called 'logits' as 'probs'",
+        " if the array is called 'logits', rename it to 'probs'",
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},
@@ -753,7 +753,7 @@ def test_an_array_without_rows_is_an_error(tmp_path: Path) -> None:
 def test_rounded_probabilities_are_not_logits(decimals: int, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
     assert (
-        "look like probabilities; pass --probs; save an array called 'logits' as 'probs'"
+        "look like probabilities; pass --probs; if the array is called 'logits', rename"
         in calibrated("-i", path, code=1)[1]
     )
     named = saved(tmp_path / "b.npz", probs=PROBS.round(decimals), targets=DIGITS)

@@ -139,7 +139,10 @@ def test_errors_in_the_groups(text: str, message: str, monkeypatch: pytest.Monke
     ("typed", "message"),
     [
         (["--by", ""], "--by needs the name of a column"),
-        (["--by", "g", "--id-column", "h"], "--id-column has no effect with --by; remove --id-column"),
+        (
+            ["--by", "g", "--id-column", "h"],
+            "--id-column has no effect with --by; remove it, and list the logits with --columns",
+        ),
         (["--by", "g", "--chart"], "--chart has no effect with --by; remove one of the two"),
         (
             ["--by", "g", "-o", "a.json", "-o", "a.svg"],

@@ -457,8 +457,8 @@ WRONG = {
     ),
     "no number": (
         {"scores": {"a": 1, "b": 2, "c": 3}, "label": "cat"},
-        "'scores': expected a number, got an object; if it has the numbers of all classes, call it logits or probs;"
-        " write a table as an array with one object per row, as pandas does with orient='records'",
+        "'scores': expected a number, got an object; if it has the numbers of all classes, rename it to logits,"
+        " probs, logprobs or energies",
     ),
     "counted from 1": (
         {"logits": TWO, "targets": [1, 2]},

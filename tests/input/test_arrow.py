@@ -335,10 +335,15 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "NaN": ({**CAT_DOG, "dog": [1.0, np.nan]}, {}, "row 1: 'dog': NaN is not a logit; write -inf to mask a class"),
     "NaN in a list": ({"logits": [[1.0, 2.0], [1.0, np.nan]]}, {}, "row 1: 'logits': class #1: NaN is not a logit"),
     "masked": ({"a": [0.0, -np.inf], "b": [0.0, -np.inf]}, {}, "row 1: every class is masked (-inf)"),
-    "a text": ({"text": ["x", "y"], **CAT_DOG}, {}, "the column 'text' contains string, such as 'x'; if it is not"),
-    "booleans": ({**CAT_DOG, "dog": [True, False]}, {}, "the column 'dog' contains bool, such as 'true'; if it is not"),
+    "a text": ({"text": ["x", "y"], **CAT_DOG}, {}, "the column 'text' contains string, such as 'x'; if 'text' names"),
+    "booleans": ({**CAT_DOG, "dog": [True, False]}, {}, "the column 'dog' contains bool, such as 'true'; list the"),
     "a date": ({**CAT_DOG, "day": pa.array([1, 2], pa.date32())}, {}, "the column 'day' contains date32[day], such as"),
     "a list of lists": ({"x": [[[1.0]], [[2.0]]]}, {}, "the column 'x' contains list<element: list<element: double>>"),
+    "a list that --columns names": (
+        {"x": [[1.0], [2.0]], "id": ["a", "b"]},
+        {"columns": ColumnOptions(("x",))},
+        "'x' is a column of lists; select it with --key x in place of --columns",
+    ),
     "several lists": ({"a": [[1.0]], "b": [[2.0]]}, {}, "several columns contain lists of numbers: 'a' and 'b'; pass"),
     "lists and numbers": ({**CAT_DOG, "a": [[1.0], [2.0]]}, {}, "ambiguous: 'a' contains lists of numbers, and other"),
     "one class per row of a key": (

@@ -74,7 +74,7 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
         ],
         (
             b"row,a,b\n0,1,x\n",
-            "f:2: field 3: 'x' is not a number; if 'b' is not a logit, pass --id-column or --columns",
+            "f:2: field 3: 'x' is not a number; list the logits with --columns 'a'",
         ),
         *[
             (

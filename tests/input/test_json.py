@@ -232,6 +232,7 @@ def test_labels() -> None:
 HINT = '; write "-inf" to mask a class'
 NAN = f"NaN is not a logit{HINT}"
 MASKED = "every class is masked (0); at least one needs a probability above 0"
+RENAME = "if it has the numbers of all classes, rename it to logits, probs, logprobs or energies"
 SHAPE = "expected an array of numbers or an object {label: number}"
 OVER = "0.5 is not a log-probability; log-probabilities are at most 0"
 EMPTY = "empty row; expected at least one number"
@@ -254,16 +255,41 @@ WRONG = {
     "a number for a row": ("[[1], 2]", "f:1: row 1: expected an array, got 2"),
     "an array for a record": ('[{"a": 1}, [2]]', f"f:1: record 1: {SHAPE}, got an array"),
     "a number": ("\n3", f"f:2: {SHAPE}, got 3"),
-    "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': expected a number, got \"x\""),
+    "a label's word": (
+        '{"cat": 1, "dog": "x"}',
+        "f:1: 'dog': expected a number, got \"x\"; if 'dog' names the rows, pass --id-column dog; or list the"
+        " logits with --columns 'cat'",
+    ),
+    "a text that is the true class": (
+        '{"answer": "dog", "cat": 1, "dog": 2}',
+        "f:1: 'answer': expected a number, got \"dog\"; list the logits with --columns 'cat,dog'",
+    ),
+    "a score that is a text": (
+        '[{"label": "a", "score": "x"}, {"label": "b", "score": 1}]',
+        "f:1: record 0: 'score': expected a number, got \"x\"",
+    ),
+    "labels and scores next to a text": (
+        '{"text": "t", "labels": ["cat", "dog"], "scores": [0.75, 0.25]}',
+        "f:1: 'text': expected a number, got \"t\"; pass the labels and the scores alone: jq -c"
+        " '{labels, scores}' FILE",
+    ),
+    "scores of several labels": (
+        '{"labels": ["cat", "dog"], "scores": [0.75, 0.5]}',
+        "f:1: 'labels': expected a number, got an array; the scores sum to more than 1, so they are not one"
+        " distribution; in a pipeline, pass multi_label=False",
+    ),
     "a label's array": (
         '{"cat": [1]}',
-        "f:1: 'cat': expected a number, got an array; if it has the numbers of all classes, call it logits or probs; "
-        "write a table as an array with one object per row, as pandas does with orient='records'",
+        f"f:1: 'cat': expected a number, got an array; {RENAME}",
     ),
     "objects": (
         '{"0": {"cat": 1}}',
-        "f:1: '0': expected a number, got an object; if it has the numbers of all classes, call it logits or probs; "
-        "write a table as an array with one object per row, as pandas does with orient='records'",
+        f"f:1: '0': expected a number, got an object; {RENAME}",
+    ),
+    "a table by columns": (
+        '{"cat": [1, 2], "dog": [2, 1]}',
+        f"f:1: 'cat': expected a number, got an array; {RENAME}; write a table as an array with one object per row, as"
+        " pandas does with orient='records'",
     ),
     "lines of the long form": (
         '{"row": 0, "tau": 1, "label": "cat", "prob": 0.9}',

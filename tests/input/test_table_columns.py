@@ -273,7 +273,8 @@ ERRORS = {
     "vertical bars": ("a|b\n1|2\n", [], "2: field 1: '1|2' is not a number; separate the fields with commas"),
     "a text that nobody named": (
         "a,file,b\n1,x.png,0\n", [],
-        "2: field 2: 'x.png' is not a number; if 'file' is not a logit, pass --id-column or --columns",
+        "2: field 2: 'x.png' is not a number; if 'file' names the rows, pass --id-column file; or list"
+        " the logits with --columns 'a,b'",
     ),
     "no such column": (
         "cat,dog\n1,0\n", ["--columns", "cat,dgo"],
@@ -666,7 +667,7 @@ def test_the_fix_for_lines_of_labels_and_energies_keeps_the_quantity() -> None:
 def test_a_name_before_a_number_may_be_a_class() -> None:
     assert here("compute", "-f", "csv", stdin="id,2\nego,1\n").stdout.splitlines()[0] == "row,tau,id,ego"
     done = here("compute", stdin="class,0\ncat,2.5\ndog,1.5\n")
-    assert "2: field 1: 'cat' is not a number; if 'class' is not a logit, pass --id-column" in done.stderr
+    assert "2: field 1: 'cat' is not a number; if 'class' names the rows, pass --id-column class;" in done.stderr
 
 
 WHOLE_NOTE = "in the first rows; pass --columns if that is wrong"

@@ -6,6 +6,7 @@ columns of its fields, with names such as `scores.cat`.
 
 import itertools
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from tsoft.input.arrow_columns import (
     text_of,
 )
 from tsoft.input.arrow_rows import TableRows
+from tsoft.input.column_fixes import text_column_fix
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import first_repeated, key_labels, repeats
 from tsoft.input.long_form import is_long_form
@@ -192,7 +194,7 @@ class _Table:
         columns = self._decide(leaves, options)
         if not columns.logits:
             raise ColumnError("no column is a logit; list the columns of the logits with --columns")
-        self._check_logits([leaves[i] for i in columns.logits])
+        self._check_logits(columns, leaves)
         name, _ = self._written()
         if name is not None:
             options = replace(options, quantity=quantity_of(name, options))
@@ -211,24 +213,36 @@ class _Table:
         else:
             yield from self._blocks(rows, len(columns.logits))
 
-    def _check_logits(self, leaves: list[Leaf]) -> None:
+    def _check_logits(self, columns: TableColumns, leaves: list[Leaf]) -> None:
         """Raise ColumnError for a column of logits that contains no numbers, or has no name."""
-        for leaf in leaves:
+        for leaf in (leaves[i] for i in columns.logits):
             if leaf.place == (0,) and not leaf.name:
                 fix = "name it, or list the columns of the logits with --columns"
                 raise ColumnError(f"the first column has no name; {fix}")
+            if is_list_of_numbers(leaf.type):
+                option = self.options.key.option
+                problem = f"{shortened(leaf.name)!r} is a column of lists"
+                raise ColumnError(f"{problem}; select it with {option} {shlex.quote(leaf.name)} in place of --columns")
             if not is_number_type(leaf.type):
                 value = shortened(text_of(leaf.values(self.first)[0].as_py()) or "null")
                 problem = f"the column {shortened(leaf.name)!r} contains {leaf.type}, such as {value!r}"
-                raise ColumnError(f"{problem}; {self._fix(leaves)}")
+                raise ColumnError(problem + self._fix(columns, leaves))
 
-    def _fix(self, leaves: list[Leaf]) -> str:
-        """Return the fix for a column without numbers, in a table that may have responses in a column."""
-        others = (leaf for leaf in leaves if not is_number_type(leaf.type))
+    def _fix(self, columns: TableColumns, leaves: list[Leaf]) -> str:
+        """Return the fix for a column without numbers, in a table that may have responses in a column, to be added to
+        the problem."""
+        others = (leaves[i] for i in columns.logits if not is_number_type(leaves[i].type))
         if any("logprob" in f"{leaf.type} {leaf.values(self.first)[0].as_py()}" for leaf in others):
             to_json = "to_json('FILE.jsonl', orient='records', lines=True)"
-            return f"for responses, save the table as JSON lines: pandas.read_parquet('FILE').{to_json}"
-        return "if it is not a logit, pass --id-column or --columns"
+            return f"; for responses, save the table as JSON lines: pandas.read_parquet('FILE').{to_json}"
+        values = {i: leaves[i].values(self.first)[0].as_py() for i in columns.logits}
+        return text_column_fix(
+            columns.names,
+            {i: value for i, value in values.items() if isinstance(value, str)},
+            [i for i in columns.logits if is_number_type(leaves[i].type)],
+            has_key=columns.key is not None,
+            needs_target=self.options.reads_targets and columns.target is None,
+        )
 
     def _written(self) -> tuple[str | None, tuple[str, ...] | None]:
         """Return the name of the array that tsoft wrote, and the labels of its classes; None for other tables."""

@@ -17,10 +17,11 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError
 from tsoft.input.api_responses import ResponseReader
+from tsoft.input.column_fixes import text_column_fix
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_problems import JsonError
 from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
-from tsoft.input.json_tables import path_of_rows
+from tsoft.input.json_tables import path_of_rows, scores_fix
 from tsoft.input.json_targets import TargetReader
 from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
 from tsoft.input.quantity import QUANTITIES, array_name, suggested_quantity
@@ -34,11 +35,6 @@ JSON_QUANTITIES = {
 
 # A source that starts with more objects that are neither rows nor responses is taken for one of wrong rows.
 _MOST_OTHERS = 100
-# The fixes for an array or an object in the place of a number in {label: number}.
-_NOT_A_ROW = (
-    "; if it has the numbers of all classes, call it {name}; write a table as an array with one object per"
-    " row, as pandas does with orient='records'"
-)
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -159,7 +155,7 @@ def _block(rows: list[JsonRow], first_row: int, targets: TargetReader, first_wid
     options = targets.options_for(rows)
     try:
         options = options.for_width(len(first.values), first_width)
-        numbers = _numbers(rows)
+        numbers = _numbers(rows, options)
         logits, labels = options.logits(numbers, JSON_QUANTITIES[first.quantity], first.labels, first.where)
     except LogitsError as error:
         column = error.column if error.column is None or len(first.values) > 1 else 0
@@ -173,7 +169,7 @@ def _block(rows: list[JsonRow], first_row: int, targets: TargetReader, first_wid
     return Block(logits, labels, first_row, origin, targets=indices, keys=keys)
 
 
-def _numbers(rows: list[JsonRow]) -> Array:
+def _numbers(rows: list[JsonRow], options: ReadOptions) -> Array:
     """Return the numbers of rows of the same length, (rows, n). Raise InputError."""
     values = [row.values for row in rows]
     types = set(map(type, itertools.chain.from_iterable(values)))
@@ -186,19 +182,41 @@ def _numbers(rows: list[JsonRow]) -> Array:
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value, row.quantity)) is not None:
-                raise row.error(problem + _fix(row, column), column)
+                raise row.error(problem + _fix(row, column, options), column)
     raise AssertionError
 
 
-def _fix(row: JsonRow, column: int) -> str:
-    """Return the fix for a value that is not a number."""
+def _fix(row: JsonRow, column: int, options: ReadOptions) -> str:
+    """Return the fix for a value that is not a number, to be added to its problem."""
     if not row.is_object or row.labels is None:
         return ""
-    value, suggested = row.values[column], suggested_quantity(row.labels[column])
-    path = path_of_rows(dict(zip(row.labels, row.values, strict=True)))
-    if not isinstance(value, list | dict) or "[]" in path:
-        return f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE" if path else ""
-    return _NOT_A_ROW.format(name=array_name(suggested) if suggested else "logits or probs")
+    value, record = row.values[column], dict(zip(row.labels, row.values, strict=True))
+    if fix := scores_fix(record):
+        return f"; {fix}"
+    path = path_of_rows(record)
+    if isinstance(value, list | dict) and "[]" not in path:
+        return f"; {_array_fix(row, row.labels[column])}"
+    if path:
+        return f"; if the rows are in {path}, pass them alone: jq -c '{path}' FILE"
+    return _text_fix(row, options) if isinstance(value, str) else ""
+
+
+def _array_fix(row: JsonRow, label: str) -> str:
+    """Return the fix for an array or an object in the place of a number in {label: number}."""
+    suggested = suggested_quantity(label)
+    name = array_name(suggested) if suggested else "logits, probs, logprobs or energies"
+    fix = f"if it has the numbers of all classes, rename it to {name}"
+    if sum(isinstance(value, list | dict) for value in row.values) == 1:
+        return fix
+    return f"{fix}; write a table as an array with one object per row, as pandas does with orient='records'"
+
+
+def _text_fix(row: JsonRow, options: ReadOptions) -> str:
+    """Return the fix for texts in the place of numbers in {label: number}."""
+    texts = {i: value for i, value in enumerate(row.values) if isinstance(value, str) and value not in INFINITIES}
+    classes = [i for i, value in enumerate(row.values) if _problem(value, row.quantity) is None]
+    needs_target = options.reads_targets and row.target is None
+    return text_column_fix(row.labels or (), texts, classes, has_key=row.id is not None, needs_target=needs_target)
 
 
 def _problem(value: Any, quantity: str) -> str | None:

@@ -217,7 +217,9 @@ class RowReader:
         label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
         if len(columns.logits) != 1 or label is None or self.options.columns.logits is not None:
             return ""
-        name = columns.names[columns.logits[0]]
+        name, value = columns.names[columns.logits[0]], content[columns.logits[0]]
+        if isinstance(value, str) and not json_tables.is_number(value):
+            return f"{name!r}: expected a number, got {described(value)}"
         problem = f"one number and the label {shortened(label)!r}; the object may be a row or one class"
         fix = f"pass --columns {shortened(name)!r} if it is a row"
         if name == json_tables.SCORE:

@@ -76,6 +76,23 @@ def is_number(value: object) -> bool:
     return is_infinite or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
+def scores_fix(record: dict[str, Any]) -> str:
+    """Return the fix for an object with the labels and scores of a pipeline next to other fields, or with scores that
+    are not those of one distribution; empty for any other object.
+
+    >>> scores_fix({"text": "a", "labels": ["cat", "dog"], "scores": [0.75, 0.25]})
+    "pass the labels and the scores alone: jq -c '{labels, scores}' FILE"
+    """
+    if not {"labels", "scores"} <= record.keys():
+        return ""
+    if long_form({name: record[name] for name in ("labels", "scores")}) is not None:
+        return "pass the labels and the scores alone: jq -c '{labels, scores}' FILE"
+    scores = record["scores"]
+    if isinstance(scores, list) and all(map(is_number, scores)) and sum(map(float, scores)) > _HIGHEST_SUM:
+        return "the scores sum to more than 1, so they are not one distribution; in a pipeline, pass multi_label=False"
+    return ""
+
+
 def path_of_rows(value: object, depth: int = 0) -> str:
     """Return the path of the rows of numbers in a value, as jq writes it; empty if there are none.
 

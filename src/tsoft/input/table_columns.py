@@ -14,7 +14,8 @@ from functools import cached_property
 
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
-from tsoft.input.column_groups import ColumnGroup, as_one_group, class_groups
+from tsoft.input.column_fixes import selection
+from tsoft.input.column_groups import as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
 from tsoft.input.odd_columns import NEGATIVE_LOGPROBS, degeneracy_columns, result_columns
 from tsoft.input.quantity import QUANTITIES, quantities_in, stated_quantity, suggestion
@@ -352,7 +353,7 @@ class _Decision:
         if len(columns) > 1:
             kinds = joined([QUANTITIES[quantity].plural for quantity in columns])
             chosen = columns.get("logit", next(iter(columns.values())))
-            fix = self._selection(as_one_group([self.names[i] for i in chosen]), chosen)
+            fix = selection(self.names, as_one_group([self.names[i] for i in chosen]), chosen)
             raise ColumnError(f"ambiguous: the columns are {kinds}; list the columns of one kind with {fix}")
 
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
@@ -391,7 +392,7 @@ class _Decision:
         are_alike = all(len(group.columns) == len(columns) for group, _ in groups)
         likeness = "have the same classes as" if are_alike else "are numbered like"
         problem = f"{self._quoted(columns)} {likeness} {self._quoted(rest)}"
-        fix = self._selection(group, columns)
+        fix = selection(self.names, group, columns)
         if len(set(kinds)) > 1:
             raise ColumnError(f"ambiguous: {problem}; list the columns of one kind with {fix}")
         self.notes.append(f"{problem}, but tsoft reads all as one distribution; to read the first ones, pass {fix}")
@@ -407,15 +408,6 @@ class _Decision:
             self.notes.append(f"some columns have the same name, and the first row has only whole numbers; {fix}")
             return True
         return False
-
-    def _selection(self, group: ColumnGroup, columns: Sequence[int]) -> str:
-        """Return the option that lists the columns of a group, if their names make that possible in a short text."""
-        names, pattern = [self.names[i] for i in columns], f"{group.start}*{group.end}"
-        if any(len(self._columns[name]) > 1 for name in names):
-            return "--columns after you rename the columns of the same name"
-        if [i for i, name in enumerate(self.names) if fnmatchcase(name, pattern)] == sorted(columns):
-            return f"--columns {pattern!r}"
-        return f"--columns {','.join(names)!r}" if len(names) <= MAX_LISTED else "--columns"
 
     def _is_one_hot(self, columns: Iterable[int]) -> bool:
         """Return whether the first row has a 1 in one of the columns, and 0 in the others."""
@@ -440,9 +432,10 @@ class _Decision:
 
     def _degeneracy_fix(self, degeneracies: Sequence[int], others: Sequence[int]) -> str:
         """Return what to do about columns of degeneracies, next to other columns, which are energies."""
-        selection = self._selection(as_one_group([self.names[i] for i in others]), others) if others else "--columns"
+        names = [self.names[i] for i in others]
+        listing = selection(self.names, as_one_group(names), others) if others else "--columns"
         condition = "it holds" if len(degeneracies) == 1 else "they hold"
-        return f"if {condition} degeneracies, pass {selection} and list them with --degeneracy"
+        return f"if {condition} degeneracies, pass {listing} and list them with --degeneracy"
 
     def _note_doubtful(
         self, columns: Sequence[int], reason: str = "", fix: str = "pass --columns if that is wrong"

@@ -14,6 +14,7 @@ from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fields
 from tsoft.input.class_lookup import BOOLEANS, IGNORED, TargetIndexError, TargetLookup, ordered_pair
+from tsoft.input.column_fixes import text_column_fix
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import CLASSES_IN_A_LINE, Labels, first_repeated, key_labels, repeats
 from tsoft.input.lines import Line, LineBatch
@@ -80,14 +81,15 @@ class Table:
             values = fields.numbers([texts[i] for i in columns.logits])
         except fields.FieldError as error:
             index = columns.logits[(error.field or 1) - 1]
-            raise self._not_a_logit(error, index, texts[index]) from None
+            raise self._not_a_logit(error, index, texts) from None
         for i in columns.unused_targets:
             self._check_class(texts[i], i)
         key = None if columns.key is None else self._key(texts[columns.key], columns.key)
         return ParsedRow(line.number, values, self.labels, self._target(texts), key)
 
-    def _not_a_logit(self, error: fields.FieldError, index: int, text: str) -> fields.FieldError:
+    def _not_a_logit(self, error: fields.FieldError, index: int, texts: list[str]) -> fields.FieldError:
         """Return an error in a column of logits, with what to do if the column is something else."""
+        text = texts[index]
         if text.startswith("[") and text.endswith("]"):
             # pandas writes lists as text.
             save = "save lists as Parquet or JSON Lines, in pandas with df.to_json(FILE, orient='records', lines=True)"
@@ -96,10 +98,21 @@ class Table:
         if "|" in text or (colon and fields.is_number(name) and fields.is_number(number)):
             fix = "separate the fields with commas" if "|" in text else f"write {shortened(f'{name}={number}')!r}"
             return fields.FieldError(f"{error.problem}; {fix}", index + 1)
-        options = "--target-column, --id-column" if self.options.reads_targets else "--id-column"
-        fix = f"; if {shortened(self.columns.names[index])!r} is not a logit, pass {options} or --columns"
         is_explained = error.is_missing or "; did you mean" in error.problem
-        return fields.FieldError(error.problem + fix * (not is_explained), index + 1, is_missing=error.is_missing)
+        fix = "" if is_explained else self._column_fix(texts)
+        return fields.FieldError(error.problem + fix, index + 1, is_missing=error.is_missing)
+
+    def _column_fix(self, texts: list[str]) -> str:
+        """Return what to do about the columns of logits that contain other texts in a row."""
+        columns = self.columns
+        others = {i: texts[i] for i in columns.logits if not fields.is_number(texts[i])}
+        return text_column_fix(
+            columns.names,
+            others,
+            [i for i in columns.logits if i not in others],
+            has_key=columns.key is not None,
+            needs_target=self.options.reads_targets and columns.target is None,
+        )
 
     def _target(self, texts: list[str]) -> int | None:
         index = self.columns.target

@@ -144,7 +144,7 @@ def checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -
         raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
-        fix = "; save an array called 'logits' as 'probs'" if rows.sources[0].name.endswith(".npz") else ""
+        fix = "; if the array is called 'logits', rename it to 'probs'" if rows.sources[0].name.endswith(".npz") else ""
         raise InputError(f"{rows.name}: {problem}; pass --probs{fix}")
     if summary.are_percentages:
         problem = "the numbers of every row are from 0 to 100 and sum to 100, so they look like percentages"

@@ -355,7 +355,7 @@ def _check_grouping(
     if not grouping.by:
         raise UsageError("--by needs the name of a column")
     if source.id_column is not None:
-        raise UsageError("--id-column has no effect with --by; remove --id-column")
+        raise UsageError("--id-column has no effect with --by; remove it, and list the logits with --columns")
     if charts.chart:
         raise UsageError("--chart has no effect with --by; remove one of the two")
     if figures := [format for format in FIGURE_FORMATS if format in formats]:
