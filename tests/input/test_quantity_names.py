@@ -110,5 +110,5 @@ def test_logits_in_a_name_are_logits(tmp_path: Path) -> None:
     ("name", "stated"), [("energy_eV", "energies"), ("log_softmax", "log_probs"), ("softmax", "probs")]
 )
 def test_the_fix_for_an_unknown_field_keeps_the_quantity(name: str, stated: str, tmp_path: Path) -> None:
-    problem = f"{name!r}: expected a number, got an array; if it has the numbers of all classes, call it {stated};"
+    problem = f"{name!r}: expected a number, got an array; if it has the numbers of all classes, rename it to {stated}"
     assert problem in here("compute", "-i", field(name, tmp_path)).stderr
