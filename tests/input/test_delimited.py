@@ -244,6 +244,29 @@ def test_spaces_around_equals_are_not_part_of_the_label() -> None:
     assert here("compute", " =1", "the =1", "-f", "csv").stdout.startswith('row,tau," ","the "\n')
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *(
+            (
+                f"{name} 0\n{lines}",
+                "f:1: ambiguous: the line may be a header or a class; separate the fields with commas if it is a"
+                f" header, or write {name}=0 if it is a class",
+            )
+            for name, lines in (("label", "cat 2.0\ndog 1.0\n"), ("id", "7 2.0\n8 1.0\n"), ("token", "0 cat 2.0\n"))
+        ),
+        (
+            "  cat  1\n0  2.5  1.0\n1  0.5  -1.5\n",
+            "f:2: expected a label and a number, as in the first line, got 3 numbers",
+        ),
+    ],
+)
+def test_tables_that_pandas_prints_are_no_vectors(text: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(text)
+    assert str(error.value) == message
+
+
 def test_a_vector_whose_other_labels_are_numbers_is_noted() -> None:
     notes: list[str] = []
     [block] = read("NA,1\n2,3\n", delimiter=",", note=notes.append)

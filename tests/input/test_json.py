@@ -125,7 +125,7 @@ def test_the_long_form(text: str) -> None:
     assert dict(zip(block.labels, np.exp(block.logits[0]).tolist(), strict=True)) == pytest.approx(
         {"a": 0.75, "b": 0.25}
     )
-    assert "tsoft reads the array as one distribution, with one class per object" in notes[0]
+    assert "tsoft reads each label and its number as one class of a distribution" in notes[0]
     assert ("and 'score' as a probability" in notes[0]) == ("score" in text)
     assert [note for note in notes[1:] if "tsoft ignores the field" not in note] == []
     assert ("'sequence'" in notes[-1]) == ("sequence" in text)

@@ -144,13 +144,16 @@ def _layout(first: str, options: ReadOptions) -> Layout:
 
 def _names_columns(names: list[str], numeric: list[bool], has_delimiter: bool, options: ReadOptions) -> bool:
     """Return whether a line is a header although it contains numbers: tsoft wrote it, or its other fields name no
-    classes.
+    classes. Raise FieldError if it may also be a class.
 
     `id,2` may be a class and its number, and `id 1` is. pandas writes `,0` above a single column, or the number of a
     class.
     """
     others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
     if len(names) == 2 and numeric[1] and not has_delimiter:
+        if names[1] == "0" and _names_keys(names[0]):
+            fix = f"separate the fields with commas if it is a header, or write {names[0]}=0 if it is a class"
+            raise fields.FieldError(f"ambiguous: the line may be a header or a class; {fix}")
         return False
     if len(names) == 2 and numeric[1]:
         is_unnamed = re.fullmatch(r"|unnamed: ?\d+", names[0], re.IGNORECASE) is not None
@@ -449,6 +452,10 @@ def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[
         )
         if label and not has_label:
             raise fields.FieldError(f"expected one number per line, as in the first line, got {len(label) + 1} fields")
+        if len(label) > 1 and all(map(fields.looks_like_number, label)):
+            raise fields.FieldError(
+                f"expected a label and a number, as in the first line, got {len(label) + 1} numbers"
+            )
         if has_label and not label:
             raise fields.FieldError(f"expected a label and a number, as in the first line, got {shortened(value)!r}")
         return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]

@@ -131,7 +131,7 @@ class RowReader:
             quantity = form.name
         elif quantity is None:
             quantity, guess = "prob", f", and {form.name!r} as a probability"
-        self._note_once(where, f"tsoft reads the array as one distribution, with one class per object{guess}")
+        self._note_once(where, f"tsoft reads each label and its number as one class of a distribution{guess}")
         self._note_ignored(form.others, set(), None)
         return JsonRow(where, form.numbers, quantity, tuple(form.labels), is_object=True)
 
