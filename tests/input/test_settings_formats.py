@@ -311,7 +311,12 @@ def test_errors_in_text_that_python_printed(path: Path, text: str, message: str)
         ),
         # Helm, macros of llama-swap, and systemd.
         ("extraArgs: [--temp, '0.5']\n", {"tau": 0.5}, "extraArgs"),
-        ("macros:\n  my_args: --temp 0.5 --top-k 3\n", {"tau": 0.5, "top_k": 3}, "macros.my_args"),
+        (
+            "macros:\n  temp: 9\n  k: 9\n  exe: bin/x\n  run: ${exe} --top-k ${k}\n"
+            "models:\n  a:\n    macros:\n      temp: 0.5\n      k: 3\n    cmd: |\n      ${run}\n      --temp ${temp}\n",
+            {"tau": 0.5, "top_k": 3},
+            "models.a.cmd.x",
+        ),
         (
             "[Service]\nExecStart=/opt/exllama -m x \\\n  --temp 0.5 \\\n  --top-k 3\n[Install]\nWantedBy=a b\n",
             {"tau": 0.5, "top_k": 3},
@@ -437,6 +442,36 @@ def test_a_variable_that_a_command_does_not_read_is_named(path: Path) -> None:
     fields = {"command": "llama-server --temp 0.5", "env": {"TEMPERATURE": 0.9, "LLAMA_ARG_TOP_P": 0.8}}
     assert values(path, json.dumps(fields))["top_p"] == 0.8
     assert read(str(path)).unused == ("env: TEMPERATURE 0.9 is not applied, since it is not in command.llama-server",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('llama-server $ARGS --temp 0.5 "$@"', "$ARGS and $@"),
+        ("${latest} -m x.gguf --temp 0.5", "${latest}"),
+        ('{"macros": {"b": 1}, "models": {"x": {"cmd": "${a-b} --temp 0.5"}}}', "${a-b}"),
+        ("%ARGS% --temp 0.5", "%ARGS%"),
+    ],
+)
+def test_words_that_stand_for_unknown_options_are_named(path: Path, text: str, words: str) -> None:
+    assert values(path, text)["tau"] == 0.5
+    settings = read(str(path))
+    assert settings.unused == (f"tsoft does not expand {words}, which may have other settings",)
+    assert "$" not in settings.origin.path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ARGS='--temp 0.5'\nllama-server -m x.gguf $ARGS\n",
+        "set T=0.5\nllama-server.exe -m x.gguf --temp %T%\n",
+        "[Service]\nEnvironment='ARGS=--temp 0.5'\nExecStart=llama-server $ARGS\n",
+        '{"env": [{"name": "T", "value": "0.5"}], "args": ["llama-server", "--temp", "$(T)"]}',
+    ],
+)
+def test_a_variable_that_the_file_sets_stands_for_its_value(path: Path, text: str) -> None:
+    assert values(path, text) == {"tau": 0.5, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+    assert read(str(path)).unused == ()
 
 
 def test_other_words_of_a_command_are_skipped(path: Path) -> None:

@@ -9,7 +9,7 @@ from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.sampling_fields import PARAMETERS, canonical, is_setting, sets_number
 from tsoft.input.settings.texts import mentions_settings
-from tsoft.input.settings.variables import environment, is_environment
+from tsoft.input.settings.variables import environment, is_environment, variables_of
 
 # The limits of an INI file. Larger files are something else.
 _MAX_CHARACTERS = 1 << 20
@@ -35,12 +35,17 @@ def read_lines(text: str, where: str) -> dict[str, Any] | None:
         found = shown_by_ollama(text, where) or _of_ini(text, where)
         parts = [found or {}, *(part for part in (found or {}).values() if isinstance(part, dict))]
         parts += [value for part in parts for value in part.values() if isinstance(value, dict)]
-        pairs = [pair for part in parts for pair in part.items()]
-        # The ExecStart of a unit of systemd is a command.
-        if not any(_sets_parameter(name, value) or mentions_settings(name, value) for name, value in pairs):
+        if not any(map(_has_settings, parts)):
             return None
     # A .env file may have other variables, such as TEMP, the directory.
     return found and {name: value for name, value in found.items() if not _is_other_variable(name, value)}
+
+
+def _has_settings(fields: dict[str, Any]) -> bool:
+    """Whether one of the fields sets a parameter, or is a command with settings, as ExecStart in a unit of systemd."""
+    variables = variables_of(fields)
+    pairs = fields.items()
+    return any(_sets_parameter(name, value) or mentions_settings(name, value, variables) for name, value in pairs)
 
 
 def _sets_parameter(name: str, value: Any) -> bool:
@@ -90,7 +95,8 @@ def _section(lines: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
     settings: list[tuple[str, str]] = []
     others: dict[str, str] = {}
     for key, text in lines:
-        name, value = key.rpartition("=")[0], re.sub(r"^(['\"])((?:(?!\1).)*)\1$", r"\2", text)
+        name = key.rpartition("=")[0]
+        value = text if is_environment(name) else re.sub(r"^(['\"])((?:(?!\1).)*)\1$", r"\2", text)
         if is_setting(canonical(name)):
             settings.append((name, value))
         else:

@@ -1,5 +1,6 @@
 """The search for the object with the sampling settings in a document."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from tsoft.errors import InputError, joined
 from tsoft.input.settings.agnai import with_agnai_order
 from tsoft.input.settings.field_values import type_of, unique
 from tsoft.input.settings.llama_cpp_options import is_option
+from tsoft.input.settings.llama_swap import with_macros
 from tsoft.input.settings.sampling_fields import (
     BIAS_FIELDS,
     LOGIT_FIELDS,
@@ -96,28 +98,29 @@ def places(file: str, document: Any) -> list[Place]:
     has_object = isinstance(document, list) and any(isinstance(item, dict) for item in document)
     if not isinstance(document, dict) and not has_object:
         raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
-    found = _places(file, (), document, frozenset())
-    read_with_commands = {path for place in found for path in _environments(place)}
+    found = _places(file, (), with_macros(document), frozenset())
+    read_with_commands = {path: names for place in found for path, names in _variables_of_commands(place).items()}
     found = [replace(place, is_environment=place.path in read_with_commands) for place in found]
     # A text has settings only if no object has any.
     if any(map(_has_parameters, found)):
         return found
-    in_texts = [inner for place in found for inner in _places_in_texts(place)]
-    return [_without_options(place) if place.is_environment else place for place in found] + in_texts
+    found = [_without(place, read_with_commands.get(place.path, frozenset())) for place in found]
+    return found + [inner for place in found for inner in _places_in_texts(place)]
 
 
-def _environments(place: Place) -> list[tuple[str, ...]]:
-    """Return the paths of the variables of an object whose command has settings, perhaps in these variables."""
+def _variables_of_commands(place: Place) -> dict[tuple[str, ...], frozenset[str]]:
+    """Return the paths of the objects with variables next to a command with settings, and the names of the variables
+    that the command reads."""
     variables = variables_of(place.fields)
-    commands = [pair for pair in place.fields.items() if takes_variables(pair[0])] if variables else []
-    if not any(settings_of(name, value, place.file, variables) for name, value in commands):
-        return []
-    return [(*place.path, name) for name in place.fields if is_environment(name)]
+    commands = {name: value for name, value in place.fields.items() if takes_variables(name)} if variables else {}
+    if not any(settings_of(name, value, place.file, variables) for name, value in commands.items()):
+        return {}
+    read = frozenset(re.findall(r"[$%({](\w+)", str(commands))).union(filter(is_option, variables))
+    return {(*place.path, name): read for name in place.fields if is_environment(name)}
 
 
-def _without_options(place: Place) -> Place:
-    """Return the variables of a command without those of llama.cpp's options, which the command has."""
-    return replace(place, fields={name: value for name, value in place.fields.items() if not is_option(name)})
+def _without(place: Place, names: frozenset[str]) -> Place:
+    return replace(place, fields={name: value for name, value in place.fields.items() if name not in names})
 
 
 def _places(file: str, path: tuple[str, ...], document: Any, around: frozenset[str]) -> list[Place]:

@@ -10,7 +10,7 @@ from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 from tsoft.input.settings.shell import commands_in
-from tsoft.input.settings.variables import set_by
+from tsoft.input.settings.variables import expanded, is_unexpanded, set_by
 from tsoft.input.settings.yaml_text import is_yaml, read_yaml
 
 # Words in the names of fields with a command, or with `name=value` between commas, and of fields with JSON or YAML,
@@ -34,6 +34,8 @@ _PROGRAM = re.compile(
     r"\$.+|(?=.*[-_./\d])[a-z0-9_./~$][\w./~$-]*\w|[\w.:/-]+\.exe|vllm|sglang|lmdeploy|aphrodite|ollama|koboldcpp|serve|"
     r"python|sh|bash|exec|env|sudo|nohup|uv|uvx|srun|docker|podman|curl"
 )
+# The field of a command with the `unexpanded` words that may be options.
+UNEXPANDED = "$"
 # The programs of llama.cpp, and the name of its image with the server.
 _LLAMA_CPP = frozenset(("llama-server", "llama-cli", "llama-completion"))
 _IMAGE = re.compile(r"llama\.cpp:server[\w.-]*")
@@ -100,10 +102,10 @@ def settings_of_command(text: str, where: str) -> dict[str, Any] | None:
     return _of_command(commands[0], where) if is_command else None
 
 
-def mentions_settings(name: str, value: Any) -> bool:
+def mentions_settings(name: str, value: Any, variables: Mapping[str, str] | None = None) -> bool:
     """Whether the text or the command of a field has settings, perhaps with two values for one of them."""
     try:
-        return settings_of(name, value, "") is not None
+        return settings_of(name, value, "", variables) is not None
     except InputError:
         return True
 
@@ -179,6 +181,7 @@ def _of_script(commands: list[list[str]], where: str, variables: Mapping[str, st
         if (assignments := set_by(words)) is not None:
             assigned |= assignments
         else:
+            words = [part for word in words for part in expanded(word, assigned)]
             found.append((words, list(filter(is_variable, map("=".join, assigned.items())))))
     run_llama_cpp = [words for words, _ in found if _runs_llama_cpp(words)]
     settings = []
@@ -208,7 +211,9 @@ def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list
         elif options and options[-1][1] is True:
             options[-1] = (options[-1][0], word)
         else:
-            (others if options else program).append(word)
+            # Other programs have models and the like before their options.
+            is_first = not program or any(_program(first) in _LLAMA_CPP for first in program)
+            (others if options or (is_first and is_unexpanded(word)) else program).append(word)
     return program, options, others
 
 
@@ -216,16 +221,19 @@ def _is_command(words: list[str]) -> bool:
     """Whether words start with a program, unlike a sentence that names an option, or are only options."""
     program, _, others = _parts(words)
     program = [word for word in program if not re.match(r"\w+=", word)]
-    return bool(_PROGRAM.fullmatch(program[0])) if program else not others
+    return bool(_PROGRAM.fullmatch(program[0])) if program else all(map(is_unexpanded, others))
 
 
 def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
-    program, options, _ = _parts(word for word in words if not is_variable(word))
-    others, fields = fields_of(options, where)
-    pairs = [(name, _value(name, value, where)) for name, value in _with_objects(others, where)]
+    program, options, rest = _parts(word for word in words if not is_variable(word))
+    with_value, fields = fields_of(options, where)
+    pairs = [(name, _value(name, value, where)) for name, value in _with_objects(with_value, where)]
     found = with_variables(words, {**_object(pairs, where), **fields})
     if _with_numbers(found) is None and not any(isinstance(value, dict | list) for value in found.values()):
         return None
+    # Among the words of curl, there is the address.
+    if (unexpanded := list(filter(is_unexpanded, rest))) and program[:1] != ["curl"]:
+        found[UNEXPANDED] = unexpanded
     for word in reversed(program):
         found = {_program(word): found}
     return found

@@ -22,7 +22,7 @@ from tsoft.input.settings.sampling_fields import (
 )
 from tsoft.input.settings.settings_search import Place
 from tsoft.input.settings.text_numbers import has_effect
-from tsoft.input.settings.texts import mentions_settings
+from tsoft.input.settings.texts import UNEXPANDED, mentions_settings
 from tsoft.sampling.sampler_table import SAMPLERS
 
 # The parameters that no program has in its files, and their options.
@@ -50,6 +50,8 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
     for name in place.fields if place.sets_parameters and kind is not COHERE else ():
         if name in COHERE_PARAMETERS and number_or_none(place.fields[name]) is not None:
             yield f"{_unknown(name, place.fields[name])}; did you mean {COHERE_PARAMETERS[name]}?"
+    if isinstance(words := place.fields.get(UNEXPANDED), list):
+        yield f"tsoft does not expand {joined(list(map(str, words)))}, which may have other settings"
     for name, value in place.fields.items():
         field = canonical(name)
         if field in _OPTIONS:

@@ -13,6 +13,10 @@ _ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
 # A command that sets one variable, in PowerShell, Windows, fish and csh.
 _COMMAND = re.compile(r"(?:\$env:|@?set(?:env)?(?: -\S+)* )(\w+)(?: ?= ?| )(.*)", re.IGNORECASE | re.DOTALL)
 
+# A word that stands for others: a variable, a macro of llama-swap, the arguments of a script, or another command.
+_NAME = re.compile(r"\$(\w+)|\$[{(](\w+)[})]|%(\w+)%")
+_UNEXPANDED = re.compile(rf"{_NAME.pattern}|\$([@*]|\(.*\)|\{{.*\}})", re.DOTALL)
+
 
 def set_by(words: Sequence[str]) -> dict[str, str] | None:
     """Return the variables that a command only sets; None for other commands.
@@ -32,6 +36,30 @@ def assigned(words: Sequence[str]) -> dict[str, str] | None:
     """Return the variables in words such as A=1; None if there are none, or other words."""
     matches = [_ASSIGNMENT.fullmatch(word) for word in words]
     return {match[1]: match[2] for match in matches if match} if matches and all(matches) else None
+
+
+def expanded(word: str, variables: Mapping[str, str]) -> list[str]:
+    """Return the words for which the name of a variable stands; other words as they are.
+
+    >>> expanded("$TOP", {"TOP": "--top-k 3"}), expanded("${T}", {"T": '{"top_k": 3}'}), expanded("$A", {})
+    (['--top-k', '3'], ['{"top_k": 3}'], ['$A'])
+    """
+    match = _NAME.fullmatch(word)
+    if not match or (value := variables.get(match[match.lastindex or 0])) is None:
+        return [word]
+    try:
+        return shlex.split(value) if value.startswith("-") else [value]
+    except ValueError:
+        return [word]
+
+
+def is_unexpanded(word: str) -> bool:
+    """Whether a word stands for others that the file does not show, or in another way than `expanded` knows.
+
+    >>> is_unexpanded("${args}"), is_unexpanded("$HOME/bin/x")
+    (True, False)
+    """
+    return bool(_UNEXPANDED.fullmatch(word))
 
 
 def is_environment(name: str) -> bool:
