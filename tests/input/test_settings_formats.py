@@ -95,6 +95,8 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("temperature:\n  override: 0.5\n  force: false\ntop_k: {override: 3}\n", {"tau": 0.5, "top_k": 3}),
         ("base: &base\n  x: 1\npreset:\n  <<: *base\n  temp: 0.5\n", {"tau": 0.5}),
         ("a: &a\n  top_k: 3\nb: *a\n", {"top_k": 3}),
+        # The keys of a mapping override those that it merges, of which the first counts.
+        ("a:\n  top_k: 3\n  <<: [{top_k: 4, top_p: 0.9}, {top_p: 0.8}]\n", {"top_k": 3, "top_p": 0.9}),
         (
             "config:\n  operation:\n    fields:\n      - key: llm.prediction.topKSampling\n        value: 20\n",
             {"top_k": 20},
@@ -115,6 +117,12 @@ def test_yaml(path: Path, text: str, expected: dict[str, float]) -> None:
             "top_k: 3\n---\ntop_k: 4\n",
             ": several objects have sampling settings: 0 (top_k 3), 1 (top_k 4); save one of them",
         ),
+        (
+            "a: &a\n  top_k: 3\nb:\n  <<: *a\n  top_k: 4\n",
+            ": several objects have sampling settings: a (top_k 3), b (top_k 4); save one of them",
+        ),
+        ("a:\n  <<: {top_k: 3}\n  top_k: 4\n  top_k: 5\n", ":2: 'top_k' is set twice, to 4 and 5; remove one of them"),
+        ("a:\n  <<: 3\n  top_k: 4\n", ": not YAML: expected a mapping or a list of mappings after <<"),
         ("---\ntop_k: 3\nmin_p: [\n---\nBe brief.\n", ":4: not YAML: "),
         ("top_k: !!python/object/apply:os.getcwd []\n", ":1: not YAML: could not determine a constructor"),
         ("temperature: .nan\n", ": temperature: expected a finite number, got nan"),

@@ -11,6 +11,9 @@ _LINE = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 # YAML before a text, as in a .prompty file.
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n(.*?\n)---[ \t]*(\r?\n|$)", re.DOTALL)
 
+# The tag of the key <<, whose value is a mapping with more keys, or a list of them.
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 def is_yaml(text: str) -> bool:
     """Whether all lines of a text that are not indented are lines of YAML."""
@@ -35,13 +38,22 @@ def read_yaml(text: str, name: str) -> Any:
     # A safe loader makes no objects of other classes.
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-            self.flatten_mapping(node)
-            pairs = (
-                (self.construct_object(key, True), self.construct_object(value, True)) for key, value in node.value
-            )
-            return unique(pairs, f"{name}:{node.start_mark.line + 1}")
+            own: list[tuple[Any, Any]] = []
+            merged: list[dict[str, Any]] = []
+            for key_node, value_node in node.value:
+                key, value = self.construct_object(key_node, True), self.construct_object(value_node, True)
+                if key_node.tag == _MERGE:
+                    merged += _mappings(value)
+                else:
+                    own.append((key, value))
+            # The keys of a mapping override those that it merges, of which the first counts.
+            inherited = {key: value for part in reversed(merged) for key, value in part.items()}
+            return inherited | unique(own, f"{name}:{node.start_mark.line + 1}")
 
     Loader.add_constructor("tag:yaml.org,2002:map", Loader.construct_mapping)
+    # The plain texts << and =.
+    for tag in (_MERGE, "tag:yaml.org,2002:value"):
+        Loader.add_constructor(tag, Loader.construct_yaml_str)
     try:
         documents = list(yaml.load_all(text, Loader))
     except yaml.YAMLError as error:
@@ -54,3 +66,11 @@ def read_yaml(text: str, name: str) -> Any:
     # Kubernetes' manifests may end with a line of ---.
     found = [document for document in documents if document is not None]
     return found if len(found) > 1 else found[0] if found else None
+
+
+def _mappings(value: Any) -> list[dict[str, Any]]:
+    """Return the mappings in the value of <<: one, or a list. Raise TypeError for other values."""
+    found = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, dict) for item in found):
+        raise TypeError("expected a mapping or a list of mappings after <<")
+    return found
