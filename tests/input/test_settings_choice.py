@@ -70,6 +70,8 @@ def test_options_of_other_programs_have_no_defaults_of_ollama(read_json: Any, re
         ([{"params": {"temperature": 0.3, "min_p": 0.1}}] * 2, "0.params", "1.params"),
         ({"a": {"temperature": 0.3}, "b": {"temperature": 0.3, "top_p": 1, "id": "r"}}, "a", "b"),
         ([{"temperature": 0.3, "id": i} for i in range(9)], "0", "1, 2, 3, 4, 5, …"),
+        # Commands.
+        ({"a": {"cmd": "bin/x --temp 0.3"}, "b": {"cmd": ["x", "--temp", "0.3"]}}, "a.cmd.x", "b.cmd.x"),
     ],
 )
 def test_objects_with_the_same_settings_are_one(read_json: Any, document: Any, path: str, others: str) -> None:

@@ -94,7 +94,7 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
         expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
         raise InputError(f"{name}: no sampling settings; {expected}")
     others = [place for place in found if place not in chosen.copies]
-    elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main)]
+    elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main, chosen.copies)]
     elsewhere += [f"the same settings are also in {shown_paths(chosen.copies)}"] if chosen.copies else []
     results = {}
     for engine in engines:

@@ -1,6 +1,6 @@
 """Sentences about the settings in a file that tsoft cannot apply."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tsoft.errors import InputError, joined, shortened
@@ -95,13 +95,15 @@ def foreign_fields(kind: FileKind, place: Place) -> Iterator[str]:
         yield f"{kind.program} does not know {joined(found)}"
 
 
-def texts_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
-    """Yield sentences about texts with settings, which are not read if an object has some."""
+def texts_elsewhere(places: list[Place], settings: Place, copies: Sequence[Place]) -> Iterator[str]:
+    """Yield sentences about texts with settings, which are not read if an object has some. The copies have the same
+    settings, perhaps in other texts."""
     where = ".".join(settings.path) or "the outermost object"
     for place in places:
         for name, value in place.fields.items():
             path = (*place.path, name)
-            if settings.path[: len(path)] != path and mentions_settings(name, value):
+            is_read = any(read.path[: len(path)] == path for read in (settings, *copies))
+            if not is_read and mentions_settings(name, value):
                 yield f"the settings in {'.'.join(path)} are not applied, since {where} has settings"
 
 
