@@ -1004,6 +1004,30 @@ def test_an_object_that_describes_responses_is_noted(other: dict[str, Any], form
             read(form(*records))
 
 
+@pytest.mark.parametrize(
+    ("request_", "path"),
+    [
+        ({"sent": {"prompt": "q", "logprobs": 3}}, "sent.logprobs"),
+        ({"contents": [], "generationConfig": {"responseLogprobs": True, "logprobs": 2}}, "generationConfig.logprobs"),
+        ({"time": "1", "messages": [], "logprobs": True, "top_logprobs": 0}, "logprobs"),
+    ],
+)
+@pytest.mark.parametrize("form", [lines, lambda *records: json.dumps(records).encode()])
+def test_a_request_among_responses_is_noted(request_: dict[str, Any], path: str, form: Callable[..., bytes]) -> None:
+    """Its settings have the names of log-probabilities. Without answers, it is an error."""
+    answer = {"choices": [choice("a", finish_reason="stop")]}
+    problem = f"no log-probabilities, only the setting {path} of a request"
+    for records in ([request_, answer], [answer, request_, answer]):
+        blocks, [note] = read(form(*records))
+        assert texts(blocks) == [["a"]] * (len(records) - 1)
+        assert note.endswith(f"{problem}; tsoft skips it")
+    with pytest.raises(InputError, match=f"{problem}$"):
+        read(form(request_))
+    silent = {"choices": [choice("a", finish_reason="stop") | {"logprobs": None}]}
+    with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):
+        read(form({"request": request_, "response": silent}))
+
+
 def test_an_answer_inside_an_object_needs_the_same_request() -> None:
     record = {"q": "x", "result": {"reply": {"choices": [{"index": 0, "message": {"content": "a"}, "logprobs": None}]}}}
     with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):

@@ -30,6 +30,7 @@ from tsoft.input.response_kinds import (
     mark_in,
     numbers_problem,
     removed_text,
+    request_problem,
     text_problem,
     with_parsed_texts,
 )
@@ -312,15 +313,15 @@ class ResponseReader:
             self._skip_silent(place, answer, response)
 
     def _skip_silent(self, location: Location, answer: Answer, response: Object) -> None:
-        """Print a note on a response without choices, on a whole answer whose text was removed, and on a message of a
-        chat that a model may have written. Raise InputError for any other answer without tokens."""
+        """Print a note on a response without choices, on a whole answer whose text was removed, on a request, and on a
+        message of a chat that a model may have written. Raise InputError for any other answer without tokens."""
         if is_message(response):
             if is_generated(response) and "message" not in self._noted:
                 self._noted.add("message")
                 skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
                 self._skipped.append(location.message(skipped))
                 self._note_skipped()
-        elif (problem := removed_text(answer.objects[0])) is not None:
+        elif problem := removed_text(answer.objects[0]) or ("" if answer.path else request_problem(response)):
             self._skip(location, problem)
         elif response.get("choices") == [] and isinstance(response.get("usage"), dict):
             # The last piece of a stream, which may have another id: stream_options.include_usage.

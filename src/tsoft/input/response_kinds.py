@@ -282,12 +282,26 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     >>> numbers_problem({"choices": [{"logprobs": {"odd": [-1]}}]}), numbers_problem({"choices": [{"logprobs": None}]})
     ('choices[0].logprobs: log-probabilities in an unknown format', None)
     """
+    marks = _marks(value, _NUMBER_MARKS, outer, 0)
     path, numbers = next(
-        ((path, inner) for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), (None, None)
+        ((path, inner) for path, inner in marks if _has_number(inner) and not _is_setting(inner)), (None, None)
     )
     are_numbers = isinstance(numbers, list) and is_numbers(_first_numbers(numbers) or numbers)
     problem = "without the tokens that they belong to" if are_numbers else "in an unknown format"
     return None if path is None else f"{path}: log-probabilities {problem}"
+
+
+def request_problem(value: Object) -> str | None:
+    """Return the problem with an object that has the settings of a request in the place of log-probabilities, such as
+    in a log; None for any other object.
+
+    >>> request_problem({"body": {"messages": [], "logprobs": True}})
+    'no log-probabilities, only the setting body.logprobs of a request'
+    """
+    if logprobs_request(value) is not None:
+        return None
+    path = next((path for path, inner in _marks(value, _NUMBER_MARKS, "", 0) if _is_setting(inner)), None)
+    return None if path is None else f"no log-probabilities, only the setting {path} of a request"
 
 
 def text_problem(value: object, path: tuple[str | int, ...] = ()) -> str | None:
@@ -319,6 +333,11 @@ def with_parsed_texts(value: Any, depth: int = 0) -> Any:
         if any(new is not old for (_, new), (_, old) in zip(parsed, items, strict=True)):
             return dict(parsed) if isinstance(value, dict) else [new for _, new in parsed]
     return value
+
+
+def _is_setting(value: object) -> bool:
+    """Return whether a value under the name of log-probabilities is a request's setting: a flag or a count."""
+    return isinstance(value, int) and value >= 0
 
 
 def _has_number(value: object, depth: int = 0) -> bool:
