@@ -153,7 +153,11 @@ def test_each_guess_about_json_is_noted_once() -> None:
     for lines in ([logits, scores, probs], [probs, scores, logits]):
         notes: list[str] = []
         read("\n".join([*lines, *lines]), note=notes.append)
-        kinds = ("write probs in place of logits", "per object, and 'score' as a probability", "per object")
+        kinds = (
+            "write probs in place of logits",
+            "of a distribution, and 'score' as a probability",
+            "of a distribution",
+        )
         numbers = [1 + lines.index(line) for line in (logits, scores, probs)]
         expected = sorted(zip(numbers, kinds, strict=True))
         assert len(notes) == 3
