@@ -296,7 +296,12 @@ def test_no_format_writes_anything_before_its_first_record(text: str, form: str)
 @each_case(
     ("flag", "text", "message"),
     [
-        ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
+        (
+            "--probs",
+            "60 40",
+            "field 1: 60 is not a probability; probabilities are from 0 to 1; divide percentages by 100",
+        ),
+        ("--probs", "0.5 150", "field 2: 150 is not a probability; probabilities are from 0 to 1"),
         ("--probs", "-0.5 1", "field 1: -0.5 is not a probability; probabilities are from 0 to 1"),
         ("--probs", "0 0", "every class is masked (0); at least one needs a probability above 0"),
         ("--logprobs", "0.5 -1", "field 1: 0.5 is not a log-probability; log-probabilities are at most 0"),
@@ -616,7 +621,10 @@ def test_an_output_that_cannot_be_created(tmp_path: Path) -> None:
     problem = f"--output {folder} is a folder, so the input must be files"
     assert complaint("compute", "1", "-f", "tsv", "-o", str(folder), code=2).startswith(problem)
     none = tmp_path / "none" / "out.tsv"
-    assert complaint("compute", "1", "-o", str(none), code=1) == f"{none}: No such file or directory"
+    assert (
+        complaint("compute", "1", "-o", str(none), code=1)
+        == f"{none}: the folder {none.parent} does not exist; create it first"
+    )
 
 
 @posix

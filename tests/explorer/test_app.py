@@ -1088,7 +1088,7 @@ def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.json").mkdir()
     ending = "use a name that ends in .json, .csv, .svg or .tsoft"
-    problems = {"nowhere/seen.json": "No such file", "folder.json": "not a regular file"}
+    problems = {"nowhere/seen.json": "the folder nowhere does not exist", "folder.json": "not a regular file"}
 
     async def drive(page: Page) -> None:
         for name, problem in problems.items():
@@ -1296,7 +1296,7 @@ def test_texts_on_a_small_screen_are_not_cut() -> None:
         # The name of a parameter that modifies another one is the part that differs.
         assert re.search(r"^  +dynatemp… +0\.5 .*\n +exponent +1 ", page.text("#sliders"), re.MULTILINE)
         await page.press("equals_sign")
-        assert "target: top-prob 73%, entropy 1, or a class, dog 20%" in " ".join(page.text("#entry").split())
+        assert "target: top-prob 73%, entropy 1 or dog 20%" in " ".join(page.text("#entry").split())
         await page.press("escape", "a")
         lines = page.lines("#box")
         first = next(i for i, line in enumerate(lines) if "Soft cap: replace" in line)

@@ -314,7 +314,10 @@ WRONG = {
     ),
     "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', f"f:1: record 1: logits: field 2: {NAN}"),
     "all masked": ('{"probs": [0, 0]}', f"f:1: probs: {MASKED}"),
-    "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
+    "over 1": (
+        '{"probs": [0, 1.5]}',
+        "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1; divide percentages by 100",
+    ),
     "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
     "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),

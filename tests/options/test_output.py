@@ -80,7 +80,7 @@ def test_an_on_off_option_without_effect_is_named_as_typed(chart: bool, option: 
 
 def test_further_forms_of_a_format() -> None:
     long = ContentOptions(long=True)
-    with pytest.raises(UsageError, match="--show has no effect on csv; use --format table, svg, png or pdf or --long"):
+    with pytest.raises(UsageError, match="--show has no effect on csv; use --long, or --format table, svg, png or pdf"):
         chosen_formats(OutputOptions(format="csv"), LongDisplayOptions(show=3))
     chosen = chosen_formats(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
     assert [format for _, format in chosen] == ["csv"]
@@ -141,7 +141,7 @@ def test_an_option_without_effect_is_an_error_in_every_command(command: str, opt
     for format in [format for format in TEXT_FORMATS if format not in marker.forms][-1:]:
         done = here(*typed, option, *([VALUES[option]] if option in VALUES else []), "-f", format)
         assert (done.returncode, done.stdout) == (2, ""), format
-        assert f"{option} has no effect on {format}; use --format " in done.stderr
+        assert f"{option} has no effect on {format}; use --" in done.stderr
 
 
 def test_a_terminal_and_a_pipe_have_different_defaults() -> None:

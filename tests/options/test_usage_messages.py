@@ -29,6 +29,12 @@ from tool import here
         ("sweep 2 1 --measures entropy", "unknown option --measures; did you mean --measure?"),
         ("sample 2 1 --explain", "unknown option --explain; it is an option of compute\n"),
         ("solve 2 1 --from 1", "unknown option --from; it is an option of sweep, anneal and bandit\n"),
+        ("compare -i a", "unknown option -i; compare takes its files as arguments: tsoft compare FILE_A FILE_B\n"),
+        ("bandit --tau 1", "unknown option --tau; for a constant temperature, pass --schedule constant --from 0.1\n"),
+        (
+            "compute 2 1 --perplexity",
+            "unknown option --perplexity; to print one measure, use tsoft sweep --measure perplexity --tau 0.5,1\n",
+        ),
         ("next --rows 3", "unknown option --rows; it is an option of compute and other commands\n"),
         ("compute 2 1 --no-color", "unknown option --no-color; set the environment variable NO_COLOR=1\n"),
         ("compute 2 1 --temp 1", "unknown option --temp; did you mean --temperature?"),

@@ -16,7 +16,7 @@ from tsoft.options.class_names import class_index
 from tsoft.options.numbers import number, share
 from tsoft.sampling.distributions import measure_unit
 
-EXAMPLES = "top-prob 73%, entropy 1, or a class, dog 20%"
+EXAMPLES = "top-prob 73%, entropy 1 or dog 20%"
 
 # The screen's name of a measure.
 _ALIASES = {"top": "top_prob"}
@@ -63,7 +63,7 @@ def typed_target(text: str, row: ExplorerRow, *, bits: bool) -> TypedTarget:
     """
     match = re.fullmatch(r"(.+?)(?:\s*=\s*|\s+)([^\s=%]+\s*%?)", text.strip())
     if not match:
-        raise EntryError(f"type {EXAMPLES}")
+        raise EntryError(f"type a measure or a class, and its value: {EXAMPLES}")
     name, value_text = match.groups()
     measure = name.lower().replace("-", "_").replace(" ", "_")
     measure = _ALIASES.get(measure, measure)

@@ -220,7 +220,9 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
         if np.isnan(value):
             raise LogitsError(f"NaN is not {quantity.noun}; {quantity.mask_fix}", row, column)
         number = "+inf" if value == np.inf else repr(value).removesuffix(".0")
-        raise LogitsError(quantity.problem(number), row, column)
+        is_percentage = quantity.name == "prob" and 1 < value <= 100
+        fix = "; divide percentages by 100" if is_percentage else ""
+        raise LogitsError(f"{quantity.problem(number)}{fix}", row, column)
     logits = quantity.to_logits(values)
     masked = np.isneginf(logits.max(axis=1))
     if masked.any():

@@ -64,7 +64,7 @@ class OnlyIn:
         known = ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS, PAGE_FORMAT)
         formats = [name for name in known if name in self.forms]
         choices = f"--format {joined(formats, 'or')}"
-        return f"{choices} or --long" if "long" in self.forms else choices
+        return f"--long, or {choices}" if "long" in self.forms else choices
 
 
 class Displayed(OnlyIn):

@@ -32,6 +32,9 @@ def _as_output_error(name: str) -> Iterator[None]:
     except BrokenPipeError:
         raise ReaderGoneError from None
     except OSError as error:
+        folder = os.path.dirname(name)
+        if isinstance(error, FileNotFoundError) and folder and not os.path.lexists(folder):
+            raise OutputError(f"{name}: the folder {folder} does not exist; create it first") from None
         raise OutputError(f"{name}: {error.strerror or error}") from None
 
 

@@ -95,8 +95,8 @@ def next(
     plain = [format for _, format in chosen if format not in ("table", *FIGURE_FORMATS)]
     if plain and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
-            f"in {plain[0]}, next writes the raw logits, so --tau, --bits and samplers have no effect;"
-            " pass these to tsoft compute, or write a table or a figure"
+            f"in {plain[0]}, next writes the raw logits, so --tau, --bits and samplers have no effect; pass these"
+            " to the tsoft compute that reads the output, or write a table or a figure"
         )
     if bits.bits and not any(format == "table" for _, format in chosen):
         raise UsageError("--bits has no effect on a figure of next; remove --bits")
