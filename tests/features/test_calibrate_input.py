@@ -273,6 +273,9 @@ def test_arrays_are_chosen_by_name(tmp_path: Path) -> None:
     stdout, stderr = calibrated(path, "--key", "z", "--targets-key", "gold")
     assert stdout == calibrated(stdin="a,b,target\n" + KEPT)[0]
     assert "tsoft ignores the array 'other'" in stderr
+    separate = calibrated(path, "--key", "z", "--targets", path, "--targets-key", "gold")
+    assert separate[0] == stdout
+    assert "tsoft ignores the array 'other'" in separate[1]
     message = calibrated(path, "--key", "z", "--targets-key", "gld", code=1)[1]
     assert "unknown array 'gld'; did you mean 'gold'? choose from z, gold, other" in message
 

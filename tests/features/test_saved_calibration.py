@@ -135,6 +135,12 @@ def test_a_calibration_of_single_scores_takes_single_scores_in_python(
         calibration(z[:, 0])
 
 
+def test_a_calibration_of_single_scores_is_applied_to_typed_json(tmp_path: Path) -> None:
+    file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
+    probs = np.loadtxt(printed("compute", "[[2], [-1]]", "--calibration", file).splitlines())
+    assert_allclose(probs[:, -1], expit(np.array([2, -1]) / TEMPERATURE["tau"]), rtol=1e-12)
+
+
 def test_a_column_of_two_scores_without_a_header_has_a_note(tmp_path: Path) -> None:
     file = saved(tmp_path / "m.json", {**TEMPERATURE, "fit": {"is_binary": True}})
     done = here("compute", "--calibration", file, stdin="2\n-1\n")

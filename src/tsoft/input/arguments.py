@@ -18,6 +18,7 @@ from tsoft.input.quantity import QUANTITIES, to_logits
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
+    from tsoft.input.read_options import TargetSource
 
 
 # Words that are no numbers, but may be meant for something else.
@@ -56,11 +57,13 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
         raise UsageError(f"argument {places[index]}: {error.explained(empty_fix)}{_hint(texts[index])}") from None
 
 
-def typed_block(arguments: list[str], quantity: str, labels: "Labels | None") -> Block:
-    """Return a block of one row, or of the rows of JSON. Its labels are `labels` or those of the arguments. Raise
-    UsageError."""
+def typed_block(
+    arguments: list[str], quantity: str, labels: "Labels | None", targets: "TargetSource | None" = None
+) -> Block:
+    """Return a block of one row, or of the rows of JSON, which the reader takes as rows with `targets`. Its labels are
+    `labels` or those of the arguments. Raise UsageError."""
     if _are_json(arguments):
-        return _json_block(arguments, quantity, labels)
+        return _json_block(arguments, quantity, labels, targets)
     row = parse_arguments(arguments, QUANTITIES[quantity].mask_fix)
     if row.labels and labels:
         raise UsageError(exclusive("--labels", "LABEL=NUMBER", reason="both name the classes"))
@@ -80,7 +83,7 @@ def _are_json(arguments: list[str]) -> bool:
     return re.match(r'\s*(?![^"\s]*=)[\[{]', arguments[0]) is not None
 
 
-def _json_block(arguments: list[str], quantity: str, labels: "Labels | None") -> Block:
+def _json_block(arguments: list[str], quantity: str, labels: "Labels | None", targets: "TargetSource | None") -> Block:
     """Return the block of JSON. Raise UsageError."""
     from tsoft.input.json import read
     from tsoft.input.read_options import ReadOptions
@@ -89,7 +92,7 @@ def _json_block(arguments: list[str], quantity: str, labels: "Labels | None") ->
     _check_syntax(arguments)
     source = "the JSON"
     # None accepts a record of another quantity, such as {"probs": [...]}, as from a file.
-    options = ReadOptions(source, None if quantity == "logit" else quantity, labels, note=note)
+    options = ReadOptions(source, None if quantity == "logit" else quantity, labels, targets=targets, note=note)
     try:
         blocks = list(read(io.BytesIO(" ".join(arguments).encode()), options))
     except InputError as error:

@@ -88,7 +88,7 @@ def read_blocks(
         }.items():
             if value is not None:
                 raise UsageError(f"{option} has no effect on logits that are arguments; remove {option}")
-        read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
+        read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels, targets)])
     else:
         from tsoft.input.class_order import in_first_order
         from tsoft.input.read_options import MAX_LINE, ArrayKey, ColumnOptions, ReadOptions

@@ -15,6 +15,7 @@ from tsoft.errors import InputError
 from tsoft.features.calibrate.evaluated_answers import joined_answers
 from tsoft.input.class_lookup import IGNORED
 from tsoft.input.formats import by_name
+from tsoft.input.named_arrays import LABELS, TARGETS
 from tsoft.input.read_options import ArrayKey, TargetSource
 from tsoft.input.source import STDIN
 from tsoft.input.targets import difference_note
@@ -199,9 +200,17 @@ class LabeledFile:
             labels=source.labels,
             note=note,
             key_option=source.key_option,
-            key=source.array_key,
+            key=self._array_key,
         )
         return joined_answers(blocks, self.name, note, per_character=targets.per_character)
+
+    @property
+    def _array_key(self) -> ArrayKey:
+        """Which array to read, and, if the targets are in the same file, which others the command reads."""
+        key, files = self._source.array_key, (self._source.targets_file or "-", self._source.logits.file or "-")
+        if not all(map(os.path.isfile, files)) or not os.path.samefile(*files):
+            return key
+        return replace(key, others=(*key.others, self._target_options.key.name, TARGETS, LABELS))
 
     def _set_classes(self, block: Block, earlier: LabeledFacts | None) -> None:
         """Set the classes to those of the first block, and look up the targets among them.
