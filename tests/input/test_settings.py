@@ -509,7 +509,7 @@ def test_vllm_request(read_json: Any) -> None:
 
 def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9, "bad_words": []})
-    model = "from the model's generation_config.json if it sets them"
+    model = "from the model's generation_config.json if it sets them, unless it runs with --generation-config vllm"
     assert (got.values, got.hidden) == (
         (("top_k", 5.0), ("top_p", 0.9)),
         (f"vLLM takes temperature, min_p, repetition_penalty, presence_penalty and frequency_penalty {model}",),

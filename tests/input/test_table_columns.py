@@ -805,7 +805,8 @@ def test_a_column_that_counts_the_rows_is_noted(form: str, start: int) -> None:
         texts = [json.dumps(row) for row in rows]
     text = json.dumps(rows) if form == "json" else "\n".join(texts)
     done = here("compute", stdin=text)
-    note = "stdin: tsoft reads 'sample' as a logit, but it counts the rows; pass --columns if that is wrong"
+    note = "stdin: tsoft reads 'sample' as a logit, but it counts the rows; if it is not a logit, pass"
+    note += " --id-column sample"
     assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
 
 

@@ -1,5 +1,6 @@
 """Columns of logits that count the rows, and are therefore probably keys."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -58,6 +59,10 @@ def _note(counting: Array, labels: Sequence[str] | None, origin: Origin, options
     names = column_names([i for i in counting if labels is None or labels[i] not in origin.doubtful], labels)
     if names:
         fix = f"{column_fix(labels is not None)} if that is wrong"
+        if labels is not None and len(names) == 1:
+            fix = (
+                f"if it is not {QUANTITIES[origin.quantity].noun}, pass --id-column {shlex.quote(labels[counting[0]])}"
+            )
         options.note(f"{options.source}: {_reading(names, origin.quantity)} the rows; {fix}")
 
 

@@ -461,7 +461,7 @@ class _Decision:
             quantity, plural = "energy", "negative log-probabilities"
         if quantity in (None, "logit") or not (count > 1 or is_only):
             return
-        columns = [i for i in logits if is_only or named[i] == quantity][:2]
+        columns = [i for i in logits if is_only or named[i] == quantity]
         self.notes.append(suggestion(self._quoted(columns), quantity, names=len(columns), plural=plural))
 
     def _kind(self, columns: Sequence[int]) -> str:

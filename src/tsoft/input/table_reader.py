@@ -71,7 +71,7 @@ class Table:
         columns, names = self.columns, self.columns.names
         # A key or target may have blanks.
         has_labels = len(columns.logits) < len(names) or '"' in line.text
-        texts = _split_row(line.text, self.options.delimiter, len(names)) if has_labels else fields.split(line.text)
+        texts = _split_row(line.text, self.options.delimiter, len(names)) if has_labels else self._numbers(line.text)
         if len(texts) < len(names) and self.options.delimiter == "\t":
             # A field between two tabs may be empty.
             texts = _split_row(line.text, self.options.delimiter, len(names))
@@ -86,6 +86,16 @@ class Table:
             self._check_class(texts[i], i)
         key = None if columns.key is None else self._key(texts[columns.key], columns.key)
         return ParsedRow(line.number, values, self.labels, self._target(texts), key)
+
+    def _numbers(self, text: str) -> list[str]:
+        """Split a line of numbers. A line with an empty field may have more fields than the header."""
+        try:
+            return fields.split(text)
+        except fields.FieldError as error:
+            count = len(fields.split_labels(text)) if error.is_missing else len(self.columns.names)
+            if count == len(self.columns.names):
+                raise
+            raise fields.FieldError(fields.wrong_field_count(count, len(self.columns.names))) from None
 
     def _not_a_logit(self, error: fields.FieldError, index: int, texts: list[str]) -> fields.FieldError:
         """Return an error in a column of logits, with what to do if the column is something else."""

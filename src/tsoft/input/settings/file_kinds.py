@@ -299,7 +299,7 @@ LLAMA_CPP_COMMAND = _llama_cpp(
     "a command of llama.cpp",
     "llama-server/ llama-cli/ llama-completion/",
     _LLAMA_CPP_DEFAULTS,
-    ", unless the model or a request sets others",
+    "; the model or a request may set other values",
     fields=_LLAMA_CPP_OPTIONS,
     limits=_OPTION_LIMITS,
 )

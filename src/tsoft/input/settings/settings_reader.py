@@ -266,7 +266,8 @@ def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     if kind is not VLLM or not {"model", "messages", "prompt"} & (place.names | place.around):
         return ()
     missing = [field for field in PARAMETERS if field in VLLM_DEFAULTS and place.get(field) is None]
-    return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()
+    source = "the model's generation_config.json if it sets them, unless it runs with --generation-config vllm"
+    return (f"vLLM takes {joined(missing)} from {source}",) if missing else ()
 
 
 def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) -> Settings:
