@@ -274,8 +274,8 @@ def test_blocks_of_different_lengths_are_paired() -> None:
     [
         (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more; both need the same rows"),
         (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more; both need the same rows"),
-        (np.zeros((12, 1)), None, f"row 0: the student's row 0 has 1 class, but the teacher's row has 3; {SAME}"),
-        (np.zeros((12, 2)), None, f"row 0: the student's row 0 has 2 classes, but the teacher's row has 3; {SAME}"),
+        (np.zeros((12, 1)), None, f"row 0: the student has 1 class, but the teacher has 3; {SAME}"),
+        (np.zeros((12, 2)), None, f"row 0: the student has 2 classes, but the teacher has 3; {SAME}"),
         (
             np.zeros((12, 3)),
             ("a", "c", "b"),

@@ -306,10 +306,8 @@ def _check_classes(teacher: "Block", student: "Block") -> None:
     """Raise InputError if the student's classes are not the teacher's."""
     count, expected = student.logits.shape[1], teacher.logits.shape[1]
     if count != expected:
-        classes = f"{count} class{'es' * (count != 1)}, but the teacher's row has {expected}"
-        raise InputError(
-            f"{student.location}: the student's row {student.first_row} has {classes}; both need the same classes"
-        )
+        classes = f"{count} class{'es' * (count != 1)}, but the teacher has {expected}"
+        raise InputError(f"{student.location}: the student has {classes}; both need the same classes")
     if teacher.labels and student.labels and teacher.labels != student.labels:
         pairs = zip(student.labels, teacher.labels, strict=True)
         index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
