@@ -862,7 +862,7 @@ def test_the_bytes_of_tokens_are_compared_with_the_text() -> None:
     """Tokens in tekken.json of Mistral start with ASCII and cut a character; a byte may be a token of its own."""
     pieces = [b"N\xc3\xb3", b" v\xe1\xbb", b"\x81", b" (\xe2\x80", b"\x94)"]
     answer = chat(b"".join(pieces).decode() + "A.")
-    cut = [entry(piece.decode(errors="replace")) | {"bytes": [*piece]} for piece in pieces]
+    cut = [entry(piece.decode(errors="replace")) | {"bytes": [*piece], "top_logprobs": []} for piece in pieces]
     answer["logprobs"]["content"] = [*cut, entry("<0x41>"), entry(".")]
     assert read_json({"choices": [answer]})[1] == []
     for wrong in ([*cut[1:2], *cut, entry("A"), entry(".")], [*cut, entry("<0x42>"), entry(".")]):

@@ -930,3 +930,60 @@ def test_records_read_back() -> None:
         assert [float(p) for p in line.split("\t")] == pytest.approx(
             [float(p) for p in expected.split("\t")], rel=1e-12
         )
+
+
+@each_case(
+    "later",
+    [
+        {"token": "x", "logprob": -0.0234567},
+        {"token": "y", "logprob": -5.4321098},
+        {"token": "b", "logprob": -0.1234567},
+    ],
+)
+def test_alternatives_of_the_token_before_do_not_change_the_number_of_the_drawn_token(later: dict[str, Any]) -> None:
+    """SGLang repeats those of the first token in a piece, also if their probabilities may sum to less than 1:
+    serving_chat.py, top_logprobs_idx."""
+    tops = ("a", -0.125), ("b", -3.0)
+    notes: list[str] = []
+    entries = entry("a", -0.125, *tops), *[entry(later["token"], later["logprob"], *tops)] * 2
+    first, *others = read(chat(*entries), note=notes.append)
+    taus = np.array([0.5, 1.0, 2.0])
+    for block in others:
+        assert block.partial
+        low, high = (bound[:, block.partial.index] for bound in block.partial.log_bounds(taus))
+        assert low[1] == high[1] == later["logprob"]
+        # The rest may be one token, or so many that their weight at τ = 2 has no bound.
+        prob = math.exp(later["logprob"])
+        assert np.exp(low) == pytest.approx([prob**2 / (prob**2 + (1 - prob) ** 2), prob, 0.0], abs=1e-6)
+    assert first.partial
+    assert not first.partial.unknown.any()
+    assert "alternatives are those of the token before, without the number of the drawn token" in notes[0]
+    assert notes[1:] == ["FILE: 2 rows have alternatives that contradict the drawn token; tsoft uses only its number"]
+
+
+def test_equal_alternatives_of_the_first_tokens_of_two_answers_count() -> None:
+    """Two answers to one prompt, and an answer whose tokens are in the same list, as those of a unigram model."""
+    tops = ("a", -0.5), ("b", -1.5)
+    choices = [{"index": i, "logprobs": {"content": [entry(*tops[i], *tops)] * 2}} for i in range(2)]
+    notes: list[str] = []
+    blocks = read({"choices": choices}, note=notes.append)
+    assert notes == []
+    assert all(block.partial and block.partial.cap > -math.inf and not block.partial.unknown.any() for block in blocks)
+
+
+def test_alternatives_that_contradict_the_drawn_token_do_not_scale_its_number() -> None:
+    """Together, the probabilities are 0.78 + 0.37 + 0.22."""
+    block, [message] = noted(chat(entry("c", -0.25, ("a", -1.0), ("b", -1.5))))
+    assert block.partial
+    low, high = block.partial.log_bounds(np.array([1.0]))
+    np.testing.assert_array_equal(low, [[np.nan, np.nan, -0.25]])
+    np.testing.assert_array_equal(high, low)
+    assert "the probabilities of the drawn token and of the alternatives sum to 1.37, more than 1" in message
+
+
+def test_a_drawn_token_among_alternatives_that_sum_to_more_than_1_keeps_its_number() -> None:
+    """MLX LM computes with 8 bits. The sum is not the drawn token's fault."""
+    [block] = read(chat(entry("a", -0.5, ("a", -0.5), ("b", -0.75))))
+    assert block.partial
+    for bound in block.partial.log_bounds(np.array([1.0])):
+        np.testing.assert_array_equal(bound, [[-0.5, -0.75]])

@@ -158,9 +158,8 @@ class PartialDistribution:
         top = float(self._known_logprobs.max())
         weights = self._divide_by_tau(self.logprobs - top, tau)
         total = np.logaddexp.reduce(weights[:, ~self.unknown], axis=1, keepdims=True)
-        among_listed = self.logprobs - np.log(max(1.0, self.mass))
         bounds = [
-            np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w))
+            np.where(tau == 1.0, np.minimum(self.logprobs, 0.0), weights - np.logaddexp(total, w))
             for w in self.log_unlisted_weights(tau, top)
         ]
         # Rounding may reverse the order of equal bounds.

@@ -39,7 +39,7 @@ from tsoft.input.response_pieces import pieces_in, with_ids_of_texts
 from tsoft.input.response_streams import Stream, streams_in
 from tsoft.input.response_texts import Text, Texts, has_message, is_finished, is_piece
 from tsoft.input.source import with_head
-from tsoft.input.token_blocks import listed_tokens, token_block
+from tsoft.input.token_blocks import FOREIGN, listed_tokens, token_block
 from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
 from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text, with_plain_names
 
@@ -99,6 +99,9 @@ class ResponseReader:
         self._samples = SampleReader(options)
         self._noted: set[str] = set()
         self._skipped: list[str] = []
+        # The number of a text and its last token, and how many rows have the alternatives of another token.
+        self._last_token: tuple[int, DrawnToken | None] = 0, None
+        self._foreign_rows = 0
         self._has_lone_tokens = False
         # The kinds of events of the Responses API with tokens of the current response, the first of which is read, and
         # how many tokens they had.
@@ -139,6 +142,9 @@ class ResponseReader:
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
         self._note_skipped()
+        if self._foreign_rows > 1:
+            problem = f"{self._foreign_rows} rows have alternatives that contradict the drawn token"
+            self._note("foreign rows", location, f"{problem}; tsoft uses only its number")
 
     def _document(
         self, location: Location, document: object, streamed: bool, outer: tuple[Object, ...] = ()
@@ -438,7 +444,9 @@ class ResponseReader:
 
     def _block(self, drawn: DrawnToken, answer: Answer, text: int) -> Block:
         """Return the block of a token, the next row. Print notes on contradictions."""
-        listed = listed_tokens(drawn)
+        listed = listed_tokens(drawn, self._last_token[1] if self._last_token[0] == text else None)
+        self._last_token = text, drawn
+        self._foreign_rows += FOREIGN in listed.notes
         for kind, problem in listed.notes.items():
             self._note(kind, drawn.location, problem)
         block = token_block(drawn, listed, self.row)

@@ -17,6 +17,8 @@ from tsoft.input.api_tokens import ApiToken, DrawnToken, hides_bytes, number_tex
 
 # If less than this is missing from the sum of the probabilities, rounding may explain it.
 _MISSING = 1e-3
+# The kind of the note on alternatives that are those of another token.
+FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +45,12 @@ class ListedTokens:
         return logprobs if (logprobs > -np.inf).any() else np.full(len(logprobs), np.nan)
 
 
-def listed_tokens(drawn: DrawnToken) -> ListedTokens:
+def listed_tokens(drawn: DrawnToken, last: DrawnToken | None = None) -> ListedTokens:
     """Return the tokens that a response lists.
 
     The server's number for the drawn token takes precedence over that of an alternative. An alternative with the same
-    text but another number is another token, unless its id or bytes are the same.
+    text but another number is another token, unless its id or bytes are the same. If the alternatives are not those of
+    this token, their probabilities are unknown. `last` is the token before in the same text.
     """
     token, notes = drawn.token, dict[str, str]()
     tokens = _without_repeated(drawn.alternatives)
@@ -57,6 +60,7 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
     identities = [token.is_same(other) for other in tokens]
     candidates = [i for i, is_same in enumerate(identities) if is_same is not False]
     same = [i for i in candidates if identities[i]] or [i for i in candidates if token.agrees(tokens[i])]
+    is_listed = any(token.agrees(tokens[i]) for i in same)
     if same:
         index = min(same, key=lambda i: _difference(token, tokens[i]))
         if not token.agrees(tokens[index]):
@@ -72,10 +76,31 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
         if candidates:
             numbers = f"{_text(token)}, and an alternative with the same text has {_text(tokens[candidates[0]])}"
             notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft treats them as two tokens"
+    if not is_listed and (problem := _contradiction(drawn, tokens, index, last)):
+        notes = {FOREIGN: f"{problem}; tsoft uses only the number of the drawn token"}
+        tokens = [other if i == index else replace(other, number=None) for i, other in enumerate(tokens)]
+        return ListedTokens(tokens, index, math.inf, notes)
     cap, problem = _unlisted_cap(drawn, tokens, index, explained=drawn.keyed_by_text and bool(candidates))
     if problem:
         notes["not the most probable"] = f"{problem}, so the alternatives cannot be the most probable tokens"
     return ListedTokens(tokens, index, cap, notes)
+
+
+def _contradiction(drawn: DrawnToken, tokens: list[ApiToken], index: int, last: DrawnToken | None) -> str | None:
+    """Return why the alternatives cannot be those of a drawn token that is not one of them; None if they can.
+
+    SGLang writes those of the first token in a piece to each token of the piece: serving_chat.py, top_logprobs_idx.
+    """
+    if math.isnan(tokens[index].logprob):
+        return None
+    known = sum(not math.isnan(other.logprob) for other in drawn.alternatives)
+    if known > 1 and last and drawn.alternatives == last.alternatives:
+        return "the alternatives are those of the token before, without the number of the drawn token"
+    alternatives, listed = (PartialDistribution(_logprobs(t), 0, math.inf) for t in (drawn.alternatives, tokens))
+    # Above 1, only the rounding of the numbers remains as an unlisted probability.
+    if alternatives.mass <= 1 + _MISSING < listed.mass - listed.max_unlisted_mass:
+        return f"the probabilities of the drawn token and of the alternatives sum to {listed.mass:.4g}, more than 1"
+    return None
 
 
 def _without_repeated(tokens: list[ApiToken]) -> list[ApiToken]:

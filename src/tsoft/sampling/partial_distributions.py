@@ -78,8 +78,7 @@ class PartialDistributions(Distributions):
     def log_bounds(self) -> tuple[Array, Array]:
         """The logarithms of the bounds, which do not underflow."""
         if not self._has_steps:
-            bounds = self.partial.log_bounds(self.taus)
-            low, high = (np.minimum(bound[:, np.newaxis], self.log_probs) for bound in bounds)
+            low, high = (bound[:, np.newaxis] for bound in self.partial.log_bounds(self.taus))
             return low, high
         pairs = (steps[-1].log_bounds for steps in self._mixtures)
         low, high = (np.array(ends)[:, np.newaxis] for ends in zip(*pairs, strict=True))
