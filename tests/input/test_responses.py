@@ -987,3 +987,14 @@ def test_a_drawn_token_among_alternatives_that_sum_to_more_than_1_keeps_its_numb
     assert block.partial
     for bound in block.partial.log_bounds(np.array([1.0])):
         np.testing.assert_array_equal(bound, [[-0.5, -0.75]])
+
+
+def test_an_alternative_that_hides_bytes_may_hide_others_in_a_list() -> None:
+    """SGLang's lists come from an object keyed by text, and their bytes are those of the text. Two alternatives with
+    this text, or their ids, show that the list has all of them."""
+    tops = [("a", -0.75), ("\ufffd", -2.5)]
+    [alone] = read(chat(entry("a", -0.75, *tops)))
+    [twice] = read(chat(entry("a", -0.75, *tops, ("\ufffd", -3.0))))
+    with_ids = [{"id": i, "token": token, "logprob": logprob} for i, (token, logprob) in enumerate(tops)]
+    [by_id] = read(chat(entry("a", -0.75, id=0, top_logprobs=with_ids)))
+    assert [block.partial.cap for block in (alone, twice, by_id) if block.partial] == [math.inf, -3.0, -2.5]

@@ -13,7 +13,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import LARGEST_VOCABULARY, PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.input.api_tokens import ApiToken, DrawnToken, hides_bytes, number_text
+from tsoft.input.api_tokens import REPLACEMENT, ApiToken, DrawnToken, hides_bytes, number_text
 
 # If less than this is missing from the sum of the probabilities, rounding may explain it.
 _MISSING = 1e-3
@@ -123,8 +123,7 @@ def _unlisted_cap(
     The drawn token does not count, since the server may have added it. `explained` is true if the drawn token is not an
     alternative because an object has room for only one token of this text.
     """
-    if drawn.keyed_by_text and any(hides_bytes(token.label) for token in drawn.alternatives):
-        # Several of the most probable tokens may have this text, and an object has room for only one of them.
+    if _may_hide_tokens(drawn):
         return math.inf, None
     others = _logprobs([token for i, token in enumerate(drawn.alternatives) if i != index])
     others = others[~np.isnan(others)]
@@ -140,6 +139,18 @@ def _unlisted_cap(
     problem = f"an alternative has probability {math.exp(cap):.2g}, but the listed tokens have only {listed.mass:.4g}"
     possible = [logprob for logprob in others if replace(listed, cap=logprob).is_consistent]
     return float(min(possible, default=np.inf)), problem if listed.min_unlisted_mass > _MISSING else None
+
+
+def _may_hide_tokens(drawn: DrawnToken) -> bool:
+    """Return whether several of the most probable tokens may have the same text, of which the response has only one.
+
+    SGLang makes its lists from an object keyed by text: serving_chat.py, _process_logprobs_tokens. Their bytes are
+    those of the text.
+    """
+    if drawn.keyed_by_text:
+        return any(hides_bytes(token.label) for token in drawn.alternatives)
+    labels = [token.label for token in drawn.alternatives if REPLACEMENT in token.label and token.id is None]
+    return 0 < len(labels) == len({*labels})
 
 
 def _logprobs(tokens: list[ApiToken]) -> Array:
