@@ -517,6 +517,24 @@ def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "takes_others"),
+    [
+        ("vllm serve x --override-generation-config '{\"top_k\": 5}'", True),
+        ("vllm serve --model x --override-generation-config.top_k 5", True),
+        # "If set to "vllm", no generation config is loaded": vllm/config/model.py.
+        ("vllm serve --model x --generation-config vllm --override-generation-config.top_k 5", False),
+        ('{"model": "x", "generation-config": "vllm", "override-generation-config": {"top_k": 5}}', False),
+    ],
+)
+def test_a_command_of_vllm_takes_missing_settings_from_the_model(
+    tmp_path: Path, command: str, takes_others: bool
+) -> None:
+    (tmp_path / "settings").write_text(command)
+    got = read(str(tmp_path / "settings"))
+    assert (dict(got.values), bool(got.hidden)) == ({"top_k": 5}, takes_others)
+
+
+@pytest.mark.parametrize(
     ("name", "fields"),
     [
         ("nvext", {"temperature": 0.5, "nvext": {"top_k": 3}}),

@@ -100,7 +100,8 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     for engine in engines:
         settings = _taken(kind, main, engine) if engine in kind.readers else _settings(kind, main)
         unused = (*settings.unused, *_doubts(found, main, settings), *elsewhere)
-        results[engine] = replace(settings, unused=unused)
+        hidden = settings.hidden or _model_defaults(found, main)
+        results[engine] = replace(settings, unused=unused, hidden=hidden)
     return results
 
 
@@ -188,7 +189,7 @@ def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder
         sequence_breakers(place),
         samplers,
         (*_guesses(kind, place, order, effective), *unused, *unused_fields(place, _idle(numbers, order))),
-        sentences or _model_defaults(kind, place),
+        sentences,
     )
 
 
@@ -261,12 +262,21 @@ def _idle(numbers: Numbers, order: SamplerOrder) -> frozenset[str]:
     return frozenset(idle)
 
 
-def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
-    """Return a sentence about the settings that a server takes from the model because the request does not set them."""
-    if kind is not VLLM or not {"model", "messages", "prompt"} & (place.names | place.around):
+def _model_defaults(found: list[Place], main: Place) -> tuple[str, ...]:
+    """Return a sentence about the settings that vLLM takes from the model because the request, or the command that
+    starts it, does not set them."""
+    is_of_server = "vllm" in main.path or {"model", "messages", "prompt"} & (main.names | main.around)
+    # With this generation_config, vLLM has only its own defaults, which have no effect.
+    if (
+        kind_of(main) is not VLLM
+        or not is_of_server
+        or any(place.get("generation_config") == "vllm" for place in found)
+    ):
         return ()
-    missing = [field for field in PARAMETERS if field in VLLM_DEFAULTS and place.get(field) is None]
-    source = "the model's generation_config.json if it sets them, unless it runs with --generation-config vllm"
+    missing = [field for field in PARAMETERS if field in VLLM_DEFAULTS and main.get(field) is None]
+    # A request does not show how the server was started.
+    unless = "" if "vllm" in main.path else ", unless it runs with --generation-config vllm"
+    source = f"the model's generation_config.json if it sets them{unless}"
     return (f"vLLM takes {joined(missing)} from {source}",) if missing else ()
 
 
