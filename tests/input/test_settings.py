@@ -738,8 +738,28 @@ def test_errors_in_a_file(tmp_path: Path) -> None:
     assert error(path, "[" * 100_000).startswith(":1: ")
     assert error(path, "") == ": no settings: the input is empty"
     assert error(path, "main: build = 4000\nsampler chain: top-k -> temp\n").startswith(":1: ")
-    lines = '{"temperature": 1}\n{"temperature": 2}\n'
-    assert error(path, lines) == ":2: more than one JSON value; save one of them as a separate file"
+    assert (
+        error(path, '{"top_k": 1}\n{\n"top_k": 1}\n')
+        == ":2: more than one JSON value; save one of them as a separate file"
+    )
+    assert error(path, '{"top_k": 1}\n{"top_k": 2}\n').startswith(
+        ": several objects have sampling settings: 0 (top_k 1)"
+    )
+    for comment in ("// few", "/* few */"):
+        assert error(path, f'{{"top_k": 1, {comment}\n"top_p": 1}}').endswith("; remove the comments, which JSON lacks")
+
+
+def test_equal_requests_in_json_lines_are_one(tmp_path: Path) -> None:
+    lines = (json.dumps({"id": i, "body": {"messages": [{"content": "It's"}], "top_k": 3}}) for i in range(2))
+    (tmp_path / "batch.jsonl").write_text("\n\n".join(lines))
+    got = read(str(tmp_path / "batch.jsonl"))
+    assert (dict(got.values), got.unused) == ({"top_k": 3}, ("the same settings are also in 1.body",))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_settings_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "f").write_text("temperature 0.5\ntop_k 3\n", encoding=encoding)
+    assert dict(read(str(tmp_path / "f")).values) == {"tau": 0.5, "top_k": 3}
 
 
 def test_a_byte_order_mark_and_crlf_are_ignored(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tsoft.input.settings.printed_python import has_sampling_params, read_dict, 
 from tsoft.input.settings.settings_lines import read_lines
 from tsoft.input.settings.texts import settings_in, settings_of_command
 from tsoft.input.settings.yaml_text import front_matter, is_yaml, read_yaml
+from tsoft.input.unpacked import unpacked
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The limit of a file in a text format. A saved response may be large.
@@ -43,7 +44,8 @@ def load(name: str) -> Any:
     {'FROM': 'llama3', 'PARAMETER': {'temperature': '0.6'}}
     """
     try:
-        with open(name, "rb") as file:
+        with open(name, "rb") as packed:
+            file = unpacked(packed, name)
             head = file.read(1 << 12)
             if head.startswith(gguf.MAGIC):
                 return _gguf(name)
@@ -150,11 +152,20 @@ def _json(text: str, name: str) -> Any:
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if (lines := _json_lines(text)) is not None:
+            return [_json(line, name) for line in lines]
         with contextlib.suppress(orjson.JSONDecodeError):
             if error.lineno > 1:
                 orjson.loads(text.split("\n", 1)[0])
                 problem = "more than one JSON value; save one of them as a separate file"
                 raise InputError(f"{name}:{error.lineno}: {problem}") from None
-        raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
+        fix = "; remove the comments, which JSON lacks" if text[error.pos : error.pos + 2] in ("//", "/*") else ""
+        raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}{fix}") from None
     # orjson keeps only the last value of a key.
     return json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, name))
+
+
+def _json_lines(text: str) -> list[str] | None:
+    """Return the lines of a text with several JSON values, each in one line; None for other texts."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return lines if len(lines) > 1 and all(map(_is_json, lines)) else None
