@@ -721,7 +721,12 @@ def test_bare_settings(read_json: Any) -> None:
         ),
         ({}, "no sampling settings; expected fields such as temperature"),
         ({"temperature": None}, "no sampling settings; expected fields such as temperature"),
+        ({"temperature": ""}, "no sampling settings; expected fields such as temperature"),
         ({"default_generation_settings": {"n_ctx": 1}}, "no sampling settings; expected fields such as temperature"),
+        (
+            {"modelTemperature": 0.5, "a": [{"llm.top-p": "0.9", "name": "top"}]},
+            "no sampling settings; rename modelTemperature and llm.top-p, which tsoft does not know, to fields such as",
+        ),
     ],
 )
 def test_errors_in_a_field(tmp_path: Path, fields: Any, message: str) -> None:

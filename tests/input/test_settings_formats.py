@@ -84,6 +84,8 @@ def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         # PyYAML takes a number without a point for a string.
         ("---\n# mine\nmin_p: 5e-2\ntop_p: '.9'\n", {"min_p": 0.05, "top_p": 0.9}),
         ("top_k: 3\ndo_sample: no\n", {"tau": 0}),
+        # Flowise writes an empty text for a field that is not set.
+        ("temperature: 0.5\ntopP: ''\n", {"tau": 0.5}),
         ("a: &a {temperature: 0.5}\n", {"tau": 0.5}),
         ("- name: x\n- params:\n    temperature: 0.5\n", {"tau": 0.5}),
         # A manifest of Kubernetes, and a .prompty file.

@@ -246,9 +246,9 @@ _NO_SAMPLING = names(
 # Values that choose how tokens are drawn.
 _METHODS = names("greedy greedy_search argmax beam beam_search sample multinomial contrastive")
 _SAMPLING_WORDS = re.compile(
-    r"(^|_)(temp(erature)?|top|typical|minp|min_p|max_p|penalt(y|ies)|pen|sampl\w*|mirostat|dry|xtc|tfs|n?sigma|cutoff|"
+    r"(^|[_.])(temp(erature)?|top|typical|minp|min_p|max_p|penalt(y|ies)|pen|sampl\w*|mirostat|dry|xtc|tfs|n?sigma|cutoff|"
     r"bias(es)?|ban(s|ned)?|smooth\w*|entropy|dyna\w*|greedy|beams?|repeat|repetition|nucleus|quadratic|cfg|guidance|"
-    r"logits?|tail|epsilon|eta|adaptive)(_|$)"
+    r"logits?|tail|epsilon|eta|adaptive)([_.]|$)"
 )
 
 

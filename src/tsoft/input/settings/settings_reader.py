@@ -46,6 +46,7 @@ from tsoft.input.settings.unused_fields import (
     fields_elsewhere,
     foreign_fields,
     known_fields,
+    similar_fields,
     texts_elsewhere,
     unused_fields,
 )
@@ -91,8 +92,12 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     if reason and not main.sets_parameters:
         raise InputError(f"{name}: {reason}")
     if chosen.place is None and kind is BARE:
-        expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
-        raise InputError(f"{name}: no sampling settings; {expected}")
+        expected = "fields such as temperature, top_k, top_p, min_p or logit_bias"
+        unknown = similar_fields(found)
+        fix = (
+            f"rename {joined(unknown)}, which tsoft does not know, to {expected}" if unknown else f"expected {expected}"
+        )
+        raise InputError(f"{name}: no sampling settings; {fix}")
     others = [place for place in found if place not in chosen.copies]
     elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main, chosen.copies)]
     elsewhere += [f"the same settings are also in {shown_paths(chosen.copies)}"] if chosen.copies else []

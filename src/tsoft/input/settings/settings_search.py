@@ -235,7 +235,8 @@ def _element(data: Any) -> Any:
 
 
 def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
-    """Return a field with its value; nothing for null.
+    """Return a field with its value; nothing for null, or for an empty text in place of a number, as clients write
+    fields that are not set.
 
     LM Studio has objects in place of some numbers. One with a check box becomes its number, or false if the box is not
     checked; that of mirostat becomes three fields.
@@ -263,4 +264,5 @@ def _expanded(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
         fields = ((name, "version"), ("mirostat_tau", "targetEntropy"), ("mirostat_eta", "learningRate"))
         return [(field, value[key]) for field, key in fields if value.get(key) is not None]
-    return [] if value is None else [(name, value)]
+    is_absent = value is None or (value == "" and canonical(name) in PARAMETERS)
+    return [] if is_absent else [(name, value)]

@@ -262,7 +262,9 @@ def _with_objects(options: list[tuple[str, Any]], where: str) -> list[tuple[str,
         if field and _words(option) & _DATA_WORDS:
             groups.setdefault(option, []).append((field, value))
     objects = {option: _object(fields, where) for option, fields in groups.items()}
-    return [*options, *((option, fields) for option, fields in objects.items() if _with_numbers(fields))]
+    found = {option: fields for option, fields in objects.items() if _with_numbers(fields)}
+    others = [(name, value) for name, value in options if "." not in name or name.partition(".")[0] not in found]
+    return [*others, *found.items()]
 
 
 def _value(name: str, value: Any, where: str) -> Any:

@@ -64,6 +64,15 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
             yield f"{_unknown(name, value)}{hint}"
 
 
+def similar_fields(places: list[Place]) -> list[str]:
+    """Return the fields with a number whose names, which tsoft does not know, resemble those of settings."""
+    pairs = [(name, value) for place in places for name, value in place.fields.items()]
+    found = [
+        name for name, value in pairs if number_or_none(value) is not None and resembles_setting(canonical(name), value)
+    ]
+    return list(dict.fromkeys(found))[:5]
+
+
 def known_fields(kind: FileKind, place: Place) -> dict[str, Any]:
     """Return the fields without those that tsoft applies only for other programs. Fields of parameters that the program
     lacks under any name remain: sentences about them need the effect of their numbers."""
