@@ -442,6 +442,8 @@ def test_a_program_of_llama_cpp_in_another_command(path: Path, text: str) -> Non
         '{"image": "a/llama.cpp:server", "args": ["--temp", "0.5"], "env": [{"name": "LLAMA_ARG_TOP_K", "value": 3}]}',
         '{"image": "a/llama.cpp:server", "command": "--temp 0.5", "environment": {"LLAMA_ARG_TOP_K": 3, "TOP_P": 0.1}}',
         '{"models": {"x": {"cmd": "llama-server --temp 0.5", "env": ["A=1", "LLAMA_ARG_TOP_K=3"]}}}',
+        '{"command": ["sh", "-c", "cd m && exec llama-server --temp 0.5"], "env": {"LLAMA_ARG_TOP_K": 3}}',
+        "LLAMA_ARG_TOP_K=3 sh -c 'llama-server --temp 0.5'",
     ],
 )
 def test_a_command_of_llama_cpp_has_its_environment_variables(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """The options of llama.cpp's commands that can be repeated or have a second name, and its environment variables."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tsoft.input.fields import unescape
@@ -49,13 +49,23 @@ def is_variable(word: str) -> bool:
     return bool(_VARIABLE.fullmatch(word))
 
 
-def with_variables(words: list[str], fields: dict[str, Any]) -> dict[str, Any]:
+def variables_in(words: Iterable[str]) -> dict[str, str]:
+    """Return the environment variables of llama.cpp that words of a command set.
+
+    >>> variables_in(["LLAMA_ARG_TOP_K=2", "-eLLAMA_ARG_TOP_P=0.9", "A=1"])
+    {'LLAMA_ARG_TOP_K': '2', 'LLAMA_ARG_TOP_P': '0.9'}
+    """
+    return {match[1]: match[2] for match in map(_VARIABLE.fullmatch, words) if match}
+
+
+def with_variables(variables: Mapping[str, str], fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a command with the parameters of its environment variables, which options override.
 
-    >>> with_variables(["LLAMA_ARG_TOP_K=2", "LLAMA_ARG_TOP_P=0.9", "llama-server", "--top-k", "3"], {"top-k": "3"})
+    >>> with_variables({"LLAMA_ARG_TOP_K": "2", "LLAMA_ARG_TOP_P": "0.9"}, {"top-k": "3"})
     {'LLAMA_ARG_TOP_P': '0.9', 'top-k': '3'}
     """
     overridden = {PARAMETERS.get(canonical(name)) for name in fields}
-    variables = [match.groups() for match in map(_VARIABLE.fullmatch, words) if match]
-    found = {name: value for name, value in variables if PARAMETERS.get(canonical(name)) not in (None, *overridden)}
+    found = {
+        name: value for name, value in variables.items() if PARAMETERS.get(canonical(name)) not in (None, *overridden)
+    }
     return {**found, **fields}

@@ -112,8 +112,9 @@ def _variables_of_commands(place: Place) -> dict[tuple[str, ...], frozenset[str]
     """Return the paths of the objects with variables next to a command with settings, and the names of the variables
     that the command reads."""
     variables = variables_of(place.fields)
-    commands = {name: value for name, value in place.fields.items() if takes_variables(name)} if variables else {}
-    if not any(settings_of(name, value, place.file, variables) for name, value in commands.items()):
+    fields = [(name, value) for name, value in place.fields.items() if takes_variables(name)] if variables else []
+    commands = [value for name, value in fields if settings_of(name, value, place.file, variables)]
+    if not commands:
         return {}
     read = frozenset(re.findall(r"[$%({](\w+)", str(commands))).union(filter(is_option, variables))
     return {(*place.path, name): read for name in place.fields if is_environment(name)}

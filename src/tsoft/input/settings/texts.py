@@ -7,7 +7,7 @@ from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
-from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, with_variables
+from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, variables_in, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 from tsoft.input.settings.shell import commands_in
 from tsoft.input.settings.variables import expanded, is_unexpanded, set_by
@@ -186,7 +186,7 @@ def _of_script(commands: list[list[str]], where: str, variables: Mapping[str, st
     run_llama_cpp = [words for words, _ in found if _runs_llama_cpp(words)]
     settings = []
     for words, others in found:
-        takes = words in run_llama_cpp if run_llama_cpp else _of_command(words, where) is not None
+        takes = bool(others) and (words in run_llama_cpp if run_llama_cpp else _of_command(words, where) is not None)
         settings.append(_of_command([*others, *words] if takes else words, where))
     settings = list(filter(None, settings))
     return settings if len(settings) > 1 else settings[0] if settings else None
@@ -227,8 +227,12 @@ def _is_command(words: list[str]) -> bool:
 def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
     program, options, rest = _parts(word for word in words if not is_variable(word))
     with_value, fields = fields_of(options, where)
-    pairs = [(name, _value(name, value, where)) for name, value in _with_objects(with_value, where)]
-    found = with_variables(words, {**_object(pairs, where), **fields})
+    variables = variables_in(words)
+    pairs = [(name, _value(name, value, where, variables)) for name, value in _with_objects(with_value, where)]
+    found = {**_object(pairs, where), **fields}
+    # A command in the script of `sh -c` has the variables itself.
+    if not any(_is_script(name) and isinstance(value, dict | list) for name, value in pairs):
+        found = with_variables(variables, found)
     if _with_numbers(found) is None and not any(isinstance(value, dict | list) for value in found.values()):
         return None
     # Among the words of curl, there is the address.
@@ -267,9 +271,13 @@ def _with_objects(options: list[tuple[str, Any]], where: str) -> list[tuple[str,
     return [*others, *found.items()]
 
 
-def _value(name: str, value: Any, where: str) -> Any:
+def _is_script(option: str) -> bool:
+    return bool(re.fullmatch(r"[a-z]?c", option))
+
+
+def _value(name: str, value: Any, where: str, variables: Mapping[str, str]) -> Any:
     """Return the value of an option: an object or an array if it is a text with settings, or the script of `sh -c`."""
-    if re.fullmatch(r"[a-z]?c", name):
-        return settings_in(value, where) or value
+    if _is_script(name):
+        return settings_in(value, where, variables) or value
     is_data = isinstance(value, str) and canonical(name) in _CURL_DATA
     return (_of_json(value, where) if is_data else settings_of(name, value, where)) or value
