@@ -450,6 +450,12 @@ def test_a_command_of_llama_cpp_has_its_environment_variables(path: Path, text: 
     assert values(path, text) == {"tau": 0.5, "top_k": 3, "top_p": 0.95, "min_p": 0.05}
 
 
+def test_a_variable_whose_value_is_in_another_file_is_an_error(path: Path) -> None:
+    fields = {"command": "llama-server --temp 0.5", "env": [{"name": "LLAMA_ARG_TOP_K", "valueFrom": {"key": "k"}}]}
+    message = ": command.llama-server: LLAMA_ARG_TOP_K: expected a number, got the string "
+    assert problem(path, json.dumps(fields)).startswith(message)
+
+
 def test_a_variable_that_a_command_does_not_read_is_named(path: Path) -> None:
     fields = {"command": "llama-server --temp 0.5", "env": {"TEMPERATURE": 0.9, "LLAMA_ARG_TOP_P": 0.8}}
     assert values(path, json.dumps(fields))["top_p"] == 0.8
