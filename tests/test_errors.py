@@ -98,11 +98,6 @@ READ = {
     "a line for Excel": (
         "sep=;\na;b\n1;2\n", "stdin:1: 'sep=;' is a line for Excel, which names the separator; remove it",
     ),
-    "log-probabilities with an unknown name": (
-        '{"log_probabilities": [-0.5, -1]}\n',
-        "stdin:1: log_probabilities: log-probabilities without the tokens that they belong to; if each is that of a"
-        " class, rename the field to log_probs; tsoft help api-responses lists the formats",
-    ),
     "a separator below a header": ("cat,dog\n2,1,\n", "stdin:2: expected 2 fields, as in the header, got 3"),
     "an array with an unknown name": (
         '{"scores": [1, 2]}\n',

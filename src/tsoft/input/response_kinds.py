@@ -288,10 +288,7 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     )
     are_numbers = isinstance(numbers, list) and is_numbers(_first_numbers(numbers) or numbers)
     problem = "without the tokens that they belong to" if are_numbers else "in an unknown format"
-    # Servers abbreviate the name of a field of tokens.
-    is_spelled_out = path is not None and path.lower().endswith("probabilities")
-    fix = "; if each is that of a class, rename the field to log_probs" * (are_numbers and is_spelled_out)
-    return None if path is None else f"{path}: log-probabilities {problem}{fix}"
+    return None if path is None else f"{path}: log-probabilities {problem}"
 
 
 def request_problem(value: Object) -> str | None:

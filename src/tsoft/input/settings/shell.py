@@ -10,7 +10,7 @@ _TOKEN = re.compile(rf"[ \t\r]+|\#.*|{_REDIRECTION}|(?P<end>[\n;&|()]+)|(?P<word
 
 
 def commands_in(text: str) -> list[list[str]]:
-    """Return the words of each command in a script; nothing if a quotation mark or a bracket is not closed.
+    r"""Return the words of each command in a script; nothing if a quotation mark or a bracket is not closed.
 
     >>> commands_in("cd m && bin/x -m 'my model' \\\n  --temp 0.6  # few")
     [['cd', 'm'], ['bin/x', '-m', 'my model', '--temp', '0.6']]
