@@ -179,6 +179,17 @@ def test_listed_probabilities_that_sum_to_1_are_truncated_by_a_sampler() -> None
     assert not PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2).is_truncated
     assert not PartialDistribution(np.log([0.75, 0.2]), 0, math.log(0.2)).is_truncated
     assert not PartialDistribution(np.log([1 - 1e-9, 1e-9]), 0, math.log(1e-9)).is_truncated
+    # The drawn token may be the least likely, and the cap is that of the others.
+    drawn = PartialDistribution(np.log([0.75, 0.2, 0.05]), 2, math.log(0.2))
+    assert drawn.is_truncated
+    assert math.exp(drawn.least) == pytest.approx(0.05)
+    assert not PartialDistribution(np.log([0.75, 0.25 - 1e-6, 1e-6]), 2, math.log(0.25)).is_truncated
+
+
+@each_case("logprobs", [[-0.02, -4.02], [-0.29, -1.39], [-0.0101, -4.6104, -8.9012]])
+def test_rounded_probabilities_that_sum_to_1_may_leave_room_for_another_class(logprobs: list[float]) -> None:
+    assert not PartialDistribution(np.array(logprobs), 0, logprobs[-1]).is_truncated
+    assert PartialDistribution(np.log([0.75, 0.25]).round(4), 0, math.log(0.25)).is_truncated
 
 
 def test_the_upper_bound_is_at_most_the_listed_only_probability() -> None:

@@ -32,6 +32,8 @@ LARGEST_VOCABULARY = 10**12
 # Log-probabilities that all have at most this number of decimals were rounded to it. A float32 needs more. Numbers
 # with a single decimal are typed by hand, and exact.
 MIN_DECIMALS, MAX_DECIMALS = 2, 6
+# With a larger error, a sum of 1 is no evidence that all probabilities are listed.
+_LARGEST_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +109,17 @@ class PartialDistribution:
         return self.unlisted is None or min_mass == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= min_mass
 
     @property
+    def least(self) -> float:
+        """The lowest known log-probability, that of the drawn token included; inf if all are unknown."""
+        return float(self._known_logprobs.min(initial=np.inf))
+
+    @property
     def is_truncated(self) -> bool:
         """Whether the probabilities sum to 1 although the smallest is not near 0, which suggests a sampler that
-        removes classes rather than a softmax."""
-        return abs(1.0 - self.mass) <= self._rounding and -9.0 < self.cap < 0.0 and self.unlisted != 0
+        removes classes rather than a softmax. Another class, even a rare one, must not fit into the rounding."""
+        is_complete = abs(1.0 - self.mass) <= self._rounding and self.max_unlisted_mass < _LARGEST_ROUNDING
+        is_cut = -9.0 < self.least < 0.0 and self.max_unlisted_mass < 0.1 * np.exp(self.least)
+        return bool(is_complete and is_cut) and self.cap < 0.0 and self.unlisted != 0
 
     @property
     def more_probable(self) -> int:

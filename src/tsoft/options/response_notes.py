@@ -165,7 +165,7 @@ def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
         yield "sampled", f"the prob fields are probabilities after the server's temperature and samplers{hint}"
     if partial.is_truncated:
         problem = (
-            f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.cap):.2g}"
+            f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.least):.2g}"
         )
         yield "truncated", f"{problem}, so the server's samplers removed the other tokens"
     if len(partial.logprobs) == 1:
