@@ -47,9 +47,9 @@ def test_an_entropy_in_bits() -> None:
 @each_case(
     ("text", "problem"),
     [
-        ("", "type top-prob 73%"),
-        ("0.5", "type top-prob 73%"),
-        ("top-prob", "type top-prob 73%"),
+        ("", "type a measure or a class, and its value: top-prob 73%"),
+        ("0.5", "type a measure or a class, and its value: top-prob 73%"),
+        ("top-prob", "type a measure or a class, and its value: top-prob 73%"),
         ("top-prob 2", "2 is not a number from 0 to 1"),
         ("top-prob 101%", "101% is not a number from 0 to 1, or from 0% to 100%"),
         ("entropy inf", "inf is not a finite number"),
