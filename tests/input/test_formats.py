@@ -5,11 +5,12 @@ from random import Random
 from typing import get_args
 
 import numpy as np
+import pytest
 
 from cases import each_case
 from tsoft.errors import InputError
 from tsoft.input import delimited
-from tsoft.input.formats import FORMATS, Format, by_name
+from tsoft.input.formats import FORMATS, Format, by_name, detect
 from tsoft.input.read_options import ReadOptions
 from tsoft.options.input import InputFormat
 from tsoft.options.output import ARRAY_FORMATS, FIGURE_FORMATS, TEXT_FORMATS, OutputFormat
@@ -32,6 +33,24 @@ def test_a_name_determines_the_format() -> None:
     assert by_name("jsonl") is None
     endings = [ending for format in FORMATS.values() for ending in format.endings]
     assert len(endings) == len(set(endings))
+
+
+@each_case("name", ["a.json", "a.JSONL", "a.ndjson.gz"])
+def test_the_content_of_a_json_file_may_be_a_stream_or_no_json(name: str) -> None:
+    """Such as what curl has saved."""
+    contents = {
+        b'data: {"a": 1}\n\n': "response",
+        b": ping\n\nevent: x\ndata: {}\n": "response",
+        b'{"data:": [1]}': None,
+    }
+    for content, expected in contents.items():
+        format, stream = detect(io.BytesIO(content), name)
+        assert format.name == (expected or ("json" if name == "a.json" else "jsonl"))
+        assert stream.read() == content
+    with pytest.raises(InputError, match=f"^{name}: this is JSON inside another text"):
+        detect(io.BytesIO(b'HTTP/1.1 200 OK\r\n\r\n{"logprobs": {"content": []}}'), name)
+    with pytest.raises(InputError, match="a dictionary that Python printed"):
+        detect(io.BytesIO(b"{'a': 1.0}"), name)
 
 
 WORDS = """1 -2.5 .5 1e400 -inf inf nan 1_0 −1 cat a=1 = label logit prob row tau index entropy #1 # " "a,b" \t"""

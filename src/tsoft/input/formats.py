@@ -157,23 +157,26 @@ _UNREADABLE = {
 }
 
 
-def _unreadable(head: bytes) -> str | None:
-    """Return what content that tsoft cannot read is, and the fix; None for any other content."""
-    printed = next((kind for start, kind in _UNREADABLE.items() if re.match(start, head.lstrip())), None)
-    return printed or kind_of(head)
+def _printed(head: bytes) -> str | None:
+    """Return what text that tsoft cannot read is, and the fix; None for any other content."""
+    return next((kind for start, kind in _UNREADABLE.items() if re.match(start, head.lstrip())), None)
 
 
 def detect(stream: BinaryIO, name: str) -> tuple[Format, BinaryIO]:
     """Return the format of a file by its name or else by its content, and the stream from its start.
 
-    A name that ends in .gz has the ending before it. The content decides for names that end in .txt and the like, too.
-    Raise InputError for content that tsoft cannot read.
+    A name that ends in .gz has the ending before it. The content decides for names that end in .txt and the like, too,
+    and a stream of events is often saved under the name of a JSON file. Raise InputError for content that tsoft cannot
+    read.
     """
     named = by_name(re.sub(r"\.gz$", "", name, flags=re.IGNORECASE))
-    if named is not None and named.name != "text":
+    is_json = named is not None and named.name in ("json", "jsonl")
+    if named is not None and named.name != "text" and not is_json:
         return named, stream
     head, stream = with_head(stream)
     format = by_content(head)
-    if format is None and (kind := _unreadable(head)) is not None:
+    if format is None and (kind := _printed(head) or (None if is_json else kind_of(head))) is not None:
         raise InputError(f"{STDIN if name == '-' else name}: this is {kind}")
+    if is_json and format != FORMATS["response"]:
+        format = named
     return format or FORMATS["text"], stream
