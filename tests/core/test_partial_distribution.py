@@ -166,6 +166,14 @@ def test_rank() -> None:
     assert [PartialDistribution(logs, i, logs[2]).rank for i in range(4)] == [1, 2, 3, None]
     assert PartialDistribution(logs, 3, logs[2]).more_probable == 3
     assert PartialDistribution(np.array([-0.1, np.nan]), 1, -0.1).rank is None
+    # A listed token without a number may be more probable than the others.
+    unknown = np.array([-0.1, -3.0, np.nan])
+    partials = [
+        PartialDistribution(unknown, 2, cap, is_listed=is_listed)
+        for cap in (-3.0, np.inf)
+        for is_listed in (False, True)
+    ]
+    assert [partial.more_probable for partial in partials] == [2, 0, 0, 0]
 
 
 def test_a_vocabulary_that_is_too_small_for_the_unlisted_probability_is_inconsistent() -> None:

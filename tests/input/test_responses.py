@@ -998,3 +998,11 @@ def test_an_alternative_that_hides_bytes_may_hide_others_in_a_list() -> None:
     with_ids = [{"id": i, "token": token, "logprob": logprob} for i, (token, logprob) in enumerate(tops)]
     [by_id] = read(chat(entry("a", -0.75, id=0, top_logprobs=with_ids)))
     assert [block.partial.cap for block in (alone, twice, by_id) if block.partial] == [math.inf, -3.0, -2.5]
+
+
+def test_an_alternative_is_not_known_to_be_more_probable_than_a_drawn_one_without_a_number() -> None:
+    """A drawn token that is not listed follows the most probable tokens."""
+    tops = [{"token": "b", "logprob": -3.0}, {"token": "a", "logprob": None}]
+    [listed] = read(chat({"token": "a", "logprob": None, "top_logprobs": tops}))
+    [unlisted] = read(chat({"token": "c", "logprob": None, "top_logprobs": tops}))
+    assert [block.partial.more_probable for block in (listed, unlisted) if block.partial] == [0, 1]

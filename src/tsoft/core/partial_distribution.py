@@ -42,9 +42,10 @@ class PartialDistribution:
 
     `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), NaN for one that the server
     does not return. `cap` is a log-probability that no unlisted class exceeds, inf if unknown. The alternative at
-    `index` was drawn. The token belongs to the choice numbered `choice` (one of several if `has_choices`) of the
-    text numbered `text` in the input. With `is_sampled`, samplers have changed the probabilities. `classes` is V,
-    None if unknown. `tau` is the temperature that the server applied.
+    `index` was drawn; without `is_listed`, it is not one of the server's alternatives. The token belongs to the choice
+    numbered `choice` (one of several if `has_choices`) of the text numbered `text` in the input. With `is_sampled`,
+    samplers have changed the probabilities. `classes` is V, None if unknown. `tau` is the temperature that the server
+    applied.
     """
 
     logprobs: Array
@@ -56,6 +57,7 @@ class PartialDistribution:
     is_sampled: bool = False
     classes: int | None = None
     tau: float = 1.0
+    is_listed: bool = True
 
     @cached_property
     def unknown(self) -> Array:
@@ -132,9 +134,12 @@ class PartialDistribution:
         return self.rank_of(self.index)
 
     def more_probable_than(self, index: int) -> int:
-        """Return the number of alternatives that are more probable than one of them."""
+        """Return the number of alternatives that are certainly more probable than one of them. Those with a known
+        probability are more probable than a drawn token that is unknown and not listed."""
         logprob = self.logprobs[index]
-        return int((self._known_logprobs > logprob).sum()) if logprob == logprob else len(self._known_logprobs)
+        if logprob == logprob:
+            return int((self._known_logprobs > logprob).sum())
+        return len(self._known_logprobs) if index == self.index and not self.is_listed and self.cap < np.inf else 0
 
     def rank_of(self, index: int) -> int | None:
         """Return an alternative's rank, from 1, among all classes by probability, which temperature does not change.

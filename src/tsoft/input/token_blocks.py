@@ -177,5 +177,7 @@ def token_block(drawn: DrawnToken, listed: ListedTokens, row: int) -> Block:
     logprobs = listed.logprobs
     unknown = np.isnan(logprobs)
     logits = np.zeros(len(logprobs)) if unknown.all() else np.where(unknown, -np.inf, logprobs)
-    partial = PartialDistribution(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
+    # A drawn token that is no alternative follows them.
+    is_listed = listed.index < len(drawn.alternatives)
+    partial = PartialDistribution(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered, is_listed=is_listed)
     return Block(logits[np.newaxis], listed.labels, row, Origin("logprob", labels_vary=True), partial=partial)
