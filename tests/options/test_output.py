@@ -16,6 +16,7 @@ from tool import TESTS, here, here_in_bytes, here_on_terminal, status_on_termina
 from tsoft import cli
 from tsoft.cli import COMMANDS
 from tsoft.errors import UsageError
+from tsoft.options.chosen_formats import chosen_formats, refuse
 from tsoft.options.command import option_name
 from tsoft.options.output import (
     ARRAY_FORMATS,
@@ -30,8 +31,6 @@ from tsoft.options.output import (
     LongDisplayOptions,
     OnlyIn,
     OutputOptions,
-    chosen_formats,
-    refuse,
 )
 
 FORMATS = ("table", *TEXT_FORMATS, *ARRAY_FORMATS, PAGE_FORMAT)

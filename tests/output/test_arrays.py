@@ -24,7 +24,8 @@ from tsoft.core.softmax import Array
 from tsoft.errors import OutputError
 from tsoft.input import npy
 from tsoft.input.labels import Labels
-from tsoft.options.output import OutputOptions, is_watched
+from tsoft.options.output import OutputOptions
+from tsoft.options.writing import is_watched
 from tsoft.output import arrays, watching
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.distribution_records import Content

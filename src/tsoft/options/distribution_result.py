@@ -10,6 +10,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
 from tsoft.frozen import frozen
 from tsoft.notes import note
+from tsoft.options.chosen_formats import chosen_formats
 from tsoft.options.output import (
     ARRAY_FORMATS,
     BitsOptions,
@@ -17,12 +18,11 @@ from tsoft.options.output import (
     DisplayOptions,
     FigureOptions,
     OutputOptions,
-    chosen_formats,
-    is_watched,
 )
-from tsoft.options.output import write as write_result
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result
+from tsoft.options.writing import is_watched
+from tsoft.options.writing import write as write_result
 from tsoft.output.distribution_records import Content, labels_differ, long, objects
 from tsoft.output.records import Column, Fields, Records
 from tsoft.output.watching import rows, watched

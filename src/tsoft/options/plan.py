@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsoft.errors import UsageError
 from tsoft.frozen import frozen
 from tsoft.options.biases import Bias, Biases, missing_names, remembered
-from tsoft.options.output import typed_fields
+from tsoft.options.chosen_formats import typed_fields
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:

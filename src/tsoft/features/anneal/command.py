@@ -39,8 +39,9 @@ def anneal(
       tsoft anneal --from 1 --to 0 --schedule linear --format csv
     """
     from tsoft.features.anneal.result import AnnealResult
-    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.chosen_formats import chosen_formats
     from tsoft.options.schedule import chosen_schedules
+    from tsoft.options.writing import view, write
 
     chosen = chosen_formats(output, charts, figure)
     result = AnnealResult(chosen_schedules(annealing, length.steps), charts.chart is not False)

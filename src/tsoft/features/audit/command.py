@@ -186,7 +186,8 @@ def audit(
       tsoft audit -i response.json --chosen --tau 0.7 --like vllm --top-k 40
       tsoft audit A.json B.json --tau 0.5,1
     """
-    from tsoft.options.output import chosen_formats, refuse, view, write
+    from tsoft.options.chosen_formats import chosen_formats, refuse
+    from tsoft.options.writing import view, write
     from tsoft.sampling.step import ChainError
 
     result: Result
@@ -238,7 +239,7 @@ def _audit_server(
     from tsoft.features.audit.server.live_audit import probe_server
     from tsoft.features.audit.server.server_findings import ServerAudit
     from tsoft.features.audit.server.server_result import server_result
-    from tsoft.options.output import typed_fields
+    from tsoft.options.chosen_formats import typed_fields
     from tsoft.options.seeds import chosen_seed
 
     _, settings = _planned(requested, parameters, samplers)
@@ -317,7 +318,7 @@ def _planned(
     """Return the plan for the options, and the requested settings. Raise UsageError for those that an audit
     cannot test."""
     from tsoft.features.audit.requested import Requested
-    from tsoft.options.output import typed_fields
+    from tsoft.options.chosen_formats import typed_fields
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
     from tsoft.sampling.chain import chain_of

@@ -95,9 +95,10 @@ def bandit(
     from tsoft.features.bandit.result import BanditResult
     from tsoft.input.arguments import parse_arguments
     from tsoft.notes import note
-    from tsoft.options.output import chosen_formats, kept_for, view, write
+    from tsoft.options.chosen_formats import chosen_formats, kept_for
     from tsoft.options.schedule import chosen_schedules
     from tsoft.options.seeds import chosen_seed
+    from tsoft.options.writing import view, write
 
     chosen = chosen_formats(output, charts, figure)
     if not arms.means:

@@ -77,9 +77,10 @@ def calibrate(
     from tsoft.features.calibrate.nll_curve import CHART_POINTS, FIGURE_POINTS
     from tsoft.features.calibrate.result import CalibrateResult
     from tsoft.features.calibrate.typed_files import labeled_rows, reader_of_rows, target_options, with_files
+    from tsoft.options.chosen_formats import chosen_formats
     from tsoft.options.few_resamples import note_few_resamples
-    from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
+    from tsoft.options.writing import view, write
 
     chosen, seed = chosen_formats(output, charts, grouping, measuring, figure), chosen_seed(measuring.seed)
     formats = {format for _, format in chosen}
@@ -255,7 +256,7 @@ def _calibrate_vector(
     from tsoft.features.calibrate.saving import save_vector
     from tsoft.features.calibrate.vector_calibration import VectorSettings, vector_calibration
     from tsoft.features.calibrate.vector_result import VectorResult
-    from tsoft.options.output import write
+    from tsoft.options.writing import write
 
     defaults = VectorSettings()
     vector = VectorSettings(method.l2 or defaults.l2, method.folds or defaults.folds)
@@ -280,7 +281,7 @@ def _calibrate_bounded(
     from tsoft.features.calibrate.choice_calibration import choice_calibration
     from tsoft.features.calibrate.choice_input import ChoiceInput
     from tsoft.features.calibrate.choice_result import ChoiceResult
-    from tsoft.options.output import write
+    from tsoft.options.writing import write
 
     if any(format in FIGURE_FORMATS for _, format in chosen):
         raise UsageError("with --choices, the measures are bounds, which cannot be drawn; add --listed-only")

@@ -128,8 +128,9 @@ def choose(
     from tsoft.features.choose.result import ChooseResult
     from tsoft.features.choose.turning_point import turning_text
     from tsoft.notes import note
-    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.chosen_formats import chosen_formats
     from tsoft.options.seeds import chosen_seed
+    from tsoft.options.writing import view, write
 
     chosen = chosen_formats(output, charts, figure)
     resampling = Resampling(choice.resamples, chosen_seed(choice.seed))

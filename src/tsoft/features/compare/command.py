@@ -176,7 +176,8 @@ def compare(
     from tsoft.features.compare.inputs import DraftReading, PairReading
     from tsoft.features.compare.result import RowsResult, SummaryResult
     from tsoft.features.compare.summary import measure_bounds, summarize
-    from tsoft.options.output import chosen_formats, kept_for, view, write
+    from tsoft.options.chosen_formats import chosen_formats, kept_for
+    from tsoft.options.writing import view, write
 
     names = files.names
     chosen = chosen_formats(output, comparison, display, charts, figure)
@@ -226,7 +227,7 @@ def _check(
 ) -> None:
     """Raise UsageError if several options read stdin, or for an option without effect or out of range."""
     from tsoft.input.source import stdin_conflict
-    from tsoft.options.output import refuse
+    from tsoft.options.chosen_formats import refuse
     from tsoft.options.temperatures import pieces
 
     sources = {

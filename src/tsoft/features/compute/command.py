@@ -86,12 +86,13 @@ def compute(
     """
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
+    from tsoft.options.chosen_formats import kept_for
     from tsoft.options.distribution_result import chosen_forms, write
     from tsoft.options.energies import chosen_ensemble, with_ensemble
-    from tsoft.options.output import kept_for, view
     from tsoft.options.plan import make_plan
     from tsoft.options.saved_calibration import saved_calibration
     from tsoft.options.temperatures import parsed_temperatures
+    from tsoft.options.writing import view
 
     folder.refuse()
     text = TextSource(history, input, temperatures.tau)

@@ -106,11 +106,12 @@ def distill(
 
     from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
+    from tsoft.options.chosen_formats import chosen_formats, kept_for, refuse
     from tsoft.options.mean_result import MeanResult, noted_averages
-    from tsoft.options.output import chosen_formats, kept_for, refuse, view, write
     from tsoft.options.response_notes import whole_blocks
     from tsoft.options.result import Result
     from tsoft.options.temperatures import parsed_temperatures
+    from tsoft.options.writing import view, write
 
     if distillation.mean:
         refuse("distill --mean", display)

@@ -103,7 +103,8 @@ def generate(
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
-    from tsoft.options.output import PAGE_FORMAT, chosen_formats
+    from tsoft.options.chosen_formats import chosen_formats
+    from tsoft.options.output import PAGE_FORMAT
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 

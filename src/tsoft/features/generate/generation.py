@@ -13,7 +13,7 @@ from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import Strategy, run_decoders
 from tsoft.models.generated_text import FAILED, INTERRUPTED
 from tsoft.notes import note
-from tsoft.options import output as outputs
+from tsoft.options import writing
 from tsoft.options.output import FigureOptions, OutputOptions
 from tsoft.output.file import ended_by_signals, files_together
 from tsoft.output.watching import watched
@@ -51,7 +51,7 @@ class Generation:
         with self._interrupts.installed(), files_together():
             for file, format in self._chosen:
                 result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
-                outputs.write(result, format, file, lambda: outputs.view(self._output), self._figure)
+                writing.write(result, format, file, lambda: writing.view(self._output), self._figure)
         self._prompted.note_listed_mass()
         if self._error is not None:
             for file, _ in self._chosen:
@@ -112,7 +112,7 @@ class Generation:
 
     def _rounds_with_progress(self) -> Iterator[None]:
         """Yield the rounds, with a progress bar if a user is watching and they take longer than a moment."""
-        if not outputs.is_watched(self._output):
+        if not writing.is_watched(self._output):
             return self._rounds()
         return watched(self._rounds(), self._progress)
 

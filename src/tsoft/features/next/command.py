@@ -7,6 +7,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.bundle import bundle
+from tsoft.options.chosen_formats import typed_fields
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import (
@@ -20,7 +21,6 @@ from tsoft.options.output import (
     Displayed,
     FigureOptions,
     format_option,
-    typed_fields,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
@@ -86,8 +86,9 @@ def next(
     from tsoft.features.next.result import NextResult
     from tsoft.notes import note
     from tsoft.options import models
-    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.chosen_formats import chosen_formats
     from tsoft.options.plan import make_plan
+    from tsoft.options.writing import view, write
 
     # In a pipe, the default is an object, because numbers alone do not name the tokens.
     chosen = chosen_formats(output, log, display, charts, figure, arrays=True, default="jsonl")

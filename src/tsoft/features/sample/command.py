@@ -93,11 +93,12 @@ def sample(
     from tsoft.features.sample.result import SampleForm, SampleResult
     from tsoft.features.sample.samples import DrawnSample, Sample
     from tsoft.options import logits
-    from tsoft.options.output import chosen_formats, is_watched, kept_for, view, write
+    from tsoft.options.chosen_formats import chosen_formats, kept_for
     from tsoft.options.plan import make_plan
     from tsoft.options.saved_calibration import saved_calibration
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
+    from tsoft.options.writing import is_watched, view, write
 
     folder.refuse()
     chosen = chosen_formats(output, drawing, display, figure)

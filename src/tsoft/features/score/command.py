@@ -154,8 +154,9 @@ def score(
     from tsoft.features.score.result import ScoreResult, TokensResult
     from tsoft.features.score.windows import WindowSizes
     from tsoft.options import models
-    from tsoft.options.output import chosen_formats, view, write
+    from tsoft.options.chosen_formats import chosen_formats
     from tsoft.options.temperatures import parsed_temperatures
+    from tsoft.options.writing import view, write
 
     folder.refuse()
     chosen = chosen_formats(output, scoring, charts, figure)
@@ -230,7 +231,7 @@ def _checked(
 def _progress(output: TextOutputOptions, name: str) -> "Progress":
     """Return a function that shows a progress bar while the tokens of a text are scored, if a user is watching."""
     from tsoft.errors import visible
-    from tsoft.options.output import is_watched
+    from tsoft.options.writing import is_watched
     from tsoft.output.watching import watched
 
     def progress(steps: "Iterable[Step]", count: int) -> "Iterable[Step]":

@@ -80,7 +80,8 @@ def solve(
     """
     from tsoft.features.solve.result import SolveResult, solved_blocks
     from tsoft.options import logits
-    from tsoft.options.output import chosen_formats, kept_for, view, write
+    from tsoft.options.chosen_formats import chosen_formats, kept_for
+    from tsoft.options.writing import view, write
 
     target = _target(targets, bits.bits)
     # Tsv and csv have no entropy but that of the target.

@@ -150,7 +150,8 @@ def sweep(
     from tsoft.features.sweep.picture import SweepPicture
     from tsoft.features.sweep.result import SweepResult, average_rows, measure_names
     from tsoft.features.sweep.sweep_input import SweepInput
-    from tsoft.options import output as outputs
+    from tsoft.options import writing
+    from tsoft.options.chosen_formats import chosen_formats, kept_for, refuse
     from tsoft.options.distribution_result import chosen_forms, write
     from tsoft.options.mean_result import MeanResult, noted_averages
     from tsoft.sampling.distributions import measure_unit
@@ -172,15 +173,15 @@ def sweep(
     measure = _measure(sweeping, input, ensemble)
 
     def view() -> "View":
-        return outputs.view(output, display, bits=bits.bits, log=content.log)
+        return writing.view(output, display, bits=bits.bits, log=content.log)
 
     if sweeping.mean:
-        outputs.refuse("sweep --mean", content, display)
+        refuse("sweep --mean", content, display)
         if sweeping.heatmap:
             raise UsageError("--heatmap has no effect on sweep --mean; remove --heatmap")
         if len(plan.chains) > 1:
             raise UsageError("--like: sweep --mean takes only one engine; pass one")
-        formats = outputs.chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
+        formats = chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
         recorded, names = None if measure is None else [measure], measure_names(ensemble)
         if files:
             from tsoft.features.sweep.mean_jobs import average_files
@@ -198,10 +199,10 @@ def sweep(
             charts.chart is not False,
         )
         for file, format in formats:
-            outputs.write(means, format, file, view, figure)
+            writing.write(means, format, file, view, figure)
         return
     if measure:
-        outputs.refuse(f"sweep --measure {sweeping.measure}", content)
+        refuse(f"sweep --measure {sweeping.measure}", content)
     forms = chosen_forms(
         output,
         content,
@@ -215,7 +216,7 @@ def sweep(
         ),
     )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
-    kept = outputs.kept_for(forms, blocks)
+    kept = kept_for(forms, blocks)
     for file, form in forms:
         write(SweepResult(kept, taus, plan, form, picture, measure), file, view, figure)
 
