@@ -618,6 +618,17 @@ def test_an_api_without_logprobs_is_named() -> None:
         with pytest.raises(InputError, match=f"^FILE.*{name} does not return log-probabilities"):
             read(response, note=notes.append)
         assert notes == []
+        # A line of a batch, and a log.
+        for value in ({"custom_id": "q", "result": {"message": response}}, {"prompt": "q", "response": response}):
+            assert is_response(value)
+            with pytest.raises(InputError, match=f"{name} does not return log-probabilities; use an API that does"):
+                read(value)
+            blocks = read([value, chat(ENTRIES[0], object="chat.completion")], note=notes.append)
+            assert len(blocks) == 1
+            assert notes.pop() == f"FILE: {name} does not return log-probabilities; tsoft skips it"
+    # The first event of a stream.
+    with pytest.raises(InputError, match="Anthropic's API does not return log-probabilities; use an API that does"):
+        read(stream({"type": "message_start", "message": anthropic | {"stop_reason": None}}, {"type": "message_stop"}))
 
 
 @pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())

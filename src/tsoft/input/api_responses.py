@@ -334,6 +334,9 @@ class ResponseReader:
             self._skip(location, "the response has no choices")
         elif (problem := text_problem(response)) is not None:
             raise location.error(problem)
+        elif (api := api_without_logprobs(response)) is not None:
+            self._skip(location, f"{api} does not return log-probabilities")
+            self._problem = _without_logprobs(location, response)
         else:
             raise _without_logprobs(location, response, answer)
 

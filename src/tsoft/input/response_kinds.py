@@ -78,8 +78,9 @@ _TEXTS: dict[tuple[str, ...], str] = {
 }
 # The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
 _ERROR_FIELDS = {"message", "code", "status", "statusCode", "id", "request_id", "requestId"}
-# Deeper values are not searched.
-_DEEPEST = 40
+# Deeper values are not searched, nor are responses without log-probabilities: the lines of a batch have a result with a
+# message.
+_DEEPEST, _DEEPEST_API = 40, 2
 
 
 def is_response(value: object) -> bool:
@@ -402,16 +403,20 @@ def logprobs_request(value: Object) -> str | None:
     return _CHAT if is_message(value) else None
 
 
-def api_without_logprobs(value: Object) -> str | None:
-    """Return the API with a response if no request makes it return log-probabilities; None for any other object.
+def api_without_logprobs(value: Object, depth: int = 0) -> str | None:
+    """Return the API with a response if no request makes it return log-probabilities; None for any other object. The
+    response may be in a field, as in a batch or in a log.
 
     >>> api_without_logprobs({"type": "message", "content": [], "stop_reason": "end_turn"})
     "Anthropic's API"
     """
     if value.get("type") == "message" and "stop_reason" in value:
         return "Anthropic's API"
-    output = value.get("output")
-    return "Bedrock's Converse API" if "stopReason" in value and isinstance(output, dict) else None
+    if "stopReason" in value and isinstance(value.get("output"), dict):
+        return "Bedrock's Converse API"
+    fields = value.values() if depth < _DEEPEST_API else ()
+    inner = (api_without_logprobs(field, depth + 1) for field in fields if isinstance(field, dict))
+    return next((api for api in inner if api is not None), None)
 
 
 def error_message(value: Object) -> str | None:
