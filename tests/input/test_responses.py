@@ -1017,3 +1017,23 @@ def test_an_alternative_is_not_known_to_be_more_probable_than_a_drawn_one_withou
     [listed] = read(chat({"token": "a", "logprob": None, "top_logprobs": tops}))
     [unlisted] = read(chat({"token": "c", "logprob": None, "top_logprobs": tops}))
     assert [block.partial.more_probable for block in (listed, unlisted) if block.partial] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("token", "data", "expected"),
+    [
+        (" b", "IGI=", " b"),
+        ("\ufffd", "w7M=", "\ufffd"),
+        ("\ufffd", "4oA=", "<0xE2><0x80>"),
+        (None, "Lg==", "."),
+        ("Lg==", "Lg==", "Lg=="),
+        ("", "", ""),
+    ],
+)
+def test_bytes_may_be_base64_or_the_text(token: str | None, data: str, expected: str) -> None:
+    """Protobuf's MessageToJson writes base64. A token's text may look like base64."""
+    [block] = read(chat({"token": token, "logprob": -0.5, "bytes": data}))
+    assert chosen([block]) == [expected]
+    if token != "\ufffd":
+        with pytest.raises(InputError, match="expected an array of whole numbers from 0 to 255, or these bytes in"):
+            read(chat({"token": "odd", "logprob": -0.5, "bytes": data or "b"}))

@@ -1,5 +1,7 @@
 """The tokens of an API response: a drawn token, its alternatives, and their labels and log-probabilities."""
 
+import base64
+import contextlib
 import math
 import re
 from dataclasses import dataclass
@@ -158,15 +160,17 @@ def label_of(token: object, data: bytes | None, location: Location) -> str:
 
 
 def bytes_of(values: object, token: object, location: Location) -> bytes | None:
-    """Return the bytes that a token has as an array of numbers; None if it has none.
+    """Return the bytes that a token has as an array of numbers or in base64; None if it has none.
 
     openai-python writes them as floats in transcriptions (types/audio/transcription.py), and Inspect writes the code
     points of the characters for Together (model/_providers/together.py).
     """
-    if values is None or values == []:
+    if values is None or values in ([], ""):
         return None
     if isinstance(token, str) and values == [*map(ord, token)]:
         return token.encode(errors="surrogatepass")
+    if isinstance(values, str):
+        return _bytes_of_text(values, token, location)
     try:
         if not isinstance(values, list) or not {*map(type, values)} <= {int, float}:
             raise ValueError
@@ -176,3 +180,14 @@ def bytes_of(values: object, token: object, location: Location) -> bytes | None:
     except (ValueError, OverflowError):
         raise location.error("expected an array of whole numbers from 0 to 255") from None
     return data
+
+
+def _bytes_of_text(text: str, token: object, location: Location) -> bytes:
+    """Return the bytes in base64, as protobuf's MessageToJson writes them, or those of the token's text."""
+    if text == token:
+        return text.encode(errors="surrogatepass")
+    with contextlib.suppress(ValueError):
+        data = base64.b64decode(text, validate=True)
+        if not isinstance(token, str) or REPLACEMENT in token or data.decode(errors="replace") == token:
+            return data
+    raise location.error("expected an array of whole numbers from 0 to 255, or these bytes in base64")
