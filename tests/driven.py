@@ -20,6 +20,7 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from tsoft import cli
 from tsoft.charts import curves
@@ -150,7 +151,16 @@ class Page:
             show_wanted()
         if not widget:
             return [strip.text for strip in self.strips()]
-        part = self.app.screen.query_one(widget, Widget).region.intersection(self.app.screen.region)
+        return self._lines(self.app.screen.query_one(widget, Widget).region)
+
+    @property
+    def notices(self) -> str:
+        """The notifications on the screen, each as one line, without their border."""
+        toasts = (self._lines(toast.region) for toast in self.app.screen.query(Toast))
+        return "\n".join(" ".join(" ".join(line.strip("▌ ") for line in lines).split()) for lines in toasts)
+
+    def _lines(self, region: Region) -> list[str]:
+        part = region.intersection(self.app.screen.region)
         if self._strips is None and part != self.app.screen.region:
             return self._part(part)
         return [strip.crop(part.x, part.right).text for strip in self.strips()[part.y : part.bottom]]

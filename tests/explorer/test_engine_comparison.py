@@ -176,7 +176,7 @@ def test_selecting_two_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert struck(page) == ["had", "a"]
         assert "like vllm and llama.cpp" in page.text("#parameters")
         await page.press("e")
-        assert "llama.cpp first differs from vllm at 'is'" in page.text()
+        assert "llama.cpp first differs from vllm at 'is'" in page.text("#box")
         await page.press("escape", "c")
         words = shlex.split(page.app.copied[0])
         assert cli.run([*words[1:], "-o", "compared.json"]) == 0
@@ -200,9 +200,9 @@ def test_an_engine_that_lacks_a_sampler() -> None:
     async def drive(page: Page) -> None:
         await page.press("l", "down", "space", "up", "enter")
         assert "vllm has no typical_p" in page.text("#head")
-        assert "vllm has no typical_p. The" in page.text()
+        assert "vllm has no typical_p. The" in page.notices
         await page.press("c")
-        assert "No command can compare these" in page.text()
+        assert "No command can compare these" in page.notices
         assert page.app.copied == []
 
     assert explore(drive, *LABELED, "--typical-p", "0.6", "--like", "llama.cpp", size=(120, 40)) == 0

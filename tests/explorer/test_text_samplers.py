@@ -41,10 +41,6 @@ def probs(page: Page) -> Any:
     return page.app.snapshot.probs
 
 
-def notices(page: Page) -> str:
-    return " ".join(notice.message for notice in page.app._notifications)
-
-
 async def slider(page: Page, name: str) -> None:
     """Select a slider."""
     sliders = page.app.query_one(Sliders)
@@ -167,7 +163,7 @@ def test_the_unknown_prompt_of_a_server_is_ignored(monkeypatch: pytest.MonkeyPat
 def test_no_command_has_the_text(model: Markov, capfd: Capture) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "c")
-        assert "No command can pass the tokens before the row" in notices(page)
+        assert "No command can pass the tokens before the row" in page.notices
 
     assert live_on(drive, "--dry-multiplier", "1", size=WIDE) == 0
     assert capfd.readouterr().out == ""
@@ -334,7 +330,7 @@ def test_the_command_and_the_export_have_the_state_of_the_row(
         await page.press("x", "ctrl+u")
         await page.paste("a.tsoft")
         await page.press("enter")
-        assert "a saved state does not contain how the tokens of the text change the samplers" in notices(page)
+        assert "a saved state does not contain how the tokens of the text change the samplers" in page.notices
 
     assert live_on(drive, *MIROSTAT, size=WIDE) == 0
     second = shlex.split(capfd.readouterr().out.splitlines()[0].split(" | ")[1])
@@ -359,8 +355,8 @@ def test_a_state_that_the_server_does_not_determine_is_unknown(monkeypatch: pyte
         await choose(page, 0)
         assert "row 0: the alternatives that the server lists do not determine" in page.text("#head")
         await page.press("c", "s", "e", "d", "m")
-        assert "The state of the samplers is unknown here, so no command can show this row." in notices(page)
-        assert "Press x" not in notices(page)
+        assert "The state of the samplers is unknown here, so no command can show this row." in page.notices
+        assert "Press x" not in page.notices
         assert len(tokens(page)) == 1
         await page.press("p")
         assert "determine" not in page.text("#head")
