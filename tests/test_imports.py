@@ -20,6 +20,7 @@ RUNS = {
     "calibrate": "a,b,target\n2,0,a\n2,0,a\n2,0,b\n",
     **dict.fromkeys(["sample 2 1 -n 1100000", GENERATE], ""),
     **dict.fromkeys(["compute 2 1 -f json", "compute 2 1 -f table", "compute 2 1 -f table --chart"], ""),
+    f"score --ngram {BARN} -f table": "In the evening the cat sat by the river.",
 }
 CODE = """
 import json, os, sys

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart, draw_chart
-from tsoft.explorer.keys import explanation
+from tsoft.explorer.keys import explanation, help_text
 from tsoft.explorer.measure_panel import MeasureDisplay
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
@@ -499,15 +500,29 @@ async def describing(page: Page) -> None:
 
 
 def test_help_shows_every_key() -> None:
-    async def drive(page: Page) -> None:
-        await page.press("question_mark")
-        shown = page.text("#box").replace("│", " ")
-        for binding in Explorer.BINDINGS:
-            assert isinstance(binding, Binding)
-            if binding.show:
-                assert f"  {binding.description} " in shown
+    shown = help_text(Explorer.key_groups, "").plain
+    for binding in Explorer.BINDINGS:
+        assert isinstance(binding, Binding)
+        if binding.show:
+            assert f"  {binding.description}\n" in shown
 
-    assert explore(drive, *FOUR, size=(100, 80)) == 0
+
+def test_defect_of_a_key_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError("it is broken")
+
+    monkeypatch.setattr(Explorer, "action_draw", broken)
+
+    async def drive(page: Page) -> None:
+        del os.environ["TSOFT_TRACEBACK"]
+        await page.rush("s")
+        await page.until(lambda: page.app.failure is not None)
+
+    assert explore(drive, *FOUR) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("tsoft: error: internal error: ")
+    assert "it is broken" in first
+    assert second == "Please report it, with the traceback that TSOFT_TRACEBACK=1 shows."
 
 
 # Typed values.
