@@ -621,65 +621,61 @@ def slider(page: Page, name: str) -> tuple[int, int, int]:
     return left + match.start(), left + match.end() - 1, y
 
 
-def test_slider_with_click_drag_and_wheel() -> None:
-    async def drive(page: Page) -> None:
-        for size in SIZES[::2]:
-            await page.resize(*size)
-            first, last, y = slider(page, "τ")
-            for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
-                await page.click(x, y)
-                assert tau is None or page.option("--tau") == tau
-                assert page.lines()[y][x] == "●"
-            assert 0.1 < page.tau < 10
-            await page.drag(((first + last) // 2, y), (first + 2, y), (first + 1, y))
-            assert 0 < page.tau < 0.1
-            await page.drag((first + 1, y), (last - 1, y), (last - 1, y + 1), (first - 2, y))
-            assert page.tau == 0
-            await page.press("1")
-            await page.wheel(first, y, up=True)
-            assert page.tau == 1.1
-            await page.wheel(first, y, up=False)
-            await page.wheel(first, y, up=False, shift=True)
-            assert page.tau == 0.9
-            # A slider that is off is switched on.
-            first, last, y = slider(page, "min_p")
-            await page.click((first + last) // 2, y)
-            assert 0.4 < float(page.option("--min-p") or 0) < 0.6
-            assert "› min_p" in page.text("#sliders")
-            # A click on the name sets no value.
-            await page.click(*page.find("top_p"))
-            assert page.option("--top-p") is None
-            assert "› top_p" in page.text("#sliders")
-
-    assert explore(drive, *FOUR) == 0
+@key(arguments=ANIMALS)
+async def slider_with_click_drag_and_wheel(page: Page) -> None:
+    for size in SIZES[::2]:
+        await page.resize(*size)
+        first, last, y = slider(page, "τ")
+        for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
+            await page.click(x, y)
+            assert tau is None or page.option("--tau") == tau
+            assert page.lines()[y][x] == "●"
+        assert 0.1 < page.tau < 10
+        await page.drag(((first + last) // 2, y), (first + 2, y), (first + 1, y))
+        assert 0 < page.tau < 0.1
+        await page.drag((first + 1, y), (last - 1, y), (last - 1, y + 1), (first - 2, y))
+        assert page.tau == 0
+        await page.press("1")
+        await page.wheel(first, y, up=True)
+        assert page.tau == 1.1
+        await page.wheel(first, y, up=False)
+        await page.wheel(first, y, up=False, shift=True)
+        assert page.tau == 0.9
+        # A slider that is off is switched on.
+        first, last, y = slider(page, "min_p")
+        await page.click((first + last) // 2, y)
+        assert 0.4 < float(page.option("--min-p") or 0) < 0.6
+        assert "› min_p" in page.text("#sliders")
+        # A click on the name sets no value.
+        await page.click(*page.find("top_p"))
+        assert page.option("--top-p") is None
+        assert "› top_p" in page.text("#sliders")
 
 
-def test_click_on_the_chart_sets_the_temperature() -> None:
-    async def drive(page: Page) -> None:
-        for size in SIZES[::2]:
-            await page.resize(*size)
-            axis = next(line for line in page.lines("#curve") if "└" in line)
-            left, top = page.app.query_one("#curve").region.offset
-            ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
-            # The ends are 0.01 and 100.
-            decades = 4 / (ticks[-1] - ticks[0])
-            for tick in ticks:
-                await page.click(tick, top + 3)
-                expected = 10 ** (-2 + decades * (tick - ticks[0]))
-                assert abs(np.log10(page.tau) - np.log10(expected)) < decades
-            # A click beside the chart has no effect, but a drag reaches the limits.
-            before = page.tau
-            await page.click(left + axis.index("└"), top + 3)
-            await page.click(ticks[1], top)
-            assert page.tau == before
-            await page.drag((ticks[1], top + 3), (left, top + 3))
-            assert page.tau == 0
-            await page.drag((ticks[1], top + 3), (ticks[-1] + 3, top + 3))
-            assert page.tau == np.inf
-            await page.drag((ticks[0], top + 3), (ticks[-1], top + 3), (ticks[1], top + 4))
-            assert abs(np.log10(page.tau) - (-2 + decades * (ticks[1] - ticks[0]))) < decades
-
-    assert explore(drive, *FOUR) == 0
+@key(arguments=ANIMALS)
+async def click_on_the_chart_sets_the_temperature(page: Page) -> None:
+    for size in SIZES[::2]:
+        await page.resize(*size)
+        axis = next(line for line in page.lines("#curve") if "└" in line)
+        left, top = page.app.query_one("#curve").region.offset
+        ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
+        # The ends are 0.01 and 100.
+        decades = 4 / (ticks[-1] - ticks[0])
+        for tick in ticks:
+            await page.click(tick, top + 3)
+            expected = 10 ** (-2 + decades * (tick - ticks[0]))
+            assert abs(np.log10(page.tau) - np.log10(expected)) < decades
+        # A click beside the chart has no effect, but a drag reaches the limits.
+        before = page.tau
+        await page.click(left + axis.index("└"), top + 3)
+        await page.click(ticks[1], top)
+        assert page.tau == before
+        await page.drag((ticks[1], top + 3), (left, top + 3))
+        assert page.tau == 0
+        await page.drag((ticks[1], top + 3), (ticks[-1] + 3, top + 3))
+        assert page.tau == np.inf
+        await page.drag((ticks[0], top + 3), (ticks[-1], top + 3), (ticks[1], top + 4))
+        assert abs(np.log10(page.tau) - (-2 + decades * (ticks[1] - ticks[0]))) < decades
 
 
 def test_click_selects_a_row() -> None:
@@ -755,17 +751,15 @@ def test_few_classes_have_high_bars(size: Size) -> None:
     assert explore(drive, *FOUR, "--tau", "2", "--seed", "1", size=size) == 0
 
 
-def test_legend_has_the_colors_of_the_curves() -> None:
-    async def drive(page: Page) -> None:
-        for size, keys in itertools.product([SIZES[1], (80, 24), (100, 20), SIZES[0]], ["r", "S"]):
-            await page.resize(*size)
-            await page.press(*keys)
-            for name, expected in zip("ABCD", class_colors(4), strict=True):
-                color = page.style(*page.find(name, "#curve")).color
-                assert color
-                assert color.get_truecolor() == Color.from_ansi(expected).get_truecolor()
-
-    assert explore(drive, *FOUR) == 0
+@key()
+async def legend_has_the_colors_of_the_curves(page: Page) -> None:
+    for size, keys in itertools.product([SIZES[1], (80, 24), (100, 20), SIZES[0]], ["r", "S"]):
+        await page.resize(*size)
+        await page.press(*keys)
+        for name, expected in zip("ABCD", class_colors(4), strict=True):
+            color = page.style(*page.find(name, "#curve")).color
+            assert color
+            assert color.get_truecolor() == Color.from_ansi(expected).get_truecolor()
 
 
 def test_letters_draw_the_curves_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1531,6 +1525,8 @@ def test_keys_have_their_effects(arguments: tuple[str, ...]) -> None:
         for _, wanted, check in CHECKS:
             if wanted == arguments:
                 await check(page)
+                if page.app.size != SIZES[1]:
+                    await page.resize(*SIZES[1])
                 await page.press("escape", "r", "home")
                 while page.app.state != initial:
                     await page.press("u")
