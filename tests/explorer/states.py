@@ -17,9 +17,7 @@ PARAMETERS = [parameter for sampler in SAMPLERS.values() for parameter in sample
 Z = np.array([3.0, 2.6, 1.5, 1.5, 0.2, -1.0, -np.inf])
 ROW = ExplorerRows([Block(Z[np.newaxis])]).row(0)
 
-# Derandomized: every run has the same examples.
-some = settings(deadline=None, derandomize=True, max_examples=15)
-many = settings(deadline=None, derandomize=True, max_examples=30)
+many = settings(max_examples=30)
 
 
 def allowed(parameter: SamplerParameter, value: float) -> bool:

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.states import ROW, Z, some
+from explorer.states import ROW, Z
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.explorer.draw_counts import RECENT_DRAWS, DrawCounts
 from tsoft.explorer.snapshot import Snapshot
 
 
-@some
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=5), st.integers(0, 99))
 def test_every_draw_is_counted(sizes: list[int], seed: int) -> None:
     counts = DrawCounts(np.random.default_rng(seed), len(Z))

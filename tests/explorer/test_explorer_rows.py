@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from characters import CHARACTERS
-from explorer.states import Z, some
+from explorer.states import Z
 from tsoft.core.block import Block
 from tsoft.errors import visible
 from tsoft.explorer.explorer_rows import ExplorerRows, likelihood
@@ -40,7 +40,6 @@ def test_a_row_s_order_depends_on_its_biases() -> None:
     assert rows.row(0).logits[5] == -1
 
 
-@some
 @given(st.text(CHARACTERS, max_size=3))
 def test_names_match_in_upper_and_lower_case(text: str) -> None:
     row = ExplorerRows([Block(Z[np.newaxis], LABELS)]).row(0)

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cases import each_case
-from explorer.states import PARAMETERS, ROW, Z, many, some, states, values
+from explorer.states import PARAMETERS, ROW, Z, many, states, values
 from tool import environment
 from tsoft import cli
 from tsoft.explorer.sampler_state import SamplerState, exact_text
@@ -120,13 +120,11 @@ def test_the_switches_are_those_of_the_samplers_that_the_engine_has() -> None:
         assert [parameter.name for parameter in parameters] == [name for name in names if engine.has(name)]
 
 
-@some
 @given(states())
 def test_a_chain_s_state_has_the_same_chain(state: SamplerState) -> None:
     assert effect(SamplerState.from_chain(state.chain(), state.tau)) == effect(state)
 
 
-@some
 @given(states(), st.sampled_from([sampler.parameters[0] for sampler in SAMPLERS.values()]))
 def test_a_sampler_that_is_toggled_twice_has_the_same_effect(state: SamplerState, parameter: SamplerParameter) -> None:
     assume(parameter is not BIAS)
@@ -196,7 +194,6 @@ def test_a_parameter_that_modifies_another_is_toggled_with_it() -> None:
     )
 
 
-@some
 @given(states(), st.data())
 def test_a_new_value_leaves_the_other_parameters(state: SamplerState, data: st.DataObject) -> None:
     parameter = data.draw(st.sampled_from([each for each in PARAMETERS if state.setting(each)]))
@@ -211,7 +208,6 @@ def test_a_new_value_leaves_the_other_parameters(state: SamplerState, data: st.D
     assert [setting.sampler for setting in changed.settings] == [setting.sampler for setting in state.settings]
 
 
-@some
 @given(states(), st.data())
 def test_a_sampler_is_moved_if_the_order_is_free(state: SamplerState, data: st.DataObject) -> None:
     last = len(state.settings) - 1
@@ -230,7 +226,6 @@ def test_a_sampler_is_moved_if_the_order_is_free(state: SamplerState, data: st.D
     assert state.moved(parameter, -start - 1).settings[0] == state.settings[start]
 
 
-@some
 @given(states(), st.sampled_from([None, *ENGINES.values()]))
 def test_an_engine_brings_its_rules_and_its_order(state: SamplerState, engine: Any) -> None:
     changed = state.with_engine(engine)
@@ -251,7 +246,6 @@ def test_the_biases_are_a_switch_and_the_chain_takes_them() -> None:
     assert SamplerState.from_chain(chain, 1.0).chain(((0, -5.0),)) == chain
 
 
-@some
 @given(st.floats(0, inf, allow_nan=False))
 def test_an_option_s_number_reads_back_exactly(value: float) -> None:
     assert float(exact_text(value)) == value

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each_case
-from explorer.states import some, states
+from explorer.states import states
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError
@@ -35,7 +35,6 @@ STATE = ExplorerState(SAMPLERS, 1, True, "a'", ((0, EDIT),), Picture(0, EDIT, SA
 SAVED = SavedState(BLOCKS, ("first", "second"), (((0, 1.5), (1, -inf)), ()), STATE, True)
 
 
-@some
 @given(states(), st.booleans())
 def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
     state = replace(STATE, samplers=samplers, mark=replace(STATE.picture, samplers=samplers) if is_marked else None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
-from explorer.states import ROW, Z, some, states
+from explorer.states import ROW, Z, states
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
@@ -28,7 +28,6 @@ def snapshot_of(state: SamplerState) -> Snapshot:
         raise
 
 
-@some
 @given(states())
 def test_a_class_is_removed_by_the_first_step_that_masks_it(state: SamplerState) -> None:
     chain, snapshot = state.chain(), snapshot_of(state)
@@ -42,7 +41,6 @@ def test_a_class_is_removed_by_the_first_step_that_masks_it(state: SamplerState)
     assert snapshot.kept.tolist() == (np.isfinite(Z) & (expected < 0)).tolist()
 
 
-@some
 @given(states())
 def test_the_measures_are_those_of_the_kept_classes(state: SamplerState) -> None:
     snapshot = snapshot_of(state)
@@ -59,7 +57,7 @@ def test_the_measures_are_those_of_the_kept_classes(state: SamplerState) -> None
     assert measures["removed"] == pytest.approx(tempered[snapshot.removing_steps >= 0].sum(), abs=1e-15)
 
 
-@settings(some, max_examples=25)
+@settings(max_examples=25)
 @given(states())
 def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -> None:
     chain = state.chain()
