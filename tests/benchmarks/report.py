@@ -86,14 +86,15 @@ def verdict(rows: Sequence[Row]) -> tuple[str, int]:
 
 
 def manual_page(page: str, rows: Sequence[Row], machine: str) -> str:
-    """Return the page of the manual with the rows that have a budget in its section "Measurements", and the machine."""
+    """Return the page of the manual with the measured rows that have a budget in its section "Measurements", and the
+    machine."""
     if not _SECTION.search(page):
         raise ValueError(f"the page has no section {HEADING.strip()!r}")
     return _SECTION.sub(lambda _: f"\n{_section(rows, machine)}\n", page)
 
 
 def _section(rows: Sequence[Row], machine: str) -> str:
-    lines = [_markdown(row) for row in rows if row.pair.budget is not None]
+    lines = [_markdown(row) for row in rows if row.pair.budget is not None and (row.result or row.failure)]
     introduction = (
         f"`{COMMAND}` measured these ratios and wrote this section. The machine: {machine}. A ratio is tsoft's time"
         " divided by the other time, both from the same run; below 1, tsoft is faster."

@@ -462,7 +462,7 @@ def test_names_in_the_byte_alphabet_become_texts(text: str) -> None:
     ("text", "top", "finish", "problem"),
     [
         # SentencePiece's decoder strips the blank of a single token: SGLang, older vLLM.
-        (" cat", (("cat", -0.25), ("s", -2.75)), "length", "leaves out the blanks at the start of tokens"),
+        (" cat", (("cat", -0.25), ("s", -2.75)), "length", "leaves out the spaces at the start of tokens"),
         ("\ufffd", (("\ufffd", -0.25), ("s", -2.75)), "length", "does not return the bytes of this token"),
         # vLLM since 2025: a part of a character, in a list with the name of the end token, or without it.
         ("", (("", -0.25), ("</s>", -2.75)), "length", "does not return the bytes of this token"),
@@ -484,7 +484,7 @@ def test_token_whose_text_is_unknown_is_listed_and_not_continued(
         with pytest.raises(InputError, match=problem):
             model.piece(distribution.token(0))
         assert distribution.caveat == (
-            "the server leaves out the blanks at the start of tokens" if text == " cat" else ""
+            "the server leaves out the spaces at the start of tokens" if text == " cat" else ""
         )
         done = here("generate", "x", "--endpoint", served.url, "--greedy", "--max-tokens", "1", "-f", "json")
         assert (done.returncode, problem in done.stderr) == (1, True)

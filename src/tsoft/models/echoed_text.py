@@ -113,7 +113,7 @@ def echo_of(names: Sequence[str], usage: object, prompt: str, text: str) -> Echo
     is_known = all(high <= boundary for _, high in ends[:first]) if prompt else ends[0][0] == ends[0][1]
     if not is_known:
         problem = f"the server does not show which bytes of {text[:1]!r} are those of the first token"
-        raise EchoError(f"{problem}; let the text begin with a letter of ASCII or a blank")
+        raise EchoError(f"{problem}; start the text with an ASCII letter or a space")
     places = _places(ends, prompt + text)
     return Echo(beginning + first, places[first:], left_out)
 

@@ -38,7 +38,7 @@ ONLY_IDS = (
     " start vLLM without --return-tokens-as-token-ids, or use a server that returns the texts"
 )
 _PART = "the server does not return the bytes of this token, a part of a character, so tsoft cannot continue the text"
-_NO_BLANKS = "the server leaves out the blanks at the start of tokens, so tsoft cannot continue the text"
+_NO_BLANKS = "the server leaves out the spaces at the start of tokens, so tsoft cannot continue the text"
 _REASONING = "the token belongs to the reasoning of the model ({}), and a server continues only answers"
 
 # The bytes that are printable characters of Latin-1 stand for themselves.
@@ -75,7 +75,7 @@ class ServerNames:
     @property
     def caveat(self) -> str:
         """A note to the user on the names; empty if there is nothing to note."""
-        return "the server leaves out the blanks at the start of tokens" if self.lacks_blanks else ""
+        return "the server leaves out the spaces at the start of tokens" if self.lacks_blanks else ""
 
     def learn(self, names: Sequence[str], drawn: int, choice: ResponseChoice, answer: Any) -> None:
         """Learn from the names of the first token of a response and its alternatives."""
