@@ -695,3 +695,14 @@ def test_the_second_parser_refuses_the_texts_that_the_first_one_refuses() -> Non
         for more in ("", ', "b": NaN' if ":" in text else ", NaN"):
             with pytest.raises(InputError, match=problem):
                 parsed_rows((text % more).encode(), ReadOptions("f"), 1)
+
+
+def test_a_response_in_a_json_string_is_read() -> None:
+    """Such as json.dumps(response.model_dump_json()), in a document or in lines."""
+    tokens = [{"token": token, "logprob": -0.5, "top_logprobs": []} for token in "ab"]
+    text = json.dumps(json.dumps({"choices": [{"index": 0, "logprobs": {"content": tokens}}]}))
+    assert by_content(text.encode()) == FORMATS["json"]
+    assert [block.labels for block in read(text)] == [("a",), ("b",)]
+    assert [block.labels for block in read(f"{text}\n{text}\n", "jsonl")] == [("a",), ("b",)] * 2
+    assert "expected an array of numbers or an object" in complaint(json.dumps('{"a": "logprobs"'))
+    assert by_content(b'"[PAD]" 2') is None

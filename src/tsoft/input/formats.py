@@ -40,8 +40,8 @@ class Format:
         return getattr(importlib.import_module(f"tsoft.input.{module}"), function)  # type: ignore[no-any-return]
 
 
-# A JSON array or object, but not text that starts with a label such as [PAD] or [1]=2.
-_JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
+# A JSON array or object, also in a string, but not text that starts with a label such as [PAD] or [1]=2.
+_JSON = rb'(?![^"\s]*=)(?:"\{\s*\\"|\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
 # What Python prints: a tensor or an array, or brackets around numbers that are not JSON, such as -inf, 2. or 2 1.
 _PRINTED = (
     rb"(?:torch\.|tf\.|np\.|numpy\.)?(?:[Tt]ensor|[Aa]rray)\(\s*[\[.]",

@@ -12,7 +12,7 @@ from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import is_response
+from tsoft.input.response_kinds import is_response, with_parsed_texts
 from tsoft.input.table_columns import (
     MAX_COMPARED,
     MAX_LISTED,
@@ -82,6 +82,9 @@ class RowReader:
 
     def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
         """Yield the rows of a value, and the responses in it."""
+        if isinstance(value.value, str):
+            # A response that was written as JSON twice.
+            value = replace(value, value=with_parsed_texts(value.value))
         where, content = value.where, value.value
         if isinstance(content, list) and is_response(content):
             yield value
