@@ -1739,3 +1739,11 @@ def test_zip_files_that_are_not_inspect_logs() -> None:
         read(inspect_log())
     with pytest.raises(InputError, match="not a complete log of Inspect"):
         read(inspect_log({"output": {}})[:80])
+
+
+def test_each_name_of_log_probabilities_may_be_in_camel_case() -> None:
+    """Oracle's Cohere has them outside of the known fields of an answer."""
+    tokens = [{"token": token, "likelihood": -0.5} for token in "ab"]
+    for name in ("token_likelihoods", "tokenLikelihoods", "outputLogProbs"):
+        blocks, _ = read_json({"type": "C", "texts": [{"text": "ab", "likelihood": -1.0, name: tokens}]})
+        assert texts(blocks) == [["a", "b"]]

@@ -22,6 +22,7 @@ from tsoft.input.token_shapes import (
     is_numbers,
     may_be_map_of_alternatives,
     may_be_tokens,
+    spellings,
 )
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
@@ -40,10 +41,10 @@ TRANSCRIPTIONS = {
 _EVENTS = ("response.", *TRANSCRIPTIONS)
 
 # Fields with log-probabilities.
-_NUMBER_MARKS = (
-    *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
-    *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
-    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods", "output_log_probs", "log_probs"),
+_NUMBER_MARKS = spellings(
+    *("logprob", "logprobs", "top_logprobs", "token_logprobs", "prompt_logprobs", "top_probs", "top_tokens"),
+    *("completion_probabilities", "logprobs_result", "output_token_logprobs", "input_token_logprobs"),
+    *("token_likelihoods", "output_log_probs", "log_probs"),
 )
 # Arrays and objects under other names are log-probabilities, too: TopLogProbabilities of OpenAI's .NET, but no ids.
 _LOGPROB = re.compile("log_?prob(?!.*ids)", re.IGNORECASE)
@@ -348,7 +349,9 @@ def _has_number(value: object, depth: int = 0) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _marks(value: object, marks: tuple[str, ...], path: str, depth: int) -> Iterator[tuple[str, object]]:
+def _marks(
+    value: object, marks: frozenset[str] | tuple[str, ...], path: str, depth: int
+) -> Iterator[tuple[str, object]]:
     """Yield the path and the value of each field of these names."""
     if depth > _DEEPEST:
         return
