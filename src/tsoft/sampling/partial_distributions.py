@@ -78,7 +78,11 @@ class PartialDistributions(Distributions):
     def log_bounds(self) -> tuple[Array, Array]:
         """The logarithms of the bounds, which do not underflow."""
         if not self._has_steps:
-            low, high = (bound[:, np.newaxis] for bound in self.partial.log_bounds(self.taus))
+            bounds = [bound[:, np.newaxis] for bound in self.partial.log_bounds(self.taus)]
+            # At the temperature of the server, the bounds are its numbers, whose sum may exceed 1. At any other,
+            # rounding may raise a bound above the probability among the listed classes.
+            is_applied = (self.taus == self.partial.tau)[:, np.newaxis, np.newaxis]
+            low, high = (np.where(is_applied, bound, np.minimum(bound, self.log_probs)) for bound in bounds)
             return low, high
         pairs = (steps[-1].log_bounds for steps in self._mixtures)
         low, high = (np.array(ends)[:, np.newaxis] for ends in zip(*pairs, strict=True))
