@@ -993,7 +993,7 @@ def test_alternatives_that_contradict_the_drawn_token_do_not_scale_its_number() 
 
 
 def test_a_drawn_token_among_alternatives_that_sum_to_more_than_1_keeps_its_number() -> None:
-    """MLX LM computes with 8 bits. The sum is not the drawn token's fault."""
+    """The alternatives exceed 1 by themselves, as after imprecise arithmetic, so they do not contradict it."""
     [block] = read(chat(entry("a", -0.5, ("a", -0.5), ("b", -0.75))))
     assert block.partial
     for bound in block.partial.log_bounds(np.array([1.0])):
