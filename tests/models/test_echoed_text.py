@@ -135,7 +135,7 @@ def test_unknown_size_of_the_first_token() -> None:
     """The bytes of a character may be those of two tokens in several ways."""
     for prompt, text in (("", "🙂 so"), ("the", "🙂 so")):
         names = [*["the"] * bool(prompt), "", "", " so", "!"]
-        with pytest.raises(EchoError, match="which bytes of '🙂' are those of the first token; let the text begin"):
+        with pytest.raises(EchoError, match="which bytes of '🙂' are those of the first token; start the text with"):
             echo_of(names, {"prompt_tokens": len(names) - 1}, prompt, text)
 
 
