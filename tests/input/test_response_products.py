@@ -1350,6 +1350,24 @@ def test_events_of_the_responses_api_repeat_tokens() -> None:
         assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
 
 
+def test_every_message_of_a_response_is_read_from_its_pieces() -> None:
+    """A model that calls a tool may write several messages. The last event of each repeats its tokens."""
+    pieces = [
+        {"type": f"response.output_text.{kind}", "item_id": message, "logprobs": [*map(entry, tokens)]}
+        for message, text in (("m0", "ab"), ("m1", "cd"))
+        for kind, tokens in (("delta", text[0]), ("delta", text[1]), ("done", text))
+    ]
+    created: dict[str, Any] = {"type": "response.created", "response": {"object": "response", "output": []}}
+    assert read(lines(created, *pieces))[1] == []
+    assert [token for text in texts(read(lines(created, *pieces))[0]) for token in text] == [*"abcd"]
+    # A stream that ends too early, and another one.
+    for between in ([created], []):
+        blocks, notes = read(lines(created, *pieces[:3], *between, *pieces[:2]))
+        assert [token for text in texts(blocks) for token in text] == [*"abab"]
+        assert notes == []
+    assert texts(read(lines(created, pieces[0], created, pieces[2]))[0]) == [["a"], ["a", "b"]]
+
+
 def test_an_event_with_more_tokens_than_those_before_it_is_noted() -> None:
     """A log may begin in the middle of a stream, and a proxy may remove log-probabilities."""
     whole = {"object": "response", "output": [{"content": [{"logprobs": [entry("a"), entry("b")]}]}]}

@@ -46,6 +46,7 @@ from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, oth
 _FORMATS = "tsoft help api-responses lists the formats"
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
 _WHOLE_EVENTS = ("response.completed", "response.incomplete")
+_FIRST_EVENT = "response.created"
 _EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
 # Lists that repeat all tokens so far in each piece of a stream: SGLang, and the last piece of llama.cpp before 2025.
 _CUMULATIVE = ("output_token_logprobs", "completion_probabilities")
@@ -219,7 +220,7 @@ class ResponseReader:
         if kind in _EVENTS:
             is_whole = kind in _WHOLE_EVENTS
             document = event if not is_whole else inner if isinstance(inner, dict) else {}
-            before, is_read = self.row, {*self._events} <= {kind}
+            before, is_read = self.row, kind == next(iter(self._events), kind)
             if is_read and is_whole:
                 yield from self._response(location, document, streamed=True)
             elif is_read:
@@ -227,7 +228,7 @@ class ResponseReader:
             count = self.row - before if is_read else _token_count(Search(document, location))
             if count:
                 self._events[kind] = self._events.get(kind, 0) + count
-        if kind in _WHOLE_EVENTS:
+        if kind in (*_WHOLE_EVENTS, _FIRST_EVENT):
             self._texts.finish_all()
             self._note_longest(location, [*self._events.values()])
             self._events = {}
