@@ -84,7 +84,12 @@ class Copies:
         event, id, last = event_of(lists[0].answer), lists[0].answer.id, self._last
         if last is None or not last.spelling.is_part or "" in (event, last.event) or event == last.event:
             return False
-        if not _REPEATING.search(event) or (id and last.answer_id and id.response != last.answer_id.response):
+        are_pieces = event.endswith("delta") and last.event.endswith("delta")
+        if (
+            are_pieces
+            or not _REPEATING.search(event)
+            or (id and last.answer_id and id.response != last.answer_id.response)
+        ):
             return False
         tokens = _tokens(lists)
         if last.fingerprints[-len(tokens) :] != [*map(fingerprint, tokens)]:
