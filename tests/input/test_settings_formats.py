@@ -452,8 +452,18 @@ def test_a_command_of_llama_cpp_has_its_environment_variables(path: Path, text: 
 
 def test_a_variable_whose_value_is_in_another_file_is_an_error(path: Path) -> None:
     fields = {"command": "llama-server --temp 0.5", "env": [{"name": "LLAMA_ARG_TOP_K", "valueFrom": {"key": "k"}}]}
-    message = ": command.llama-server: LLAMA_ARG_TOP_K: expected a number, got the string "
+    message = ': command.llama-server: LLAMA_ARG_TOP_K: expected a number, got the string "valueFrom"'
     assert problem(path, json.dumps(fields)).startswith(message)
+
+
+def test_a_command_and_the_variables_of_another_container_are_different_settings(path: Path) -> None:
+    chat = {"command": "llama-server --temp 0.6", "environment": {"LLAMA_ARG_TOP_K": 2}}
+    coder = {"image": "ghcr.io/ggml-org/llama.cpp:server", "environment": {"LLAMA_ARG_TOP_K": 9}}
+    for one in (chat, {"command": chat["command"]}):
+        found = problem(path, json.dumps({"services": {"chat": one, "coder": coder}}))
+        assert found.startswith(": several objects have sampling settings: ")
+        assert "services.coder.environment (top_k 9)" in found
+        assert "services.chat.command.llama-server (" in found
 
 
 def test_a_variable_that_a_command_does_not_read_is_named(path: Path) -> None:

@@ -101,8 +101,13 @@ def places(file: str, document: Any) -> list[Place]:
     found = _places(file, (), with_macros(document), frozenset())
     read_with_commands = {path: names for place in found for path, names in _variables_of_commands(place).items()}
     found = [replace(place, is_environment=place.path in read_with_commands) for place in found]
-    # A text has settings only if no object has any.
-    if any(map(_has_parameters, found)):
+    # A text has settings only if no object has any, except that the variables of a container and the command of another
+    # one count alike.
+    having = [place for place in found if _has_parameters(place)]
+    if not all(map(_is_environment, having)):
+        return found
+    commanded = {place.path for place in found if _commands(place)}
+    if any(commanded <= {place.path[:-1]} for place in having):
         return found
     found = [_without(place, read_with_commands.get(place.path, frozenset())) for place in found]
     return found + [inner for place in found for inner in _places_in_texts(place)]
@@ -112,12 +117,22 @@ def _variables_of_commands(place: Place) -> dict[tuple[str, ...], frozenset[str]
     """Return the paths of the objects with variables next to a command with settings, and the names of the variables
     that the command reads."""
     variables = variables_of(place.fields)
-    fields = [(name, value) for name, value in place.fields.items() if takes_variables(name)] if variables else []
-    commands = [value for name, value in fields if settings_of(name, value, place.file, variables)]
+    commands = _commands(place) if variables else []
     if not commands:
         return {}
     read = frozenset(re.findall(r"[$%({](\w+)", str(commands))).union(filter(is_option, variables))
     return {(*place.path, name): read for name in place.fields if is_environment(name)}
+
+
+def _commands(place: Place) -> list[Any]:
+    """Return the commands with settings in the fields of a place, which may be in its variables."""
+    variables = variables_of(place.fields)
+    commands = [(name, value) for name, value in place.fields.items() if takes_variables(name)]
+    return [value for name, value in commands if settings_of(name, value, place.file, variables)]
+
+
+def _is_environment(place: Place) -> bool:
+    return bool(place.path) and is_environment(place.path[-1])
 
 
 def _without(place: Place, names: frozenset[str]) -> Place:

@@ -84,8 +84,9 @@ def environment(value: Any) -> Any:
     if all(isinstance(item, str) for item in value):
         return dict(item.partition("=")[::2] for item in value)
     if all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
-        # Kubernetes takes some values from elsewhere; this is an error for those of settings.
-        return {item["name"]: item.get("value", item.get("valueFrom")) for item in value}
+        # Kubernetes takes some values from elsewhere; as a text, this is an error for those of settings.
+        elsewhere = "valueFrom"
+        return {item["name"]: item.get("value", elsewhere if elsewhere in item else None) for item in value}
     return value
 
 
