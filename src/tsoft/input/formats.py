@@ -110,8 +110,8 @@ def by_content(head: bytes) -> Format | None:
 
 
 _PRINTED_OBJECT = "an object that Python printed; print it as JSON: print({})"
-# A line of a Markdown, Org, reST or SQL table that separates rows.
-_RULE = rb"[ \t|+:=-]*[=-]{2}[ \t|+:=-]*\r?"
+# A line of a Markdown, Org, reST or SQL table that separates rows. Dashes alone separate documents of YAML.
+_RULE = rb"(?=[^\n]*(?:[|+:=]|-[ \t]+-))[ \t|+:=-]*[=-]{2}[ \t|+:=-]*\r?"
 _PYDANTIC = _PRINTED_OBJECT.format("response.model_dump_json()")
 # Other texts, such as those that Python prints, without logits in a form that tsoft reads: what they are, and the fix.
 _UNREADABLE = {
