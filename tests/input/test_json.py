@@ -316,7 +316,7 @@ WRONG = {
     "all masked": ('{"probs": [0, 0]}', f"f:1: probs: {MASKED}"),
     "over 1": (
         '{"probs": [0, 1.5]}',
-        "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1; divide percentages by 100",
+        "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1",
     ),
     "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),

@@ -74,6 +74,8 @@ SUGGESTED = {
     "energy_kJ_mol": ("energies", "--energies"),
     "Relative energy (kcal/mol)": ("energies", "--energies"),
     "prob_x": ("probabilities", "--probs"),
+    "neg_log_prob": ("negative log-probabilities", "--energies"),
+    "negative logit": ("energies", "--energies"),
 }
 
 
@@ -88,7 +90,7 @@ def test_a_name_that_only_suggests_the_quantity_is_noted(
     note = f"tsoft reads {name!r} as logits, but the name suggests {numbers}; if they are, pass {option}"
     assert done.stderr.startswith(f"tsoft: note: {path}: {note}\n")
     done = here("compute", "-i", path, option)
-    assert_allclose(np.loadtxt(done.stdout.splitlines()), AS[numbers])
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), AS["energies" if option == "--energies" else numbers])
     assert "the name suggests" not in done.stderr
 
 
@@ -103,7 +105,15 @@ def test_a_single_column_of_losses_is_noted() -> None:
 
 
 def test_logits_in_a_name_are_logits(tmp_path: Path) -> None:
-    assert "the name suggests" not in here("compute", "-i", array("prob_logits", tmp_path)).stderr
+    for path in (array("prob_logits", tmp_path), array("neg_energy", tmp_path), column("minus energy", tmp_path)):
+        assert "the name suggests" not in here("compute", "-i", path).stderr
+
+
+def test_percentages_are_to_be_divided() -> None:
+    done = here("compute", stdin="Probability (%) cat,Probability (%) dog\n70,30\n")
+    assert "suggest probabilities; if they are, divide them by 100 and pass --probs\n" in done.stderr
+    assert "; divide percentages by 100\n" in here("compute", "--probs", stdin="70,20,9\n").stderr
+    assert "percentages" not in here("compute", "--probs", stdin="2.5,1,0\n").stderr
 
 
 @pytest.mark.parametrize(
@@ -112,3 +122,28 @@ def test_logits_in_a_name_are_logits(tmp_path: Path) -> None:
 def test_the_fix_for_an_unknown_field_keeps_the_quantity(name: str, stated: str, tmp_path: Path) -> None:
     problem = f"{name!r}: expected a number, got an array; if it has the numbers of all classes, rename it to {stated}"
     assert problem in here("compute", "-i", field(name, tmp_path)).stderr
+
+
+ONE, ALL = [1.25, 3.0], [[0.25, 0.75, 0.0], [0.5, 0.25, 0.25]]
+
+
+@pytest.mark.parametrize("name", ["logit", "prob", "logprob", "log_probability", "energy"])
+def test_a_singular_name_does_not_take_precedence(name: str, tmp_path: Path) -> None:
+    """It is common for one number per row: a confidence, or the log-probability of the chosen class."""
+    arrays: dict[str, Any] = {name: ONE, "probs": ALL}
+    path = str(tmp_path / "arrays.npz")
+    np.savez(path, **arrays)
+    for done in (here("compute", "-i", path), here("compute", stdin=json.dumps(arrays))):
+        assert_allclose(np.loadtxt(done.stdout.splitlines()), ALL)
+    arrays["scores"] = arrays.pop("probs")
+    np.savez(path, **arrays)
+    assert f"pass --key NAME to choose one: {name}, scores" in here("compute", "-i", path).stderr
+    for other in ({"scores": ALL}, {"force": ONE}, {"text": ["a", "b"], "label": [0, 1]}, {"tokens": ["Hi", "!"]}):
+        done = here("compute", stdin=json.dumps({name: ONE} | other))
+        assert (done.stdout, done.returncode) == ("", 1)
+
+
+@pytest.mark.parametrize("beside", [{"label": 1}, {"id": "a"}, {"labels": ["x", "y"]}, {"text": "a"}, {"meta": {}}])
+def test_a_singular_name_states_the_quantity_of_the_only_array(beside: dict[str, Any]) -> None:
+    done = here("compute", stdin=json.dumps({"energy": ONE} | beside))
+    assert_allclose(np.loadtxt(done.stdout.splitlines()), softmax([-1.25, -3.0]))

@@ -131,7 +131,9 @@ def _list_column(leaves: list[Leaf], first: pa.RecordBatch, options: ReadOptions
     names = joined([repr(shortened(leaf.name)) for leaf in lists[:5]])
     if len(lists) > 1:
         raise ColumnError(f"several columns contain lists of numbers: {names}; pass {option} NAME to choose one")
-    if any(pa.types.is_floating(leaf.type) for leaf in scalars):
+    if stated_quantity(lists[0].name.rsplit(".", 1)[-1]) is None and any(
+        pa.types.is_floating(leaf.type) for leaf in scalars
+    ):
         problem = f"ambiguous: {names} contains lists of numbers, and other columns contain numbers"
         raise ColumnError(f"{problem}; pass {option} {lists[0].name}, or list the columns of the logits with --columns")
     return lists[0]
@@ -239,7 +241,7 @@ class _Table:
         return text_column_fix(
             columns.names,
             {i: value for i, value in values.items() if isinstance(value, str)},
-            [i for i in columns.logits if is_number_type(leaves[i].type)],
+            {i: str(values[i]) for i in columns.logits if is_number_type(leaves[i].type)},
             has_key=columns.key is not None,
             needs_target=self.options.reads_targets and columns.target is None,
         )

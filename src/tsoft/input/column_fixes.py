@@ -7,24 +7,26 @@ from fnmatch import fnmatchcase
 from tsoft.errors import shortened
 from tsoft.input.class_lookup import TargetLookup
 from tsoft.input.column_groups import ColumnGroup, as_one_group
+from tsoft.input.odd_columns import have_others
 
 # A message lists at most this many columns.
 _MOST_LISTED = 8
 
 
 def text_column_fix(
-    names: Sequence[str], texts: dict[int, str], classes: Sequence[int], *, has_key: bool, needs_target: bool
+    names: Sequence[str], texts: dict[int, str], classes: dict[int, str], *, has_key: bool, needs_target: bool
 ) -> str:
-    """Return what to do about the columns with `texts` in the place of logits, next to those of the `classes`, to be
-    added to a problem; empty without such classes.
+    """Return what to do about the columns with `texts` in the place of logits, next to those of the `classes`, whose
+    values are numbers, to be added to a problem; empty without such classes.
 
     has_key: whether another column names the rows. needs_target: whether no column has the true classes, which the
     command reads.
 
-    >>> text_column_fix(["image", "cat", "dog"], {0: "a.jpg"}, [1, 2], has_key=False, needs_target=False)
+    >>> text_column_fix(["image", "cat", "dog"], {0: "a.jpg"}, {1: "2", 2: "1"}, has_key=False, needs_target=False)
     "; if 'image' names the rows, pass --id-column image; or list the logits with --columns 'cat,dog'"
-    >>> text_column_fix(["z_cat", "z_dog", "gold"], {2: "dog"}, [0, 1], has_key=False, needs_target=True)
-    "; if 'gold' has the true classes, pass --target-column gold; or list the logits with --columns 'z_*'"
+    >>> numbers = {0: "0.5", 1: "1.5", 3: "7"}
+    >>> text_column_fix(["cat", "dog", "gold", "n"], {2: "dog"}, numbers, has_key=False, needs_target=True)
+    "; if 'gold' has the true classes, pass --target-column gold; or list the logits with --columns"
     """
     if not classes:
         return ""
@@ -38,7 +40,9 @@ def text_column_fix(
         fixes.append(
             f"if {shortened(names[target])!r} has the true classes, pass --target-column {shlex.quote(names[target])}"
         )
-    listing = selection(names, as_one_group([names[i] for i in classes]), classes)
+    numbers = [names[i] for i in classes]
+    are_logits = not have_others(numbers, [*classes.values()])
+    listing = selection(names, as_one_group(numbers), [*classes]) if are_logits else "--columns"
     return "; ".join(["", *fixes, f"{'or ' * bool(fixes)}list the logits with {listing}"])
 
 

@@ -214,7 +214,7 @@ def _array_fix(row: JsonRow, label: str) -> str:
 def _text_fix(row: JsonRow, options: ReadOptions) -> str:
     """Return the fix for texts in the place of numbers in {label: number}."""
     texts = {i: value for i, value in enumerate(row.values) if isinstance(value, str) and value not in INFINITIES}
-    classes = [i for i, value in enumerate(row.values) if _problem(value, row.quantity) is None]
+    classes = {i: str(value) for i, value in enumerate(row.values) if _problem(value, row.quantity) is None}
     needs_target = options.reads_targets and row.target is None
     return text_column_fix(row.labels or (), texts, classes, has_key=row.id is not None, needs_target=needs_target)
 

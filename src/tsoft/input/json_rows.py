@@ -10,7 +10,7 @@ from tsoft.input import json_tables
 from tsoft.input.class_lookup import are_binary
 from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
-from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, SLACK, contradiction, stated_quantity
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response, with_parsed_texts
 from tsoft.input.table_columns import (
@@ -133,6 +133,11 @@ class RowReader:
                 raise InputError(f"{where}: {contradiction(repr(form.name), form.name, quantity)}")
             quantity = form.name
         elif quantity is None:
+            outside = next((n for n in form.numbers if isinstance(n, int | float) and not 0 <= n <= 1 + SLACK), None)
+            if outside is not None:
+                problem = f"{form.name!r} may be a logit or a percentage, since {outside!r} is not a probability"
+                fix = f"rename {form.name!r} to logit, or divide percentages by 100"
+                raise InputError(f"{where}: {problem}; {fix}")
             quantity, guess = "prob", f", and {form.name!r} as a probability"
         self._note_once(where, f"tsoft reads each label and its number as one class of a distribution{guess}")
         self._note_ignored(form.others, set(), None)
@@ -256,11 +261,11 @@ class RowReader:
                 problem = "the logits are from 0 to 1, in falling order, and sum to less than 1"
                 fix = "if they are probabilities, write probs in place of logits"
                 self._note_once(where, f"{problem}; {fix}")
-            if ARRAY_QUANTITIES[key] == "logprob" and self.options.quantity is None and _may_be_measures(record[key]):
+            if stated_quantity(key) == "logprob" and self.options.quantity is None and _may_be_measures(record[key]):
                 problem = f"{key!r} may be measures of texts, such as a sum, not the log-probabilities of classes"
                 raise InputError(f"{where}: {problem}; if they are those of classes, pass --logprobs")
             record = record | {key: [*record[key].values()], "labels": [*record[key]]}
-        options, quantity, values = self.options, ARRAY_QUANTITIES[key], record[key]
+        options, quantity, values = self.options, stated_quantity(key) or "logit", record[key]
         if options.quantity not in (None, quantity):
             raise InputError(f"{where}: {contradiction(repr(key), quantity, options.quantity)}")
         if options.columns.logits is not None:
@@ -418,9 +423,20 @@ def _not_empty(row: JsonRow) -> JsonRow:
 
 def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
     """Return the name of the array of numbers in a record, or of its {label: number}, preferably one of this quantity;
-    None if it has neither."""
+    None if it has neither. A singular name counts only without another array, since each may be a column of a table."""
     keys = [key for key in ARRAY_QUANTITIES if isinstance(value := record.get(key), list) or _is_vector(value)]
-    return next((key for key in keys if ARRAY_QUANTITIES[key] == quantity), keys[0] if keys else None)
+    if not keys:
+        keys = [key for key, value in record.items() if stated_quantity(key) and isinstance(value, list | dict)]
+        keys = [key for key in keys if isinstance(record[key], list) or _is_vector(record[key])]
+        others = [key for key, value in record.items() if isinstance(value, list) and not _is_beside_rows(key)]
+        keys = keys if {*others} <= {*keys[:1]} else []
+    return next((key for key in keys if stated_quantity(key) == quantity), keys[0] if keys else None)
+
+
+def _is_beside_rows(name: str) -> bool:
+    """Return whether a name is that of labels, true classes or keys."""
+    names = ("labels", "targets", *TARGET_NAMES, *FURTHER_TARGET_NAMES)
+    return name in names or is_key_name(name) or is_true_class_number(name)
 
 
 def _is_vector(value: Any) -> bool:

@@ -139,7 +139,7 @@ def quantity_of(key: str, options: ReadOptions) -> str | None:
         problem = contradiction(f"the array {key!r}", quantity, options.quantity)
         raise InputError(f"{options.source}: {problem}, or save the array as {array_name(options.quantity)!r}")
     if options.quantity is None and (suggested := suggested_quantity(key)):
-        options.note(f"{options.source}: {suggestion(repr(shortened(key)), suggested)}")
+        options.note(f"{options.source}: {suggestion(repr(shortened(key)), suggested, [key])}")
     return quantity or options.quantity
 
 

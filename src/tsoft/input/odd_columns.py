@@ -20,8 +20,6 @@ _SCORES = {
     *("confidence", "conf", "score", "margin", "max_prob"),
     *("prob", "proba", "probability", "logprob", "log_prob"),
 }
-# Numbers that are lower for more probable classes, unless they are results next to logits.
-NEGATIVE_LOGPROBS = {"nll", "loss", "surprisal", "neg_log_likelihood", "negative_log_likelihood"}
 # Results if there are others. Classes often have such names.
 _VAGUE = {"value", "return"}
 # Next to energies, the degeneracies of the levels. Those of a single letter may be energies, too.
@@ -63,6 +61,17 @@ def degeneracy_columns(names: Sequence[str], first: Sequence[str], quantity: str
     lower = [name.strip().lower() for name in names]
     letters = {i for i, name in enumerate(lower) if name in _LETTERS and _is_half_integer(first[i])}
     return [i for i, name in enumerate(lower) if name in _DEGENERACIES or i in letters]
+
+
+def have_others(names: Sequence[str], first: Sequence[str]) -> bool:
+    """Return whether some columns may be no logits, from their names and the numbers of the first row: they have names
+    of results, or whole numbers beside fractions, as counts and times do.
+
+    >>> have_others(["cat", "dog", "row"], ["0.8", "0.2", "3"]), have_others(["cat", "dog"], ["2", "1"])
+    (True, False)
+    """
+    are_whole = {*map(_is_whole, first)}
+    return len(are_whole) > 1 or not {name.strip().lower() for name in names}.isdisjoint(_RESULTS | _SCORES)
 
 
 def _is_whole(text: str) -> bool:

@@ -10,6 +10,8 @@ from tsoft.frozen import frozen
 
 # A server's float32 probability may exceed 1 by about this much.
 SLACK = 1e-6
+# A row of percentages sums to 100, unless it has only the most probable classes or was rounded.
+_LEAST_PERCENT, _MOST_PERCENT = 20.0, 105.0
 
 
 @frozen
@@ -92,18 +94,25 @@ QUANTITIES = {
 }
 
 
-# The names of arrays, of fields of JSON and of single columns that state the quantity, in the order of precedence.
-# Probabilities may have underflowed to 0 where their logarithms are exact.
+# The names of arrays and of fields of JSON by which one of several is chosen, in the order of precedence. Probabilities
+# may have underflowed to 0 where their logarithms are exact.
 ARRAY_QUANTITIES = {
-    **dict.fromkeys(("logits", "logit"), "logit"),
-    **dict.fromkeys(
-        ("log_probs", "logprobs", "log_probabilities", "log_prob", "logprob", "log_probability"), "logprob"
-    ),
-    **dict.fromkeys(("probs", "probabilities", "prob", "probability"), "prob"),
+    "logits": "logit",
+    **dict.fromkeys(("log_probs", "logprobs", "log_probabilities"), "logprob"),
+    **dict.fromkeys(("probs", "probabilities"), "prob"),
     "log_probs_listed": "logprob",
     "probs_listed": "prob",
-    **dict.fromkeys(("energies", "energy"), "energy"),
+    "energies": "energy",
 }
+# These names state the quantity, too, but of several arrays, such a one often has only one number per row.
+_STATED_QUANTITIES = ARRAY_QUANTITIES | {
+    "logit": "logit",
+    **dict.fromkeys(("log_prob", "logprob", "log_probability"), "logprob"),
+    **dict.fromkeys(("prob", "probability"), "prob"),
+    "energy": "energy",
+}
+# The only column of numbers with such a name has negative log-probabilities. Next to logits, it is a result.
+NEGATIVE_LOGPROBS = {"nll", "loss", "surprisal", "neg_log_likelihood", "negative_log_likelihood"}
 # The words in the name of a column that call its numbers something, such as prob_cat and cat_logit.
 _WORDS = {
     "logprob": r"log[\s_.-]?(?:prob(?:s|a|ability|abilities)?|softmax)",
@@ -112,8 +121,13 @@ _WORDS = {
     "logit": r"logits?",
 }
 _WORD = re.compile(
-    rf"(?<![^\W_])(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _WORDS.items())})(?![^\W\d_])", re.IGNORECASE
+    r"(?<![^\W_])(?:(neg(?:ative)?|minus)[\s_.-]?)?"
+    rf"(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _WORDS.items())})(?![^\W\d_])",
+    re.IGNORECASE,
 )
+# What the negative numbers of a quantity are.
+_NEGATIVE = {"logit": "energy", "logprob": "energy", "energy": "logit", "prob": "prob"}
+_PERCENT = re.compile(r"%|(?<![^\W_])(?:percent|pct)", re.IGNORECASE)
 
 
 def quantity_in(name: str) -> str | None:
@@ -121,18 +135,26 @@ def quantity_in(name: str) -> str | None:
 
     >>> quantity_in("cat_logit"), quantity_in("LogProbability:Class=a"), quantity_in("probs0"), quantity_in("problem")
     ('logit', 'logprob', 'prob', None)
+    >>> quantity_in("neg_energy"), quantity_in("negative log probability")
+    ('logit', 'energy')
     """
     match = _WORD.search(name)
-    return match.lastgroup if match else None
+    return _quantity_of(match) if match else None
+
+
+def _quantity_of(match: re.Match[str]) -> str:
+    quantity = str(match.lastgroup)
+    return _NEGATIVE[quantity] if match[1] else quantity
 
 
 def stated_quantity(name: str) -> str | None:
-    """Return the quantity that the name of a single column states; None for any other name, even if it contains one.
+    """Return the quantity that the name of a single column, array or field states; None for any other name, even if it
+    contains one.
 
     >>> stated_quantity("Energy"), stated_quantity("log probs"), stated_quantity("energy_kJ_mol")
     ('energy', 'logprob', None)
     """
-    return ARRAY_QUANTITIES.get(re.sub(r"[\s.-]", "_", name.strip().lower()))
+    return _STATED_QUANTITIES.get(re.sub(r"[\s.-]", "_", name.strip().lower()))
 
 
 def suggested_quantity(name: str) -> str | None:
@@ -141,7 +163,7 @@ def suggested_quantity(name: str) -> str | None:
     >>> suggested_quantity("energy_kJ_mol"), suggested_quantity("prob_logits"), suggested_quantity("prob")
     ('energy', None, None)
     """
-    has_logits = any(match.lastgroup == "logit" for match in _WORD.finditer(name))
+    has_logits = any(_quantity_of(match) == "logit" for match in _WORD.finditer(name))
     return None if has_logits or stated_quantity(name) else quantity_in(name)
 
 
@@ -154,14 +176,23 @@ def array_name(quantity: str) -> str:
     return next(name for name, stated in ARRAY_QUANTITIES.items() if stated == quantity)
 
 
-def suggestion(numbers: str, quantity: str, *, names: int = 1, plural: str = "") -> str:
+def suggestion(numbers: str, quantity: str, names: Sequence[str]) -> str:
     """Return a note that the names of numbers suggest another quantity than logits, as which tsoft reads them.
 
-    `plural` describes the quantity if the names suggest only some of its numbers.
+    >>> suggestion("'p'", "prob", ["p (%)"])
+    "tsoft reads 'p' as logits, but the name suggests probabilities; if they are, divide them by 100 and pass --probs"
     """
-    other, suggest = QUANTITIES[quantity], "the name suggests" if names == 1 else "the names suggest"
-    reading = f"tsoft reads {numbers} as logits, but {suggest} {plural or other.plural}"
-    return f"{reading}; if they are, pass {other.option}"
+    other, suggest = QUANTITIES[quantity], "the name suggests" if len(names) == 1 else "the names suggest"
+    plural = other.plural
+    if quantity == "energy" and all(map(_is_negative_logprob, names)):
+        plural = "negative log-probabilities"
+    fix = "divide them by 100 and " * (quantity == "prob" and all(map(_PERCENT.search, names)))
+    return f"tsoft reads {numbers} as logits, but {suggest} {plural}; if they are, {fix}pass {other.option}"
+
+
+def _is_negative_logprob(name: str) -> bool:
+    match = _WORD.search(name)
+    return name.strip().lower() in NEGATIVE_LOGPROBS or (match is not None and match.lastgroup == "logprob")
 
 
 def _is_word_of_a_class(name: str) -> bool:
@@ -220,7 +251,8 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
         if np.isnan(value):
             raise LogitsError(f"NaN is not {quantity.noun}; {quantity.mask_fix}", row, column)
         number = "+inf" if value == np.inf else repr(value).removesuffix(".0")
-        is_percentage = quantity.name == "prob" and 1 < value <= 100
+        are_percentages = values[row].min() >= 0 and _LEAST_PERCENT < values[row].sum() <= _MOST_PERCENT
+        is_percentage = quantity.name == "prob" and 1 < value <= 100 and are_percentages
         fix = "; divide percentages by 100" if is_percentage else ""
         raise LogitsError(f"{quantity.problem(number)}{fix}", row, column)
     logits = quantity.to_logits(values)

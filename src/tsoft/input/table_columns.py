@@ -17,8 +17,8 @@ from tsoft.input import fields
 from tsoft.input.column_fixes import selection
 from tsoft.input.column_groups import as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
-from tsoft.input.odd_columns import NEGATIVE_LOGPROBS, degeneracy_columns, result_columns
-from tsoft.input.quantity import QUANTITIES, quantities_in, stated_quantity, suggestion
+from tsoft.input.odd_columns import degeneracy_columns, result_columns
+from tsoft.input.quantity import NEGATIVE_LOGPROBS, QUANTITIES, quantities_in, stated_quantity, suggestion
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -456,13 +456,13 @@ class _Decision:
             return
         named = dict(zip(logits, quantities_in([self.names[i] for i in logits]), strict=True))
         quantity, count = next(iter(Counter(named.values()).most_common(1)), (None, 0))
-        is_only, plural = len(logits) == 1, ""
+        is_only = len(logits) == 1
         if is_only and self._lower(logits[0]) in NEGATIVE_LOGPROBS:
-            quantity, plural = "energy", "negative log-probabilities"
+            quantity = "energy"
         if quantity in (None, "logit") or not (count > 1 or is_only):
             return
         columns = [i for i in logits if is_only or named[i] == quantity]
-        self.notes.append(suggestion(self._quoted(columns), quantity, names=len(columns), plural=plural))
+        self.notes.append(suggestion(self._quoted(columns), quantity, [self.names[i] for i in columns]))
 
     def _kind(self, columns: Sequence[int]) -> str:
         """Return how tsoft reads the numbers of columns."""

@@ -119,7 +119,7 @@ class Table:
         return text_column_fix(
             columns.names,
             others,
-            [i for i in columns.logits if i not in others],
+            {i: texts[i] for i in columns.logits if i not in others},
             has_key=columns.key is not None,
             needs_target=self.options.reads_targets and columns.target is None,
         )
