@@ -21,15 +21,16 @@ of a block changes a digit.
 # Signatures in help() show the names of the types.
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tsoft.core import threads
 from tsoft.core.library_arguments import is_masked, plain_array
-from tsoft.core.sums import MAX_DOT, exact_sum, summation
+from tsoft.core.sums import MAX_DOT, Sum, exact_sum, summation
 from tsoft.core.sums import Array as Array
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
     array([[0.5       , 0.5       , 0.        ],
            [0.33333333, 0.33333333, 0.33333333]])
     """
-    if isinstance(z, np.ndarray) and z.ndim == 2 and 1 < len(z) <= FEW_ROWS and isinstance(tau, (float, int)):
-        probs = _softmax_of_few_rows(validate_logits(z), tau)
+    if type(z) is np.ndarray and z.ndim == 2 and 1 < len(z) <= FEW_ROWS and isinstance(tau, (float, int)):
+        probs = _softmax_of_few_rows(z, tau)
         if probs is not None:
             return probs
     return over_rows(_softmax, z, tau, keep_classes=True)
@@ -271,33 +272,48 @@ def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
     out[...] = log_of_sum(x, tops)
 
 
+class _Plan(NamedTuple):
+    """How to compute the softmax of few rows of a length: the context, whether the search for the maximum is faster in
+    float64, and the function that sums a row with whether it is exact."""
+
+    context: Context
+    searches_float64: bool
+    sum_up: Sum
+    is_exact: bool
+
+
+@functools.cache
+def _plan(n: int, dtype: np.dtype[Any]) -> _Plan:
+    """Return the plan for rows of n numbers."""
+    return _Plan(_context_of(n, dtype), _is_searched_as_float64(n, dtype), *summation(n, 2, dtype))
+
+
 def _softmax_of_few_rows(z: Array, tau: float) -> Array | None:
     """Return the softmax of z, (rows, n), or None if the logits or the temperature need the general path.
 
     The bits are those of the general path, `over_rows`. But there, calling a function for each step takes a fifth of
     the time of a few short rows.
     """
-    if z.size > BLOCK_SIZE or not LOWEST_TAU <= tau <= HIGHEST_TAU:
+    is_plain = (z.dtype is _FLOAT64 or z.dtype is _FLOAT32) and 0 < z.size <= BLOCK_SIZE
+    if not is_plain or not LOWEST_TAU <= tau <= HIGHEST_TAU:
         return None
-    probs = np.empty(z.shape, z.dtype)
-    return _context(z).run(_write_softmax, np.ascontiguousarray(z), tau, probs)
+    context, searches_float64, sum_up, is_exact = _plan(z.shape[1], z.dtype)
+    return context.copy().run(_softmax_by_plan, np.ascontiguousarray(z), tau, searches_float64, sum_up, is_exact)
 
 
-def _write_softmax(z: Array, tau: float, probs: Array) -> Array | None:
-    """Do the same with `probs` as the array for the result."""
+def _softmax_by_plan(z: Array, tau: float, searches_float64: bool, sum_up: Sum, is_exact: bool) -> Array | None:
     n, size = z.shape[1], z.size
     # As in `highest`.
-    tops = (z.astype(_FLOAT64, copy=False) if 32 <= n < 64 else z).argmax(1)
+    tops = (z.astype(_FLOAT64) if searches_float64 else z).argmax(1)
     tops += _NUMBERS[:size:n] if size <= MAX_DOT else np.arange(0, size, n)
     maximum = z.take(tops)
     # As in `_subtract_maximum`.
     if not maximum.dot(maximum) < np.inf:
         return None
-    np.subtract(z, maximum[:, np.newaxis], probs)
+    probs: Array = np.subtract(z, maximum[:, np.newaxis])
     if tau != 1:
         np.multiply(probs, 1.0 / tau, probs)
     np.exp(probs, probs)
-    sum_up, is_exact = summation(n, 2, z.dtype)
     if is_exact:
         total = sum_up(probs)
     else:
@@ -375,8 +391,11 @@ def _with_few_axes(z: Array, result: Array) -> tuple[Array, Array]:
 
 def _context(rows: Array) -> Context:
     """Return a new context for computing blocks of rows, (rows, n) or (n,)."""
-    is_long = rows.itemsize * rows.shape[-1] >= MIN_UNBUFFERED_BYTES
-    return (_QUIET_UNBUFFERED if is_long else _QUIET).copy()
+    return _context_of(rows.shape[-1], rows.dtype).copy()
+
+
+def _context_of(n: int, dtype: np.dtype[Any]) -> Context:
+    return _QUIET_UNBUFFERED if dtype.itemsize * n >= MIN_UNBUFFERED_BYTES else _QUIET
 
 
 # A temperature, and the array for its result.
@@ -533,11 +552,16 @@ def highest(z: Array) -> tuple[Array, Any]:
         # For a single row, this is faster than take.
         tops = z.argmax()
         return z[tops, ...], tops
-    # numpy compares 64 numbers of float32 or 32 of float64 at a time, and those of shorter rows one by one.
-    tops = (z.astype(_FLOAT64, copy=False) if 32 <= z.shape[-1] < 64 else z).argmax(-1)
+    tops = (z.astype(_FLOAT64) if _is_searched_as_float64(z.shape[-1], z.dtype) else z).argmax(-1)
     n, size = z.shape[-1], z.size
     tops += _NUMBERS[:size:n] if size <= MAX_DOT else np.arange(0, size, n)
     return z.take(tops), tops
+
+
+def _is_searched_as_float64(n: int, dtype: np.dtype[Any]) -> bool:
+    """Return whether numpy finds the maximum of rows of n numbers faster in float64: it compares 64 numbers of float32
+    or 32 of float64 at a time, and those of shorter rows one by one."""
+    return dtype == _FLOAT32 and 32 <= n < 64
 
 
 # The temperatures for which float32 can represent tau and 1 / tau with all digits.

@@ -66,17 +66,25 @@ def _plain_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
 
 @functools.cache
 def _exact_summation(n: int, ndim: int, dtype: np.dtype[Any]) -> Sum:
-    """Return a function that sums rows of n <= MAX_DOT terms, which are at most 16, with one rounding."""
-    split_sums = _split_summation(n, _exponent(n), ndim, dtype)
+    """Return a function that sums rows of n <= MAX_DOT terms, which are at most 16, with one rounding.
+
+    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples of a row is
+    exact, and a small rest. For float32 terms, a sum of float64 is precise enough.
+    """
+    plain_sum, shift, ones = _plain_summation(n, ndim, dtype), _shift(n), _ONES[:n]
 
     def add_parts(terms: Array) -> Array:
-        high, low = split_sums(terms)
-        total: Array = high + low
+        if ndim > 1 and terms.size > SCRATCH_SIZE and len(terms) > 1:
+            return sum_blocks(terms)
+        part = _multiples(terms, shift)
+        # Only the order of an exact sum may depend on the other rows.
+        high = part.dot(ones) if part.size <= MAX_DOT else plain_sum(part)
+        total: Array = high + plain_sum(np.subtract(terms, part, part))
         return total
 
-    # The low part of a sum of float32 terms is 0.
-    sum_up = add_parts if dtype == _FLOAT64 else _plain_summation(n, ndim, dtype)
-    return sum_up if ndim == 1 else _by_blocks(sum_up, n)
+    sum_up = add_parts if dtype == _FLOAT64 else plain_sum
+    sum_blocks = _by_blocks(sum_up, n)
+    return sum_up if ndim == 1 or dtype == _FLOAT64 else sum_blocks
 
 
 def _by_blocks(sum_up: Sum, n: int) -> Sum:
@@ -91,30 +99,17 @@ def _by_blocks(sum_up: Sum, n: int) -> Sum:
     return sum_blocks
 
 
-def _exponent(n: int) -> int:
-    """Return the exponent of the power of two that separates the terms of a row of n terms."""
-    return (n * 16).bit_length()
+def _shift(n: int) -> Array:
+    """Return the number that separates the terms of a row of n terms, as an array without axes, since an operation with
+    one takes less time than with a number."""
+    return np.array(3.0 * 2 ** (n * 16).bit_length())
 
 
-@functools.cache
-def _split_summation(length: int, exponent: int, ndim: int, dtype: np.dtype[Any]) -> Callable[[Array], tuple[Any, Any]]:
-    """Return a function of `length` terms of each row. It returns two numbers per row, whose sum is that of the terms:
-    the first one is exact, and the second one small.
-
-    Each float64 is split into a multiple of a power of two, which is so large that the sum of all multiples of a row is
-    exact, and a small rest. For float32 terms, a sum of float64 is precise enough.
-    """
-    sum_up = _plain_summation(length, ndim, dtype)
-    # An operation with an array without axes takes less time than with a number.
-    shift = np.array(3.0 * 2**exponent)
-
-    def split_sums(terms: Array) -> tuple[Any, Any]:
-        part = np.add(terms, shift)
-        np.subtract(part, shift, part)
-        high = sum_up(part)
-        return high, sum_up(np.subtract(terms, part, part))
-
-    return split_sums if dtype == _FLOAT64 else lambda terms: (sum_up(terms), 0.0)
+def _multiples(terms: Array, shift: Array) -> Array:
+    """Return the multiples of a power of two that are nearest to float64 terms. It is the distance of the numbers next
+    to `shift`."""
+    part = np.add(terms, shift)
+    return np.subtract(part, shift, part)
 
 
 def exact_sum(terms: Callable[[Array], Array], x: Array) -> Array:
@@ -137,15 +132,20 @@ def _sum_of_pieces(terms: Callable[[Array], Array], x: Array, length: int) -> Ar
     """Do the same in pieces of `length` classes, which have at most MAX_DOT terms. The memory of their scratch arrays
     is not returned to the system and requested again."""
     n = x.shape[-1]
-    exponent = _exponent(n)
+    shift = _shift(n)
 
     def sum_up(rows: Array) -> Array:
         high: Any = 0.0
         low: Any = 0.0
         for i in range(0, n, length):
             piece = terms(rows[..., i : i + length])
-            sums = _split_summation(piece.shape[-1], exponent, piece.ndim, piece.dtype)(piece)
-            high, low = high + sums[0], low + sums[1]
+            plain_sum = _plain_summation(piece.shape[-1], piece.ndim, piece.dtype)
+            if piece.dtype == _FLOAT64:
+                part = _multiples(piece, shift)
+                high = high + plain_sum(part)
+                low = low + plain_sum(np.subtract(piece, part, part))
+            else:
+                high = high + plain_sum(piece)
         total: Array = high + low
         return total
 
