@@ -52,6 +52,7 @@ SHAPES = {
     "rows of different lengths": ("[[2], [0, 1], [3, 4]]", [[2], [0, 1], [3, 4]], None),
     "labels": ('{"cat": 2, "dog": 1}', [[2, 1]], ("cat", "dog")),
     "labels that repeat": ('{"cat": 2, "cat": 1, "a:b": 0}', [[2, 1, 0]], ("cat", "cat", "a:b")),
+    "other spellings of infinities": ('[1, "-Inf", "-INF", "-Infinity"]', [[1, -np.inf, -np.inf, -np.inf]], None),
     "labels that repeat, beside an infinity": ('{"cat": -Infinity, "cat": 1}', [[-np.inf, 1]], ("cat", "cat")),
     "a label with colons": ('{"a:b": 2, "::": 1}', [[2, 1]], ("a:b", "::")),
     "a record": ('{"logits": [2, 1], "labels": ["a", "a"], "tau": 3}', [[2, 1]], ("a", "a")),

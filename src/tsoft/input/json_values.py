@@ -23,7 +23,11 @@ from tsoft.input.utf8 import decode_text
 
 Object = dict[str, Any]
 # The infinities, which are strings because JSON has no numbers for them.
-INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
+INFINITIES = {
+    f"{sign}{name}": float(f"{sign}inf")
+    for sign in ("", "-", "+")
+    for name in ("inf", "Inf", "INF", "Infinity", "INFINITY")
+}
 
 
 @dataclass(frozen=True)
