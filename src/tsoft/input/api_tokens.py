@@ -97,18 +97,20 @@ class DrawnToken:
 
 
 def logprob_of(value: object, location: Location) -> float | None:
-    """Return a log-probability; None if it is missing or null."""
+    """Return a log-probability; None if it is missing or null, UNKNOWN if it is NaN."""
     logprob = number_of(value, location)
+    if logprob is not None and math.isnan(logprob):
+        return UNKNOWN
     if logprob is not None and not logprob <= SLACK:
         raise location.error(QUANTITIES["logprob"].problem(number_text(logprob)))
     return logprob
 
 
 def log_of_prob(value: object, location: Location) -> float | None:
-    """Return the logarithm of a probability; None if it is missing or null."""
+    """Return the logarithm of a probability; None if it is missing or null, UNKNOWN if it is NaN."""
     prob = number_of(value, location)
-    if prob is None:
-        return None
+    if prob is None or math.isnan(prob):
+        return None if prob is None else UNKNOWN
     if not 0 <= prob <= 1 + SLACK:
         raise location.error(QUANTITIES["prob"].problem(number_text(prob)))
     return math.log(prob) if prob else -math.inf
@@ -116,7 +118,7 @@ def log_of_prob(value: object, location: Location) -> float | None:
 
 def number_text(value: float) -> str:
     """Return a number for a message."""
-    return "NaN" if math.isnan(value) else f"{value:.6g}"
+    return f"{value:.6g}"
 
 
 def number_of(value: object, location: Location) -> float | None:
