@@ -616,6 +616,12 @@ def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
     note = "tsoft ignores this comment; if it is the header of the columns, remove the #"
     assert done.stderr == f"tsoft: note: stdin:1: {note}\n"
     assert here("compute", stdin="# two rows\n2 0 1\n").stderr == ""
+    # The headers of PLUMED, and of CP2K's energies.
+    assert f"{note}! FIELDS\n" in here("compute", stdin="#! FIELDS time E\n0 1.5\n").stderr
+    assert f"{note}\n" in here("compute", stdin="# Step Nr.   Time[fs]  Kin.[a.u.]\n0 0.5 1.5\n").stderr
+    energies = here("compute", stdin="# energy (kcal/mol)\n0.5\n1.2\n")
+    assert "this comment mentions energies; if the numbers are these, pass --energies\n" in energies.stderr
+    assert "mentions" not in here("compute", "--energies", stdin="# energy (kcal/mol)\n0.5\n1.2\n").stderr
     done = here("compute", stdin="id,cat,dog\na,2,0\n#1,1,0\n# a, b, c\n")
     assert here("compute", stdin="id,cat,dog\na,2,0\n# a, b, c\n").returncode == 0
     problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"

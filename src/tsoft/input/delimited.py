@@ -26,7 +26,7 @@ from tsoft.input.columns import KEY_COLUMNS, TARGET
 from tsoft.input.labels import CLASSES_IN_A_LINE, first_repeated, repeats
 from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
 from tsoft.input.number_workers import several_processes
-from tsoft.input.quantity import QUANTITIES
+from tsoft.input.quantity import QUANTITIES, quantity_in
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
     BlankLines,
@@ -74,17 +74,28 @@ def _read(batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]
 
 
 def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) -> None:
-    """Print a note if the line before the first one is a comment that may be its header."""
+    """Print a note if the line before the first one is a comment that may be its header, or names another quantity."""
     comment = batch.comment_before(first.number)
     if comment is None:
         return
+    # PLUMED starts its headers in this way.
+    mark = "! FIELDS" if comment.startswith("! FIELDS") else ""
+    comment = comment.removeprefix(mark).strip()
     try:
         names, texts = (fields.split_labels(text, options.delimiter) for text in (comment, first.text))
     except fields.FieldError:
         return
-    if len(names) == len(texts) > 1 and not any(map(fields.looks_like_number, names)) and fields.is_number(texts[-1]):
-        where = f"{options.source}:{first.number - 1}"
-        options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #")
+    columns = re.split(r"\s{2,}|\t", comment)
+    counts = {len(names), len(columns)} if len(texts) > 1 else set()
+    if any(map(fields.looks_like_number, names)) or not fields.is_number(texts[-1]):
+        return
+    where, quantity = f"{options.source}:{first.number - 1}", quantity_in(comment)
+    if len(texts) in counts:
+        options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #{mark}")
+    elif quantity not in (None, "logit") and options.quantity is None:
+        other = QUANTITIES[quantity]
+        problem = f"tsoft reads logits, but this comment mentions {other.plural}"
+        options.note(f"{where}: {problem}; if the numbers are these, pass {other.option}")
 
 
 def _check_comments_before(batch: LineBatch, first: Line, options: ReadOptions) -> None:
