@@ -11,6 +11,8 @@ from tsoft.input.read_options import ReadOptions
 _MOST_CLASSES = 1000
 # A sum may have been rounded, but rarely to so few digits.
 _ROUNDING = 1e-6
+# Rows with larger numbers, such as those that stand for masked classes, do not count, since sums might overflow.
+_LARGEST = 1e300
 
 
 def note_summary_columns(rows: FirstRows, options: ReadOptions) -> None:
@@ -19,7 +21,9 @@ def note_summary_columns(rows: FirstRows, options: ReadOptions) -> None:
     if rows.names is None or not 2 < numbers.shape[1] <= _MOST_CLASSES or rows.origin.quantity not in _TO_NUMBERS:
         return
     numbers = _TO_NUMBERS[rows.origin.quantity](numbers)
-    summary = _summary(numbers[np.isfinite(numbers).all(axis=1)])
+    with np.errstate(over="ignore"):
+        size = np.abs(numbers).sum(axis=1)
+    summary = _summary(numbers[size < _LARGEST])
     if summary is not None:
         name, column = summary
         rows.note_columns([column], f"it is the {name} of the others", "", options)
