@@ -427,8 +427,8 @@ def _exllamav3(version: str, source: EngineSource, dry: tuple[Sampler, ...], top
         EngineApi(
             "from before the penalties and samplers",
             (("tau", 1.0),),
-            "those of ComboSampler; a job without a sampler has min_p 0.08, then temperature 0.8, an order that tsoft"
-            " lacks",
+            "this is ComboSampler's default; a job without a sampler applies min_p 0.08, then temperature 0.8, an order"
+            " that tsoft lacks",
             breakers=tuple('.,!?<>[](){}\n\t"'),
         ),
         (
