@@ -162,10 +162,12 @@ def test_help_lists_no_option_without_effect(command: str) -> None:
     assert "--vocab-size" not in help_of(command)
 
 
-def test_help_has_its_sections_in_the_same_order_in_all_commands() -> None:
+def test_help_fits_80_columns_and_has_its_sections_in_the_same_order_in_all_commands() -> None:
     last = ["Output", "Table and chart", "Samplers", "Figure", "Many files"]
     for command in COMMANDS:
-        sections = re.findall(r"^([A-Z][\w τ]*):$", out(command, "--help"), re.MULTILINE)
+        text = out(command, "--help")
+        assert max(map(len, text.splitlines())) <= 80, command
+        sections = re.findall(r"^([A-Z][\w τ]*):$", text, re.MULTILINE)
         places = [last.index(section) if section in last else -1 for section in sections]
         assert places == sorted(places), command
 

@@ -92,9 +92,9 @@ def distill(
     Soft targets are the teacher's probabilities at a temperature. tsoft
     measures how much probability the classes other than the target have, and
     how evenly they share it. With --student, it also computes
-    KL(teacher‖student) and its gradient, each also multiplied by Hinton's factor τ²,
-    and the loss. On a terminal, shows tables and curves. In a pipe, prints one
-    line per row and temperature.
+    KL(teacher‖student) and its gradient, each also multiplied by Hinton's
+    factor τ², and the loss. On a terminal, shows tables and curves. In a pipe,
+    prints one line per row and temperature.
 
     Examples:
       tsoft distill cat=6 dog=4 car=0 truck=-1

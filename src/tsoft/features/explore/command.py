@@ -74,10 +74,11 @@ def explore(
     Without logits, the app opens with examples. Logits can be piped in; the
     keys still come from the terminal. Press ? for a list of all keys, x to
     export numbers, a picture or the whole state, and c to copy the tsoft
-    compute command that shows the same distribution. tsoft explore
-    FILE.tsoft reopens a state that x saved. With --prompt, you write a text with a language
-    model: s draws the next token, Backspace removes the last one, Enter adds
-    the selected token, and t opens a tree of the most probable continuations.
+    compute command that shows the same distribution. tsoft explore FILE.tsoft
+    reopens a state that x saved. With --prompt, you write a text with a
+    language model: s draws the next token, Backspace removes the last one,
+    Enter adds the selected token, and t opens a tree of the most probable
+    continuations.
 
     Examples:
       tsoft explore
