@@ -836,6 +836,12 @@ def test_a_column_without_a_name_that_counts_the_rows_is_noted(text: str, option
     assert (done.returncode, done.stderr) == (0, f"tsoft: note: {note}\n")
 
 
+def test_the_note_on_counting_rows_names_only_columns_without_another_note() -> None:
+    # pred counts the rows, too, but another note says that it may be a result.
+    done = here("compute", stdin="pred,sample,cat\n0,0,0.5\n1,1,0.25\n2,2,0.75\n")
+    assert "'sample' as a logit, but it counts the rows; if it is not a logit, pass --id-column sample" in done.stderr
+
+
 def test_a_column_of_an_array_that_counts_the_rows_is_noted(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", np.column_stack([np.arange(20), np.random.default_rng(1).normal(size=(20, 2))]))
     note = "tsoft reads class #0 as a logit, but it counts the rows; remove the column if that is wrong"

@@ -56,14 +56,13 @@ def column_fix(has_names: bool) -> str:
 
 def _note(counting: Array, labels: Sequence[str] | None, origin: Origin, options: ReadOptions) -> None:
     """Print a note on the columns that count, except those that another note has named."""
-    names = column_names([i for i in counting if labels is None or labels[i] not in origin.doubtful], labels)
-    if names:
+    columns = [i for i in counting if labels is None or labels[i] not in origin.doubtful]
+    if columns:
         fix = f"{column_fix(labels is not None)} if that is wrong"
-        if labels is not None and len(names) == 1:
-            fix = (
-                f"if it is not {QUANTITIES[origin.quantity].noun}, pass --id-column {shlex.quote(labels[counting[0]])}"
-            )
-        options.note(f"{options.source}: {_reading(names, origin.quantity)} the rows; {fix}")
+        if labels is not None and len(columns) == 1:
+            noun, name = QUANTITIES[origin.quantity].noun, labels[columns[0]]
+            fix = f"if it is not {noun}, pass --id-column {shlex.quote(name)}"
+        options.note(f"{options.source}: {_reading(column_names(columns, labels), origin.quantity)} the rows; {fix}")
 
 
 def _reading(names: list[str], quantity: str) -> str:
