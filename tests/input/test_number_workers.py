@@ -67,7 +67,7 @@ def test_parts_are_written_as_a_whole_array(dtype: type) -> None:
 @pytest.mark.usefixtures("eager")
 def test_several_processes_print_what_one_prints_also_before_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tsoft.input.lines.CHUNK", 1 << 14)
-    text = "".join(f"{i % 97} {i / 7} -1\n" for i in range(5000)) + "1 2 x\n"
+    text = "".join(f"{i % 97 + 0.5} {i / 7} -1\n" for i in range(5000)) + "1 2 x\n"
     three = here("compute", "--tau", "0.7", stdin=text)
     monkeypatch.setenv("TSOFT_CORES", "1")
     one = here("compute", "--tau", "0.7", stdin=text)

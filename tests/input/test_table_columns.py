@@ -825,6 +825,8 @@ WHOLE = "".join(f"{i + 1} {7 * i % 5}\n" for i in range(10))
         ("0 2.5 1\n1 0 1\n2 3 0\n", []),
         (" 1  0.000\n 2  0.371\n 3  1.200\n", ["--energies"]),
         (WHOLE, []),
+        # A position in each of several texts counts only the first rows.
+        ("".join(f"{i % 10} {7 * i % 5}\n" for i in range(20)), []),
         ("0,2.5,1\n1,0,1\n2,3,0\n", ["--labels", "a,b,c"]),
         ("[[0, 2.5], [1, 0], [2, 3]]", []),
     ],

@@ -1,18 +1,21 @@
 """The first rows of an input, whose numbers show which columns may not be classes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
-from tsoft.errors import listed
+from tsoft.errors import listed, shortened
 from tsoft.frozen import frozen
-from tsoft.input.counting_columns import MANY_ROWS, column_fix, column_names
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
+# In fewer rows, a column may look special by chance. Whole numbers in columns without names often do.
+MIN_ROWS, MANY_ROWS = 3, 10
 _MAX_LISTED = 8
+_TO_NUMBERS = {"logit": np.positive, "logprob": np.positive, "energy": np.negative, "prob": np.exp}
 
 
 @frozen(eq=False)
@@ -23,17 +26,29 @@ class FirstRows:
     names: tuple[str, ...] | None
     origin: Origin
 
-    def note_columns(self, columns: Sequence[int], but: str, but_several: str, options: ReadOptions) -> None:
-        """Print a note on columns that may not be classes, except those that another note has named."""
-        if self.names:
-            columns = [i for i in columns if self.names[i] not in self.origin.doubtful]
+    @cached_property
+    def numbers(self) -> Array:
+        """The numbers as the input has them, (rows, n)."""
+        return np.asarray(_TO_NUMBERS[self.origin.quantity](self.logits))
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether the numbers are of a quantity that may be whole, unlike probabilities."""
+        return self.origin.quantity in ("logit", "energy")
+
+    def unnoted(self, columns: Sequence[int] | Array) -> list[int]:
+        """Return the columns without those that another note has named."""
+        return [int(i) for i in columns if self.names is None or self.names[i] not in self.origin.doubtful]
+
+    def note_columns(self, columns: Sequence[int], reason: str, options: ReadOptions, fix: str = "") -> None:
+        """Print a note on columns that may not be classes, if there are any."""
         if not columns:
             return
         quantity = QUANTITIES[self.origin.quantity]
-        kind, reason = (quantity.noun, but) if len(columns) == 1 else (quantity.plural, but_several)
-        reading = f"tsoft reads {listed(column_names(columns, self.names), _MAX_LISTED)} as {kind}, but {reason}"
-        fix = f"{column_fix(self.names is not None)} if that is wrong"
-        options.note(f"{options.source}: {reading} in the first rows; {fix}")
+        kind = quantity.noun if len(columns) == 1 else quantity.plural
+        names = [f"class #{i}" if self.names is None else repr(shortened(self.names[i])) for i in columns]
+        fix = fix or f"{'remove the column' if self.names is None else 'pass --columns'} if that is wrong"
+        options.note(f"{options.source}: tsoft reads {listed(names, _MAX_LISTED)} as {kind}, but {reason}; {fix}")
 
 
 # Prints a note if the first rows show that some columns may not be classes.

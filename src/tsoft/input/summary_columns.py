@@ -3,11 +3,10 @@
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.input.counting_columns import MANY_ROWS, MIN_ROWS
-from tsoft.input.first_rows import FirstRows
+from tsoft.input.first_rows import MANY_ROWS, MIN_ROWS, FirstRows
 from tsoft.input.read_options import ReadOptions
 
-# Programs that summarize more classes in a further column are rare, and sorting so many takes time.
+# Programs that summarize more classes in another column are rare, and sorting so many takes time.
 _MOST_CLASSES = 1000
 # A sum may have been rounded, but rarely to so few digits.
 _ROUNDING = 1e-6
@@ -17,19 +16,15 @@ _LARGEST = 1e300
 
 def note_summary_columns(rows: FirstRows, options: ReadOptions) -> None:
     """Print a note if a column with a name is the highest, the lowest or the sum of the others in the first rows."""
-    numbers = rows.logits
-    if rows.names is None or not 2 < numbers.shape[1] <= _MOST_CLASSES or rows.origin.quantity not in _TO_NUMBERS:
+    numbers = rows.numbers
+    if rows.names is None or not 2 < numbers.shape[1] <= _MOST_CLASSES:
         return
-    numbers = _TO_NUMBERS[rows.origin.quantity](numbers)
     with np.errstate(over="ignore"):
         size = np.abs(numbers).sum(axis=1)
     summary = _summary(numbers[size < _LARGEST])
     if summary is not None:
         name, column = summary
-        rows.note_columns([column], f"it is the {name} of the others", "", options)
-
-
-_TO_NUMBERS = {"logit": np.positive, "logprob": np.positive, "energy": np.negative, "prob": np.exp}
+        rows.note_columns(rows.unnoted([column]), f"it is the {name} of the others in the first rows", options)
 
 
 def _summary(numbers: Array) -> tuple[str, int] | None:

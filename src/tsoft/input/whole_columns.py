@@ -3,8 +3,8 @@
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.input.counting_columns import MANY_ROWS, MIN_ROWS
-from tsoft.input.first_rows import FirstRows
+from tsoft.input.counting_columns import are_counting
+from tsoft.input.first_rows import MANY_ROWS, MIN_ROWS, FirstRows
 from tsoft.input.read_options import ReadOptions
 
 # A note is wrong for at most this share of the tables whose columns all have the same share of whole numbers.
@@ -14,9 +14,9 @@ _LEVEL = 0.01
 def note_whole_columns(rows: FirstRows, options: ReadOptions) -> None:
     """Print a note if some columns have only whole numbers in the first rows, although the others have fractions."""
     is_long = len(rows.logits) >= (MANY_ROWS if rows.names is None else MIN_ROWS)
-    if is_long and rows.origin.quantity in ("logit", "energy"):
-        columns = [int(i) for i in _whole_columns(rows.logits)]
-        rows.note_columns(columns, "it has only whole numbers", "they have only whole numbers", options)
+    columns = rows.unnoted(_whole_columns(rows.numbers)) if is_long and rows.may_be_whole else []
+    reason = f"{'it has' if len(columns) == 1 else 'they have'} only whole numbers in the first rows"
+    rows.note_columns(columns, reason, options)
 
 
 def _whole_columns(numbers: Array) -> Array:
@@ -28,8 +28,7 @@ def _whole_columns(numbers: Array) -> Array:
     is_finite = np.isfinite(numbers)
     is_whole = np.where(is_finite, numbers, 0.5) % 1 == 0
     others = (is_finite & ~is_whole).any(axis=0)
-    counts = (numbers == numbers[0] + np.arange(len(numbers))[:, np.newaxis]).all(axis=0) & np.isin(numbers[0], (0, 1))
-    found = np.flatnonzero(is_whole.all(axis=0) & (numbers != numbers[0]).any(axis=0) & ~counts)
+    found = np.flatnonzero(is_whole.all(axis=0) & (numbers != numbers[0]).any(axis=0) & ~are_counting(numbers))
     share = (is_whole[:, others].sum() + 1) / (is_finite[:, others].sum() + 2)
     is_unlikely = numbers.shape[1] * share ** len(numbers) < _LEVEL
     return found if len(found) <= np.count_nonzero(others) and is_unlikely else found[:0]

@@ -193,7 +193,7 @@ def _column_error(options: "ReadOptions", place: str, format: str) -> UsageError
 
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
-    from tsoft.input.counting_columns import noting_counts
+    from tsoft.input.counting_columns import note_counting_columns
     from tsoft.input.first_rows import checking_first_rows
     from tsoft.input.formats import FORMATS, detect
     from tsoft.input.read_options import MAX_LINE
@@ -215,8 +215,8 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
         is_noted = False
         reading = replace(options, source=source, delimiter=format.delimiter)
         read = format.reader()(stream, reading)
-        checks = (note_whole_columns, note_summary_columns)
-        for block in noting_repeated_keys(checking_first_rows(noting_counts(read, reading), reading, checks), reading):
+        checks = (note_counting_columns, note_whole_columns, note_summary_columns)
+        for block in noting_repeated_keys(checking_first_rows(read, reading, checks), reading):
             if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
                 is_noted = True
                 options.note(
