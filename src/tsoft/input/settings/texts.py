@@ -7,7 +7,7 @@ from typing import Any
 
 from tsoft.errors import InputError
 from tsoft.input.settings.field_values import unique
-from tsoft.input.settings.llama_cpp_options import fields_of, is_variable, variables_in, with_variables
+from tsoft.input.settings.llama_cpp_options import fields_of, is_option, is_variable, variables_in, with_variables
 from tsoft.input.settings.sampling_fields import canonical, is_setting, names, sets_number
 from tsoft.input.settings.shell import commands_in
 from tsoft.input.settings.variables import expanded, is_unexpanded, set_by
@@ -175,20 +175,20 @@ def _has_numbers(fields: dict[str, Any]) -> bool:
 def _of_script(commands: list[list[str]], where: str, variables: Mapping[str, str] | None) -> Any:
     """Return the settings of commands. The variables, and those that a command sets for the later ones, are for the
     commands of llama.cpp. Without such a command, they are for each command with settings, such as a wrapper."""
-    found: list[tuple[list[str], list[str]]] = []
+    found: list[tuple[list[str], dict[str, str]]] = []
     assigned = dict(variables or {})
     for words in commands:
         if (assignments := set_by(words)) is not None:
             assigned |= assignments
         else:
             words = [part for word in words for part in expanded(word, assigned)]
-            found.append((words, list(filter(is_variable, map("=".join, assigned.items())))))
-    run_llama_cpp = [words for words, _ in found if _runs_llama_cpp(words)]
+            found.append((words, {name: value for name, value in assigned.items() if is_option(name)}))
+    has_llama_cpp = any(_runs_llama_cpp(words) for words, _ in found)
     settings = []
-    for words, others in found:
-        takes = bool(others) and (words in run_llama_cpp if run_llama_cpp else _of_command(words, where) is not None)
-        settings.append(_of_command([*others, *words] if takes else words, where))
-    settings = list(filter(None, settings))
+    for words, options in found:
+        takes = _runs_llama_cpp(words) if has_llama_cpp else _of_command(words, where) is not None
+        if command := _of_command(words, where, options if takes else None):
+            settings.append(command)
     return settings if len(settings) > 1 else settings[0] if settings else None
 
 
@@ -224,10 +224,11 @@ def _is_command(words: list[str]) -> bool:
     return bool(_PROGRAM.fullmatch(program[0])) if program else all(map(is_unexpanded, others))
 
 
-def _of_command(words: list[str], where: str) -> dict[str, Any] | None:
+def _of_command(words: list[str], where: str, exported: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    """Return the settings of a command, also those in llama.cpp variables that are `exported` or set by its words."""
     program, options, rest = _parts(word for word in words if not is_variable(word))
     with_value, fields = fields_of(options, where)
-    variables = variables_in(words)
+    variables = {**(exported or {}), **variables_in(words)}
     pairs = [(name, _value(name, value, where, variables)) for name, value in _with_objects(with_value, where)]
     found = {**_object(pairs, where), **fields}
     # A command in the script of `sh -c` has the variables itself.
