@@ -212,7 +212,7 @@ KINDS = {
     **{
         name: (
             text,
-            "a table with drawn lines, as in Markdown; save it as CSV: commas between the fields, and no such lines",
+            "a table with drawn lines, as in Markdown; save it as CSV: commas between fields, and no such lines",
         )
         for name, text in {
             "a Markdown table": b"| a | b |\n| :-- | --: |\n| 1.5 | 2.5 |\n",

@@ -623,7 +623,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "none": (
         {"logits": LOGITS},
-        "the rows have no targets, which are their true classes; add an array targets or labels, or pass"
+        "the rows have no targets (true classes); add an array targets or labels, or pass"
         " --targets-key NAME or --targets FILE",
     ),
     "words without labels": (
@@ -813,7 +813,7 @@ TEXTS = {
     "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
     "a short row": ("a,b,target\n1,2\n", "stdin:2: expected 3 fields, as in the header, got 2"),
     "nothing else": ("target\n1\n", "stdin:1: the header names no class; add one column per class"),
-    "no target": ("a,b\n1,2\n", "stdin: the rows have no targets, which are their true classes; add a column target"),
+    "no target": ("a,b\n1,2\n", "stdin: the rows have no targets (true classes); add a column target"),
     "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: the rows have no targets"),
     "empty": ("", "stdin: no logits: the input is empty"),
 }  # fmt: skip

@@ -149,7 +149,7 @@ def test_interval_and_save_of_several_files(shards: Path) -> None:
         (
             "calibrate -i val -i z/0.npy",
             1,
-            "z/0.npy: the rows have no targets, which are their true classes; pass --targets FILE\n",
+            "z/0.npy: the rows have no targets (true classes); pass --targets FILE\n",
         ),
         ("calibrate -i val -i wide.npz", 1, "wide.npz: 7 classes, but val/0.npz has 10; all files need the same"),
         ("calibrate -i val -i probs.npz", 1, "probs.npz: each number is a probability, but a logit in val/0.npz"),

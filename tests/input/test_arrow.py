@@ -342,7 +342,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a list that --columns names": (
         {"x": [[1.0], [2.0]], "id": ["a", "b"]},
         {"columns": ColumnOptions(("x",))},
-        "'x' is a column of lists; select it with --key x in place of --columns",
+        "'x' is a column of lists; select it with --key x instead of --columns",
     ),
     "several lists": ({"a": [[1.0]], "b": [[2.0]]}, {}, "several columns contain lists of numbers: 'a' and 'b'; pass"),
     "lists and numbers": ({**CAT_DOG, "a": [[1.0], [2.0]]}, {}, "ambiguous: 'a' contains lists of numbers, and other"),

@@ -668,7 +668,7 @@ def test_the_tokens_of_two_lists_may_have_no_number(pair: dict[str, Any]) -> Non
     assert [block.labels for block in blocks] == [("a", "b")] * 2
     assert blocks[0].partial is not None
     np.testing.assert_array_equal(blocks[0].partial.logprobs, [np.nan, -9.0])
-    assert "some tokens have no log-probability, so it is unknown" in note
+    assert "some tokens have no log-probability, so tsoft treats it as unknown" in note
 
 
 @pytest.mark.parametrize("drawn", [[{"token": "a"}, "b"], [1, 2]])
@@ -1377,7 +1377,7 @@ def test_an_event_with_more_tokens_than_those_before_it_is_noted() -> None:
     for pieces in ([delta | {"logprobs": [entry("b")]}], [delta | {"logprobs": [entry("b")]}, silent], [done]):
         blocks, [note] = read(lines(*pieces, end))
         assert texts(blocks) == [["b"]]
-        assert f"FILE:{len(pieces) + 1}: the last event of a text has 2 of its tokens, but the pieces" in note
+        assert f"FILE:{len(pieces) + 1}: the last event has 2 tokens, but the pieces" in note
         assert "only 1; tsoft reads the pieces" in note
     assert len(read(lines(delta | {"logprobs": [entry("b")]}, done | {"logprobs": [entry("a"), entry("b")]}))[1]) == 1
 
@@ -1414,7 +1414,7 @@ def test_the_last_event_of_a_transcription_repeats_its_tokens(delta: str, done: 
 def test_the_last_event_of_a_transcription_has_more_tokens_than_its_pieces(delta: str, done: str) -> None:
     blocks, [note] = read(lines(heard(delta, "b"), heard(done, "a", "b"), heard(delta, "c"), heard(done, "c")))
     assert texts(blocks) == [["b"], ["c"]]
-    assert "FILE:2: the last event of a text has 2 of its tokens, but the pieces before it only 1" in note
+    assert "FILE:2: the last event has 2 tokens, but the pieces before it have only 1" in note
 
 
 def test_items_are_transcribed_at_the_same_time() -> None:

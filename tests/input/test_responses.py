@@ -969,7 +969,7 @@ def test_alternatives_of_the_token_before_do_not_change_the_number_of_the_drawn_
         assert np.exp(low) == pytest.approx([prob**2 / (prob**2 + (1 - prob) ** 2), prob, 0.0], abs=1e-6)
     assert first.partial
     assert not first.partial.unknown.any()
-    assert "alternatives are those of the token before, without the number of the drawn token" in notes[0]
+    assert "alternatives are those of the previous token, without the drawn token" in notes[0]
     assert notes[1:] == ["FILE: 2 rows have alternatives that contradict the drawn token; tsoft uses only its number"]
 
 

@@ -725,7 +725,7 @@ def test_bare_settings(read_json: Any) -> None:
         ({"default_generation_settings": {"n_ctx": 1}}, "no sampling settings; expected fields such as temperature"),
         (
             {"modelTemperature": 0.5, "a": [{"llm.top-p": "0.9", "name": "top"}]},
-            "no sampling settings; rename modelTemperature and llm.top-p, which tsoft does not know, to fields such as",
+            "no sampling settings; tsoft does not know modelTemperature and llm.top-p; expected fields such as",
         ),
     ],
 )

@@ -484,7 +484,7 @@ def test_a_variable_that_a_command_does_not_read_is_named(path: Path) -> None:
 def test_words_that_stand_for_unknown_options_are_named(path: Path, text: str, words: str) -> None:
     assert values(path, text)["tau"] == 0.5
     settings = read(str(path))
-    assert settings.unused == (f"tsoft does not expand {words}, which may have other settings",)
+    assert settings.unused == (f"tsoft does not expand {words}, which may contain other settings",)
     assert "$" not in settings.origin.path
 
 

@@ -253,9 +253,7 @@ class ResponseReader:
         """Print a note if the events that were read have fewer tokens than others that should repeat them. `counts` are
         the numbers of tokens of each kind of event, the first of which was read."""
         if counts and max(counts) > counts[0]:
-            problem = (
-                f"the last event of a text has {max(counts)} of its tokens, but the pieces before it only {counts[0]}"
-            )
+            problem = f"the last event has {max(counts)} tokens, but the pieces before it have only {counts[0]}"
             self._note("longest", location, f"{problem}; tsoft reads the pieces; remove them to read the last event")
 
     def _response(

@@ -224,7 +224,7 @@ class _Table:
             if is_list_of_numbers(leaf.type):
                 option = self.options.key.option
                 problem = f"{shortened(leaf.name)!r} is a column of lists"
-                raise ColumnError(f"{problem}; select it with {option} {shlex.quote(leaf.name)} in place of --columns")
+                raise ColumnError(f"{problem}; select it with {option} {shlex.quote(leaf.name)} instead of --columns")
             if not is_number_type(leaf.type):
                 value = shortened(text_of(leaf.values(self.first)[0].as_py()) or "null")
                 problem = f"the column {shortened(leaf.name)!r} contains {leaf.type}, such as {value!r}"

@@ -203,7 +203,7 @@ def parsed_calibration(data: bytes) -> Calibration:
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        # The start of a file of JSON that is damaged may be right.
+        # What starts like JSON may be a damaged calibration.
         raise ValueError(f"not JSON: {error}" if data.lstrip().startswith(b"{") else _NOT_A_CALIBRATION) from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise ValueError(_NOT_A_CALIBRATION)

@@ -149,7 +149,7 @@ _UNREADABLE = {
     ),
     rb"shape: \(": "a data frame that polars printed; save it with df.write_csv('FILE.csv')",
     rb"(?:[^\n]*\n)?" + _RULE + rb"(?:\n|$)": (
-        "a table with drawn lines, as in Markdown; save it as CSV: commas between the fields, and no such lines"
+        "a table with drawn lines, as in Markdown; save it as CSV: commas between fields, and no such lines"
     ),
     rb"(?i:<!doctype html|<html\b)": "a web page, perhaps the error of a proxy; save the server's response",
     # The headers of curl -i, a log, or Markdown.

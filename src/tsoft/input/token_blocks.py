@@ -95,7 +95,7 @@ def _contradiction(drawn: DrawnToken, tokens: list[ApiToken], index: int, last: 
         return None
     known = sum(not math.isnan(other.logprob) for other in drawn.alternatives)
     if known > 1 and last and drawn.alternatives == last.alternatives:
-        return "the alternatives are those of the token before, without the number of the drawn token"
+        return "the alternatives are those of the previous token, without the drawn token"
     alternatives, listed = (PartialDistribution(_logprobs(t), 0, math.inf) for t in (drawn.alternatives, tokens))
     # Above 1, only the rounding of the numbers remains as an unlisted probability.
     if alternatives.mass <= 1 + _MISSING < listed.mass - listed.max_unlisted_mass:

@@ -71,7 +71,8 @@ _FILLED_KEY = (
     "wrote nulls into the maps may have changed their order; add the ids of the drawn tokens as token_ids"
 )
 _WITHOUT_NUMBER = (
-    "some tokens have no log-probability, so it is unknown; Go programs leave out 0, so add it if one wrote this"
+    "some tokens have no log-probability, so tsoft treats it as unknown; if a Go program, which leaves out 0, wrote"
+    " the file, add the 0"
 )
 _ECHO = "the first token has no log-probability, so it gets no row; the list may start with the prompt"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"

@@ -257,9 +257,7 @@ class LabeledFile:
         """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
         if self._indices is None:
             if block.targets is None:
-                raise InputError(
-                    f"{self.name}: the rows have no targets, which are their true classes; {self._target_fix}"
-                )
+                raise InputError(f"{self.name}: the rows have no targets (true classes); {self._target_fix}")
             return block.targets
         assert self._targets
         if block.rows.stop > len(self._indices):

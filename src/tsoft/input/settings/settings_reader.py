@@ -92,12 +92,9 @@ def readings(name: str, engines: Iterable[str]) -> dict[str, Settings]:
     if reason and not main.sets_parameters:
         raise InputError(f"{name}: {reason}")
     if chosen.place is None and kind is BARE:
-        expected = "fields such as temperature, top_k, top_p, min_p or logit_bias"
         unknown = similar_fields(found)
-        fix = (
-            f"rename {joined(unknown)}, which tsoft does not know, to {expected}" if unknown else f"expected {expected}"
-        )
-        raise InputError(f"{name}: no sampling settings; {fix}")
+        problem = f"no sampling settings; tsoft does not know {joined(unknown)}" if unknown else "no sampling settings"
+        raise InputError(f"{name}: {problem}; expected fields such as temperature, top_k, top_p, min_p or logit_bias")
     others = [place for place in found if place not in chosen.copies]
     elsewhere = [*fields_elsewhere(others, main), *texts_elsewhere(found, main, chosen.copies)]
     elsewhere += [f"the same settings are also in {shown_paths(chosen.copies)}"] if chosen.copies else []

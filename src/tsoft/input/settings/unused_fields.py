@@ -51,7 +51,7 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
         if name in COHERE_PARAMETERS and number_or_none(place.fields[name]) is not None:
             yield f"{_unknown(name, place.fields[name])}; did you mean {COHERE_PARAMETERS[name]}?"
     if isinstance(words := place.fields.get(UNEXPANDED), list):
-        yield f"tsoft does not expand {joined(list(map(str, words)))}, which may have other settings"
+        yield f"tsoft does not expand {joined(list(map(str, words)))}, which may contain other settings"
     for name, value in place.fields.items():
         field = canonical(name)
         if field in _OPTIONS:
