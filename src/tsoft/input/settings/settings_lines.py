@@ -74,7 +74,7 @@ def _of_ini(text: str, where: str) -> dict[str, Any] | None:
     parser = configparser.RawConfigParser(
         delimiters=("=",), inline_comment_prefixes=("#", ";"), empty_lines_in_values=False, default_section=""
     )
-    # Units of systemd repeat names. With a number, each differs, and none of them has a delimiter.
+    # Units of systemd repeat names, which a number after the delimiter distinguishes: no name contains a delimiter.
     numbers = count()
     parser.optionxform = lambda name: f"{name}={next(numbers)}"  # type: ignore[assignment, method-assign]
     # Without indentation, no line continues the value of the previous one.
@@ -90,13 +90,16 @@ def _of_ini(text: str, where: str) -> dict[str, Any] | None:
 
 
 def _section(lines: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
-    """Return the fields in the lines of a section. Raise InputError if a setting has two values. In a unit of systemd,
-    other fields may be repeated, of which an empty one removes those before it."""
+    """Return the fields in the lines of a section. Raise InputError if a setting has two values.
+
+    A unit of systemd may repeat other fields: their values add up, and an empty value removes those before it.
+    """
     settings: list[tuple[str, str]] = []
     others: dict[str, str] = {}
     for key, text in lines:
         name = key.rpartition("=")[0]
-        value = text if is_environment(name) else re.sub(r"^(['\"])((?:(?!\1).)*)\1$", r"\2", text)
+        is_quoted = text[:1] in ("'", '"') and text.endswith(text[0]) and text.count(text[0]) == 2
+        value = text[1:-1] if is_quoted and not is_environment(name) else text
         if is_setting(canonical(name)):
             settings.append((name, value))
         else:

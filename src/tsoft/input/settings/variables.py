@@ -12,7 +12,6 @@ _FIELDS = names("env environment")
 _ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
 # A command that sets one variable, in PowerShell, Windows, fish and csh.
 _COMMAND = re.compile(r"(?:\$env:|@?set(?:env)?(?: -\S+)* )(\w+)(?: ?= ?| )(.*)", re.IGNORECASE | re.DOTALL)
-
 # A word that stands for others: a variable, a macro of llama-swap, the arguments of a script, or another command.
 _NAME = re.compile(r"\$(\w+)|\$[{(](\w+)[})]|%(\w+)%")
 _UNEXPANDED = re.compile(rf"{_NAME.pattern}|\$([@*]|\(.*\)|\{{.*\}})", re.DOTALL)
@@ -54,7 +53,8 @@ def expanded(word: str, variables: Mapping[str, str]) -> list[str]:
 
 
 def is_unexpanded(word: str) -> bool:
-    """Whether a word stands for others that the file does not show, or in another way than `expanded` knows.
+    """Whether a word stands for others that `expanded` cannot find: the file does not show them, or it is not only a
+    name.
 
     >>> is_unexpanded("${args}"), is_unexpanded("$HOME/bin/x")
     (True, False)
@@ -84,7 +84,7 @@ def environment(value: Any) -> Any:
     if all(isinstance(item, str) for item in value):
         return dict(item.partition("=")[::2] for item in value)
     if all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
-        # Kubernetes takes some values from elsewhere; as a text, this is an error for those of settings.
+        # Kubernetes takes some values from another object. This text in their place is an error for a setting.
         elsewhere = "valueFrom"
         return {item["name"]: item.get("value", elsewhere if elsewhere in item else None) for item in value}
     return value

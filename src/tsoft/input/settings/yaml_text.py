@@ -10,8 +10,7 @@ from tsoft.input.settings.field_values import unique
 _LINE = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 # YAML before a text, as in a .prompty file.
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n(.*?\n)---[ \t]*(\r?\n|$)", re.DOTALL)
-
-# The tag of the key <<, whose value is a mapping with more keys, or a list of them.
+# The tag of the key <<, whose value is a mapping with more keys, or a list of such mappings.
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -46,12 +45,12 @@ def read_yaml(text: str, name: str) -> Any:
                     merged += _mappings(value)
                 else:
                     own.append((key, value))
-            # The keys of a mapping override those that it merges, of which the first counts.
+            # The keys of a mapping override those that it merges. Of several merged mappings, the first counts.
             inherited = {key: value for part in reversed(merged) for key, value in part.items()}
             return inherited | unique(own, f"{name}:{node.start_mark.line + 1}")
 
     Loader.add_constructor("tag:yaml.org,2002:map", Loader.construct_mapping)
-    # The plain texts << and =.
+    # PyYAML gives the plain texts << and = tags of their own.
     for tag in (_MERGE, "tag:yaml.org,2002:value"):
         Loader.add_constructor(tag, Loader.construct_yaml_str)
     try:
