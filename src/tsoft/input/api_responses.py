@@ -4,6 +4,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -106,9 +107,9 @@ class ResponseReader:
         self._has_lone_tokens = False
         # The kinds of events of the Responses API with tokens of the current response, the first of which is read, and
         # how many tokens they had.
-        self._events: dict[str, int] = {}
+        self._events = Counter[str]()
         # The items that are being transcribed, and how many tokens their pieces had.
-        self._transcribed: dict[str, int] = {}
+        self._transcribed = Counter[str]()
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
@@ -138,8 +139,7 @@ class ResponseReader:
         if self._texts.are_single_pieces:
             problem = "each piece has another id, so tsoft reads each as an answer"
             self._note("ids", location, f"{problem}; if they are one answer, remove the ids: jq -c 'del(.id)'")
-        self._texts.finish_all()
-        self._note_longest(location, [*self._events.values()])
+        self._finish_events(location)
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
         self._note_skipped()
@@ -227,11 +227,15 @@ class ResponseReader:
                 yield from self._lists(location, Search(document, location), streamed=True)
             count = self.row - before if is_read else _token_count(Search(document, location))
             if count:
-                self._events[kind] = self._events.get(kind, 0) + count
+                self._events[kind] += count
         if kind in (*_WHOLE_EVENTS, _FIRST_EVENT):
-            self._texts.finish_all()
-            self._note_longest(location, [*self._events.values()])
-            self._events = {}
+            self._finish_events(location)
+
+    def _finish_events(self, location: Location) -> None:
+        """Finish all texts, and the events of a response."""
+        self._texts.finish_all()
+        self._note_longest(location, [*self._events.values()])
+        self._events.clear()
 
     def _transcription(self, location: Location, event: Object) -> Iterator[Block]:
         """Yield the blocks of an event of a transcription. The last event of an item repeats its tokens."""
@@ -244,7 +248,7 @@ class ResponseReader:
             yield from self._lists(location, search, streamed=True)
         count = _token_count(search)
         if is_piece and count:
-            self._transcribed[item] = self._transcribed.get(item, 0) + count
+            self._transcribed[item] += count
         elif not is_piece:
             self._note_longest(location, [self._transcribed.pop(item, count), count])
             self._texts.finish(search.outer)

@@ -79,8 +79,8 @@ _TEXTS: dict[tuple[str, ...], str] = {
 }
 # The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
 _ERROR_FIELDS = {"message", "code", "status", "statusCode", "id", "request_id", "requestId"}
-# Deeper values are not searched, nor are responses without log-probabilities: the lines of a batch have a result with a
-# message.
+# Deeper values are not searched. A response of an API without log-probabilities is at most this deep in a line of a
+# batch, which has a result with a message.
 _DEEPEST, _DEEPEST_API = 40, 2
 
 
@@ -417,9 +417,9 @@ def api_without_logprobs(value: Object, depth: int = 0) -> str | None:
         return "Anthropic's API"
     if "stopReason" in value and isinstance(value.get("output"), dict):
         return "Bedrock's Converse API"
-    fields = value.values() if depth < _DEEPEST_API else ()
-    inner = (api_without_logprobs(field, depth + 1) for field in fields if isinstance(field, dict))
-    return next((api for api in inner if api is not None), None)
+    inner = [each for each in value.values() if isinstance(each, dict)] if depth < _DEEPEST_API else []
+    apis = (api_without_logprobs(each, depth + 1) for each in inner)
+    return next((api for api in apis if api is not None), None)
 
 
 def error_message(value: Object) -> str | None:
