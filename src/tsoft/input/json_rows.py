@@ -424,17 +424,17 @@ def _not_empty(row: JsonRow) -> JsonRow:
 def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
     """Return the name of the array of numbers in a record, or of its {label: number}, preferably one of this quantity;
     None if it has neither. A singular name counts only without another array, since each may be a column of a table."""
-    keys = [key for key in ARRAY_QUANTITIES if isinstance(value := record.get(key), list) or _is_vector(value)]
+    arrays = [key for key, value in record.items() if isinstance(value, list) or _is_vector(value)]
+    keys = [key for key in ARRAY_QUANTITIES if key in arrays]
     if not keys:
-        keys = [key for key, value in record.items() if stated_quantity(key) and isinstance(value, list | dict)]
-        keys = [key for key in keys if isinstance(record[key], list) or _is_vector(record[key])]
-        others = [key for key, value in record.items() if isinstance(value, list) and not _is_beside_rows(key)]
+        keys = [key for key in arrays if stated_quantity(key)]
+        others = [key for key in arrays if isinstance(record[key], list) and not _is_beside_rows(key)]
         keys = keys if {*others} <= {*keys[:1]} else []
     return next((key for key in keys if stated_quantity(key) == quantity), keys[0] if keys else None)
 
 
 def _is_beside_rows(name: str) -> bool:
-    """Return whether a name is that of labels, true classes or keys."""
+    """Return whether a name is that of labels, true classes or row ids."""
     names = ("labels", "targets", *TARGET_NAMES, *FURTHER_TARGET_NAMES)
     return name in names or is_key_name(name) or is_true_class_number(name)
 
