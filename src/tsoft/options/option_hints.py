@@ -42,13 +42,15 @@ _SYNONYMS = {
     "workers": ("--jobs",),
 }
 # What to type in place of options that a command deliberately lacks, by the command and the option.
-_MEASURED = "to print one measure, use tsoft sweep --measure {} --tau 0.5,1"
+_FILES = "compare takes its files as arguments: tsoft compare FILE_A FILE_B"
+_MEASURES = {"--measure": "entropy", **{option: option.removeprefix("--") for option in _TARGETS if option != "--prob"}}
 _INSTEAD = {
-    ("compare", "-i"): "compare takes its files as arguments: tsoft compare FILE_A FILE_B",
-    ("compare", "--input"): "compare takes its files as arguments: tsoft compare FILE_A FILE_B",
-    ("bandit", "--tau"): "for a constant temperature, pass --schedule constant --from 0.1",
-    ("compute", "--measure"): _MEASURED.format("entropy"),
-    **{("compute", option): _MEASURED.format(option.removeprefix("--")) for option in _TARGETS if option != "--prob"},
+    "compare": {"-i": _FILES, "--input": _FILES},
+    "bandit": {"--tau": "for a constant temperature, pass --schedule constant --from 0.1"},
+    "compute": {
+        option: f"to print one measure, use tsoft sweep --measure {measure} --tau 0.5,1"
+        for option, measure in _MEASURES.items()
+    },
 }
 _VARIABLES = {"color": "FORCE_COLOR", "no-color": "NO_COLOR"}
 # More commands with an option than this are not listed.
@@ -67,7 +69,7 @@ def option_hint(name: str, context: Any) -> str:
         meant = [f"--format {typed}"]
     if meant:
         return f"; did you mean {joined(meant, 'or')}?"
-    if (instead := _INSTEAD.get((context.command.name, name))) is not None:
+    if (instead := _INSTEAD.get(context.command.name, {}).get(name)) is not None:
         return f"; {instead}"
     if commands := context.find_root().command.commands_with(name):
         others = commands if len(commands) <= _MOST_COMMANDS else [commands[0], "other commands"]
