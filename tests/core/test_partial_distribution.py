@@ -190,7 +190,7 @@ def test_listed_probabilities_that_sum_to_1_are_truncated_by_a_sampler() -> None
     # The drawn token may be the least likely, and the cap is that of the others.
     drawn = PartialDistribution(np.log([0.75, 0.2, 0.05]), 2, math.log(0.2))
     assert drawn.is_truncated
-    assert math.exp(drawn.least) == pytest.approx(0.05)
+    assert math.exp(drawn.lowest_logprob) == pytest.approx(0.05)
     assert not PartialDistribution(np.log([0.75, 0.25 - 1e-6, 1e-6]), 2, math.log(0.25)).is_truncated
 
 

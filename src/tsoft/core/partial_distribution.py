@@ -111,7 +111,7 @@ class PartialDistribution:
         return self.unlisted is None or min_mass == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= min_mass
 
     @property
-    def least(self) -> float:
+    def lowest_logprob(self) -> float:
         """The lowest known log-probability, that of the drawn token included; inf if all are unknown."""
         return float(self._known_logprobs.min(initial=np.inf))
 
@@ -120,7 +120,7 @@ class PartialDistribution:
         """Whether the probabilities sum to 1 although the smallest is not near 0, which suggests a sampler that
         removes classes rather than a softmax. Another class, even a rare one, must not fit into the rounding."""
         is_complete = abs(1.0 - self.mass) <= self._rounding and self.max_unlisted_mass < _LARGEST_ROUNDING
-        is_cut = -9.0 < self.least < 0.0 and self.max_unlisted_mass < 0.1 * np.exp(self.least)
+        is_cut = -9.0 < self.lowest_logprob < 0.0 and self.max_unlisted_mass < 0.1 * np.exp(self.lowest_logprob)
         return bool(is_complete and is_cut) and self.cap < 0.0 and self.unlisted != 0
 
     @property

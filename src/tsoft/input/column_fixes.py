@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from tsoft.errors import shortened
 from tsoft.input.class_lookup import TargetLookup
 from tsoft.input.column_groups import ColumnGroup, as_one_group
-from tsoft.input.odd_columns import have_others
+from tsoft.input.odd_columns import may_include_results
 
 # A message lists at most this many columns.
 _MOST_LISTED = 8
@@ -41,7 +41,7 @@ def text_column_fix(
             f"if {shortened(names[target])!r} has the true classes, pass --target-column {shlex.quote(names[target])}"
         )
     numbers = [names[i] for i in classes]
-    are_logits = not have_others(numbers, [*classes.values()])
+    are_logits = not may_include_results(numbers, [*classes.values()])
     listing = selection(names, as_one_group(numbers), [*classes]) if are_logits else "--columns"
     return "; ".join(["", *fixes, f"{'or ' * bool(fixes)}list the logits with {listing}"])
 

@@ -15,8 +15,6 @@ from tsoft.input.utf8 import decode_text
 LARGEST_ID = (1 << 24) - 1
 # A list of as many labels of 30 bytes.
 MAX_BYTES = 1 << 29
-
-
 # At most this share of the labels of one distribution repeat.
 _MOST_REPEATED = 0.25
 # The fix for lines with the classes of several distributions.

@@ -63,11 +63,11 @@ def degeneracy_columns(names: Sequence[str], first: Sequence[str], quantity: str
     return [i for i, name in enumerate(lower) if name in _DEGENERACIES or i in letters]
 
 
-def have_others(names: Sequence[str], first: Sequence[str]) -> bool:
-    """Return whether some columns may be no logits, from their names and the numbers of the first row: they have names
-    of results, or whole numbers beside fractions, as counts and times do.
+def may_include_results(names: Sequence[str], first: Sequence[str]) -> bool:
+    """Return whether some columns may not be logits, because they have names of results, or whole numbers beside
+    fractions in the first row, as counts and times do.
 
-    >>> have_others(["cat", "dog", "row"], ["0.8", "0.2", "3"]), have_others(["cat", "dog"], ["2", "1"])
+    >>> may_include_results(["cat", "dog", "row"], ["0.8", "0.2", "3"]), may_include_results(["cat", "dog"], ["2", "1"])
     (True, False)
     """
     are_whole = {*map(_is_whole, first)}

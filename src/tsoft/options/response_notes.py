@@ -164,9 +164,8 @@ def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
         hint = "; pass --applied-tau to undo the temperature" if partial.tau == 1.0 else ""
         yield "sampled", f"the prob fields are probabilities after the server's temperature and samplers{hint}"
     if partial.is_truncated:
-        problem = (
-            f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.least):.2g}"
-        )
+        lowest = f"the least likely has {np.exp(partial.lowest_logprob):.2g}"
+        problem = f"the {len(partial.logprobs)} alternatives sum to 1, and {lowest}"
         yield "truncated", f"{problem}, so the server's samplers removed the other tokens"
     if len(partial.logprobs) == 1:
         fix = 'request alternatives with "top_logprobs": 20, or with the server\'s name for it'
