@@ -1,6 +1,7 @@
 """The rows in the files that a command line of `tsoft calibrate` names: those to fit to, and those to measure on."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,8 +42,8 @@ def with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) -
 
 
 def _check_second_file(rows: str, targets: str) -> None:
-    """Raise UsageError if both files that are arguments, or files in both folders, may have rows and their targets: the
-    targets of the second one would be taken for those of the first one."""
+    """Raise UsageError if both files that are arguments, or files in both folders, may have rows and their targets, so
+    that it is unclear which targets are meant."""
     from tsoft.input.formats import by_name
     from tsoft.options.input_files import listed_files
 
@@ -131,8 +132,6 @@ def labeled_rows(
     rows_of: "Callable[[_Files], LabeledInput]",
 ) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
-    import sys
-
     from tsoft.input.source import stdin_conflict
 
     if source.inputs is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -165,13 +164,15 @@ def labeled_rows(
 
 
 def _check_options_without_test(truth: TargetsOptions) -> None:
-    """Raise UsageError for options without effect."""
+    """Raise UsageError for options that have no effect without --test."""
+    if truth.test is not None:
+        return
     for option, value in {
         "--test-targets": truth.test_targets,
         "--test-key": truth.test_key,
         "--test-targets-key": truth.test_targets_key,
     }.items():
-        if truth.test is None and value is not None:
+        if value is not None:
             raise UsageError(f"{option} has no effect without --test; add --test FILE")
 
 
