@@ -35,6 +35,11 @@ def test_a_name_determines_the_format() -> None:
     assert len(endings) == len(set(endings))
 
 
+def test_many_blanks_after_a_comment_are_text() -> None:
+    # A pattern that can divide them in several ways would never end.
+    assert detect(io.BytesIO(b"# header\n" + b" " * 200 + b"2 1\n"), "-")[0] == FORMATS["text"]
+
+
 @each_case("name", ["a.json", "a.JSONL", "a.ndjson.gz"])
 def test_the_content_of_a_json_file_may_be_a_stream_or_no_json(name: str) -> None:
     """Such as what curl has saved."""

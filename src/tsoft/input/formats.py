@@ -144,7 +144,7 @@ _UNREADABLE = {
     rb"\d+(?:\xc3\x97\d+ |-element )\w+\{": (
         "an array that Julia printed; save it: using DelimitedFiles; writedlm(\"FILE.csv\", array, ',')"
     ),
-    rb"(?:#[^\n]*\n|\s+)*@\s*(?:title|xaxis|yaxis|TYPE|view|legend|s\d)\b": (
+    rb"(?:#[^\n]*\n|\s)*@\s*(?:title|xaxis|yaxis|TYPE|view|legend|s\d)\b": (
         "a GROMACS or Grace file (.xvg); remove its lines of settings: grep -v '^[@&]' FILE"
     ),
     rb"shape: \(": "a data frame that polars printed; save it with df.write_csv('FILE.csv')",
