@@ -202,9 +202,11 @@ def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list
     program: list[str] = []
     options: list[tuple[str, Any]] = []
     others: list[str] = []
+    runs_llama_cpp = False
     for word in words:
         name, separator, value = word.partition("=")
-        if _program(word) in _LLAMA_CPP and not any(_program(first) in _LLAMA_CPP for first in program):
+        if not runs_llama_cpp and _program(word) in _LLAMA_CPP:
+            runs_llama_cpp = True
             program, options, others = [*program, word], [], []
         elif _OPTION.match(word):
             options.append((name.lstrip("-"), value if separator else True))
@@ -212,8 +214,8 @@ def _parts(words: Iterable[str]) -> tuple[list[str], list[tuple[str, Any]], list
             options[-1] = (options[-1][0], word)
         else:
             # Other programs have models and the like before their options.
-            is_first = not program or any(_program(first) in _LLAMA_CPP for first in program)
-            (others if options or (is_first and is_unexpanded(word)) else program).append(word)
+            may_be_options = (runs_llama_cpp or not program) and is_unexpanded(word)
+            (others if options or may_be_options else program).append(word)
     return program, options, others
 
 
