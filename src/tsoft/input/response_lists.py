@@ -329,6 +329,17 @@ def _paired_names(record: Object) -> set[str]:
     return {name for tops in pairs if (name := spelling_of(record, tops)) is not None}
 
 
+@dataclass(frozen=True)
+class _SamePlace:
+    """What fields of one object have in common: the path of the object, that of their lists inside them, whether the
+    fields are parts of one answer, and whether they are a reasoning."""
+
+    path: Path
+    inner: Path
+    are_parts: bool
+    are_thoughts: bool
+
+
 def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
     """Return the paths of the objects whose fields are different answers, such as {question: response}, and the names
     of fields that may be copies or equal answers.
@@ -337,7 +348,7 @@ def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
     difference, they may be copies. The fields of one choice are one answer, and so are lists, unless their names are
     those of questions.
     """
-    same_place: dict[tuple[Path, Path, bool, bool], dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
+    same_place: dict[_SamePlace, dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
     for found in lists:
         ids = [field(record, "id", "response_id") for record in found.answer.objects]
         for i, key in enumerate(found.path):
@@ -345,18 +356,18 @@ def _groups_of_answers(lists: list[FoundList]) -> tuple[set[Path], list[str]]:
             if isinstance(key, str) and not found.is_prompt:
                 is_part = not inner and not found.is_alone and not _QUESTION.search(key)
                 if not is_part or not _is_of_tokens(key):
-                    place = (found.path[:i], inner, is_part, found.is_thought)
+                    place = _SamePlace(found.path[:i], inner, is_part, found.is_thought)
                     same_place[place][key].append((found.list.value, ids))
             elif isinstance(key, int) and i and found.path[i - 1] in ANSWERS:
                 break
     groups: set[Path] = set()
     copies: list[tuple[Path, list[str]]] = []
-    for (path, _, are_parts, _), fields in same_place.items():
+    for place, fields in same_place.items():
         first, *others = fields.values()
-        if not are_parts and any(other != first for other in others):
-            groups.add(path)
+        if not place.are_parts and any(other != first for other in others):
+            groups.add(place.path)
         elif others and (equal := _with_equal_values(fields)):
-            copies.append((path, equal))
+            copies.append((place.path, equal))
     return groups, next((names for path, names in copies if path not in groups), [])
 
 
