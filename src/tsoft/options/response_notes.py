@@ -49,7 +49,7 @@ def apply_options(
     if tau is not None or classes is not None:
         blocks = (_with_options(block, tau, classes) for block in blocks)
     if listed_only:
-        hint = "; --listed-only treats them as all tokens"
+        hint = "; --listed-only treats the listed tokens as the whole distribution"
     blocks = with_notes(blocks, hint, note)
     if listed_only:
         blocks = map(_of_listed, blocks)
