@@ -31,9 +31,17 @@ from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import first_repeated, key_labels, repeats
 from tsoft.input.long_form import is_long_form
 from tsoft.input.named_arrays import LABELS, TARGETS, quantity_of
-from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, stated_quantity
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, stated_quantity
 from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
-from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide, with_named_classes
+from tsoft.input.table_columns import (
+    ROW,
+    TAU,
+    ColumnError,
+    TableColumns,
+    decide,
+    with_named_classes,
+    with_stated_quantity,
+)
 from tsoft.input.table_reader import written_columns
 from tsoft.input.targets import Targets
 
@@ -201,7 +209,7 @@ class _Table:
         if name is not None:
             options = replace(options, quantity=quantity_of(name, options))
         elif len(columns.logits) == 1:
-            options = _with_stated_quantity(columns.names[columns.logits[0]], options)
+            options = with_stated_quantity(columns.names[columns.logits[0]], options)
             options = options.of_single_scores(columns.names[columns.logits[0]])
         if columns.unused_targets:
             options = options.next_to_targets()
@@ -328,14 +336,6 @@ def _with_named_targets(scalars: list[Leaf], options: ReadOptions) -> ReadOption
     if not names or options.targets is None or options.targets.column is not None:
         return options
     return replace(options, targets=replace(options.targets, column=max(names)))
-
-
-def _with_stated_quantity(name: str, options: ReadOptions) -> ReadOptions:
-    """Return the options for a single column of numbers, whose name may state what the numbers are."""
-    quantity = stated_quantity(name)
-    if quantity and options.quantity not in (None, quantity):
-        raise ColumnError(contradiction(f"the column {name!r}", quantity, options.quantity or "logit"))
-    return replace(options, quantity=quantity or options.quantity)
 
 
 def _with_prefix(leaves: list[Leaf], options: ReadOptions) -> ReadOptions:

@@ -18,7 +18,14 @@ from tsoft.input.column_fixes import selection
 from tsoft.input.column_groups import as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
 from tsoft.input.odd_columns import degeneracy_columns, result_columns
-from tsoft.input.quantity import NEGATIVE_LOGPROBS, QUANTITIES, quantities_in, stated_quantity, suggestion
+from tsoft.input.quantity import (
+    NEGATIVE_LOGPROBS,
+    QUANTITIES,
+    contradiction,
+    quantities_in,
+    stated_quantity,
+    suggestion,
+)
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -131,6 +138,17 @@ def with_named_classes(names: Sequence[str], first: Sequence[str], options: Read
         return options
     options.note(f"{options.source}: tsoft reads {shortened(texts[0])!r} as the names of the classes")
     return replace(options, columns=replace(options.columns, key=texts[0]))
+
+
+def with_stated_quantity(name: str, options: ReadOptions) -> ReadOptions:
+    """Return the options for a single column of numbers, whose name may state what the numbers are.
+
+    Raise ColumnError if the options state something else.
+    """
+    quantity = stated_quantity(name)
+    if quantity and options.quantity not in (None, quantity):
+        raise ColumnError(contradiction(f"the column {name!r}", quantity, options.quantity or "logit"))
+    return replace(options, quantity=quantity or options.quantity)
 
 
 class ColumnError(InputError):

@@ -18,7 +18,7 @@ from tsoft.input.column_fixes import text_column_fix
 from tsoft.input.columns import ID, KEY_COLUMNS, LABEL, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import CLASSES_IN_A_LINE, Labels, first_repeated, key_labels, repeats
 from tsoft.input.lines import Line, LineBatch
-from tsoft.input.quantity import QUANTITIES, contradiction, quantity_in, stated_quantity
+from tsoft.input.quantity import QUANTITIES, quantity_in
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
     ParsedRow,
@@ -39,6 +39,7 @@ from tsoft.input.table_columns import (
     decide,
     whole_number,
     with_named_classes,
+    with_stated_quantity,
 )
 
 
@@ -267,33 +268,18 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         raise options.error(first.number, problem, text + 1)
     batches = itertools.chain(seen, batches)
     try:
-        texts = _split_row(second.text, options.delimiter, len(names))
-        if not names[0] and len(texts) == len(names) - 1 and first.text.startswith("\t"):
-            # The lines are indented.
-            names = names[1:]
-            if all(map(fields.is_number, names)):
-                raise fields.FieldError("this line and the header start with a tab; remove it if the header is a row")
-        if len(texts) == len(names) + 1 and '"' in second.text:
-            # As R's write.table writes them.
-            problem = f"{fields.wrong_field_count(len(texts), len(names))}; if the first field names the row"
-            raise fields.FieldError(f"{problem}, write id before the first name of the header")
-        texts = texts if len(texts) == len(names) else fields.split(second.text)
+        names, texts = _first_row(names, first, second, options)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
     options = with_named_classes(names, texts, options)
     try:
         columns = decide(names, texts, options, sorted(written_columns(names, texts, options)))
+        if len(columns.logits) == 1:
+            options = with_stated_quantity(names[columns.logits[0]], options)
     except ColumnError as error:
         raise options.error(first.number, str(error)) from None
-    if not columns.logits:
-        raise options.error(first.number, "the header names no class; add one column per class")
-    unnamed = next((i for i in columns.logits if not names[i]), None)
-    if unnamed is not None and not {ROW, TAU} <= set(names):
-        fix = "name it" if "".join(texts[unnamed : unnamed + 1]) else "remove the separator at the end of each line"
-        problem = f"the column has no name; {fix}, or list the columns of the logits with --columns"
-        raise options.error(first.number, problem, unnamed + 1)
+    _check_names(columns, texts, first, options)
     if len(columns.logits) == 1:
-        options = _with_stated_quantity(names[columns.logits[0]], first, options)
         if options.columns.logits is None and options.targets is None:
             _check_labels(columns, first, seen[-1], options)
         if columns.unused_targets:
@@ -308,6 +294,33 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         options = options.of_single_scores(names[columns.logits[0]])
     for block in blocks(parsed_groups(Table(columns, options, lookup), batches, options), options):
         yield replace(block, origin=replace(block.origin, doubtful=columns.doubtful))
+
+
+def _first_row(names: list[str], header: Line, second: Line, options: ReadOptions) -> tuple[list[str], list[str]]:
+    """Return the names of the columns, and the fields of the first row. Raise FieldError if they cannot belong
+    together."""
+    texts = _split_row(second.text, options.delimiter, len(names))
+    if not names[0] and len(texts) == len(names) - 1 and header.text.startswith("\t"):
+        # The lines are indented.
+        names = names[1:]
+        if all(map(fields.is_number, names)):
+            raise fields.FieldError("this line and the header start with a tab; remove it if the header is a row")
+    if len(texts) == len(names) + 1 and '"' in second.text:
+        # As R's write.table writes them.
+        problem = f"{fields.wrong_field_count(len(texts), len(names))}; if the first field names the row"
+        raise fields.FieldError(f"{problem}, write id before the first name of the header")
+    return names, texts if len(texts) == len(names) else fields.split(second.text)
+
+
+def _check_names(columns: TableColumns, texts: list[str], header: Line, options: ReadOptions) -> None:
+    """Raise InputError for a header without classes, or with a class without a name."""
+    if not columns.logits:
+        raise options.error(header.number, "the header names no class; add one column per class")
+    unnamed = next((i for i in columns.logits if not columns.names[i]), None)
+    if unnamed is not None and not {ROW, TAU} <= set(columns.names):
+        fix = "name it" if "".join(texts[unnamed : unnamed + 1]) else "remove the separator at the end of each line"
+        problem = f"the column has no name; {fix}, or list the columns of the logits with --columns"
+        raise options.error(header.number, problem, unnamed + 1)
 
 
 def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options: ReadOptions) -> None:
@@ -329,14 +342,6 @@ def _check_labels(columns: TableColumns, header: Line, batch: LineBatch, options
         problem = "ambiguous: each line may be one class, since no label repeats, or one row"
         fix = f"for one class per line, rename {name!r} to {quantity or choice}"
         raise options.error(header.number, f"{problem}; {fix}; for one row per line, pass --columns {name!r}")
-
-
-def _with_stated_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
-    """Return the options for a single column of numbers, whose name may state what the numbers are."""
-    quantity = stated_quantity(name)
-    if quantity and options.quantity not in (None, quantity):
-        raise options.error(header.number, contradiction(f"column {name!r}", quantity, options.quantity or "logit"))
-    return replace(options, quantity=quantity or options.quantity)
 
 
 def _class_lookup(
