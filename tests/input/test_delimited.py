@@ -120,6 +120,10 @@ COMMENT = "starts a comment; if it is a field, write it in quotes"
         ("cat,dog\n2,1\n#N/A,3\n", "f:3: field 1: '#N/A' is not a number; write -inf to mask a class"),
         ("logit,label\n2,cat\n#DIV/0!,dog\n", "f:3: field 1: '#DIV/0!' is not a number; write -inf to mask a class"),
         ("2 1 #null!\n", "f:1: field 3: '#null!' is not a number; write -inf to mask a class"),
+        *(
+            (f"cat,dog\n2,{text}\n", f"f:2: field 2: {text!r} is not a number; write -inf to mask a class")
+            for text in ("-\N{INFINITY}", ".", "--", "missing", "\\N", "-1.#INF")
+        ),
         ("2\n#N/A\n1\n", "f:2: field 1: '#N/A' is not a number; write -inf to mask a class"),
         ("#N/A\n2\n", "f:1: field 1: '#N/A' is not a number; write -inf to mask a class"),
     ],

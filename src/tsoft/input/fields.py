@@ -23,6 +23,8 @@ _DECIMAL_COMMA = re.compile(r"[;\t]\s*[-+]?\d+,\d+\s*(?:[;\t]|$)")
 # What programs write for a missing number, in lower case, and the errors of spreadsheets.
 _ERRORS = ("#n/a", "#na", "#null!", "#num!", "#value!", "#div/0!", "#ref!", "#name?")
 MISSING = ("none", "null", "na", "n/a", *_ERRORS)
+# The same, but also punctuation and parts of texts, which may be names in a header.
+_MARKS = ("missing", ".", "--", "\\n", "-\N{INFINITY}", "-1.#inf", "-1.#ind", "1.#qnan")
 _ERROR = re.compile(rf"(?:{'|'.join(map(re.escape, _ERRORS))})(?![^\s,;])", re.IGNORECASE)
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
 _MINUS = "\N{MINUS SIGN}"
@@ -189,7 +191,7 @@ def number_error(text: str, field: int, hint: str = "") -> FieldError:
     """Return the error for a field that is not a number. `hint` is added to its problem."""
     if not text:
         return FieldError("empty", field, is_missing=True)
-    return FieldError(not_a_number(text) + hint, field, is_missing=text.lower() in MISSING)
+    return FieldError(not_a_number(text) + hint, field, is_missing=text.lower() in (*MISSING, *_MARKS))
 
 
 def not_a_number(text: str) -> str:
