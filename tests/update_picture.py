@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from tool import TSOFT, environment
-from tsoft.explorer.app import Explorer, ExplorerInput
+from tsoft.explorer.app import Explorer
 from tsoft.explorer.examples import examples
+from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.sampler_state import SamplerState
 

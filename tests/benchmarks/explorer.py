@@ -55,7 +55,8 @@ def key_times(classes: int, scenario: Scenario) -> list[float]:
 
 
 async def _row_times(classes: int, scenario: Scenario) -> list[float]:
-    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
 
     logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
@@ -82,7 +83,7 @@ def token_times(classes: int, scenario: Scenario) -> list[float]:
 
 async def _token_times(classes: int, scenario: Scenario) -> list[float]:
     from tsoft.explorer import app
-    from tsoft.explorer.app import ExplorerInput
+    from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
 

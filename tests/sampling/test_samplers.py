@@ -871,6 +871,7 @@ def test_only_the_table_names_the_samplers() -> None:
         "input/settings/text_numbers.py",
         "explorer/slider_ranges.py",
         "explorer/app.py",
+        "explorer/explorer_input.py",
         "explorer/live_app.py",
         "explorer/saved_state.py",
         "options/chains.py",

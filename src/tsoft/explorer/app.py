@@ -6,12 +6,11 @@ import io
 import signal
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from rich.console import Console
 from rich.text import Text
 from textual import on, work
@@ -40,7 +39,8 @@ from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
 from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
-from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
+from tsoft.explorer.explorer_input import ExplorerInput
+from tsoft.explorer.explorer_rows import ExplorerRow, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.head_words import bias_words, engine_notes, engine_words, mark_words, row_words
 from tsoft.explorer.key_line import KeyLine
@@ -60,7 +60,6 @@ from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.chain import Chain
-from tsoft.sampling.history import History
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
@@ -89,46 +88,6 @@ MAX_LISTED = 256
 # The titles of the notice after a copy.
 COPIED = "copied; also printed when you quit"
 COPIED_FOR_PIPE = "copied; the command reads stdin, so pipe the same input into it"
-
-
-@dataclass(frozen=True)
-class ExplorerInput:
-    """The input of the explorer, and its settings.
-
-    The explorer shows `rows` and starts in this `state`. `biases` returns the logit biases of a block's classes, and
-    `missing_biases` the names of the biases whose classes the block lacks. `arguments` are the command-line arguments
-    for the input; if they are None, a command line has to list the row's logits. `reads_stdin` says that a command with
-    these arguments reads stdin. `generator` makes the draws. `bits` selects entropies in bits. `history` is None if the
-    tokens before the rows are unknown.
-    """
-
-    rows: ExplorerRows
-    state: ExplorerState
-    biases: Callable[[Block], LogitBiases] = lambda _: ()
-    arguments: tuple[str, ...] | None = None
-    generator: np.random.Generator = field(default_factory=np.random.default_rng)
-    bits: bool = False
-    history: "KnownHistory | None" = None
-    reads_stdin: bool = False
-    missing_biases: Callable[[Block], Sequence[str]] = lambda _: ()
-
-
-@dataclass(frozen=True)
-class KnownHistory:
-    """The tokens before the rows. `before` returns those before a block's distribution.
-
-    `arguments` are the command-line arguments for them, None if no command can read them. `breaker_arguments` are those
-    for the sequence breakers of DRY.
-    """
-
-    before: Callable[[Block], History]
-    arguments: tuple[str, ...] | None
-    breaker_arguments: tuple[str, ...] = ()
-
-    def arguments_for(self, samplers: SamplerState) -> tuple[str, ...]:
-        """Return the arguments that have an effect with some samplers."""
-        names = [setting.sampler.name for setting in samplers.effective if setting.sampler.needs_history]
-        return ((self.arguments or ()) if names else ()) + (self.breaker_arguments if "dry" in names else ())
 
 
 class Explorer(App[None]):

@@ -15,9 +15,10 @@ from tsoft.core.block import Block
 from tsoft.core.draw import draws
 from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.errors import TsoftError, visible
-from tsoft.explorer.app import CANNOT_DRAW, EXPORT_NUMBERS, Explorer, ExplorerInput
+from tsoft.explorer.app import CANNOT_DRAW, EXPORT_NUMBERS, Explorer
 from tsoft.explorer.command_line import piped_command_line
 from tsoft.explorer.continuation_tree import NextTokens
+from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ChangeHistory
 from tsoft.explorer.kept_dialog import KeptDialog, kept_line
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup

@@ -18,7 +18,8 @@ from tsoft.options.seeds import Seed
 from tsoft.sampling.history import DEFAULT_BREAKERS
 
 if TYPE_CHECKING:
-    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.explorer.explorer_state import ExplorerState
     from tsoft.options.plan import Plan
@@ -109,7 +110,8 @@ def _explorer(
     """Return the app. Before the app opens, all input is read, and a model has returned its first distribution."""
     import numpy as np
 
-    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.options.biases import missing_names, remembered
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
@@ -155,7 +157,7 @@ def _explorer(
 
 def _with_history(data: "ExplorerInput", tokens: "TokenNames", history: HistoryOptions) -> "ExplorerInput":
     """Return the input with the tokens before the distributions. Raise UsageError if the first row lacks one."""
-    from tsoft.explorer.app import KnownHistory
+    from tsoft.explorer.explorer_input import KnownHistory
     from tsoft.input.fields import escape
     from tsoft.options.biases import remembered
 
@@ -195,7 +197,8 @@ def _saved_explorer(file: str, start: StartOptions) -> "Explorer":
     """Return the app with a saved state."""
     import numpy as np
 
-    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.explorer.saved_state import open_state
     from tsoft.options.seeds import chosen_seed

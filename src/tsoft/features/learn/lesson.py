@@ -6,8 +6,8 @@ from functools import cached_property
 
 from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.core.softmax import Array
-from tsoft.explorer.app import ExplorerInput
 from tsoft.explorer.draw_counts import DrawCounts
+from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.live_text import LiveText, LiveToken
 from tsoft.explorer.snapshot import Snapshot

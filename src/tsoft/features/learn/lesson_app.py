@@ -9,7 +9,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tsoft.explorer.app import Explorer, ExplorerInput
+from tsoft.explorer.app import Explorer
+from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, LIVE_KEY_GROUPS, LIVE_KEY_HINTS, KeyGroup
 from tsoft.explorer.live_app import LiveExplorer

@@ -12,8 +12,8 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
 from tsoft.errors import TsoftError
-from tsoft.explorer.app import ExplorerInput
 from tsoft.explorer.examples import DIGITS
+from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.live_text import LiveText
