@@ -27,9 +27,10 @@ from tsoft.charts import curves
 from tsoft.charts.curves import Chart
 from tsoft.charts.view import Screen
 from tsoft.core.softmax import Array
-from tsoft.explorer import app, curve_chart, model_requests, terminal
+from tsoft.explorer import curve_chart, curve_thread, model_requests, terminal
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.curve_chart import CurveChart
+from tsoft.explorer.curve_thread import CurvesComputed
 
 Size = tuple[int, int]
 Position = tuple[int, int]
@@ -282,10 +283,8 @@ def show_wanted() -> None:
         WANTED.pop(name, lambda: None)()
 
 
-def compute_when_read(explorer: Explorer, row: Any, compute: Callable[[Any], Any]) -> None:
-    WANTED["curves"] = lambda: explorer.on_explorer_curves_computed(
-        Explorer.CurvesComputed(row, compute(lambda: False))
-    )
+def compute_when_read(explorer: Any, row: Any, compute: Callable[[Any], Any]) -> None:
+    WANTED["curves"] = lambda: explorer.on_curves_computed(CurvesComputed(row, compute(lambda: False)))
 
 
 def draw_when_read(chart: CurveChart, *arguments: Any) -> None:
@@ -342,10 +341,10 @@ def driven(
         patch.setattr(Compositor, "render_update", render_when_read)
         WANTED.clear()
         if not has_threads:
-            patch.setattr(Explorer, "_compute_curves", compute_when_read)
+            patch.setattr(curve_thread, "compute_in_thread", compute_when_read)
             patch.setattr(CurveChart, "_draw", draw_when_read)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
-        patch.setattr(app, "CURVE_DELAY", 0)
+        patch.setattr(curve_thread, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", stdin)
         # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")

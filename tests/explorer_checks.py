@@ -39,8 +39,8 @@ class Shown:
 
 
 def shown(app: Explorer) -> Shown:
-    snapshots, comparison = app.snapshots, app._comparison
-    distances = [app.engine_comparison.total_variation] if app.engine_comparison else []
+    snapshots, comparison = app.session.snapshots, app.session.comparison
+    distances = [app.session.engine_comparison.total_variation] if app.session.engine_comparison else []
     if comparison and comparison.is_possible:
         distances += [comparison.total_variation, comparison.divergence]
     compared = [*snapshots, comparison.marked] if comparison else snapshots
@@ -75,11 +75,11 @@ def check(page: Page) -> None:
     app = page.app
     if app.failure or not app.is_running:
         return
-    for snapshot in app.snapshots:
+    for snapshot in app.session.snapshots:
         _check_snapshot(snapshot)
-    if app.engine_comparison:
-        assert 0 <= app.engine_comparison.total_variation <= 1 + 1e-6
-        assert app.engine_comparison.words
+    if app.session.engine_comparison:
+        assert 0 <= app.session.engine_comparison.total_variation <= 1 + 1e-6
+        assert app.session.engine_comparison.words
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", page.text()), page.text()
     assert app.command_line is not None
     if isinstance(app, LiveExplorer):
@@ -87,7 +87,7 @@ def check(page: Page) -> None:
     if isinstance(app.screen, TreeScreen):
         _check_tree(app.screen._tree)
     with contextlib.suppress(UnsavableError):
-        saved = app._saved_state()
+        saved = app.saved_state()
         check_saved(saved, read_state(saved.text().encode(), "state"))
 
 
@@ -137,9 +137,9 @@ def _check_likelihood(app: LiveExplorer) -> None:
     if likelihood is None:
         return
     for number, token in enumerate(app.live.written):
-        row, _ = app._row_in(replace(app.state.picture, number=number))
+        row, _ = app.session.sampled_rows.row(replace(app.state.picture, number=number))
         try:
-            chain = app.chain(row.number, row.block, row.biases, app.samplers)
+            chain = app.session.sampled_rows.chain(row.number, row.block, row.biases, app.samplers)
             snapshot = Snapshot(row, app.samplers.tau, chain)
         except ValueError:
             return
@@ -180,16 +180,16 @@ def check_command(app: Explorer) -> None:
     if isinstance(app, LiveExplorer) and isinstance(app.live.model, Markov):
         # No command opens a fake model.
         return
-    if isinstance(app, LiveExplorer) and app._input.arguments is not None:
-        tokens = app.live.all_tokens(app.live.continuation.first(app.row.number))
-        if app.live.model.prompt(app.live.text(app.row.number)) != tokens:
+    if isinstance(app, LiveExplorer) and app.session.input.arguments is not None:
+        tokens = app.live.all_tokens(app.live.continuation.first(app.session.row.number))
+        if app.live.model.prompt(app.live.text(app.session.row.number)) != tokens:
             # The model splits the text into other tokens, which the manual explains.
             return
     compared, line = app.state.compared, app.command_line
     if (
         not line
-        or app._engine_problem
-        or app._bias_problem
+        or app.session.engine_problem
+        or app.session.bias_problem
         or (compared and comparison_obstacle(app.samplers, compared))
     ):
         return
@@ -199,18 +199,18 @@ def check_command(app: Explorer) -> None:
     command = f"{before}{name} --format json{after}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, env=tool.forked(), stdin=subprocess.DEVNULL)
     message = f"{line}\n{done.stderr.decode()}"
-    if app.snapshot is None:
+    if app.session.snapshot is None:
         # The JSON of `tsoft next` does not tell that the logits of an n-gram model are log-probabilities.
         assert done.returncode in (1, 2) or b"needs the raw logits" in done.stderr, message
         return
     assert done.returncode == 0, message
-    number = app.row.number if '"row"' in done.stdout.decode(errors="replace") and not before else 0
+    number = app.session.row.number if '"row"' in done.stdout.decode(errors="replace") and not before else 0
     records = json.loads(done.stdout)
-    if len(records) > len(app.snapshots):
+    if len(records) > len(app.session.snapshots):
         records = [record for record in records if record["row"] == number]
-    assert len(records) == len(app.snapshots), message
+    assert len(records) == len(app.session.snapshots), message
     limit = shown(app).limit
-    for snapshot, record in zip(app.snapshots, records, strict=True):
+    for snapshot, record in zip(app.session.snapshots, records, strict=True):
         names = ["probs"] if snapshot.is_exact else ["probs_low", "probs_high"]
         expected = [snapshot.probs] if snapshot.is_exact else snapshot.bounds
         for name, values in zip(names, expected, strict=True):
@@ -225,7 +225,7 @@ async def check_history(page: Page) -> None:
     await page.press("escape")
     if not app.is_running or app.failure:
         return
-    before, numbers, changes = app.state, shown(app), min(len(app._history.past), 20)
+    before, numbers, changes = app.state, shown(app), min(len(app.session.history.past), 20)
     await page.press(*["u"] * changes)
     await page.press(*["U"] * changes)
     assert app.state == before, (before, app.state)

@@ -201,7 +201,7 @@ def run_events(rng: random.Random, count: int, *arguments: str, size: Size = (10
 def _save(page: Page) -> bool:
     """Save the state, and return whether that was possible."""
     try:
-        text = page.app._saved_state().text()
+        text = page.app.saved_state().text()
     except UnsavableError:
         return False
     Path(SAVED).write_text(text, "utf-8")

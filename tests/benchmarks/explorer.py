@@ -82,13 +82,13 @@ def token_times(classes: int, scenario: Scenario) -> list[float]:
 
 
 async def _token_times(classes: int, scenario: Scenario) -> list[float]:
-    from tsoft.explorer import app
+    from tsoft.explorer import curve_thread
     from tsoft.explorer.explorer_input import ExplorerInput
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
 
     # The next key comes before the curves over τ are drawn, so that they do not count.
-    app.CURVE_DELAY = 2 * WAIT
+    curve_thread.CURVE_DELAY = 2 * WAIT
     live = LiveText(Table(classes), "a prompt")
     return await _key_times(LiveExplorer(ExplorerInput(live.rows, _state(scenario.parameters)), live), scenario)
 

@@ -53,8 +53,8 @@ def computed(page: Page, tmp_path: Path) -> list[dict[str, Any]]:
 
 
 def probs(page: Page) -> list[float]:
-    assert page.app.snapshot
-    probs: list[float] = page.app.snapshot.probs.tolist()
+    assert page.app.session.snapshot
+    probs: list[float] = page.app.session.snapshot.probs.tolist()
     return probs
 
 

@@ -96,8 +96,8 @@ def test_s_draws_a_token_and_shows_the_next_distribution(model: Markov) -> None:
             assert tokens(page)[-1] == token
             assert f"token {number + 1} · " in page.text("#head")
             await page.press("1")
-            assert page.app.snapshot
-            np.testing.assert_allclose(page.app.snapshot.probs, softmax(model.table[token]))
+            assert page.app.session.snapshot
+            np.testing.assert_allclose(page.app.session.snapshot.probs, softmax(model.table[token]))
             first = str(np.array(model.labels)[model.table[token].argmax()])
             assert re.match(rf"│› {re.escape(first)} ", page.lines("#distribution")[2])
             await page.press("0")
@@ -177,8 +177,8 @@ def test_backspace_removes_the_last_token(model: Markov) -> None:
         await page.press("0")
         assert text(page) == PROMPT + " Paris,"
         assert "token 3 · " in page.text("#head")
-        assert page.app.snapshot
-        assert page.app.snapshot.top == CHAIN[COMMA]
+        assert page.app.session.snapshot
+        assert page.app.session.snapshot.top == CHAIN[COMMA]
         # It works from any row.
         await page.press("p", "p", "backspace")
         assert text(page) == PROMPT + " Paris"
@@ -248,8 +248,8 @@ def test_text_continues_from_the_current_token(model: Markov) -> None:
             assert position in page.text("#head")
             assert text(page) == written
         await page.press("P", "n")
-        assert page.app.snapshot
-        assert page.app.snapshot.top == COMMA
+        assert page.app.session.snapshot
+        assert page.app.session.snapshot.top == COMMA
         await choose(page, 1)
         second = int(np.argsort(-model.table[PARIS])[1])
         assert tokens(page) == [PARIS, second]
@@ -472,8 +472,8 @@ def test_tree_opens_branches_and_appends_the_chosen_one(model: Markov) -> None:
         assert tokens(page) == branch
         assert_allclose(shown_likelihood(page), whole)
         assert "token 5 · a fake" in page.text("#head")
-        assert page.app.snapshot
-        assert page.app.snapshot.top == int(model.table[fourth].argmax())
+        assert page.app.session.snapshot
+        assert page.app.session.snapshot.top == int(model.table[fourth].argmax())
         # Each text was requested once.
         assert model.requested == [(THE, *branch[:length]) for length in range(5)]
         # Backspace removes one token after the other.

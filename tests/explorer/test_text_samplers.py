@@ -37,8 +37,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Markov:
 
 
 def probs(page: Page) -> Any:
-    assert page.app.snapshot
-    return page.app.snapshot.probs
+    assert page.app.session.snapshot
+    return page.app.session.snapshot.probs
 
 
 async def slider(page: Page, name: str) -> None:
@@ -282,8 +282,10 @@ def test_adaptive_p_carries_its_mean_for_two_engines(model: Markov) -> None:
         for mean, expected in reversed(rows(text)):
             assert_allclose(probs(page), expected, rtol=1e-9)
             assert re.search(rf"adaptive_mean +{mean:.5g} ", page.text("#sliders"))
-            assert page.app.engine_comparison
-            assert_allclose(page.app.engine_comparison.second.probs, softmax(model.table[text.pop()]), rtol=1e-9)
+            assert page.app.session.engine_comparison
+            assert_allclose(
+                page.app.session.engine_comparison.second.probs, softmax(model.table[text.pop()]), rtol=1e-9
+            )
             await page.press("p")
 
     options = ("--adaptive-target", "0.3", "--adaptive-decay", "0.8", "--seed", "6")

@@ -1,4 +1,4 @@
-"""Export of snapshots to a file, and the explanation of their chains as text."""
+"""Export of snapshots, of a screenshot or of the whole state to a file."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,30 +15,6 @@ from tsoft.output.records import write as write_records
 
 # The endings of the names of exported files, the proposed one first.
 ENDINGS = (".json", ".csv", ".svg", ENDING)
-
-
-def explanation(snapshots: Sequence[Snapshot], width: int, bits: bool) -> str:
-    """Return the chain of each snapshot step by step, and the differences between two engines, as text."""
-    from tsoft.charts import chain_report
-    from tsoft.charts.view import Screen, View
-
-    view = View(Screen(width, True), bits=bits)
-    results = [snapshot.distributions for snapshot in snapshots]
-    notes = "".join(_low_tau_note(snapshot, width) for snapshot in snapshots)
-    report = [chain_report.sampler_order(results, view), *[notes] * bool(notes)]
-    report += chain_report.step_tables(results, view)
-    if len(results) > 1:
-        report.append(chain_report.comparison(results, view))
-    # The legend explains the columns that were drawn, so it comes last.
-    return "\n".join(report) + view.draw_legend()
-
-
-def _low_tau_note(snapshot: Snapshot, width: int) -> str:
-    from tsoft.charts.style import wrapped
-
-    engine = snapshot.chain.engine if snapshot.chain else None
-    message = engine.low_tau_message(snapshot.tau) if engine else None
-    return wrapped(f"{engine.name} {message}.", width) if engine and message else ""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,25 @@ from tsoft.explorer.engine_comparison import EngineComparison, missing_samplers
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.row_edit import RowEdit
+from tsoft.explorer.session import Session
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.sampler_table import BIAS
+
+
+def head_words(session: Session, position: Sequence[str]) -> list[str]:
+    """Return all words. The first word of the `position` is the number of the row, if there are several."""
+    state, comparison, bits = session.state, session.comparison, session.input.bits
+    return [
+        *position[:1],
+        # After the number of the row, because the name of a model may be long.
+        *bias_words(session.missing_biases),
+        *engine_words(state, session.engine_comparison, session.engine_problem),
+        *([mark_words(comparison, bits)] if comparison else []),
+        *position[1:],
+        *row_words(session.row, state.edit(session.row.number), session.snapshot),
+        *engine_notes(state),
+    ]
 
 
 def row_words(row: ExplorerRow, edit: RowEdit, snapshot: Snapshot | None) -> list[str]:

@@ -1,6 +1,6 @@
 """The line at the bottom: the most important keys, or an explanation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -16,14 +16,24 @@ class KeyLine(Widget):
     def __init__(self, hints: Sequence[str]):
         super().__init__(id="keys")
         self._hints = hints
+        # The name that is explained; empty if the line shows the keys.
+        self.explained = ""
         self._explanation = ""
 
-    def explain(self, text: str) -> None:
-        """Show an explanation; an empty text shows the keys again."""
+    def explain(self, name: str, explanations: Mapping[str, str]) -> None:
+        """Explain a name. A name without an explanation shows the keys again."""
+        text = f"{name}: {explanations[name]}" if explanations.get(name) else ""
+        self.explained = name if text else ""
         # It may take several lines. Layout takes time, so other keys do not cause it.
         if text != self._explanation:
             self._explanation = text
             self.refresh(layout=True)
+
+    def explain_next(self, explanations: Mapping[str, str]) -> None:
+        """Explain the name after the one that is explained. After the last name, show the keys again."""
+        names = ["", *explanations]
+        position = names.index(self.explained) if self.explained in names else 0
+        self.explain(names[(position + 1) % len(names)], explanations)
 
     def render(self) -> Content:
         # Content, unlike a string, is not parsed as markup.

@@ -11,12 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tsoft.charts.style import tau_text
-from tsoft.core.block import Block
 from tsoft.core.draw import draws
 from tsoft.core.sequence_likelihood import Likelihood
 from tsoft.errors import TsoftError, visible
-from tsoft.explorer.app import CANNOT_DRAW, EXPORT_NUMBERS, Explorer
-from tsoft.explorer.command_line import piped_command_line
+from tsoft.explorer.app import CANNOT_DRAW, Explorer
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ChangeHistory
@@ -27,23 +25,18 @@ from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText, WrittenText
 from tsoft.explorer.model_requests import Answer, ModelRequests
 from tsoft.explorer.row_strip import RowStrip
-from tsoft.explorer.sampler_state import LogitBiases, SamplerState
-from tsoft.explorer.saved_state import SavedState, UnsavableError
+from tsoft.explorer.sampled_text import SampledText
+from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.slider_scale import value_text
-from tsoft.explorer.text_chains import TextChains
+from tsoft.explorer.text_command import TextCommand
 from tsoft.explorer.tree_screen import TreeScreen, TreeStart
-from tsoft.models.text_history import TextHistory
 from tsoft.models.tokens import NextDistribution, Tokens
-from tsoft.sampling.chain import Chain
-from tsoft.sampling.history import DEFAULT_BREAKERS, History
+from tsoft.sampling.history import DEFAULT_BREAKERS
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
 # The maximum number of kept texts.
 MAX_KEPT = 20
-# The maximum number of different samplers whose states are kept: those on the screen, of the second engine, of the mark
-# and of waiting draws.
-MAX_CHAINS = 4
 # The notice if no token can follow.
 TEXT_HAS_ENDED = "The text has ended. Backspace removes the end; p goes back."
 # After this many seconds without an answer, the head shows that the model is working.
@@ -73,15 +66,13 @@ class LiveExplorer(Explorer):
 
     def __init__(self, explorer_input: ExplorerInput, live: LiveText, breakers: Sequence[bytes] = DEFAULT_BREAKERS):
         self._live = live
+        self._sampled_text = SampledText(explorer_input, live, breakers)
         self._waiting: deque[SamplerState] = deque()
         # Whether one key press has requested several draws.
         self._draws_several = False
         # The tokens after which the model has not returned the distribution yet.
         self._requested: Tokens | None = None
         self._requests = ModelRequests(live.model)
-        # The chains of the samplers that were used last.
-        self._known_chains: list[TextChains] = []
-        self._text_history = TextHistory(live.model, live.prompt_length, breakers)
         # With a generator for the text alone, the draws that add no token do not change the text.
         [self._generator] = explorer_input.generator.spawn(1)
         self._likelihood_line = LikelihoodLine()
@@ -102,28 +93,16 @@ class LiveExplorer(Explorer):
         """The tokens of the whole text."""
         return self._live.tokens
 
-    # The chains of samplers.
+    # The parts that depend on the text.
 
-    @property
-    def has_history(self) -> bool:
-        return True
+    def _sampled_rows(self, explorer_input: ExplorerInput) -> SampledText:
+        return self._sampled_text
 
-    def chain(self, number: int, block: Block, biases: LogitBiases, samplers: SamplerState) -> Chain | None:
-        """Return the chain for a row, with the tokens of the text before it, and with the states after their draws."""
-        return self._chains(samplers).chain(self._live.continuation, number)
+    def _row_command(self) -> TextCommand:
+        return TextCommand(self.session, self._live)
 
-    def _chains(self, samplers: SamplerState) -> TextChains:
-        """Return the chains of some samplers, from a cache."""
-        known = next((chains for chains in self._known_chains if chains.samplers == samplers), None)
-        if known is None:
-            known = TextChains(samplers, self._tokens_before, lambda block: self._biases(block, samplers))
-        others = [chains for chains in self._known_chains if chains is not known]
-        self._known_chains = [known, *others][:MAX_CHAINS]
-        return known
-
-    def _tokens_before(self, text: WrittenText, number: int) -> History:
-        tokens = self._live.all_tokens(text)[: self._live.prompt_length + number]
-        return self._text_history.before(text.nexts[number], tokens)
+    def _row_strip(self) -> RowStrip:
+        return LiveStrip(self._live)
 
     @property
     def _chain_words(self) -> list[str]:
@@ -131,23 +110,21 @@ class LiveExplorer(Explorer):
         words = []
         if self.samplers.needs_history and not self._live.model.has_prompt_tokens:
             words.append("the server does not return the tokens of the prompt, so penalties and DRY ignore it")
-        for setting in self._row_samplers.effective if self.snapshot and self._row.number else ():
+        session = self.session
+        for setting in session.row_samplers.effective if session.snapshot and session.row.number else ():
             if parameter := setting.sampler.state_parameter:
-                first, now = (value_text(state.value(parameter)) for state in (self.samplers, self._row_samplers))
+                first, now = (value_text(state.value(parameter)) for state in (self.samplers, session.row_samplers))
                 words.append(f"{parameter.name} {now}, {first} before the first token")
         return words
 
     # Updates of the widgets.
 
-    def _row_strip(self) -> RowStrip:
-        return LiveStrip(self._live)
-
     def _update_strip(self) -> None:
-        self.query_one(LiveStrip).show_text(self._row.number)
+        self.query_one(LiveStrip).show_text(self.session.row.number)
         self._update_likelihood()
 
     def _position_words(self) -> list[str]:
-        number, length = self._row.number, len(self._live.written)
+        number, length = self.session.row.number, len(self._live.written)
         words = [f"token {number + 1}" + f" of {length}" * (number < length)]
         if self._live.is_waiting:
             waiting = len(self._waiting)
@@ -177,12 +154,14 @@ class LiveExplorer(Explorer):
 
     def _update_likelihood(self) -> None:
         texts, samplers = (self._live.continuation, *self._live.kept), self.samplers
-        self._likelihood_line.show(texts, samplers, self._settings_words, self._chains(samplers).distributions)
+        self._likelihood_line.show(
+            texts, samplers, self._settings_words, self._sampled_text.chains(samplers).distributions
+        )
 
     @property
     def _settings_words(self) -> str:
         """The temperature, and whether samplers are on."""
-        has_samplers = self.samplers.chain(self._row.biases) is not None
+        has_samplers = self.samplers.chain(self.session.row.biases) is not None
         return f"at {tau_text(self.samplers.tau)}" + ", samplers on" * has_samplers
 
     # The tree of continuations, and the kept texts.
@@ -196,8 +175,8 @@ class LiveExplorer(Explorer):
         self._waiting.clear()
         self._update_head()
         follows = self._live.is_waiting and self._is_last_row
-        count = len(self._live.written) if follows else self._row.number
-        chains = self._chains(self.samplers)
+        count = len(self._live.written) if follows else self.session.row.number
+        chains = self._sampled_text.chains(self.samplers)
 
         def next_tokens(text: WrittenText) -> NextTokens:
             return NextTokens(text.nexts[-1], chains.distributions(text, len(text.tokens)))
@@ -216,10 +195,8 @@ class LiveExplorer(Explorer):
         self._requested = None
         same = self._live.continuation.common_tokens(text)
         self._live.show(text)
-        self._drop_marks_from(same + 1)
-        number = min(len(text.tokens), len(self._live.rows) - 1)
-        self._history = self._history.replaced(replace(self.state, number=number))
-        self._show_row()
+        self.session.drop_marks_from(same + 1)
+        self._open_row(min(len(text.tokens), len(self._live.rows) - 1))
         if self._live.is_waiting:
             self._request_next()
 
@@ -291,7 +268,7 @@ class LiveExplorer(Explorer):
 
     @property
     def _is_last_row(self) -> bool:
-        return self._row.number == len(self._live.rows) - 1
+        return self.session.row.number == len(self._live.rows) - 1
 
     def _draw_waiting(self) -> None:
         """Make the next waiting draw if its distribution is known."""
@@ -300,7 +277,11 @@ class LiveExplorer(Explorer):
             return
         samplers = self._waiting.popleft()
         is_shown = samplers is self.samplers
-        snapshot, problem = (self.snapshot, self._problem) if is_shown else self._after_samplers(self._row, samplers)
+        session = self.session
+        if is_shown:
+            snapshot, problem = session.snapshot, session.problem
+        else:
+            snapshot, problem = self._sampled_text.snapshot(session.row, samplers)
         if snapshot is None:
             self._waiting.clear()
             self._notify_problem(problem)
@@ -317,11 +298,11 @@ class LiveExplorer(Explorer):
 
     def _choose(self, index: int, prob: float) -> None:
         """Continue the text after the current row with one of the row's classes."""
-        if self._row.number >= MAX_TOKENS:
+        if self.session.row.number >= MAX_TOKENS:
             self._waiting.clear()
             self._notify_too_long()
             return
-        self._live.choose(self._row.number, index, prob)
+        self._live.choose(self.session.row.number, index, prob)
         self._drop_lost_marks()
         self._requested = None
         if self._live.has_ended:
@@ -380,7 +361,7 @@ class LiveExplorer(Explorer):
         self._live.remove_last()
         self._drop_lost_marks()
         last = len(self._live.rows) - 1
-        if self._row.number != last:
+        if self.session.row.number != last:
             self._set_number(last)
         else:
             self._update_text()
@@ -390,14 +371,10 @@ class LiveExplorer(Explorer):
         if not self._table.has_focus:
             super().action_type()
             return
-        index = self._table.current
-        if index is not None and self.snapshot:
+        index, snapshot = self._table.current, self.session.snapshot
+        if index is not None and snapshot:
             self._waiting.clear()
-            self._choose(index, float(self.snapshot.probs[index]))
-
-    @property
-    def edit_refusal(self) -> str:
-        return "The model computes these logits, so tsoft does not edit them. Enter on a class adds it to the text."
+            self._choose(index, float(snapshot.probs[index]))
 
     def _go(self, number: int) -> None:
         # The waiting draws are meant for the row before.
@@ -407,18 +384,16 @@ class LiveExplorer(Explorer):
     def _set_number(self, number: int) -> None:
         """Show a row. The user undoes changes of the text with Backspace, so the history does not contain them."""
         if number != self.state.number:
-            self._history = self._history.replaced(replace(self.state, number=number))
-            self._show_row()
+            self._open_row(number)
+
+    def _open_row(self, number: int) -> None:
+        session = self.session
+        session.history = session.history.replaced(replace(self.state, number=number))
+        self._show(session.open_row())
 
     def _drop_lost_marks(self) -> None:
         """Drop the marks of rows that the text no longer has."""
-        self._drop_marks_from(len(self._live.rows))
-
-    def _drop_marks_from(self, number: int) -> None:
-        """Drop the marks of rows from this number on."""
-        self._history = self._history.without_marks_from(number)
-        # A new mark may look the same, but on a row after other tokens.
-        self._marked_picture = None
+        self.session.drop_marks_from(len(self._live.rows))
 
     def _show_history(self, history: ChangeHistory) -> None:
         super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
@@ -429,39 +404,6 @@ class LiveExplorer(Explorer):
             self._waiting.clear()
             self._update_head()
         await super().on_event(event)
-
-    @property
-    def command_line(self) -> str:
-        """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints.
-
-        If no arguments open the model, the command lists the logits.
-        """
-        model, compared = self._input.arguments, self.state.compared
-        if model is None:
-            return super().command_line
-        text = self._live.text(self._row.number)
-        return piped_command_line(self._row_samplers, self._row, model, text, compared, bits=self._input.bits)
-
-    @property
-    def command_obstacle(self) -> str:
-        if self.samplers.has_state and self.snapshot is None:
-            return "The state of the samplers is unknown here, so no command can show this row."
-        states = [self.samplers.with_states(snapshot.chain) for snapshot in self.snapshots]
-        if any(other != states[0] for other in states[1:]):
-            return f"No command can pass two engines different states of a sampler. {EXPORT_NUMBERS}"
-        return super().command_obstacle
-
-    def _saved_state(self) -> SavedState:
-        if any(samplers.has_state for samplers in self.state.all_samplers):
-            problem = "a saved state does not contain how the tokens of the text change the samplers"
-            raise UnsavableError(f"{problem}; switch mirostat and adaptive_p off, or save the numbers as .json")
-        return super()._saved_state()
-
-    def action_copy(self) -> None:
-        if self._live.is_answer and self._row.number:
-            self.notify("No command can continue a chat answer; press x to export the distribution.")
-            return
-        super().action_copy()
 
     def release(self) -> None:
         """Close the model, unless it is still working on a request."""

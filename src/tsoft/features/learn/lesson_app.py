@@ -60,10 +60,10 @@ class LessonExplorer(Explorer):
 
     def view(self, snapshot: Snapshot) -> LessonView:
         """Return what the explorer shows, for the task."""
-        return LessonView(snapshot, self.state, self._lesson_run.start, self.counts, self.current)
+        return LessonView(snapshot, self.state, self._lesson_run.start, self.session.counts, self.current)
 
     def after_update(self) -> None:
-        self._lesson_run.show(None if self.snapshot is None else self.view(self.snapshot))
+        self._lesson_run.show(None if self.session.snapshot is None else self.view(self.session.snapshot))
 
     def action_hint(self) -> None:
         self._lesson_run.panel.turn_page()
