@@ -309,9 +309,9 @@ def test_a_mark_and_the_curves_have_the_state_of_their_row(model: Markov) -> Non
         await page.press("p", "m", "n")
         assert f"TV {abs(rows[3][1] - rows[2][1]).sum() / 2:.4f}," in page.text("#head")
         page.lines("#curve")
-        assert page.app._curves
+        assert page.app._view.curves
         one = np.flatnonzero(np.isclose(np.geomspace(0.01, 100, 49), 1))
-        assert_allclose(page.app._curves.probs[one[0]], rows[3][1][list(page.app._curves.indices)], rtol=1e-9)
+        assert_allclose(page.app._view.curves.probs[one[0]], rows[3][1][list(page.app._view.curves.indices)], rtol=1e-9)
 
     assert live_on(drive, *MIROSTAT, size=WIDE) == 0
 

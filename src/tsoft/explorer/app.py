@@ -1,35 +1,25 @@
 """The explorer: change the temperature and the samplers, and watch the distribution."""
 
-import asyncio
-import contextlib
-import io
-import signal
-import time
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rich.console import Console
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.driver import Driver
 from textual.widgets import Input
 
-from tsoft.charts.curves import class_colors
-from tsoft.errors import joined, shortened, visible
+from tsoft.errors import shortened, visible
 from tsoft.explorer import export
-from tsoft.explorer.chain_chart import ChainChart
 from tsoft.explorer.class_filter import ClassFilter
-from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.curve_thread import CurvesComputed, start_curves
 from tsoft.explorer.dialogs import FileNameDialog, SearchDialog
-from tsoft.explorer.draw_panel import DrawPanel
-from tsoft.explorer.engine_comparison import missing_samplers
+from tsoft.explorer.distribution_view import DistributionView
+from tsoft.explorer.engine_comparison import new_omissions
 from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explanation_dialog import ExplanationDialog
@@ -37,8 +27,7 @@ from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.head_line import HeadLine
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
-from tsoft.explorer.measure_panel import MeasurePanel
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_command import RowCommand
 from tsoft.explorer.row_editor import RowEditor
@@ -50,13 +39,9 @@ from tsoft.explorer.sampler_state import SamplerState, shown_name
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.session import Effects, Session
 from tsoft.explorer.sliders import Sliders
-from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
-from tsoft.explorer.theme import THEME
+from tsoft.explorer.terminal_app import TerminalApp
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.sampler_table import TAU
-
-# The number of classes with a curve, from the most probable down.
-CURVE_COUNT = 5
 
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
@@ -69,14 +54,13 @@ COPIED = "copied; also printed when you quit"
 COPIED_FOR_PIPE = "copied; the command reads stdin, so pipe the same input into it"
 
 
-class Explorer(App[None]):
+class Explorer(TerminalApp):
     """The app. It has the state, and passes each widget its part of the snapshot."""
 
     # Absolute, because a subclass may be in another folder.
     CSS_PATH = Path(__file__).with_name("explorer.tcss")
     # The start of the first line, too.
     TITLE = "tsoft explore"
-    ENABLE_COMMAND_PALETTE = False
     # Textual would focus the table first, and so apply the style sheet twice.
     AUTO_FOCUS = "#sliders"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
@@ -92,41 +76,19 @@ class Explorer(App[None]):
     draw_hint: ClassVar[str] = "s draws one, S draws 100"
 
     def __init__(self, explorer_input: ExplorerInput):
-        super().__init__(ansi_color=True)
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        super().__init__()
         self.session = Session(explorer_input, self._sampled_rows(explorer_input))
         self._command = self._row_command()
-        self._curves: TemperatureCurves | None = None
+        self._view = DistributionView(self.session, self.draw_hint)
         self._head = HeadLine(self.TITLE)
         self._strip = self._row_strip()
-        self._measures = MeasurePanel(bits=explorer_input.bits)
-        self._table = ClassTable()
         self._panel = ParameterPanel()
-        self._chain_chart = ChainChart()
-        self._curve_chart = CurveChart()
-        self._draw_panel = DrawPanel(self.draw_hint)
         self._filter = ClassFilter()
         self._entry = Entry()
         self._key_line = KeyLine(self._hints)
-        self._editor = RowEditor(self.session, self, self._table, self._entry)
+        self._editor = RowEditor(self.session, self, self._view.table, self._entry)
         self._control = SamplerControl(self.session, self, self._panel.sliders, self._entry)
         self.copied: list[str] = []
-        # The messages on the screen, with the times at which they appeared.
-        self._notified: dict[str, float] = {}
-        self.failure: Exception | None = None
-        # Textual prints errors here. The command reports a failure itself, in one line.
-        self.error_console = Console(file=io.StringIO())
-
-    def get_driver_class(self) -> type[Driver]:
-        """Return the driver that survives SIGSTOP, on systems that have this signal."""
-        driver = super().get_driver_class()
-        # Windows has a driver of another name, and no such signal.
-        if driver.__name__ != "LinuxDriver":
-            return driver
-        from tsoft.explorer.driver import ExplorerDriver
-
-        return ExplorerDriver
 
     @property
     def state(self) -> ExplorerState:
@@ -144,7 +106,7 @@ class Explorer(App[None]):
     @property
     def current(self) -> int | None:
         """The index of the selected class; None if no class is listed."""
-        return self._table.current
+        return self._view.table.current
 
     # The parts that depend on the kind of the input. Subclasses override these methods.
 
@@ -176,17 +138,17 @@ class Explorer(App[None]):
     def compose(self) -> ComposeResult:
         yield self._head
         yield self._strip
-        yield self._measures
+        yield self._view.measures
         with Horizontal(id="main"):
             with Vertical(id="left"):
-                yield self._table
+                yield self._view.table
                 yield self._filter
                 yield self._entry
             with Vertical(id="side"):
                 yield self._panel
-                yield self._chain_chart
-                yield self._curve_chart
-                yield self._draw_panel
+                yield self._view.chain_chart
+                yield self._view.curve_chart
+                yield self._view.draw_panel
         yield self._key_line
 
     @property
@@ -196,15 +158,10 @@ class Explorer(App[None]):
         return [*self.key_hints[:2], *rows_hint, *self.key_hints[2:]]
 
     def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            # If the event loop cannot handle a signal, the signal ends the program at once.
-            with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
-                number = getattr(signal, name)
-                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
+        self.handle_signals()
         self._strip.display = self._strip.is_needed
         self._filter.show(self.state.filter)
-        self._update_list()
+        self._view.show_title()
         self._update(curves=True)
 
     # Updates of the widgets.
@@ -216,14 +173,7 @@ class Explorer(App[None]):
         curves = session.compute() or curves
         self._panel.show(session.row_samplers, self.state.compared)
         self._update_head()
-        self._chain_chart.show(session.snapshots)
-        if session.snapshot:
-            self._measures.show(session.snapshot)
-            self._show_classes(session.snapshot)
-        else:
-            self._measures.clear()
-            self._table.clear()
-            self._draw_panel.show(session.row, session.counts, self.samplers.tau)
+        self._view.show()
         if curves:
             self._start_curves()
         self._update_strip()
@@ -235,47 +185,20 @@ class Explorer(App[None]):
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
         if self.session.snapshot:
-            self._show_classes(self.session.snapshot)
+            self._view.show_classes()
             self.after_update()
-
-    def _show_classes(self, snapshot: Snapshot) -> None:
-        indices = self._curve_indices
-        colors = dict(zip(indices, class_colors(len(indices)), strict=True))
-        session = self.session
-        counts = session.counts if session.counts.total else None
-        comparison = session.comparison
-        ghost = comparison.ghost if comparison and comparison.is_possible else None
-        self._table.show(session.snapshots, session.listing, colors, counts, ghost)
-        self._curve_chart.show(snapshot.tau)
-        self._draw_panel.show(session.row, session.counts, snapshot.tau)
 
     def _update_head(self) -> None:
         self._head.show(self.session, self._position_words())
 
-    @property
-    def _curve_indices(self) -> list[int]:
-        """The classes that have a curve: the most probable ones and the current one."""
-        first = self.session.row.order[:CURVE_COUNT].tolist()
-        current = self._table.current
-        return first if current is None or current in first else [*first, current]
-
-    def _update_list(self) -> None:
-        """List the classes that match the filter, in the selected order."""
-        title = "distribution" if self.session.row.block.partial is None else "listed alternatives"
-        if self.state.filter:
-            title += f", {len(self.session.listing)} with {shortened(repr(self.state.filter), 20)}"
-        self._table.show_title(title + ", in input order" * self.state.input_order)
-
     def _start_curves(self) -> None:
-        start_curves(self, self.session, self._curve_indices)
+        start_curves(self, self.session, self._view.curve_indices)
 
     # Messages from the widgets.
 
     def on_curves_computed(self, message: CurvesComputed) -> None:
         if message.row is self.session.row:
-            self._curves = message.curves
-            self._measures.show_curves(message.curves)
-            self._curve_chart.show_curves(message.row, message.curves)
+            self._view.show_curves(message.curves)
 
     def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
         self._control.set(message.parameter, message.value, message.run)
@@ -290,7 +213,7 @@ class Explorer(App[None]):
         self._go(message.number)
 
     def on_class_table_class_selected(self) -> None:
-        if self._curves is None or set(self._curve_indices) != set(self._curves.indices):
+        if not self._view.has_all_curves:
             self._start_curves()
         self._update_classes()
 
@@ -306,7 +229,9 @@ class Explorer(App[None]):
         """Show the present state of a history."""
         before = self.state
         effects = self.session.show(history)
-        self._report_missing(before)
+        # The first line may have no room for it.
+        if omissions := new_omissions(before.compared_samplers, self.state.compared_samplers):
+            self.notify(omissions)
         if self.state.filter != before.filter:
             self._filter.show(self.state.filter)
         self._show(effects)
@@ -314,18 +239,10 @@ class Explorer(App[None]):
     def _show(self, effects: Effects) -> None:
         """Show the state with its effects. The curves stay if only τ or the list of the classes changes."""
         if effects.other_row:
-            self._curves = None
+            self._view.curves = None
         if effects.classes:
-            self._update_list()
+            self._view.show_title()
         self._update(curves=effects.curves)
-
-    def _report_missing(self, before: ExplorerState) -> None:
-        """Report the samplers that the second engine newly lacks, since the head may have no room for them."""
-        samplers, samplers_before = self.state.compared_samplers, before.compared_samplers
-        lacked = missing_samplers(samplers_before) if samplers_before else []
-        missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
-        if missing:
-            self.notify(f"{joined(missing)}. The comparison leaves {'it' if len(missing) == 1 else 'them'} out.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -344,26 +261,26 @@ class Explorer(App[None]):
         self._control.turn(by, coarse=coarse)
 
     def action_next(self, by: int) -> None:
-        if self._table.has_focus:
+        if self._view.table.has_focus:
             self._panel.sliders.move_to_end(0 if by > 0 else -1)
             self.screen.set_focus(self._panel.sliders)
         elif not self._panel.sliders.move(by):
-            self.screen.set_focus(self._table)
+            self.screen.set_focus(self._view.table)
         self.session.end_run()
 
     def action_up(self, by: int) -> None:
-        if self._table.has_focus:
-            self._table.move(by)
+        if self._view.table.has_focus:
+            self._view.table.move(by)
         else:
             self._panel.sliders.move(by)
             self.session.end_run()
 
     def action_end(self, position: int) -> None:
-        self._table.move_to_end(position)
+        self._view.table.move_to_end(position)
 
     def action_type(self) -> None:
         """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
-        if self._table.has_focus:
+        if self._view.table.has_focus:
             self._editor.type_logit()
         else:
             self._panel.edit()
@@ -393,7 +310,7 @@ class Explorer(App[None]):
         self._go(self.session.row.number + by)
 
     def action_page(self, by: int) -> None:
-        self._table.move_page(by)
+        self._view.table.move_page(by)
 
     def action_order(self) -> None:
         self.change(replace(self.state, input_order=not self.state.input_order))
@@ -408,24 +325,9 @@ class Explorer(App[None]):
             session.counts.draw(session.snapshot.probs, count)
             self._update_classes()
 
-    def notify(self, message: str, **options: Any) -> None:
-        """Show a message for some seconds, unless it is on the screen: equal boxes would cover the rest."""
-        now = time.monotonic()
-        self._notified = {
-            other: start for other, start in self._notified.items() if now - start < self.NOTIFICATION_TIMEOUT
-        }
-        if message not in self._notified:
-            self._notified[message] = now
-            super().notify(message, **options)
-
-    def clear_notifications(self) -> None:
-        self._notified.clear()
-        super().clear_notifications()
-
     def _notify_problem(self, problem: str) -> None:
         """Report why there is no distribution, since the key that was pressed has no effect."""
-        # The problem may contain a label.
-        self.notify(visible(problem), title="There is no distribution.", markup=False)
+        self.notify_literally(problem, title="There is no distribution.")
 
     def action_clear(self) -> None:
         self.session.clear_draws()
@@ -442,7 +344,7 @@ class Explorer(App[None]):
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
         self.session.end_run()
-        self.screen.set_focus(self._table)
+        self.screen.set_focus(self._view.table)
 
     @on(Input.Blurred, "#filter")
     def _filter_left(self) -> None:
@@ -451,7 +353,7 @@ class Explorer(App[None]):
     @on(ValueField.Canceled)
     def _filter_canceled(self) -> None:
         self.action_show_all()
-        self.screen.set_focus(self._table)
+        self.screen.set_focus(self._view.table)
 
     def action_show_all(self) -> None:
         self._explain("")
@@ -512,23 +414,18 @@ class Explorer(App[None]):
         After the last one, the line shows the keys again.
         """
         self._key_line.explain_next(self._explanations)
-        self._measures.mark(self._key_line.explained)
+        self._view.measures.mark(self._key_line.explained)
 
     @property
     def _explanations(self) -> dict[str, str]:
         """The meanings of the measures and marks on the screen, and of the current slider."""
-        longest_mark = 8
         slider = self._panel.sliders.current
-        return {
-            **{name: explanation(name) for name in (*SHOWN_MEASURES, *self.session.distances)},
-            **self._table.marks.entries(self.size.width - longest_mark),
-            shown_name(slider): slider.help,
-        }
+        return self._view.explanations(self.size.width) | {shown_name(slider): slider.help}
 
     def _explain(self, name: str) -> None:
         """Show the meaning of a measure, a mark or a slider in the bottom line; without a name, show the keys."""
         self._key_line.explain(name, self._explanations)
-        self._measures.mark(self._key_line.explained)
+        self._view.measures.mark(self._key_line.explained)
 
     def action_help(self) -> None:
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))
@@ -544,7 +441,7 @@ class Explorer(App[None]):
         self.copied.append(line)
         self.copy_to_clipboard(line)
         title = COPIED_FOR_PIPE if self._command.reads_stdin else COPIED
-        self.notify(visible(line), title=title, markup=False)
+        self.notify_literally(line, title=title)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
@@ -567,13 +464,3 @@ class Explorer(App[None]):
 
     def release(self) -> None:
         """Release the resources of the app after it has ended."""
-
-    def _handle_exception(self, error: Exception) -> None:
-        self.failure = self.failure or error
-        super()._handle_exception(error)
-
-    def action_interrupt(self) -> None:
-        self._end(130)
-
-    def _end(self, code: int) -> None:
-        self.exit(return_code=code)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.charts.style import prob_text
 from tsoft.core.measures import total_variation
-from tsoft.errors import shortened
+from tsoft.errors import joined, shortened
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.engines import Engine
@@ -103,6 +103,16 @@ def missing_samplers(samplers: SamplerState) -> list[str]:
     ['vllm has no typical_p']
     """
     return [f"{samplers.engine.name} has no {parameter.name}" for parameter in samplers.unsupported if samplers.engine]
+
+
+def new_omissions(before: SamplerState | None, after: SamplerState | None) -> str:
+    """Return what the comparison with a second engine newly leaves out; empty if nothing.
+
+    The samplers are those of the second engine before a change and after it; None without a second engine.
+    """
+    lacked = missing_samplers(before) if before else []
+    missing = [words for words in missing_samplers(after) if words not in lacked] if after else []
+    return f"{joined(missing)}. The comparison leaves {'it' if len(missing) == 1 else 'them'} out." if missing else ""
 
 
 def comparison_obstacle(samplers: SamplerState, compared: Engine) -> str:

@@ -13,7 +13,7 @@ from textual.message import Message
 from tsoft.charts.style import tau_text
 from tsoft.core.draw import draws
 from tsoft.core.sequence_likelihood import Likelihood
-from tsoft.errors import TsoftError, visible
+from tsoft.errors import TsoftError
 from tsoft.explorer.app import CANNOT_DRAW, Explorer
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_input import ExplorerInput
@@ -332,7 +332,7 @@ class LiveExplorer(Explorer):
         self._requested = None
         if isinstance(message.answer, NextDistribution):
             if message.answer.caveat:
-                self.notify(visible(message.answer.caveat), severity="warning", markup=False)
+                self.notify_literally(message.answer.caveat, severity="warning")
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:
@@ -344,9 +344,7 @@ class LiveExplorer(Explorer):
         self._update_text()
         if not isinstance(message.answer, TsoftError):
             raise message.answer
-        self.notify(
-            visible(str(message.answer)), title="the model returned no next token", severity="error", markup=False
-        )
+        self.notify_literally(str(message.answer), title="the model returned no next token", severity="error")
 
     def action_take_back(self) -> None:
         """Undo the latest request: a waiting draw, or else the last token."""
@@ -368,10 +366,10 @@ class LiveExplorer(Explorer):
 
     def action_type(self) -> None:
         """Continue the text with the current class if the table has the focus; otherwise type a value."""
-        if not self._table.has_focus:
+        if not self._view.table.has_focus:
             super().action_type()
             return
-        index, snapshot = self._table.current, self.session.snapshot
+        index, snapshot = self._view.table.current, self.session.snapshot
         if index is not None and snapshot:
             self._waiting.clear()
             self._choose(index, float(snapshot.probs[index]))
