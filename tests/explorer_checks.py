@@ -87,7 +87,7 @@ def check(page: Page) -> None:
     if isinstance(app.screen, TreeScreen):
         _check_tree(app.screen._tree)
     with contextlib.suppress(UnsavableError):
-        saved = app.saved_state()
+        saved = app.session.saved_state()
         check_saved(saved, read_state(saved.text().encode(), "state"))
 
 

@@ -190,7 +190,7 @@ def run_events(rng: random.Random, count: int, *arguments: str, size: Size = (10
 
     write = export.write
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "write", lambda name, exports: write(os.path.basename(name) or ".svg", exports))
+        patch.setattr(export, "write", lambda name, *what: write(os.path.basename(name) or ".svg", *what))
         patch.setattr(sys.stdout, "isatty", lambda: True)
         status = driven(drive, *arguments, size=size, has_threads=True)
         if saved:
@@ -201,7 +201,7 @@ def run_events(rng: random.Random, count: int, *arguments: str, size: Size = (10
 def _save(page: Page) -> bool:
     """Save the state, and return whether that was possible."""
     try:
-        text = page.app.saved_state().text()
+        text = page.app.session.saved_state().text()
     except UnsavableError:
         return False
     Path(SAVED).write_text(text, "utf-8")

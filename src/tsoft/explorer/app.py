@@ -36,7 +36,6 @@ from tsoft.explorer.sampled_rows import SampledRows
 from tsoft.explorer.sampler_control import SamplerControl
 from tsoft.explorer.sampler_dialog import SamplerDialog
 from tsoft.explorer.sampler_state import SamplerState, shown_name
-from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.session import Effects, Session
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.terminal_app import TerminalApp
@@ -413,8 +412,7 @@ class Explorer(TerminalApp):
 
         After the last one, the line shows the keys again.
         """
-        self._key_line.explain_next(self._explanations)
-        self._view.measures.mark(self._key_line.explained)
+        self._explain(self._key_line.next_name(self._explanations))
 
     @property
     def _explanations(self) -> dict[str, str]:
@@ -434,10 +432,7 @@ class Explorer(TerminalApp):
         if obstacle := self._command.obstacle:
             self.notify(obstacle)
             return
-        line = self.command_line
-        if not line:
-            self.notify("No command can show this row. Press x to save the state as a .tsoft file, or the numbers.")
-            return
+        line = self._command.line
         self.copied.append(line)
         self.copy_to_clipboard(line)
         title = COPIED_FOR_PIPE if self._command.reads_stdin else COPIED
@@ -446,21 +441,13 @@ class Explorer(TerminalApp):
     def action_export(self) -> None:
         def write(name: str | None) -> None:
             if name is not None:
-                session = self.session
-                exports = export.Exports(
-                    session.snapshots, session.problem, self.export_screenshot, self.saved_state, session.input.bits
-                )
-                error = export.write(name, exports)
+                error = export.write(name, self.session, self.export_screenshot)
                 # The name in it may be very long.
                 message = shortened(visible(error or f"wrote {name}"), MAX_MESSAGE)
                 self.notify(message, severity="error" if error else "information", markup=False)
 
         title = "export: .json .csv .svg; .tsoft saves the state"
         self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)
-
-    def saved_state(self) -> SavedState:
-        """Return the state to save. Raise UnsavableError if a file cannot contain it."""
-        return self.session.sampled_rows.saved(self.state)
 
     def release(self) -> None:
         """Release the resources of the app after it has ended."""

@@ -1,12 +1,11 @@
 """Export of snapshots, of a screenshot or of the whole state to a file."""
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from tsoft.errors import TsoftError, joined
-from tsoft.explorer.saved_state import ENDING, SavedState
-from tsoft.explorer.snapshot import Snapshot
+from tsoft.explorer.saved_state import ENDING
+from tsoft.explorer.session import Session
 from tsoft.input.formats import by_name
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.file import open_output
@@ -17,22 +16,9 @@ from tsoft.output.records import write as write_records
 ENDINGS = (".json", ".csv", ".svg", ENDING)
 
 
-@dataclass(frozen=True)
-class Exports:
-    """What a file can contain: the numbers of the snapshots, a screenshot of the app, or the whole state.
-
-    There is a snapshot for each engine. If there is no snapshot, the `problem` says why.
-    """
-
-    snapshots: Sequence[Snapshot]
-    problem: str
-    screenshot: Callable[[], str]
-    saved_state: Callable[[], SavedState]
-    bits: bool
-
-
-def write(name: str, exports: Exports) -> str | None:
-    """Write a file in the format of its ending, completely or not at all.
+def write(name: str, session: Session, screenshot: Callable[[], str]) -> str | None:
+    """Write a file in the format of its ending, completely or not at all: the numbers of each engine, the whole state,
+    or a screenshot.
 
     Return None on success, and otherwise an error message.
     """
@@ -42,16 +28,16 @@ def write(name: str, exports: Exports) -> str | None:
             return f"{name}: not a regular file"
         if name.lower().endswith(".svg"):
             with open_output(name) as out:
-                out(exports.screenshot())
+                out(screenshot())
         elif name.lower().endswith(ENDING):
-            state = exports.saved_state().text()
+            state = session.saved_state().text()
             with open_output(name) as out:
                 out(state)
-        elif not exports.snapshots:
-            return f"there are no numbers to export: {exports.problem}"
+        elif not session.snapshots:
+            return f"there are no numbers to export: {session.problem}"
         elif format and format.name in ("json", "csv"):
-            results = [snapshot.distributions for snapshot in exports.snapshots]
-            records = DistributionRecords(results, Content(bits=exports.bits))
+            results = [snapshot.distributions for snapshot in session.snapshots]
+            records = DistributionRecords(results, Content(bits=session.input.bits))
             with open_output(name) as out:
                 for text in write_records(records, format.name, NumberFormat()):
                     out(text)

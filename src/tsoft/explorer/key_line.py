@@ -1,6 +1,6 @@
 """The line at the bottom: the most important keys, or an explanation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -29,11 +29,11 @@ class KeyLine(Widget):
             self._explanation = text
             self.refresh(layout=True)
 
-    def explain_next(self, explanations: Mapping[str, str]) -> None:
-        """Explain the name after the one that is explained. After the last name, show the keys again."""
-        names = ["", *explanations]
-        position = names.index(self.explained) if self.explained in names else 0
-        self.explain(names[(position + 1) % len(names)], explanations)
+    def next_name(self, names: Iterable[str]) -> str:
+        """Return the name after the explained one; empty after the last name."""
+        cycle = ["", *names]
+        position = cycle.index(self.explained) if self.explained in cycle else 0
+        return cycle[(position + 1) % len(cycle)]
 
     def render(self) -> Content:
         # Content, unlike a string, is not parsed as markup.

@@ -37,7 +37,7 @@ class RowCommand:
 
     @property
     def obstacle(self) -> str:
-        """Why the options of no command have the same effect as the samplers; empty if those of one have."""
+        """Why no command shows the same distribution; empty if one does."""
         session, history = self._session, self._session.input.history
         compared = session.state.compared
         if compared and (obstacle := comparison_obstacle(session.samplers, compared)):
@@ -45,6 +45,8 @@ class RowCommand:
         if session.samplers.needs_history and (history is None or history.arguments is None):
             hint = f" {EXPORT_NUMBERS}" if session.snapshot else ""
             return f"No command can pass the tokens before the row to the penalties and DRY.{hint}"
+        if not self.line:
+            return "No command can show this row. Press x to save the state as a .tsoft file, or the numbers."
         return ""
 
     @property

@@ -14,6 +14,7 @@ from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.sampled_rows import SampledRows
 from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.sampler_table import TAU
 
@@ -89,6 +90,10 @@ class Session:
     def distances(self) -> tuple[str, ...]:
         """The names of the distances from the mark that are known."""
         return ("TV", "KL") if self.comparison and self.comparison.is_possible else ()
+
+    def saved_state(self) -> SavedState:
+        """Return the state to save. Raise UnsavableError if a file cannot contain it."""
+        return self.sampled_rows.saved(self.state)
 
     # Changes of the state.
 
