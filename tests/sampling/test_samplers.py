@@ -871,10 +871,10 @@ def test_only_the_table_names_the_samplers() -> None:
         "input/settings/text_numbers.py",
         "explorer/slider_ranges.py",
         "explorer/explorer_input.py",
-        "explorer/live_app.py",
         "explorer/row_command.py",
         "explorer/sampled_text.py",
         "explorer/saved_state.py",
+        "explorer/text_words.py",
         "options/chains.py",
         "options/models.py",
     }

@@ -18,7 +18,7 @@ from tsoft.explorer.app import CANNOT_DRAW, Explorer
 from tsoft.explorer.continuation_tree import NextTokens
 from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_state import ChangeHistory
-from tsoft.explorer.kept_dialog import KeptDialog, kept_line
+from tsoft.explorer.kept_dialog import KeptDialog, keep
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.likelihood_line import LikelihoodLine
 from tsoft.explorer.live_strip import LiveStrip
@@ -27,16 +27,14 @@ from tsoft.explorer.model_requests import Answer, ModelRequests
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampled_text import SampledText
 from tsoft.explorer.sampler_state import SamplerState
-from tsoft.explorer.slider_scale import value_text
 from tsoft.explorer.text_command import TextCommand
+from tsoft.explorer.text_words import text_words
 from tsoft.explorer.tree_screen import TreeScreen, TreeStart
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.history import DEFAULT_BREAKERS
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
-# The maximum number of kept texts.
-MAX_KEPT = 20
 # The notice if no token can follow.
 TEXT_HAS_ENDED = "The text has ended. Backspace removes the end; p goes back."
 # After this many seconds without an answer, the head shows that the model is working.
@@ -104,19 +102,6 @@ class LiveExplorer(Explorer):
     def _row_strip(self) -> RowStrip:
         return LiveStrip(self._live)
 
-    @property
-    def _chain_words(self) -> list[str]:
-        """The states of the samplers at the row, and whether the samplers ignore the prompt."""
-        words = []
-        if self.samplers.needs_history and not self._live.model.has_prompt_tokens:
-            words.append("the server does not return the tokens of the prompt, so penalties and DRY ignore it")
-        session = self.session
-        for setting in session.row_samplers.effective if session.snapshot and session.row.number else ():
-            if parameter := setting.sampler.state_parameter:
-                first, now = (value_text(state.value(parameter)) for state in (self.samplers, session.row_samplers))
-                words.append(f"{parameter.name} {now}, {first} before the first token")
-        return words
-
     # Updates of the widgets.
 
     def _update_strip(self) -> None:
@@ -124,14 +109,7 @@ class LiveExplorer(Explorer):
         self._update_likelihood()
 
     def _position_words(self) -> list[str]:
-        number, length = self.session.row.number, len(self._live.written)
-        words = [f"token {number + 1}" + f" of {length}" * (number < length)]
-        if self._live.is_waiting:
-            waiting = len(self._waiting)
-            words.append("model working" + f", {waiting} draw{'s' * (waiting > 1)} waiting" * bool(waiting))
-        if self._live.has_ended:
-            words.append("the text has ended")
-        return [*words, *self._chain_words, self._live.model.name]
+        return text_words(self._live, self.session, len(self._waiting))
 
     def _update_text(self) -> None:
         self._update_head()
@@ -208,16 +186,8 @@ class LiveExplorer(Explorer):
         self._keep(message.text)
 
     def _keep(self, text: WrittenText) -> None:
-        if not text.tokens:
-            self.notify("There is no token to keep: the prompt is the whole text.")
-        elif any(self._live.all_tokens(kept) == self._live.all_tokens(text) for kept in self._live.kept):
-            self.notify("This text is kept already; b lists the kept texts.")
-        elif len(self._live.kept) >= MAX_KEPT:
-            self.notify(f"The explorer keeps at most {MAX_KEPT} texts; press b, then Backspace to drop one.")
-        else:
-            self._live.kept += (text,)
-            self._update_likelihood()
-            self.notify(f"Kept as text {len(self._live.kept)}; b lists the kept texts.")
+        self.notify(keep(self._live, text))
+        self._update_likelihood()
 
     def action_kept(self) -> None:
         """Let the user select one of the kept texts."""
@@ -230,25 +200,14 @@ class LiveExplorer(Explorer):
             self._list_kept(lambda text: None if text is None else screen.end(text))
 
     def _list_kept(self, select: Callable[[WrittenText | None], None]) -> None:
-        kept = {str(number): text for number, text in enumerate(self._live.kept, 1)}
-        if not kept:
+        if not self._live.kept:
             self.notify("There are no kept texts; k keeps the text.")
             return
-        tokens = self._live.tokens
-        current = next((name for name, text in kept.items() if self._live.all_tokens(text) == tokens), None)
+        dialog = KeptDialog(self._live, self._likelihood_line.likelihood, self._settings_words, self.size.width)
+        self.push_screen(dialog, lambda name: select(None if name is None else dialog.texts[name]))
 
-        def drop(name: str) -> None:
-            self._live.kept = tuple(text for text in self._live.kept if text is not kept[name])
-            self._update_likelihood()
-
-        options = [(name, self._kept_line(text)) for name, text in kept.items()]
-        title = f"kept texts, p {self._settings_words}"
-        dialog = KeptDialog(title, options, current, drop)
-        self.push_screen(dialog, lambda name: select(None if name is None else kept[name]))
-
-    def _kept_line(self, text: WrittenText) -> str:
-        likelihood, shown = self._likelihood_line.likelihood(text), self._live.shown_text(text)
-        return kept_line(shown, len(text.tokens), likelihood, self.size.width)
+    def on_kept_dialog_text_dropped(self) -> None:
+        self._update_likelihood()
 
     # Draws and the model's answers.
 
