@@ -13,7 +13,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from tsoft.errors import shortened, visible
-from tsoft.explorer import export
 from tsoft.explorer.class_filter import ClassFilter
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.curve_thread import CurvesComputed, start_curves
@@ -439,6 +438,9 @@ class Explorer(TerminalApp):
         self.notify_literally(line, title=title)
 
     def action_export(self) -> None:
+        # Most users export nothing, and the formats would delay the start.
+        from tsoft.explorer import export
+
         def write(name: str | None) -> None:
             if name is not None:
                 error = export.write(name, self.session, self.export_screenshot)

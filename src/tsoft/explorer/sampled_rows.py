@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tsoft.core.block import Block
 from tsoft.errors import UsageError
@@ -9,11 +10,13 @@ from tsoft.explorer.explorer_input import ExplorerInput
 from tsoft.explorer.explorer_rows import ExplorerRow, likelihood
 from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
-from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.sampler_table import BIAS
 from tsoft.sampling.step import ChainError
+
+if TYPE_CHECKING:
+    from tsoft.explorer.saved_state import SavedState
 
 # Why the user cannot edit an API response.
 PARTIAL_EDIT = (
@@ -93,8 +96,10 @@ class SampledRows:
         except (ChainError, UsageError):
             return 0.0
 
-    def saved(self, state: ExplorerState) -> SavedState:
+    def saved(self, state: ExplorerState) -> "SavedState":
         """Return the rows with a state to save. Raise UnsavableError if a file cannot contain it."""
+        from tsoft.explorer.saved_state import SavedState
+
         rows = self._input.rows
         blocks = tuple(map(rows.block, range(len(rows))))
         # Biases that are off are a part of the state, too.

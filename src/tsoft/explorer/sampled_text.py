@@ -1,6 +1,7 @@
 """The rows of a text that a model continues, after samplers."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tsoft.core.block import Block
 from tsoft.explorer.explorer_input import ExplorerInput
@@ -9,11 +10,13 @@ from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.live_text import LiveText, WrittenText
 from tsoft.explorer.sampled_rows import SampledRows
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
-from tsoft.explorer.saved_state import SavedState, UnsavableError
 from tsoft.explorer.text_chains import TextChains
 from tsoft.models.text_history import TextHistory
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.history import History
+
+if TYPE_CHECKING:
+    from tsoft.explorer.saved_state import SavedState
 
 # The maximum number of different samplers whose states are kept: those on the screen, of the second engine, of the mark
 # and of waiting draws.
@@ -54,7 +57,9 @@ class SampledText(SampledRows):
         tokens = self._live.all_tokens(text)[: self._live.prompt_length + number]
         return self._text_history.before(text.nexts[number], tokens)
 
-    def saved(self, state: ExplorerState) -> SavedState:
+    def saved(self, state: ExplorerState) -> "SavedState":
+        from tsoft.explorer.saved_state import UnsavableError
+
         if any(samplers.has_state for samplers in state.all_samplers):
             problem = "a saved state does not contain how the tokens of the text change the samplers"
             raise UnsavableError(f"{problem}; switch mirostat and adaptive_p off, or save the numbers as .json")

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
@@ -14,9 +14,11 @@ from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.sampled_rows import SampledRows
 from tsoft.explorer.sampler_state import SamplerState
-from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.sampler_table import TAU
+
+if TYPE_CHECKING:
+    from tsoft.explorer.saved_state import SavedState
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Session:
         """The names of the distances from the mark that are known."""
         return ("TV", "KL") if self.comparison and self.comparison.is_possible else ()
 
-    def saved_state(self) -> SavedState:
+    def saved_state(self) -> "SavedState":
         """Return the state to save. Raise UnsavableError if a file cannot contain it."""
         return self.sampled_rows.saved(self.state)
 
