@@ -36,11 +36,7 @@ def start_curves(app: App[None], session: Session, indices: Sequence[int]) -> No
     """
     row, snapshot = session.row, session.snapshot
     try:
-        chain = (
-            snapshot.chain
-            if snapshot
-            else session.sampled_rows.chain(row.number, row.block, row.biases, session.samplers)
-        )
+        chain = snapshot.chain if snapshot else session.sampled_rows.row_chain(row, session.samplers)
     except (ChainError, UsageError):
         # The chain is unknown at every temperature.
         compute_in_thread(app, row, lambda _: unknown_curves(indices))

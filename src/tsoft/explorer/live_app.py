@@ -174,7 +174,7 @@ class LiveExplorer(Explorer):
         same = self._live.continuation.common_tokens(text)
         self._live.show(text)
         self.session.drop_marks_from(same + 1)
-        self._open_row(min(len(text.tokens), len(self._live.rows) - 1))
+        self._show(self.session.move_to(min(len(text.tokens), len(self._live.rows) - 1)))
         if self._live.is_waiting:
             self._request_next()
 
@@ -234,13 +234,11 @@ class LiveExplorer(Explorer):
         if not self._waiting or (self._live.is_waiting and self._is_last_row):
             self._update_head()
             return
-        samplers = self._waiting.popleft()
-        is_shown = samplers is self.samplers
-        session = self.session
-        if is_shown:
-            snapshot, problem = session.snapshot, session.problem
-        else:
-            snapshot, problem = self._sampled_text.snapshot(session.row, samplers)
+        samplers, session = self._waiting.popleft(), self.session
+        is_shown = samplers is session.samplers
+        snapshot, problem = (
+            (session.snapshot, session.problem) if is_shown else self._sampled_text.snapshot(session.row, samplers)
+        )
         if snapshot is None:
             self._waiting.clear()
             self._notify_problem(problem)
@@ -341,12 +339,7 @@ class LiveExplorer(Explorer):
     def _set_number(self, number: int) -> None:
         """Show a row. The user undoes changes of the text with Backspace, so the history does not contain them."""
         if number != self.state.number:
-            self._open_row(number)
-
-    def _open_row(self, number: int) -> None:
-        session = self.session
-        session.history = session.history.replaced(replace(self.state, number=number))
-        self._show(session.open_row())
+            self._show(self.session.move_to(number))
 
     def _drop_lost_marks(self) -> None:
         """Drop the marks of rows that the text no longer has."""

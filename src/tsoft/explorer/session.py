@@ -1,7 +1,7 @@
 """The present state of the explorer, and the numbers that it shows. It knows no Textual."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from tsoft.core.block import Block
@@ -37,7 +37,7 @@ class Effects:
 class Session:
     """The states, the row of the present one, its distribution, its draws, and its comparisons.
 
-    After `show` or `open_row`, `compute` computes the distribution and the comparisons anew.
+    After `show` or `move_to`, `compute` computes the distribution and the comparisons anew.
     """
 
     def __init__(self, explorer_input: ExplorerInput, rows: SampledRows):
@@ -49,7 +49,7 @@ class Session:
         # The indices of the classes that match the filter, in the selected order.
         self.listing: Array
         self.counts: DrawCounts
-        self.open_row()
+        self._open_row()
         # None if the samplers cannot be applied, or remove every class. The problem says why.
         self.snapshot: Snapshot | None = None
         self.problem = ""
@@ -108,7 +108,7 @@ class Session:
         before, self.history = self.state, history
         state = self.state
         if state.number != before.number:
-            return self.open_row()
+            return self._open_row()
         curves = state.samplers.with_value(TAU, 1.0) != before.samplers.with_value(TAU, 1.0)
         is_edited = state.edit(state.number) != before.edit(state.number)
         classes = (state.filter, state.input_order) != (before.filter, before.input_order)
@@ -120,14 +120,19 @@ class Session:
                 self.clear_draws()
         if classes:
             self._list_classes()
-        return Effects(False, classes, curves or is_edited)
+        return Effects(classes=classes, curves=curves or is_edited)
 
-    def open_row(self) -> Effects:
+    def move_to(self, number: int) -> Effects:
+        """Read another row, or the same one anew, as a change that cannot be undone."""
+        self.history = self.history.replaced(replace(self.state, number=number))
+        return self._open_row()
+
+    def _open_row(self) -> Effects:
         """Read the row of the present state, without the draws of the previous one."""
         self.row, self.bias_problem = self.sampled_rows.row(self.state.picture)
         self.clear_draws()
         self._list_classes()
-        return Effects(True, True, True)
+        return Effects(other_row=True, classes=True, curves=True)
 
     def _list_classes(self) -> None:
         self.listing = self.row.listing(self.state.filter, input_order=self.state.input_order)
