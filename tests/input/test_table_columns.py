@@ -719,10 +719,12 @@ def test_whole_numbers_by_chance_of_a_reference_class_or_a_mask_have_no_note(col
 
 
 SCORES = np.array([[0.5, 1.25, -0.5], [1.5, 0.75, 2.5], [0.25, 0.5, 0], [-1.5, 2.25, 0.125]])
+HUGE = np.tile(SCORES, (3, 1)) * 3e307
 SUMMARIES = {
     "highest": (SCORES, SCORES.max(axis=1), []),
     "lowest": (SCORES, SCORES.min(axis=1), ["--energies"]),
     "sum": (SCORES, SCORES.sum(axis=1), []),
+    "sum that overflows with the others": (HUGE, HUGE.sum(axis=1), []),
     "highest of probabilities": (softmax(SCORES, 1), softmax(SCORES, 1).max(axis=1), ["--probs"]),
     "highest of whole numbers": (np.arange(30).reshape(10, 3) % 7, (np.arange(30).reshape(10, 3) % 7).max(axis=1), []),
 }

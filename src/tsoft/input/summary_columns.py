@@ -31,13 +31,15 @@ def _summary(numbers: Array) -> tuple[str, int] | None:
     """Return what a column is in all rows of (rows, n) numbers, and its index, if no other column is the same."""
     if not len(numbers):
         return None
-    ordered, total = np.sort(numbers, axis=1), numbers.sum(axis=1, keepdims=True)
-    size = np.abs(numbers).sum(axis=1, keepdims=True)
+    ordered = np.sort(numbers, axis=1)
+    # The sum of the numbers themselves may overflow.
+    scaled = numbers / np.maximum(np.abs(numbers).max(axis=1, keepdims=True), 1)
+    total, size = scaled.sum(axis=1, keepdims=True), np.abs(scaled).sum(axis=1, keepdims=True)
     # A column has the highest number of the others if at least two columns have the highest of all.
     summaries = {
         "highest": (numbers == ordered[:, -1:]) & (ordered[:, -1:] == ordered[:, -2:-1]),
         "lowest": (numbers == ordered[:, :1]) & (ordered[:, :1] == ordered[:, 1:2]),
-        "sum": np.abs(total - 2 * numbers) <= _ROUNDING * size,
+        "sum": np.abs(total - 2 * scaled) <= _ROUNDING * size,
     }
     for name, is_summary in summaries.items():
         found = [int(i) for i in np.flatnonzero(is_summary.all(axis=0))]
