@@ -37,6 +37,7 @@ from tsoft.explorer.sampler_dialog import SamplerDialog
 from tsoft.explorer.sampler_state import SamplerState, shown_name
 from tsoft.explorer.session import Effects, Session
 from tsoft.explorer.sliders import Sliders
+from tsoft.explorer.snapshot import Snapshot
 from tsoft.explorer.terminal_app import TerminalApp
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.sampler_table import TAU
@@ -53,7 +54,7 @@ COPIED_FOR_PIPE = "copied; the command reads stdin, so pipe the same input into 
 
 
 class Explorer(TerminalApp):
-    """The app. It has the state, and passes each widget its part of the snapshot."""
+    """The app. Keys and messages change the session, and the widgets show it."""
 
     # Absolute, because a subclass may be in another folder.
     CSS_PATH = Path(__file__).with_name("explorer.tcss")
@@ -314,14 +315,18 @@ class Explorer(TerminalApp):
         self.change(replace(self.state, input_order=not self.state.input_order))
 
     def action_draw(self, count: int) -> None:
-        session = self.session
-        if session.snapshot is None:
-            self._notify_problem(session.problem)
-        elif not session.snapshot.can_draw:
+        snapshot = self._snapshot_or_notice()
+        if snapshot and not snapshot.can_draw:
             self.notify(CANNOT_DRAW)
-        else:
-            session.counts.draw(session.snapshot.probs, count)
+        elif snapshot:
+            self.session.counts.draw(snapshot.probs, count)
             self._update_classes()
+
+    def _snapshot_or_notice(self) -> Snapshot | None:
+        """Return the snapshot; None without one, which is reported."""
+        if self.session.snapshot is None:
+            self._notify_problem(self.session.problem)
+        return self.session.snapshot
 
     def _notify_problem(self, problem: str) -> None:
         """Report why there is no distribution, since the key that was pressed has no effect."""
@@ -387,22 +392,16 @@ class Explorer(TerminalApp):
 
     def action_mark(self) -> None:
         """Mark the distribution on the screen, or remove the mark from it."""
-        session = self.session
-        if session.snapshot is None:
-            self._notify_problem(session.problem)
-            return
-        if not session.snapshot.is_exact:
+        snapshot, picture = self._snapshot_or_notice(), self.state.picture
+        if snapshot and not snapshot.is_exact:
             self.notify("The response lists only some tokens, so tsoft cannot compare the whole distribution.")
-            return
-        picture = self.state.picture
-        self.change(replace(self.state, mark=None if picture == self.state.mark else picture))
+        elif snapshot:
+            self.change(replace(self.state, mark=None if picture == self.state.mark else picture))
 
     def action_explain(self) -> None:
         session = self.session
-        if session.snapshot is None:
-            self._notify_problem(session.problem)
-        else:
-            index = session.snapshot.top if self.current is None else self.current
+        if snapshot := self._snapshot_or_notice():
+            index = snapshot.top if self.current is None else self.current
             dialog = ExplanationDialog(session.snapshots, index, self.size.width, bits=session.input.bits)
             self.push_screen(dialog)
 
