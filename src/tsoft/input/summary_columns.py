@@ -10,8 +10,6 @@ from tsoft.input.read_options import ReadOptions
 _MOST_CLASSES = 1000
 # A sum may have been rounded, but rarely to so few digits.
 _ROUNDING = 1e-6
-# Rows with larger numbers, such as those that stand for masked classes, do not count, since sums might overflow.
-_LARGEST = 1e300
 
 
 def note_summary_columns(rows: FirstRows, options: ReadOptions) -> None:
@@ -19,9 +17,7 @@ def note_summary_columns(rows: FirstRows, options: ReadOptions) -> None:
     numbers = rows.numbers
     if rows.names is None or not 2 < numbers.shape[1] <= _MOST_CLASSES:
         return
-    with np.errstate(over="ignore"):
-        size = np.abs(numbers).sum(axis=1)
-    summary = _summary(numbers[size < _LARGEST])
+    summary = _summary(numbers[np.isfinite(numbers).all(axis=1)])
     if summary is not None:
         name, column = summary
         rows.note_columns(rows.unnoted([column]), f"it is the {name} of the others in the first rows", options)
