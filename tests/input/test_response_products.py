@@ -1004,6 +1004,33 @@ def test_an_object_that_describes_responses_is_noted(other: dict[str, Any], form
             read(form(*records))
 
 
+@pytest.mark.parametrize("other", [{"id": 7}, {"seed": 1, "cost": 0.5}, {"label": "a"}, ["boom", "late"], None, "x", 2])
+@pytest.mark.parametrize("position", [0, 1])
+def test_in_an_array_with_a_response_only_responses_count(other: object, position: int) -> None:
+    """OpenAI's cookbook (api_request_parallel_processor.py) writes [request, response, metadata], or the errors in
+    place of the response."""
+    answer = {"choices": [choice("a", finish_reason="stop")]}
+    record: list[object] = [answer]
+    record.insert(position, other)
+    shown = "this object" if isinstance(other, dict) else json.dumps(other)
+    problem = f"record {position}: no log-probabilities; tsoft skips {shown} among responses"
+    for data, places in (
+        (lines(record, record), ("FILE:1", "FILE:2")),
+        (json.dumps([record, record]).encode(), ("FILE:1: record 0", "FILE:1: record 1")),
+    ):
+        blocks, notes = read(data)
+        assert texts(blocks) == [["a"]] * 2
+        assert [note for note in notes if "skips" in note] == [f"{place}: {problem}" for place in places]
+
+
+@pytest.mark.parametrize("row", [{"seed": 1, "cost": 0.5}, [2.0, 1.0], {"logits": [2.0, 1.0]}])
+def test_rows_of_logits_and_responses_in_one_file_are_an_error(row: object) -> None:
+    answer = {"choices": [choice("a", finish_reason="stop")]}
+    for records in ([row, answer], [answer, row]):
+        with pytest.raises(InputError, match=r"^FILE:2: rows of logits and API responses in one source"):
+            read(lines(*records))
+
+
 @pytest.mark.parametrize(
     ("request_", "path"),
     [

@@ -7,6 +7,7 @@ array of objects, or the response of an LLM server.
 
 import contextlib
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -15,12 +16,12 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input.api_responses import ResponseReader
 from tsoft.input.column_fixes import text_column_fix
 from tsoft.input.json_lines import NumberedLine, joined_lines, numbered_lines
 from tsoft.input.json_problems import JsonError
-from tsoft.input.json_rows import JsonRow, JsonValue, RowReader
+from tsoft.input.json_rows import Description, JsonItem, JsonRow, JsonValue, RowReader
 from tsoft.input.json_tables import path_of_rows, scores_fix
 from tsoft.input.json_targets import TargetReader
 from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
@@ -33,6 +34,7 @@ JSON_QUANTITIES = {
     for name, quantity in QUANTITIES.items()
 }
 
+_MIXED = "rows of logits and API responses in one source; write them into separate files"
 # A source that starts with more objects that are neither rows nor responses is taken for one of wrong rows.
 _MOST_OTHERS = 100
 
@@ -95,7 +97,7 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
     reader: ResponseReader | None = None
     row_reader, targets = RowReader(options), TargetReader(options)
     others: list[tuple[JsonRow, InputError]] = []
-    has_rows = False
+    has_rows = has_responses = False
     all_items = ((item for value in batch for item in row_reader.items(value)) for batch in batches)
     for items in targets.complete(all_items):
         for _, group in itertools.groupby(items, _block_key):
@@ -110,6 +112,8 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
                     others += [(row, error) for row in rows]
                     blocks = iter(())
                 else:
+                    if has_responses:
+                        raise InputError(f"{rows[0].where}: {_MIXED}")
                     _refuse(others)
                     has_rows, first_width = True, first_width or len(rows[0].values)
             else:
@@ -118,17 +122,27 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
                 responses = (item for item in members if isinstance(item, JsonValue))
                 blocks = (block for item in responses for block in reader.blocks(Location(item.where), item.value))
             for block in blocks:
+                if has_rows and not rows:
+                    raise InputError(f"{members[0].where}: {_MIXED}")
                 yield block
                 first_row += len(block.logits)
+                has_responses |= not rows
             if reader:
-                for row, _ in others:
-                    options.note(f"{row.where}: no log-probabilities; tsoft skips this object among responses")
+                skipped = [Description(row.where, {}) for row, _ in others]
+                for other in [*skipped, *(item for item in members if isinstance(item, Description))]:
+                    options.note(_skipping(other))
                 others.clear()
     _refuse(others)
     if reader:
         reader.finish(Location(options.source))
     if first_row == 0:
         raise InputError(f"{options.source}: no logits: the input is empty")
+
+
+def _skipping(other: Description) -> str:
+    """Return the note on a value among responses that is not one, such as the errors of a failed request."""
+    shown = "this object" if isinstance(other.value, dict) else shortened(json.dumps(other.value, ensure_ascii=False))
+    return f"{other.where}: no log-probabilities; tsoft skips {shown} among responses"
 
 
 def _may_describe(row: JsonRow) -> bool:
@@ -142,8 +156,8 @@ def _refuse(others: list[tuple[JsonRow, InputError]]) -> None:
         raise error
 
 
-def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
-    """Return the properties that the rows of one block share; None for a response."""
+def _block_key(item: JsonItem) -> tuple[Any, ...] | None:
+    """Return the properties that the rows of one block share; None for a response, and what describes one."""
     if not isinstance(item, JsonRow):
         return None
     return len(item.values), item.quantity, item.labels, item.target is None, item.id is None

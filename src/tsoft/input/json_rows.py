@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from tsoft.errors import InputError, listed, shortened, unknown
 from tsoft.input import json_tables
@@ -26,6 +26,7 @@ from tsoft.input.table_columns import (
     is_target_name,
     is_true_class_number,
 )
+from tsoft.input.token_lists import is_token_list
 
 # The most probable tokens usually have at least this probability together.
 _LEAST_LISTED = 0.5
@@ -37,6 +38,14 @@ _MEASURES = {"mean", "avg", "average", "median", "sum", "total", "min", "max", "
 @dataclass(frozen=True)
 class JsonValue:
     """A JSON value, and its location for messages."""
+
+    where: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Description:
+    """An element that is no response, in an array with responses."""
 
     where: str
     value: Any
@@ -69,6 +78,10 @@ class JsonRow:
         return InputError(f"{self.where}{place}: {problem}")
 
 
+# What a JSON value consists of: rows, or responses and what describes them.
+JsonItem = JsonRow | JsonValue | Description
+
+
 class RowReader:
     """Reads the rows of JSON values. It remembers what the fields of objects are, and which fields a note has named."""
 
@@ -80,12 +93,16 @@ class RowReader:
         self._ignored: set[str] = set()
         self._noted: set[str] = set()
 
-    def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
-        """Yield the rows of a value, and the responses in it."""
+    def items(self, value: JsonValue) -> Iterator[JsonItem]:
+        """Yield the rows of a value, or the responses in it and what describes them."""
         if isinstance(value.value, str):
             # A response that was written as JSON twice.
             value = replace(value, value=with_parsed_texts(value.value))
         where, content = value.where, value.value
+        if _has_arrays_of_responses(content):
+            for i, element in enumerate(content):
+                yield from self.items(JsonValue(f"{where}: record {i}", element))
+            return
         if isinstance(content, list) and is_response(content):
             yield value
             return
@@ -96,9 +113,13 @@ class RowReader:
         if not isinstance(content, list):
             yield from self._object(value)
             return
+        if dict in set(map(type, content)) and any(map(_is_response_object, content)):
+            for i, element in enumerate(content):
+                yield from self._element(JsonValue(f"{where}: record {i}", element))
+            return
         if content and isinstance(content[0], dict | RepeatedNames):
             for i, element in enumerate(content):
-                yield from self._object(JsonValue(f"{where}: record {i}", element))
+                yield from self._row_object(JsonValue(f"{where}: record {i}", element))
             return
         if self.options.names_columns:
             options = self.options.column_options
@@ -143,8 +164,22 @@ class RowReader:
         self._note_ignored(form.others, set(), None)
         return JsonRow(where, form.numbers, quantity, tuple(form.labels), is_object=True)
 
+    def _element(self, value: JsonValue) -> Iterator[JsonItem]:
+        """Yield an element of an array with responses: a response or a description of one."""
+        yield from self._object(value) if _is_response_object(value.value) else [Description(value.where, value.value)]
+
     def _object(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
-        """Yield the rows of an object: a record or {label: number}; or the object itself if it is a response."""
+        """Yield the rows of an object, or the object itself if it is a response."""
+        if not _is_response_object(value.value):
+            yield from self._row_object(value)
+            return
+        if self.options.names_columns:
+            options = self.options.column_options
+            raise InputError(f"{value.where}: an API response has no columns, so {options} do not apply")
+        yield value
+
+    def _row_object(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
+        """Yield the rows of an object that is no response: a record, {label: number}, or a table."""
         content = value.value
         if isinstance(content, RepeatedNames):
             yield self._numbers_by_label(content.pairs, value.where)
@@ -152,12 +187,7 @@ class RowReader:
         if not isinstance(content, dict):
             problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
             raise InputError(f"{value.where}: {problem}")
-        if is_response(content):
-            if self.options.names_columns:
-                options = self.options.column_options
-                raise InputError(f"{value.where}: an API response has no columns, so {options} do not apply")
-            yield value
-        elif (records := json_tables.records(content, Location(value.where))) is not None:
+        if (records := json_tables.records(content, Location(value.where))) is not None:
             for i, record in enumerate(records):
                 yield from self._object(JsonValue(f"{value.where}: row {i}", record))
         elif key := _array_key(content, self.options.quantity):
@@ -372,6 +402,18 @@ class RowReader:
         shown = [f"{shortened(n)!r} (true classes)" if target and n == target[0] else repr(shortened(n)) for n in names]
         fields = f"field{'s' * (len(shown) > 1)} {listed(shown, MAX_LISTED)}"
         self.options.note(f"{self.options.source}: tsoft ignores the {fields}")
+
+
+def _is_response_object(value: object) -> bool:
+    return isinstance(value, dict) and is_response(value)
+
+
+def _has_arrays_of_responses(value: object) -> TypeGuard[list[Any]]:
+    """Return whether a value is an array of arrays with responses, and not of lists of tokens."""
+    first = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, list) or dict not in set(map(type, first)) or is_token_list(first):
+        return False
+    return any(map(_is_response_object, first))
 
 
 def _target_of(columns: TableColumns, content: list[Any], where: str) -> tuple[str, Any] | None:

@@ -9,7 +9,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import fields
 from tsoft.input.class_lookup import TargetLookup, ordered_pair
-from tsoft.input.json_rows import JsonRow, JsonValue, as_text
+from tsoft.input.json_rows import JsonItem, JsonRow, as_text
 from tsoft.input.json_values import described
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import ReadOptions
@@ -23,12 +23,12 @@ class TargetReader:
         self._options = options
         self._has_targets: bool | None = None
 
-    def complete(self, batches: Iterable[Iterable[JsonRow | JsonValue]]) -> Iterator[Iterable[JsonRow | JsonValue]]:
+    def complete(self, batches: Iterable[Iterable[JsonItem]]) -> Iterator[Iterable[JsonItem]]:
         """Yield the batches, of which the first ones are joined until both classes of a binary classifier are known."""
         if not self._options.reads_targets:
             yield from batches
             return
-        pending: list[JsonRow | JsonValue] = []
+        pending: list[JsonItem] = []
         for batch in batches:
             pending += batch
             if pending and not self._needs_more(pending):
@@ -37,7 +37,7 @@ class TargetReader:
         if pending:
             yield pending
 
-    def _needs_more(self, items: list[JsonRow | JsonValue]) -> bool:
+    def _needs_more(self, items: list[JsonItem]) -> bool:
         rows = [item for item in items if isinstance(item, JsonRow) and item.target and len(item.values) == 1]
         if self._options.labels or len(rows) < len(items) or (rows[0].labels is not None and len(rows[0].labels) == 2):
             return False
