@@ -121,6 +121,14 @@ LOGITS = {
         "cat,dog,y\n1.5,0,1\n",
         "tsoft reads 'y' as a logit; pass --columns if that is wrong",
     ),
+    "a prediction, by the words of its name": (
+        "PredictedLabel,cat,dog\n3,0.5,1\n",
+        "tsoft reads 'PredictedLabel' as a logit; pass --columns if that is wrong",
+    ),
+    "true and predicted classes, by the words of their names": (
+        "true label,Pred-Class,Actual,cat,dog\n3,2,1,0.5,1\n",
+        "tsoft reads 'true label', 'Pred-Class' and 'Actual' as logits; pass --columns if that is wrong",
+    ),
     "a date": (
         "date,cat,dog\n20240101,1,2\n",
         "tsoft reads 'date' as a logit; pass --columns if that is wrong",
@@ -185,6 +193,31 @@ def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
     z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)
     assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
     assert done.stderr.startswith(f"tsoft: note: stdin: {note}")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "problem"),
+    [
+        ("True Label,Predicted Label,Confidence", "2,9,0.8", "'True Label' and 'Predicted Label' are labels, and"),
+        ("id,goldLabel,prob,PredClass", "a,2,0.8,2", "'goldLabel' and 'PredClass' are labels, and 'prob' is no"),
+        ("y_true,y_pred,max-prob,margin,fold", "1,0,0.8,0.5,3", "'y_true' and 'y_pred' are labels, and 'max-prob', 'm"),
+        ("label,prediction,score", "1,0,0.8", "'label' and 'prediction' are labels, and 'score' is no distribution"),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_labels_and_the_score_of_a_prediction_are_no_distribution(
+    header: str, row: str, problem: str, form: str
+) -> None:
+    text = f"{header}\n{row}\n"
+    if form == "jsonl":
+        values = [
+            float(value) if "." in value else int(value) if value.isdigit() else value for value in row.split(",")
+        ]
+        text = json.dumps(dict(zip(header.split(","), values, strict=True)))
+    done = here("compute", stdin=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"error: stdin:1: no logits: {problem}" in done.stderr
+    assert "list the columns of the logits with --columns" in done.stderr
 
 
 @pytest.mark.parametrize(("header", "row"), [("E,g", "0.5,3"), ("J,x", "1.5,0.25"), ("e0,multiplicity", "1,1")])
@@ -702,6 +735,16 @@ def test_columns_of_whole_numbers_next_to_fractions_are_noted(
     done = here("compute", stdin=text)
     assert done.stderr.startswith(f"tsoft: note: stdin: tsoft reads {note}")
     assert (done.stderr.count("\n"), done.stderr.count("only whole numbers " + WHOLE_NOTE)) == (1, 1)
+
+
+@pytest.mark.parametrize("header", ["right,guess,sure", ""])
+def test_a_column_with_fractions_next_to_several_of_whole_numbers_is_noted(header: str) -> None:
+    right, guess, sure = [3, 1, 2] * 4, [7, 7, 5] * 4, [0.5, 1, 0.25] * 4
+    done = here("compute", stdin=table(header, right, guess, sure).lstrip("\n"))
+    column = "'sure'" if header else "class #2"
+    reading = f"tsoft reads {column} as a logit, but the others have only whole numbers in the first rows"
+    assert done.stderr.startswith(f"tsoft: note: stdin: {reading}; ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

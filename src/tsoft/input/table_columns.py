@@ -17,7 +17,7 @@ from tsoft.input import fields
 from tsoft.input.column_fixes import selection
 from tsoft.input.column_groups import as_one_group, class_groups
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
-from tsoft.input.odd_columns import degeneracy_columns, result_columns
+from tsoft.input.odd_columns import classes_beside_scores, degeneracy_columns, result_columns
 from tsoft.input.quantity import (
     NEGATIVE_LOGPROBS,
     QUANTITIES,
@@ -359,6 +359,7 @@ class _Decision:
             self._check_groups([i for i in logits if i not in results])
             self._check_quantities(logits)
             self._check_labels(targets, logits)
+            self._check_scores(numbers, targets)
         self._note_odd_columns(numbers, results, degeneracies)
 
     def _check_quantities(self, logits: Sequence[int]) -> None:
@@ -385,6 +386,16 @@ class _Decision:
             other = self._quoted(others)
             fix = f"if it is a class, remove {other}, or pass --id-column if that identifies the distribution"
             raise ColumnError(f"{problem}; {fix}; if it is a row, list the columns of the logits with --columns")
+
+    def _check_scores(self, numbers: Sequence[int], targets: Sequence[int]) -> None:
+        """Raise ColumnError for a table of true and predicted classes with the score of the prediction."""
+        names, first = [self.names[i] for i in numbers], [self._value(i) for i in numbers]
+        if classes := [numbers[i] for i in classes_beside_scores(names, first, len(targets))]:
+            labels, others = sorted([*targets, *classes]), [i for i in numbers if i not in classes]
+            are_none = "is no distribution" if len(others) == 1 else "are no distribution"
+            problem = f"no logits: {self._quoted(labels)} are labels, and {self._quoted(others)} {are_none}"
+            fix = "write one column per class, or list the columns of the logits with --columns"
+            raise ColumnError(f"{problem}; {fix}")
 
     def _check_groups(self, logits: Sequence[int]) -> None:
         """Raise ColumnError if the columns are several quantities of the same classes, such as logit_cat and prob_cat,
