@@ -969,6 +969,43 @@ def test_a_question_without_an_answer_is_noted() -> None:
             assert noted == [f"tsoft: note: {place}: {problem}; tsoft skips it" for place in places]
 
 
+@pytest.mark.parametrize(
+    ("failed", "place", "problem"),
+    [
+        ({"custom_id": "b", "response": None}, ": request 'b'", "the request has no response (null)"),
+        ({"custom_id": "b", "response": None, "error": None}, ": request 'b'", "the request has no response (null)"),
+        ({"custom_id": "b", "result": None}, "", "the request has no response (null)"),
+        ({"id": "b", "output": None, "attempts": 3}, "", "the request has no response (null)"),
+        ({"question": "b", "logprobs": None}, "", "no log-probabilities in logprobs (null)"),
+        ({"id": 2, "output": {"answer": "B", "logprobs": []}}, "", "no log-probabilities in output.logprobs (empty)"),
+    ],
+)
+def test_an_answer_without_a_response_or_numbers_is_noted_in_a_log(
+    failed: dict[str, Any], place: str, problem: str
+) -> None:
+    answer = {"id": 1, "logprobs": [entry("a")]}
+    for records, line in (([failed, answer], 1), ([answer, failed, answer], 2)):
+        blocks, notes = read(lines(*records))
+        assert texts(blocks) == [["a"]] * (len(records) - 1)
+        [note] = [note for note in notes if "skips" in note]
+        assert note.startswith(f"FILE:{line}{place}: {problem}")
+    with pytest.raises(InputError, match=re.escape(problem.partition(" (")[0])):
+        read(lines(failed))
+
+
+def test_a_row_with_an_empty_field_is_no_failed_request() -> None:
+    """A missing number is an error that names its field."""
+    with pytest.raises(InputError, match="'result': expected a number, got null"):
+        read(lines({"id": "b", "result": None, "cat": 0.5}))
+
+
+def test_events_whose_data_are_a_string_are_pieces() -> None:
+    """The dictionaries of ServerSentEvent in sse-starlette, with numbers beside the string."""
+    pieces = [{"token": {"id": i, "text": text, "logprob": -0.5}} for i, text in enumerate("ab")]
+    blocks, _ = read(lines(*({"event": "message", "retry": 3000, "data": json.dumps(piece)} for piece in pieces)))
+    assert texts(blocks) == [["a", "b"]]
+
+
 @pytest.mark.parametrize("failed", [{"id": "r", "outputs": None, "error": "boom"}, {"error": {"message": "boom"}}])
 @pytest.mark.parametrize("form", [lines, lambda *records: json.dumps(records).encode()])
 def test_an_error_among_answers_is_noted(failed: dict[str, Any], form: Callable[..., bytes]) -> None:

@@ -34,6 +34,7 @@ from tsoft.input.response_kinds import (
     request_problem,
     text_problem,
     with_parsed_texts,
+    without_numbers,
 )
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_pieces import pieces_in, with_ids_of_texts
@@ -187,10 +188,12 @@ class ResponseReader:
         body = response.get("body", response) if isinstance(response, dict) else {}
         body = with_parsed_texts(body) if isinstance(body, str) else body
         message = error_message(document) or (error_message(body) if isinstance(body, dict) else str(body))
-        if message is None:
-            yield from self._document(location, body, False)
-        else:
+        if message is not None:
             self._skip_failed(location, message)
+        elif response is None:
+            self._skip(location, "the request has no response (null)")
+        else:
+            yield from self._document(location, body, False)
 
     def _skip_failed(self, location: Location, message: str) -> None:
         """Print a note on a request that failed with this message."""
@@ -339,6 +342,9 @@ class ResponseReader:
             raise location.error(problem)
         elif (api := api_without_logprobs(response)) is not None:
             self._skip(location, f"{api} does not return log-probabilities")
+            self._problem = _without_logprobs(location, response)
+        elif _request(response, answer) is None and (problem := without_numbers(response)) is not None:
+            self._skip(location, problem)
             self._problem = _without_logprobs(location, response)
         else:
             raise _without_logprobs(location, response, answer)
@@ -527,10 +533,15 @@ def _without_logprobs(location: Location, response: Object, answer: Answer | Non
     if isinstance(response, dict) and (api := api_without_logprobs(response)) is not None:
         fix = "use an API that does, such as OpenAI's or vLLM's"
         return location.error(f"{api} does not return log-probabilities; {fix}")
-    requests = map(logprobs_request, (response, *(answer.objects if answer else ())))
-    request = next((request for request in requests if request is not None), None)
+    request = _request(response, answer)
     if request is None:
         place = mark_in(response)
         problem = "no choices, output, candidates or logprobs" if place is None else f"no log-probabilities in {place}"
         return location.error(f"unknown response: {problem}; {_FORMATS}")
     return location.error(f"the response has no log-probabilities; add {request} to the request")
+
+
+def _request(response: Object, answer: Answer | None) -> str | None:
+    """Return the fields of a request that make the server return log-probabilities; None if this is no response."""
+    requests = map(logprobs_request, (response, *(answer.objects if answer else ())))
+    return next((request for request in requests if request is not None), None)

@@ -77,6 +77,8 @@ _TEXTS: dict[tuple[str, ...], str] = {
     ),
     ("@{",): "an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json",
 }
+# The names of a response that scripts write.
+_RESPONSES = ("result", "output", "completion")
 # The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
 _ERROR_FIELDS = {"message", "code", "status", "statusCode", "id", "request_id", "requestId"}
 # Deeper values are not searched. A response of an API without log-probabilities is at most this deep in a line of a
@@ -118,7 +120,18 @@ def _is_plain(record: Object) -> bool:
     """Return whether an object contains only numbers, or only numbers and texts under names that responses do not have.
     This is quick, since files have many rows."""
     types = set(map(type, record.values()))
-    return types <= {int, float} or (types <= {int, float, str} and record.keys().isdisjoint(_PLAIN_MARKS))
+    if types <= {int, float}:
+        return True
+    return (
+        types <= {int, float, str}
+        and record.keys().isdisjoint(_PLAIN_MARKS)
+        and not any(map(_may_be_json, record.values()))
+    )
+
+
+def _may_be_json(value: object) -> bool:
+    """Return whether a value is a text that may be an array or an object in JSON."""
+    return isinstance(value, str) and value.startswith(("{", "["))
 
 
 def event_in(value: Object, depth: int = 0) -> Object | None:
@@ -163,9 +176,30 @@ def failure(value: Object) -> str | None:
 
 
 def has_null_response(value: Object) -> bool:
-    """Return whether an object is a request, with a text that identifies it, whose response is null."""
+    """Return whether an object is a request, with a text that identifies it, whose response is null.
+
+    >>> has_null_response({"custom_id": "b", "result": None}), has_null_response({"id": "b", "result": None, "x": 0.5})
+    (True, False)
+    """
     is_null = "response" in value and value["response"] is None
+    if not is_null and any(value.get(name, "") is None for name in _RESPONSES):
+        # A number, but for an index, may be that of a class.
+        is_null = not any(isinstance(other, float | list | dict) for other in value.values())
     return is_null and _has_text(value) and mark_in(value) is None
+
+
+def without_numbers(value: Object) -> str | None:
+    """Return the problem with an object whose fields with log-probabilities are all null or empty, as a script may
+    write a failed request; None for any other object.
+
+    >>> without_numbers({"question": "b", "logprobs": None})
+    'no log-probabilities in logprobs (null)'
+    """
+    marks = [*_marks(value, _NUMBER_MARKS, "", 0)]
+    if not marks or any(inner not in (None, [], {}) for _, inner in marks):
+        return None
+    path, inner = marks[0]
+    return f"no log-probabilities in {path} ({'null' if inner is None else 'empty'})"
 
 
 def is_message(value: Object) -> bool:
@@ -328,7 +362,7 @@ def with_parsed_texts(value: Any, depth: int = 0) -> Any:
     MLflow and Phoenix, except in a prompt; the value itself if it has no such string."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(value) if value.startswith(("{", "[")) and _LOGPROB.search(value) else value
+            return json.loads(value) if _may_be_json(value) and _LOGPROB.search(value) else value
     if depth < _DEEPEST and isinstance(value, dict | list):
         items = list(value.items() if isinstance(value, dict) else enumerate(value))
         parsed = [(key, inner if key in _PROMPTS else with_parsed_texts(inner, depth + 1)) for key, inner in items]
