@@ -84,6 +84,14 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
             )
             for numbers in ("[2.5, -1]", "[2.5 -1. ]")
         ],
+        *[
+            (
+                f'prompt,n,numbers\nq,x,"{value}"\n'.encode(),
+                f"f:2: field 3: {value!r} is {kind}; save {kind.split()[1]}s as Parquet or JSON Lines, in pandas with"
+                " df.to_json(FILE, orient='records', lines=True)",
+            )
+            for value, kind in (("[{7: 2.5}]", "a list"), ("{7: 2.5}", "an object"), ("Row(token=2)", "an object"))
+        ],
         (b"row,a,b\n0,1\n", "f:2: expected 3 fields, as in the header, got 2"),
         (
             b"index,label,logit\n0,a,1\n0,b,2\n",

@@ -751,6 +751,27 @@ def test_a_json_text_under_logprobs() -> None:
             read_json({"logprobs": text, "n": [1]})
 
 
+@pytest.mark.parametrize(
+    ("value", "path", "what"),
+    [
+        ([{"7": "Logprob(logprob=-0.5, rank=1)", "2": "Logprob(logprob=-1, rank=2)"}], "7", "an object"),
+        ({"text": "a", "logprobs": [{"7": "Logprob(logprob=-0.5, rank=1)"}]}, "logprobs[0].7", "an object"),
+        ({"q": "x", "lp": "[{7: Logprob(logprob=-0.5, rank=1)}]"}, "lp", "an object"),
+        (["Output(outputs=[Text(text='a', logprobs=[-0.5])])"], "[0]", "an object"),
+        ({"q": "x", "logprobs": "[(-0.5, 7, 'a'), (-1.5, 2, 'b')]"}, "logprobs", "tuples"),
+    ],
+)
+def test_what_python_printed_into_a_string_is_named(value: object, path: str, what: str) -> None:
+    """As json.dumps(output, default=str) writes objects."""
+    with pytest.raises(
+        InputError, match=f"{re.escape(path)}: {what} that Python printed; write .* as JSON: json.dumps"
+    ):
+        read(json.dumps(value).encode())
+    # It is no matter in a text beside tokens.
+    answer = {"prompt": "Logprob(logprob=-0.5, rank=1)", "logprobs": [entry("a")]}
+    assert texts(read(lines(answer))[0]) == [["a"]]
+
+
 def test_alternatives_under_another_name_are_read() -> None:
     """A list of tokens, or an object with the token's text."""
     tops = entry("a", -0.5)["top_logprobs"] + [{"token": "b", "logprob": -1.5}]

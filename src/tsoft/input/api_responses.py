@@ -117,7 +117,12 @@ class ResponseReader:
         if isinstance(value, list) and are_token_lists(value) and _may_be_positions(value):
             self._note("lists", location, separate_lists(value, ""))
         for document in _documents(value):
-            yield from self._document(location, document, streamed)
+            try:
+                yield from self._document(location, document, streamed)
+            except InputError:
+                if (problem := text_problem(document)) is not None:
+                    raise location.error(problem) from None
+                raise
 
     def sample(self, location: Location, sample: object) -> Iterator[Block]:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""

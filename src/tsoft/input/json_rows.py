@@ -12,7 +12,7 @@ from tsoft.input.columns import FURTHER_TARGET_NAMES, LABEL, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, SLACK, contradiction, stated_quantity
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import is_response, with_parsed_texts
+from tsoft.input.response_kinds import is_response, text_problem, with_parsed_texts
 from tsoft.input.table_columns import (
     MAX_COMPARED,
     MAX_LISTED,
@@ -121,6 +121,8 @@ class RowReader:
             for i, element in enumerate(content):
                 yield from self._row_object(JsonValue(f"{where}: record {i}", element))
             return
+        if content and isinstance(content[0], str) and (problem := text_problem(content)) is not None:
+            raise InputError(f"{where}: {problem}")
         if self.options.names_columns:
             options = self.options.column_options
             raise InputError(f"{where}: an array has no names, so {options} do not apply; remove them")

@@ -69,13 +69,17 @@ _CLASSES = ("labels", "classes", "targets", *TARGET_NAMES)
 _MOST_SUMMED = 1000
 # Fields with what a person wrote.
 _PROMPTS = ("messages", "prompt", "input", "question")
-# The starts of texts in the place of an object, and what they are.
-_TEXTS: dict[tuple[str, ...], str] = {
-    ("data: {", "data:{"): (
+# Texts in the place of an object, by their starts, and what they are.
+_TEXTS = {
+    re.compile(r"data: ?\{"): (
         "the text of a stream in a string; write the stream into a file, such as with "
         """jq -r '.. | strings | select(startswith("data:"))'"""
     ),
-    ("@{",): "an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json",
+    re.compile(r"@\{"): "an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json",
+    # Such as Logprob(logprob=-0.5, rank=1), perhaps in a list or in a dictionary with ids.
+    re.compile(r"[\[{(]*(?:\d+: )?[A-Z]\w*\((?=\w+=).*(?i:log_?prob)", re.DOTALL): (
+        "an object that Python printed; write it as JSON: json.dumps(…, default=vars)"
+    ),
 }
 # The names of a response that scripts write.
 _RESPONSES = ("result", "output", "completion")
@@ -122,11 +126,13 @@ def _is_plain(record: Object) -> bool:
     types = set(map(type, record.values()))
     if types <= {int, float}:
         return True
-    return (
-        types <= {int, float, str}
-        and record.keys().isdisjoint(_PLAIN_MARKS)
-        and not any(map(_may_be_json, record.values()))
-    )
+    has_others = not record.keys().isdisjoint(_PLAIN_MARKS) or any(map(_may_be_object, record.values()))
+    return types <= {int, float, str} and not has_others
+
+
+def _may_be_object(value: object) -> bool:
+    """Return whether a value is a text that may be an object with log-probabilities."""
+    return _may_be_json(value) or (isinstance(value, str) and any(start.match(value) for start in _TEXTS))
 
 
 def _may_be_json(value: object) -> bool:
@@ -348,7 +354,9 @@ def text_problem(value: object, path: tuple[str | int, ...] = ()) -> str | None:
     'choices[0].logprobs: an object that PowerShell cut off; pass -Depth 20 to ConvertTo-Json'
     """
     if isinstance(value, str):
-        problem = next((problem for start, problem in _TEXTS.items() if value.startswith(start)), None)
+        problem = next((problem for start, problem in _TEXTS.items() if start.match(value)), None)
+        if problem is None and value.lstrip("[").startswith("(") and _LOGPROB.search(json_path(path[-1:])):
+            problem = "tuples that Python printed; write them as JSON: json.dumps(…)"
         return None if problem is None else f"{json_path(path)}: {problem}"
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if len(path) > _DEEPEST:

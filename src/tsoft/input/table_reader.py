@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -41,6 +42,9 @@ from tsoft.input.table_columns import (
     with_named_classes,
     with_stated_quantity,
 )
+
+# The text of a list, a dictionary, or an object that Python printed.
+_STRUCTURE = re.compile(r"\[.*\]\Z|\{.*\}\Z|[A-Z]\w*\(\w+=.*\)\Z", re.DOTALL)
 
 
 class Table:
@@ -101,10 +105,12 @@ class Table:
     def _not_a_logit(self, error: fields.FieldError, index: int, texts: list[str]) -> fields.FieldError:
         """Return an error in a column of logits, with what to do if the column is something else."""
         text = texts[index]
-        if text.startswith("[") and text.endswith("]"):
-            # pandas writes lists as text.
-            save = "save lists as Parquet or JSON Lines, in pandas with df.to_json(FILE, orient='records', lines=True)"
-            return fields.FieldError(f"{shortened(text)!r} is a list; {save}", index + 1)
+        if (structure := next((i for i in self.columns.logits if _STRUCTURE.match(texts[i])), None)) is not None:
+            # pandas writes lists and objects as text.
+            kind = "a list" if texts[structure].startswith("[") else "an object"
+            save = f"save {kind.split()[1]}s as Parquet or JSON Lines"
+            fix = f"{save}, in pandas with df.to_json(FILE, orient='records', lines=True)"
+            return fields.FieldError(f"{shortened(texts[structure])!r} is {kind}; {fix}", structure + 1)
         name, colon, number = text.partition(":")
         if "|" in text or (colon and fields.is_number(name) and fields.is_number(number)):
             fix = "separate the fields with commas" if "|" in text else f"write {shortened(f'{name}={number}')!r}"
