@@ -226,6 +226,10 @@ KINDS = {
         b"content='a' additional_kwargs={} response_metadata={}",
         "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))",
     ),
+    "an object in a field": (
+        b"logprobs_result=LogprobsResult(top_candidates=[]) index=0",
+        "an object that Python printed; print it as JSON: print(json.dumps(response, default=vars))",
+    ),
     "an object of Node.js": (
         b"{\n  id: 'x',\n  choices: [ [Object] ]\n}\n",
         "an object that Node.js printed; print it with JSON.stringify",

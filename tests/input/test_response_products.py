@@ -1113,6 +1113,34 @@ def test_a_request_among_responses_is_noted(request_: dict[str, Any], path: str,
         read(form({"request": request_, "response": silent}))
 
 
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"generated_text": "a", "steps": [{"token": "a", "probability": 0.5, "top": []}]}, "steps[0].probability"),
+        ({"q": "x", "tokens": [{"token": "a", "prob": 0.5}]}, "tokens[0].prob"),
+        ({"q": "x", "alternatives": [[{"token": "a", "p": 0.5}]]}, "alternatives[0][0].p"),
+    ],
+)
+def test_probabilities_of_tokens_are_named(value: object, path: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{path}: the probability of a token; write its logarithm as logp")):
+        read(lines(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("prompt_logprobs", [None, -0.5]),
+        ("prompt_logprobs", [{"7": [[8, -0.5]]}]),
+        ("topk_prompt_logprobs", [None, [[7, -0.5], [8, -1.5]]]),
+    ],
+)
+def test_a_prompt_in_an_unknown_format_is_skipped_with_a_note(name: str, numbers: object) -> None:
+    """Those of Tinker and LightLLM."""
+    blocks, notes = read(lines({name: numbers, "logprobs": [entry("a")]}))
+    assert texts(blocks) == [["a"]]
+    assert notes == [f"FILE:1: {SKIPPED_PROMPT} ({name})"]
+
+
 def test_an_answer_inside_an_object_needs_the_same_request() -> None:
     record = {"q": "x", "result": {"reply": {"choices": [{"index": 0, "message": {"content": "a"}, "logprobs": None}]}}}
     with pytest.raises(InputError, match='the response has no log-probabilities; add "logprobs": true'):

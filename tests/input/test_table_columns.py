@@ -379,6 +379,11 @@ ERRORS = {
         "1: ambiguous: the columns are logits and log-probabilities; list the columns of one kind with --columns"
         " 'Logit'",
     ),
+    "tokens with two numbers each": (
+        "Token,prob,logit\na,0.5,2\n", [],
+        "1: ambiguous: the columns are probabilities and logits; list the columns of one kind with --columns"
+        " 'logit'; if the lines are the tokens of a text, save the table as JSON Lines",
+    ),
     "logits and probabilities of other classes": (
         "logit_a,logit_b,logit_c,prob_a,prob_b\n2,1,0,0.7,0.3\n", [],
         "1: ambiguous: the columns are logits and probabilities; list the columns of one kind with --columns 'logit_*'",

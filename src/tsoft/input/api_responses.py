@@ -30,6 +30,8 @@ from tsoft.input.response_kinds import (
     logprobs_request,
     mark_in,
     numbers_problem,
+    probabilities_problem,
+    prompt_numbers,
     removed_text,
     request_problem,
     text_problem,
@@ -287,6 +289,8 @@ class ResponseReader:
         silent = [answer for answer in answers if search.answered.isdisjoint(answer.outer_paths)]
         pieces = [answer for answer in silent if streamed or is_piece(answer) or self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
+        if not streamed and search.lists and not any(found.is_prompt for found in search.lists):
+            self._note_prompt(location, response)
         if not streamed:
             self._skip_unanswered(location, search.unanswered(response))
         self._problem = self._problem or _without_logprobs(location, response)
@@ -296,6 +300,11 @@ class ResponseReader:
             self._texts.skip(answer)
             if is_finished(answer):
                 self._texts.finish(answer)
+
+    def _note_prompt(self, location: Location, response: Object) -> None:
+        """Print a note on log-probabilities of the prompt that are not read as a list of tokens."""
+        if (path := prompt_numbers(response)) is not None:
+            self._note("prompt", location, f"tsoft skips the tokens of the prompt ({path})")
 
     def _streams(self, location: Location, streams: list[Stream], outer: tuple[Object, ...]) -> Iterator[Block]:
         """Yield the blocks of the streams in a document, each of which ends with its array."""
@@ -538,6 +547,8 @@ def _without_logprobs(location: Location, response: Object, answer: Answer | Non
     if isinstance(response, dict) and (api := api_without_logprobs(response)) is not None:
         fix = "use an API that does, such as OpenAI's or vLLM's"
         return location.error(f"{api} does not return log-probabilities; {fix}")
+    if (problem := probabilities_problem(response)) is not None:
+        return location.error(problem)
     request = _request(response, answer)
     if request is None:
         place = mark_in(response)

@@ -130,7 +130,7 @@ _UNREADABLE = {
     rb"[A-Z]\w+\(\s*\n\s+\w+=": _PYDANTIC,
     rb"\[?[A-Z]\w+\(\w+=(?:['\"\[]|None\b|[A-Z]\w+\(|[\w.]+, \w+=[^\d\s])": _PYDANTIC,
     # LangChain's messages and Gemini's responses.
-    rb"\w+=(?:'|\[[A-Z]\w*\()": _PRINTED_OBJECT.format("json.dumps(response, default=vars)"),
+    rb"\w+=(?:'|\[?[A-Z]\w*\(\w+=|\[[A-Z]\w*\()": _PRINTED_OBJECT.format("json.dumps(response, default=vars)"),
     rb"\w+ \{\s*\n\s+\w+(?: \{|: )": (
         "a protobuf message as text; print it with google.protobuf.json_format.MessageToJson"
     ),

@@ -27,6 +27,7 @@ from tsoft.input.json_targets import TargetReader
 from tsoft.input.json_values import INFINITIES, Location, described, parsed_rows
 from tsoft.input.quantity import QUANTITIES, array_name, suggested_quantity
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import probabilities_problem
 
 # JSON writes a mask that is infinite as a string.
 JSON_QUANTITIES = {
@@ -207,6 +208,8 @@ def _fix(row: JsonRow, column: int, options: ReadOptions) -> str:
     value, record = row.values[column], dict(zip(row.labels, row.values, strict=True))
     if fix := scores_fix(record):
         return f"; {fix}"
+    if problem := probabilities_problem(record):
+        return f"; {problem}"
     path = path_of_rows(record)
     if isinstance(value, list | dict) and "[]" not in path:
         return f"; {_array_fix(row, row.labels[column])}"

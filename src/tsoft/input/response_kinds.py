@@ -81,6 +81,8 @@ _TEXTS = {
         "an object that Python printed; write it as JSON: json.dumps(…, default=vars)"
     ),
 }
+# The names of a token's probability.
+_PROBS = ("prob", "probability", "p")
 # The names of a response that scripts write.
 _RESPONSES = ("result", "output", "completion")
 # The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
@@ -331,6 +333,33 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
     are_numbers = isinstance(numbers, list) and is_numbers(_first_numbers(numbers) or numbers)
     problem = "without the tokens that they belong to" if are_numbers else "in an unknown format"
     return None if path is None else f"{path}: log-probabilities {problem}"
+
+
+def prompt_numbers(value: object) -> str | None:
+    """Return the path of the first field with log-probabilities whose name is that of a prompt's; None without one.
+
+    >>> prompt_numbers({"logprobs": [-1], "prompt_logprobs": [None, -1]}), prompt_numbers({"prompt_logprobs": None})
+    ('prompt_logprobs', None)
+    """
+    marks = _marks(value, _NUMBER_MARKS, "", 0)
+    return next((path for path, inner in marks if "prompt" in path.rpartition(".")[2] and _has_number(inner)), None)
+
+
+def probabilities_problem(value: object, path: tuple[str | int, ...] = ()) -> str | None:
+    """Return the problem with the first list of tokens with probabilities in a value; None without one.
+
+    >>> probabilities_problem({"steps": [{"token": "a", "prob": 0.5}]})
+    'steps[0].prob: the probability of a token; write its logarithm as logprob'
+    """
+    if isinstance(value, dict) and isinstance(value.get("token"), str):
+        name = next((name for name in _PROBS if isinstance(value.get(name), float)), None)
+        if name is not None:
+            return f"{json_path((*path, name))}: the probability of a token; write its logarithm as logprob"
+    items = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    if len(path) > _DEEPEST:
+        return None
+    problems = (probabilities_problem(inner, (*path, key)) for key, inner in items)
+    return next((problem for problem in problems if problem is not None), None)
 
 
 def request_problem(value: Object) -> str | None:

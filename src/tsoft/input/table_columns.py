@@ -373,6 +373,8 @@ class _Decision:
             kinds = joined([QUANTITIES[quantity].plural for quantity in columns])
             chosen = columns.get("logit", next(iter(columns.values())))
             fix = selection(self.names, as_one_group([self.names[i] for i in chosen]), chosen)
+            if "token" in map(self._lower, range(len(self.names))):
+                fix += "; if the lines are the tokens of a text, save the table as JSON Lines"
             raise ColumnError(f"ambiguous: the columns are {kinds}; list the columns of one kind with {fix}")
 
     def _check_labels(self, targets: Sequence[int], logits: Sequence[int]) -> None:
