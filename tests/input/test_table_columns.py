@@ -533,6 +533,16 @@ TARGET_ERRORS = {
         "stdin:3: field 3: unknown class '-100'; use a label, or an index from 0 to 1; to leave out the"
         " rows with this target, pass --ignore-index -100",
     ),
+    "a class of the targets next to a single score": (
+        "class,x,label\n2,1,class\n0,2,x\n", [],
+        "stdin:1: ambiguous: the column 'class' may contain classes or logits; list the columns of the"
+        " logits with --columns",
+    ),
+    "the same in another row": (
+        "y,dog,label\n2,1,dog\n0,2,y\n", [],
+        "stdin:1: ambiguous: the column 'y' may contain classes or logits; list the columns of the"
+        " logits with --columns",
+    ),
     "classes or logits": (
         "x,y,z,target\n1,2,0,x\n", [],
         "stdin:1: ambiguous: the column 'y' may contain classes or logits; list the columns of the"

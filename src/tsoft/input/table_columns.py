@@ -315,8 +315,9 @@ class _Decision:
                     self._note_logit(i, "is not a class")
             candidates += fitting
         has_targets = target is not None or (options.targets is not None and options.targets.separate)
-        # Next to a single column of scores, a second logit is unlikely.
-        may_be_logits = len(others) - len(candidates) > 1
+        # Next to a single column of scores, a second logit is unlikely, unless the targets name the columns.
+        first = candidates[0] if target is None and candidates else target
+        may_be_logits = len(others) - len(candidates) > 1 or self._names_a_column(first)
         for position, i in enumerate(candidates):
             is_further = self._lower(i) in FURTHER_TARGET_NAMES
             if is_further and may_be_logits and (has_targets or position > 0) and fields.is_number(self._value(i)):
@@ -325,6 +326,11 @@ class _Decision:
                 problem = f"ambiguous: the column {self.names[i]!r} may contain classes or logits"
                 raise ColumnError(f"{problem}; list the columns of the logits with --columns")
         return candidates
+
+    def _names_a_column(self, target: int | None) -> bool:
+        """Return whether the first true class of a column of targets is a text that is the name of a column."""
+        text = "" if target is None else self._value(target)
+        return text in self.names and text != "" and not fields.is_number(text)
 
     def _is_fraction(self, index: int) -> bool:
         """Return whether the first value of a column is a number that cannot be a class."""
