@@ -221,8 +221,11 @@ def _distillations(
         is_separate = target_options.separate or is_named
         student_targets = replace(target_options, column=None, key=no_key, separate=is_separate)
         listed, labels, key = student_input.listed, student_input.labels, student_input.key
-        read = logits.blocks(options, None, bounds=listed, targets=student_targets, labels=labels, key=key)
-        student = whole_blocks(logits.noting_probabilities(read))
+        is_same = student_input.options.inputs == [distillation.student]
+        # The notes on two arrays of one file would be the same.
+        say = (lambda text: note(f"the student: {text}")) if is_same else note
+        read = logits.blocks(options, None, bounds=listed, targets=student_targets, labels=labels, note=say, key=key)
+        student = whole_blocks(logits.noting_probabilities(read, say))
         if targets:
             student = _with_names(student, targets, lambda _: None)
         fix = "; --student-key selects another array" if has_arrays(distillation.student) else ""
