@@ -18,10 +18,12 @@ def note_whole_columns(rows: FirstRows, options: ReadOptions) -> None:
     is_long = len(rows.logits) >= (MANY_ROWS if rows.names is None else MIN_ROWS)
     if is_long and rows.may_be_whole:
         whole, others = _whole_columns(rows.numbers)
-        columns, reason = rows.unnoted(whole), f"{'it has' if len(whole) == 1 else 'they have'} only whole numbers"
-        if len(whole) > len(others):
-            columns, reason = rows.unnoted(others) if len(others) == 1 else [], "the others have only whole numbers"
-        rows.note_columns(columns, f"{reason} in the first rows", options)
+        if len(whole) <= len(others):
+            columns = rows.unnoted(whole)
+            reason = "it has" if len(columns) == 1 else "they have"
+        else:
+            columns, reason = rows.unnoted(others) if len(others) == 1 else [], "the others have"
+        rows.note_columns(columns, f"{reason} only whole numbers in the first rows", options)
 
 
 def _whole_columns(numbers: Array) -> tuple[Array, Array]:
