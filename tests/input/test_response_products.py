@@ -345,15 +345,16 @@ def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
 
 
 def test_a_list_of_alternatives_alone_is_one_token() -> None:
-    """A ranking of probabilities that sum to at most 1. With other numbers, the list is a text."""
+    """Different tokens whose probabilities sum to at most 1, in any order, as vLLM lists the drawn one first. With
+    other numbers, the list is a text."""
     tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
-    for value in (tops, {"top_logprobs": tops}, {"top_logprobs": tops[::-1]}):
+    for value in (tops, tops[::-1], {"top_logprobs": tops}, {"top_logprobs": tops[::-1]}, {"logprobs": tops}):
         [block], [note] = read_json(value)
         assert block.partial
         assert sorted(block.labels or ()) == ["a", "b"]
         assert block.logits[0, block.partial.index] == -0.5
         assert "as the alternatives of one token" in note
-    for value in (tops[::-1], [tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
+    for value in ([tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
         blocks, notes = read_json(value)
         assert (len(texts(blocks)), len(blocks), notes) == (1, 2, [])
 
@@ -601,18 +602,106 @@ def test_lists_of_one_alternative_are_successive_tokens_if_they_make_up_the_text
         assert texts(read_json({"text": text, "logprobs": lists})[0]) == expected
 
 
-def test_lists_that_are_no_rankings_are_different_answers() -> None:
-    """A note says so, since they may be the alternatives of successive tokens."""
-    lists = [[{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]] * 2
-    for value, place in (({"logprobs": lists}, " in logprobs"), (lists, "")):
+def test_lists_that_may_be_alternatives_are_successive_tokens_under_any_name() -> None:
+    """Scripts write {"token", "logprob"} of each alternative. A note says so, since they may be different answers."""
+    lists: list[Any] = [[{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]] * 2
+    undecided: list[Any] = [{"logprobs": lists}, {"my_logs": lists}, lists, [lists]]
+    for value in undecided:
         blocks, [note] = read_json(value)
-        assert texts(blocks) == [["a", "b"]] * 2
-        assert f"tsoft reads the 2 lists of tokens{place} as 2 answers; if they are the alternatives" in note
+        assert texts(blocks) == [["b", "b"]]
+        assert [block.labels for block in blocks] == [("a", "b")] * 2
+        assert "tsoft reads each list of tokens as the alternatives of one token" in note
+        assert 'if a list has the tokens of a text, write it as {"content": […]}' in note
     # What the note recommends.
-    assert texts(read_json({"top_logprobs": lists})[0]) == [["b", "b"]]
+    assert texts(read_json([{"content": tokens} for tokens in lists])[0]) == [["a", "b"]] * 2
+    # The name of the field, or a text or ids beside it, decide.
+    decided: list[tuple[Any, list[str]]] = [
+        ({"answer_top_k": lists}, ["b", "b"]),
+        ({"logprobs_top8": lists, "response": "ab"}, ["a", "b"]),
+        ({"lists": lists, "generated_text": "ba"}, ["b", "a"]),
+        ({"first_token": lists[0], "pred": "a"}, ["a"]),
+        ({"top_5_logprobs": lists[0]}, ["b"]),
+    ]
+    for value, tokens in decided:
+        blocks, [note] = read_json(value)
+        assert (texts(blocks), "write it as" in note) == ([tokens], False)
+    blocks, notes = read_json({"my_logs": lists[0], "response": "ab"})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
 
 
-def test_lists_that_are_no_rankings_are_alternatives_if_one_token_of_each_makes_up_the_text() -> None:
+def test_ids_of_drawn_tokens_beside_lists_of_alternatives() -> None:
+    """A list of vLLM's SampleLogprobs, written by a script, beside the token_ids."""
+    lists = [
+        [{"token_id": i, "logprob": -0.25 * i, "decoded_token": text} for i, text in tokens.items()]
+        for tokens in ({5: "a", 6: "b"}, {7: "c", 8: ""})
+    ]
+    blocks, notes = read_json({"token_ids": [6, 8], "logprobs": lists})
+    assert (texts(blocks), notes) == ([["b", ""]], [])
+    assert [block.labels for block in blocks] == [("a", "b"), ("c", "")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"candidates": LOGPROBS[0]}, {"candidates": LOGPROBS[1]}],
+        [{"position": 0, "top_k": LOGPROBS[0]}, {"position": 1, "top_k": LOGPROBS[1]}],
+        [{"chosen": " b", "alternatives": LOGPROBS[0]}, {"chosen": ".", "alternatives": LOGPROBS[1]}],
+    ],
+)
+def test_objects_with_the_alternatives_of_a_position_each_are_one_text(values: list[dict[str, Any]]) -> None:
+    """Those with candidates alone are the topCandidates of Gemini."""
+    for value in values:
+        name = [*value][-1]
+        value[name] = [{"token": token, "logprob": p} for token, p in value[name].items()]
+    for document in (values, {"steps": values}):
+        blocks, notes = read_json(document)
+        expected = [" b", "."] if "chosen" in values[0] else [" a", ","]
+        assert (texts(blocks), [block.labels for block in blocks]) == ([expected], [(" a", " b"), (",", ".")])
+        assert len(notes) == ("chosen" not in values[0])
+    # The name decides, even if a server's numbers sum to more than 1.
+    [block], _ = read_json({"candidates": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.4}]})
+    assert block.labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [{"rank": 1}, {"rank": 1}],
+        [{"position": 0}, {"position": 1}],
+        [{"token": "b"}, {}],
+        [{"logprob": -0.5}, {}],
+    ],
+)
+def test_tokens_that_cannot_be_of_one_position_are_a_text(changes: list[dict[str, Any]]) -> None:
+    tokens = [{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]
+    blocks, notes = read_json({"my_logs": [token | change for token, change in zip(tokens, changes, strict=True)]})
+    assert ([len(tokens) for tokens in texts(blocks)], notes) == ([2], [])
+
+
+def test_lists_under_one_name_are_read_alike() -> None:
+    """Those that may be alternatives are texts if another list is one, or in a stream."""
+    rare, certain = ([{"token": token, "logprob": number} for token in "ab"] for number in (-1.5, -0.25))
+    for lists in ([rare, certain], [certain, rare]):
+        blocks, notes = read_json({"results": [{"my_logs": tokens} for tokens in lists]})
+        assert (texts(blocks), notes) == ([["a", "b"]] * 2, [])
+    blocks, [guess, note] = read(lines(*({"my_logs": tokens} for tokens in (rare, certain, rare))))
+    assert texts(blocks) == [["a"], ["a", "b"], ["a", "b"]]
+    assert "as the alternatives of one token" in guess
+    assert "FILE:2: the list has the tokens of a text, but tsoft has read others under this name" in note
+    blocks, notes = read(b"data: " + json.dumps({"my_logs": rare}).encode() + b"\n\n")
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
+def test_alternatives_may_sum_to_more_than_1_by_rounding() -> None:
+    """The largest sum of probabilities whose logarithms round to these is 1.0057 times exp(-0.05)."""
+    numbers = [("No", -1.4), ("Yes", -0.3), ("Maybe", -4)]
+    [block], _ = read_json([{"token": token, "logprob": number} for token, number in numbers])
+    assert block.labels == ("No", "Yes", "Maybe")
+    blocks, _ = read_json([{"token": token, "logprob": number - 1e-5} for token, number in numbers])
+    assert len(blocks) == 3
+
+
+def test_lists_of_one_answer_are_alternatives_if_one_token_of_each_makes_up_the_text() -> None:
     """LlamaIndex's completions copy the order of a dictionary: from_openai_completion_logprobs."""
     lists = [[{"token": t, "logprob": p} for t, p in top.items()] for top in ({"x": -1.5, "a": -0.5}, LOGPROBS[1])]
     blocks, notes = read_json({"text": "a.", "raw": None, "logprobs": lists})
@@ -636,6 +725,8 @@ def test_lists_of_tokens_under_logprobs_are_one_answer_if_the_text_or_an_id_of_t
     blocks, [note] = read_json({"openai": {"logprobs": lists}})
     assert texts(blocks) == [["a"], ["b", "c"]]
     assert "as 2 answers; if they are parts of one answer, join them to one array" in note
+    _, notes = read_json({"my_logprobs": lists})
+    assert notes == [note.replace("logprobs", "my_logprobs")]
 
 
 @pytest.mark.parametrize("order", [1, -1])

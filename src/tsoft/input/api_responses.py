@@ -7,7 +7,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError, shortened
@@ -44,8 +44,8 @@ from tsoft.input.response_streams import Stream, streams_in
 from tsoft.input.response_texts import Text, Texts, has_message, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import FOREIGN, listed_tokens, token_block
-from tsoft.input.token_lists import are_token_lists, is_token_list, separate_lists
-from tsoft.input.token_shapes import field, is_ranking, may_be_alternatives, other_text, with_plain_names
+from tsoft.input.token_lists import is_token_list
+from tsoft.input.token_shapes import field, other_text, with_plain_names
 
 _FORMATS = "tsoft help api-responses lists the formats"
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
@@ -108,6 +108,9 @@ class ResponseReader:
         self._last_token: tuple[int, DrawnToken | None] = 0, None
         self._foreign_rows = 0
         self._has_lone_tokens = False
+        # The names of fields with tokens of texts, and with lists that may be such or alternatives.
+        self._text_names: set[str] = set()
+        self._guessed_names: set[str] = set()
         # The kinds of events of the Responses API with tokens of the current response, the first of which is read, and
         # how many tokens they had.
         self._events = Counter[str]()
@@ -116,8 +119,6 @@ class ResponseReader:
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
-        if isinstance(value, list) and are_token_lists(value) and _may_be_positions(value):
-            self._note("lists", location, separate_lists(value, ""))
         for document in _documents(value):
             try:
                 yield from self._document(location, document, streamed)
@@ -373,7 +374,7 @@ class ResponseReader:
         if search.lists and search.requested:
             names = " and ".join(search.requested)
             self._note("requested", location, f"tsoft skips the log-probabilities of requested tokens ({names})")
-        lists = self._copies.without(generated or prompts, streamed=streamed)
+        lists = self._copies.without(self._alike(generated or prompts, location, streamed), streamed=streamed)
         texts = [self._text(found, location) for found in lists]
         self._note_order(location, generated, texts)
         if search.guess:
@@ -403,6 +404,26 @@ class ResponseReader:
         for found in generated or prompts:
             if is_finished(found.answer) or not (streamed or self._is_piece(found, location)):
                 self._texts.finish(found.answer)
+
+    def _alike(self, lists: list[FoundList], location: Location, streamed: bool) -> list[FoundList]:
+        """Return the lists, and of those that may be alternatives or a text the text if the list is in a piece of a
+        stream, or if another list under the same name is certainly a text."""
+        for found in lists:
+            value = found.list.value
+            if not found.list.is_undrawn and isinstance(value, list) and len(value) > 1:
+                self._text_names.add(found.name)
+        if self._guessed_names & self._text_names:
+            problem = "the list has the tokens of a text, but tsoft has read others under this name as alternatives"
+            self._note("lists", location, f'{problem}; write each text as {{"content": […]}}')
+        alike = []
+        for found in lists:
+            text = found.list.as_text
+            if text and (streamed or is_piece(found.answer) or found.name in self._text_names):
+                alike.append(replace(found, list=text))
+            else:
+                self._guessed_names |= {found.name} if text else set()
+                alike.append(found)
+        return alike
 
     def _new_tokens(
         self, found: FoundList, tokens: list[DrawnToken], text: Text, location: Location
@@ -498,12 +519,6 @@ def _documents(value: object) -> Iterator[object]:
         return
     for element in value:
         yield from element if isinstance(element, list) and not is_token_list(element) else [element]
-
-
-def _may_be_positions(lists: list[list[Any]]) -> bool:
-    """Return whether lists of tokens may be the alternatives of successive tokens, and not all are read as such."""
-    are_alternatives = all(map(may_be_alternatives, lists)) and any(len(entries) > 1 for entries in lists)
-    return are_alternatives and not all(map(is_ranking, lists))
 
 
 def _model(answer: Answer) -> str:

@@ -19,14 +19,15 @@ from tsoft.input.token_lists import (
     TokenList,
     are_token_lists,
     array_tokens,
+    have_texts,
     is_token_list,
+    make_up_text,
     maps_of_flat,
     object_tokens,
     record_tokens,
     separate_lists,
 )
 from tsoft.input.token_shapes import (
-    NUMBER_LISTS,
     NUMBERS,
     PAIRS,
     alternatives_name,
@@ -278,7 +279,7 @@ class Search:
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
-        if tokens is None and values and isinstance(values[0], list) and place.name in NUMBER_LISTS:
+        if tokens is None and values and isinstance(values[0], list) and _is_of_tokens(place.name):
             tokens = self._joined(values, place) if are_token_lists(values) else None
         if tokens:
             self._found.append(FoundList(place.path, place.answer, tokens, place.is_prompt))
@@ -290,12 +291,10 @@ class Search:
     def _joined(self, lists: list[list[Any]], place: _Place) -> TokenList | None:
         """Return the tokens of lists that are parts of one answer, as the AI SDK writes those of the Responses API;
         None for the lists of several answers. A text, texts or the id of a response decide; else it is a guess."""
-        record = place.answer.objects[0]
-        joined = array_tokens([*itertools.chain(*lists)], place.location, place.name)
-        has_text = joined and place.text and "".join(drawn.token.label for drawn in joined.tokens()) == place.text
-        if has_text or isinstance(field(record, "response_id"), str):
-            return joined
-        if not any(isinstance(v, list) and v is not lists and len(v) == len(lists) for v in record.values()):
+        record, tokens = place.answer.objects[0], [*itertools.chain(*lists)]
+        if isinstance(field(record, "response_id"), str) or make_up_text(tokens, place.text, record):
+            return array_tokens(tokens, place.location, "content")
+        if not have_texts(lists, record):
             self.guess = separate_lists(lists, place.name)
         return None
 

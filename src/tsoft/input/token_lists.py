@@ -45,7 +45,6 @@ from tsoft.input.token_shapes import (
     are_alternatives,
     are_number_maps,
     are_paired,
-    are_positions,
     are_tokens,
     field,
     has_tokens_of_one_position,
@@ -53,13 +52,16 @@ from tsoft.input.token_shapes import (
     is_id_map,
     is_numbered_piece,
     is_numbers,
-    is_ranking,
     is_text_map,
     is_text_piece,
     is_token,
     may_be_alternatives,
     may_be_map_of_alternatives,
+    may_be_positions,
     may_be_tokens,
+    names_alternatives,
+    names_drawn_tokens,
+    positions_in,
     present,
     spelling_of,
     spellings,
@@ -77,7 +79,10 @@ _WITHOUT_NUMBER = (
 _ECHO = "the first token has no log-probability, so it gets no row; the list may start with the prompt"
 _TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
 _FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
-_ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
+_ONE_POSITION = (
+    "tsoft reads each list of tokens as the alternatives of one token, and takes the most probable one as drawn"
+)
+_IF_TEXT = '; if a list has the tokens of a text, write it as {"content": […]}'
 _ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
 _SPELLED = "the text in {!r} shows which tokens were drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
@@ -100,12 +105,13 @@ def _nothing() -> None:
 class TokenList:
     """A list of tokens. `tokens` reads them as far as requested, and `guess` returns a note on an assumption about
     them, if there is one. `value` is the JSON value that contains them. `is_undrawn` is true if it has only their
-    alternatives."""
+    alternatives. `as_text` is the other reading of a list that may be the tokens of a text."""
 
     value: object
     tokens: Callable[[], Iterator[DrawnToken]]
     guess: Callable[[], str | None] = _nothing
     is_undrawn: bool = False
+    as_text: "TokenList | None" = None
 
 
 # The fields with tokens that `record_tokens` reads.
@@ -123,13 +129,9 @@ def are_token_lists(values: list[Any]) -> bool:
 
 
 def separate_lists(lists: list[Any], name: str) -> str:
-    """Return the note on lists of tokens that tsoft reads as different answers. `name` is their field, if they have
-    one."""
-    count, place = len(lists), f" in {name}" if name else ""
-    fix = f'if they are the alternatives of {count} tokens, write them as {{"top_logprobs": [[…], […]]}}'
-    if not all(map(may_be_alternatives, lists)):
-        fix = "if they are parts of one answer, join them to one array"
-    return f"tsoft reads the {count} lists of tokens{place} as {count} answers; {fix}"
+    """Return the note on lists of tokens that tsoft reads as different answers. `name` is their field."""
+    fix = "if they are parts of one answer, join them to one array"
+    return f"tsoft reads the {len(lists)} lists of tokens in {name} as {len(lists)} answers; {fix}"
 
 
 def array_tokens(
@@ -149,8 +151,13 @@ def array_tokens(
     entries = [value for value in values if value and not is_absent(value)] if may_be_tokens(values) else []
     if not entries:
         return None
-    if are_alternatives(entries) and (name in ALTERNATIVES or (name == "" and is_ranking(entries))):
-        return _only_alternatives(values, location)
+    if are_alternatives(entries):
+        return _plain_list(values, location, name, ids, text, record)
+    if all(isinstance(entry, list) and are_alternatives(entry) for entry in entries):
+        return _plain_lists(values, location, name, ids, text, record)
+    if positions := positions_in(values):
+        drawn = "".join(position.text for position in positions) or text
+        return _without_drawn(values, [position.alternatives for position in positions], drawn, location, record)
     if all(map(is_text_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(is_id_map, entries)) or are_number_maps(values, ids):
@@ -161,7 +168,7 @@ def array_tokens(
             values, [value and value["logprobs_by_token"] for value in values], text, location, record
         )
     are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
-    if name in NUMBER_LISTS and (are_maps or are_positions(entries, text) or _spell(entries, text)):
+    if name in NUMBER_LISTS and are_maps:
         return _without_drawn(values, values, text, location, record)
     return object_tokens(values, location) if are_tokens(values) else None
 
@@ -374,11 +381,56 @@ def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Loc
         yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
 
 
-def _without_drawn(
-    value: object, tops: list[Any], text: str | None, location: Location, record: Object | None = None
+def _plain_list(
+    values: list[Any], location: Location, name: str, ids: object, text: str | None, record: Object | None
 ) -> TokenList:
-    """Return the tokens of alternatives alone. The drawn ones are those that make up the text, if only one choice of
-    alternatives does, or another text of the record."""
+    """Return the tokens of a list whose tokens have no alternatives: those of a text, or the alternatives of one token.
+    The name of the field, the numbers, ids or a text decide; else it is a guess."""
+    as_text = object_tokens(values, location)
+    if not names_alternatives(name):
+        is_text = names_drawn_tokens(name) or make_up_text(values, text, record)
+        if is_text or not may_be_positions([values]):
+            return as_text
+    if names_alternatives(name) or _spell([values], ids, text, record):
+        return _without_drawn(values, [values], text, location, record, ids=ids)
+    return replace(_without_drawn(values, [values], text, location, record, doubt=_IF_TEXT), as_text=as_text)
+
+
+def _plain_lists(
+    lists: list[Any], location: Location, name: str, ids: object, text: str | None, record: Object | None
+) -> TokenList | None:
+    """Return the tokens of lists whose tokens have no alternatives, if each list may be the alternatives of one token;
+    None if the lists are answers or parts of one."""
+    if names_alternatives(name) or _spell(lists, ids, text, record):
+        return _without_drawn(lists, lists, text, location, record, ids=ids)
+    tokens = [*itertools.chain(*filter(None, lists))]
+    is_response = record is not None and isinstance(field(record, "response_id"), str)
+    if is_response or not may_be_positions(lists) or have_texts(lists, record) or make_up_text(tokens, text, record):
+        return None
+    return _without_drawn(lists, lists, text, location, record, doubt=_IF_TEXT)
+
+
+def have_texts(lists: list[Any], record: Object | None) -> bool:
+    """Return whether an object has as many texts, or lists of tokens under another name, as lists."""
+    others = [value for value in (record or {}).values() if isinstance(value, list) and value is not lists]
+    return any(len(other) == len(lists) and all(isinstance(v, str | list) for v in other) for other in others)
+
+
+def _without_drawn(
+    value: object,
+    tops: list[Any],
+    text: str | None,
+    location: Location,
+    record: Object | None = None,
+    *,
+    ids: object = None,
+    doubt: str = "",
+) -> TokenList:
+    """Return the tokens of alternatives alone. The drawn ones are those with these ids, or those that make up the text,
+    if only one choice of alternatives does, or another text of the record.
+
+    doubt: what to add to the note if nothing shows the drawn tokens, and the alternatives may be those of a text.
+    """
 
     @functools.cache
     def lists() -> list[tuple[list[ApiToken], bool]]:
@@ -386,6 +438,9 @@ def _without_drawn(
 
     @functools.cache
     def spelled() -> list[int] | None:
+        indices = _indices_of_ids([[token.id for token in alternatives] for alternatives, _ in lists()], ids)
+        if indices is not None:
+            return indices
         labels = [[token.label for token in alternatives] for alternatives, _ in lists()]
         return None if text is None else _spelling(labels, text)
 
@@ -398,16 +453,35 @@ def _without_drawn(
     def guess() -> str | None:
         if spelled() is not None:
             return None
-        return _MOST_PROBABLE if (found := beside()) is None else _SPELLED.format(found[0])
+        if (found := beside()) is not None:
+            return _SPELLED.format(found[0])
+        return _ONE_POSITION + doubt if doubt or tops[0] is value else _MOST_PROBABLE
 
     def tokens() -> Iterator[DrawnToken]:
         indices = spelled() or (beside() or ("", None))[1]
         for i, (alternatives, keyed_by_text) in enumerate(lists()):
             index = _most_probable(alternatives) if indices is None else indices[i]
             token = alternatives[index] if alternatives else ApiToken("", None)
-            yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
+            tempered = _are_probabilities(tops[i])
+            yield DrawnToken(location.at(f"token {i}"), token, alternatives, tempered, keyed_by_text)
 
     return TokenList(value, tokens, guess, is_undrawn=True)
+
+
+def _indices_of_ids(lists: list[list[Any]], ids: object) -> list[int] | None:
+    """Return the indices of the ids in lists of ids, one per list; None if a list does not have its one."""
+    if not isinstance(ids, list) or len(ids) != len(lists):
+        return None
+    pairs = [*zip(lists, ids, strict=True)]
+    return (
+        [entries.index(token_id) for entries, token_id in pairs] if all(i in entries for entries, i in pairs) else None
+    )
+
+
+def _are_probabilities(tops: object) -> bool:
+    """Return whether alternatives have probabilities, which are those after the samplers."""
+    entries = tops if isinstance(tops, list) else []
+    return any(isinstance(e, dict) and "prob" in e and field(e, *NUMBERS) is None for e in entries)
 
 
 def _texts_beside(record: Object, count: int) -> Iterator[tuple[str, str]]:
@@ -423,22 +497,28 @@ def _texts_beside(record: Object, count: int) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _spell(lists: list[Any], text: str | None) -> bool:
-    """Return whether one token of each list makes up a text, and each list may be the alternatives of one position."""
-    if text is None or not all(map(may_be_alternatives, lists)):
+def _spell(lists: list[Any], ids: object, text: str | None, record: Object | None) -> bool:
+    """Return whether one token of each list makes up a text, or has one of the ids, and each list may be the
+    alternatives of one position."""
+    if not all(may_be_alternatives(entries) for entries in lists if entries):
         return False
-    return _spelling([[str(field(entry, *TEXTS)) for entry in entries if entry] for entries in lists], text) is not None
+    tokens = [[entry for entry in entries or [] if entry] for entries in lists]
+    if _indices_of_ids([[field(token, "id", "token_id") for token in each] for each in tokens], ids) is not None:
+        return True
+    labels = [[*map(_text_of, each)] for each in tokens]
+    texts = [text, *(other for _, other in _texts_beside(record or {}, len(lists)))]
+    return any(_spelling(labels, text) is not None for text in texts if text is not None)
 
 
-def _only_alternatives(values: list[Any], location: Location) -> TokenList:
-    """Return the one token whose alternatives are given."""
+def make_up_text(tokens: list[Any], text: str | None, record: Object | None) -> bool:
+    """Return whether successive tokens make up a text, except for whitespace at its ends, or its start."""
+    joined = "".join(map(_text_of, filter(None, tokens)))
+    texts = [text, *(other for _, other in _texts_beside(record or {}, len(tokens)))]
+    return any(text.startswith(joined) or text.strip() == joined.strip() for text in texts if text and joined)
 
-    def tokens() -> Iterator[DrawnToken]:
-        alternatives, _ = _alternatives(values, location.at("alternatives"))
-        tempered = any("prob" in value and field(value, *NUMBERS) is None for value in values if value)
-        yield DrawnToken(location, alternatives[_most_probable(alternatives)], alternatives, tempered)
 
-    return TokenList(values, tokens, lambda: _ONE_POSITION)
+def _text_of(entry: Object) -> str:
+    return str(field(entry, *TEXTS))
 
 
 def _most_probable(tokens: list[ApiToken]) -> int:

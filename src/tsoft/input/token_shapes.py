@@ -6,6 +6,8 @@ Names are accepted in snake case and in camel case.
 import functools
 import math
 import re
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tsoft.input.json_values import Object, is_index
@@ -20,8 +22,17 @@ ALTERNATIVES = (
     # LoRAX.
     "alternative_tokens",
 )
+# Words in other names of lists of alternatives, such as top_k_logprobs or logprobs_top8, and in those of drawn tokens.
+_TOP = re.compile(r"(?:^|_)top(?=_|\d|k(?:_|\d|$)|log|prob|tok|$)|alternative|candidate")
+_DRAWN = re.compile(r"chosen|drawn|sampled|selected")
+_TEXT = re.compile(r"(?:tokens|content|refusal)$|prompt|input|prefill|completion_prob|reasoning|thinking|thought")
+# The numbers of a token that distinguish the alternatives of one position, and those that distinguish positions.
+_RANKS, _POSITIONS = ("rank",), ("position", "pos", "step", "token_index")
 # Fields with texts that do not tell a token from those of another answer.
-_PLAIN_TEXTS = {*TEXTS, *_TOKEN_FIELDS, *NUMBERS, "prob", "type", "kind", "object", "event", "model", "role"}
+_PLAIN_TEXTS = {
+    *(*TEXTS, *_TOKEN_FIELDS, *NUMBERS, "prob", "type", "kind", "object", "event", "model", "role"),
+    *("chosen", "drawn", "sampled", "selected"),
+}
 # The names of a token's id. mistral.rs uses that of the text.
 _IDS = ("id", "token_id", "token")
 # Objects that contain the drawn token next to its alternatives.
@@ -43,6 +54,8 @@ FLAT = "start_indices"
 NUMBER_LISTS = ("token_logprobs", "logprobs", "log_probs")
 # The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
 _EXCESS = 1e-3
+# What probabilities of hand-rounded logarithms may sum to.
+_MOST_ROUNDED = 1.1
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -110,6 +123,26 @@ def spellings(*names: str) -> frozenset[str]:
 @functools.cache
 def _camel(name: str) -> str:
     return re.sub("_([a-z])", lambda match: match[1].upper(), name)
+
+
+def names_alternatives(name: str) -> bool:
+    """Return whether a name is that of alternatives, by its words.
+
+    >>> [names_alternatives(name) for name in ("topLogprobs", "logprobs_top8", "chosen_candidates", "topics")]
+    [True, True, False, False]
+    """
+    plain = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    return plain in ALTERNATIVES or (_TOP.search(plain) is not None and not _DRAWN.search(plain))
+
+
+def names_drawn_tokens(name: str) -> bool:
+    """Return whether a name is that of the tokens of a text, by its words.
+
+    >>> [names_drawn_tokens(name) for name in ("content", "generatedTokens", "top_tokens", "logprobs")]
+    [True, True, False, False]
+    """
+    plain = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    return not names_alternatives(name) and (_TEXT.search(plain) or _DRAWN.search(plain)) is not None
 
 
 def are_tokens(value: object) -> bool:
@@ -280,15 +313,9 @@ def may_be_tokens(values: list[Any]) -> bool:
     return bool(values) and not isinstance(values[0], int | float | str)
 
 
-def are_alternatives(entries: list[Any]) -> bool:
-    """Return whether objects are tokens that have no alternatives themselves."""
-    return are_tokens(entries) and not any(alternatives_name(entry) for entry in entries)
-
-
-def is_ranking(entries: list[Any]) -> bool:
-    """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
-    numbers = [number_in(entry) for entry in entries]
-    return len(numbers) > 1 and are_at_most_certain(numbers) and numbers == sorted(numbers, reverse=True)
+def are_alternatives(entries: Any) -> bool:
+    """Return whether a value is a list of tokens that have no alternatives themselves."""
+    return are_tokens(entries) and not any(alternatives_name(entry) for entry in entries if entry)
 
 
 def are_at_most_certain(numbers: list[Any]) -> bool:
@@ -296,30 +323,74 @@ def are_at_most_certain(numbers: list[Any]) -> bool:
 
     >>> are_at_most_certain([-1.5, -0.5]), are_at_most_certain([-0.5, -0.5])
     (True, False)
+    >>> are_at_most_certain([-1.4, -0.3, -4]), are_at_most_certain([-1.4000, -0.3001, -4])
+    (True, False)
     """
     if not all(isinstance(number, int | float) and number < _EXCESS for number in numbers):
         return False
-    return sum(map(math.exp, numbers)) < 1 + _EXCESS
+    total = sum(map(math.exp, numbers))
+    return total < 1 + _EXCESS or (total < _MOST_ROUNDED and total < math.exp(_rounding(numbers)))
+
+
+def _rounding(numbers: list[float]) -> float:
+    """Return by how much rounding may have changed numbers: half a unit of the last decimal that any of them has."""
+    exponents = (Decimal(str(number)).as_tuple().exponent for number in numbers if math.isfinite(number))
+    return 0.5 * 10.0 ** min((exponent for exponent in exponents if isinstance(exponent, int)), default=0)
 
 
 def may_be_alternatives(entries: object) -> bool:
-    """Return whether a value is a list of tokens that may be the alternatives of one position, in any order."""
+    """Return whether a value is a list of tokens that may be the alternatives of one position, in any order: no token
+    is there twice, their probabilities sum to at most 1, and their ranks and their positions do not contradict it."""
     if not isinstance(entries, list) or not are_alternatives(entries):
         return False
     tokens = [entry for entry in entries if entry]
     texts = {(field(entry, *TEXTS), field(entry, *_IDS)) for entry in tokens}
-    return len(texts) == len(tokens) and are_at_most_certain([number_in(entry) for entry in tokens])
+    ranks = [rank for entry in tokens if is_index(rank := field(entry, *_RANKS))]
+    positions = {position for entry in tokens if is_index(position := field(entry, *_POSITIONS))}
+    are_different = len(texts) == len(tokens) and len({*ranks}) == len(ranks) and len(positions) < 2
+    return are_different and are_at_most_certain([number_in(entry) for entry in tokens])
 
 
-def are_positions(lists: list[Any], text: str | None) -> bool:
-    """Return whether lists of tokens are the alternatives of successive tokens, and not the tokens of several answers:
-    rankings, or lists of one token that make up the text."""
-    if not all(isinstance(entries, list) and are_alternatives(entries) for entries in lists):
-        return False
-    several = [[entry for entry in entries if entry] for entries in lists if len(entries) > 1]
-    if several:
-        return all(map(is_ranking, several))
-    return text is not None and "".join(str(field(entry, *TEXTS)) for [entry] in lists) == text
+def may_be_positions(lists: list[Any]) -> bool:
+    """Return whether values are lists of tokens that may be the alternatives of successive positions, and not all have
+    only one token."""
+    present = [entries for entries in lists if entries]
+    return all(map(may_be_alternatives, present)) and any(len(entries) > 1 for entries in present)
+
+
+@dataclass(frozen=True)
+class Position:
+    """The alternatives of one position, and the text of the drawn token, empty if unknown."""
+
+    alternatives: list[Any]
+    text: str
+
+
+def positions_in(values: list[Any]) -> list[Position]:
+    """Return the positions that objects describe: each has a list of alternatives, and nothing but its number and the
+    text of the drawn token; empty if a value is no such object.
+
+    >>> [position] = positions_in([{"step": 0, "chosen": "a", "top_k": [{"token": "a", "logprob": -0.5}]}])
+    >>> position.text
+    'a'
+    """
+    positions = [_position_in(value) for value in values if isinstance(value, dict)]
+    found = [position for position in positions if position is not None]
+    return found if len(found) == len(values) else []
+
+
+def _position_in(value: Object) -> Position | None:
+    names = [name for name, tops in value.items() if names_alternatives(name) and are_alternatives(tops)]
+    if len(names) != 1 or is_token(value):
+        return None
+    [name] = names
+    others = {key: other for key, other in value.items() if key != name and other is not None}
+    texts = [other for other in others.values() if isinstance(other, str)]
+    labels = [field(entry, *TEXTS) for entry in value[name] if entry]
+    is_numbered = all(key in _POSITIONS and is_index(other) for key, other in others.items() if other not in texts)
+    # Gemini's alternatives have no number.
+    is_known = is_numbered and len(texts) < 2 and all(text in labels for text in texts)
+    return Position(value[name], "".join(texts)) if is_known and (others or name == "candidates") else None
 
 
 def are_paired(drawn: object, tops: object) -> bool:
