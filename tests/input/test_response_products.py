@@ -781,6 +781,19 @@ def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict
         read_json(text | {"tokens": tokens, name: tops[:1]})
 
 
+@pytest.mark.parametrize("name", ["top_logprobs_per_token", "top5Logprobs", "alternatives"])
+def test_alternatives_beside_tokens_may_have_another_name(name: str) -> None:
+    lists = [[{"token": t, "logprob": p, "rank": i} for i, (t, p) in enumerate(top.items(), 1)] for top in LOGPROBS]
+    drawn: dict[str, list[Any]] = {"tokens": [" b", "."], "token_logprobs": [-1.5, -2.0]}
+    objects = {"tokens": [{"text": t, "logprob": p} for t, p in zip(*drawn.values(), strict=True)]}
+    for record in (drawn | {name: lists}, drawn | {name: LOGPROBS}, objects | {name: lists}):
+        blocks, notes = read_json(record)
+        assert (texts(blocks), notes) == ([[" b", "."]], [])
+        assert [block.labels for block in blocks] == [(" a", " b"), (",", ".")]
+    with pytest.raises(InputError, match=f"{name}: expected one entry per token, 2 in all, got 1"):
+        read_json(drawn | {name: lists[:1]})
+
+
 def test_lists_with_each_token_once() -> None:
     """TabbyAPI writes the names and the values of a dictionary, which cannot repeat a token."""
     tops = [{" a": -0.5, " b": -1.5}, {" b": -0.25, " a": -2.0}, {" a": -1.0, ".": -1.25}]

@@ -23,6 +23,7 @@ from tsoft.input.token_lists import (
     is_token_list,
     make_up_text,
     maps_of_flat,
+    name_of_tops,
     object_tokens,
     record_tokens,
     separate_lists,
@@ -309,7 +310,7 @@ class Search:
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
-        covered = COVERED if own or has_list else _paired_names(record)
+        covered = COVERED | {name_of_tops(record)} if own or has_list else _paired_names(record)
         # Those of one token may have another name.
         alternatives = alternatives_name(record) if "" in own else None
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]

@@ -301,12 +301,14 @@ def _keyed_token(text: str, number: object, location: Location) -> ApiToken:
 def _side_by_side(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
     pairs: dict[str, TokenList] = {}
     for drawn_name, top_name in PAIRS:
+        if top_name == "top_logprobs":
+            top_name = name_of_tops(record)
         drawn, tops = field(record, drawn_name), field(record, top_name)
         if are_paired(drawn, tops):
             pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
     if pairs:
         return pairs
-    tokens, tops = field(record, "tokens"), field(record, "top_logprobs")
+    tokens, tops = field(record, "tokens"), field(record, name_of_tops(record))
     if isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens):
         numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
         if (spelled := _spelled(record, tokens, tops, text, location)) is not None:
@@ -321,6 +323,14 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
         if may_be_map_of_alternatives(field(record, name)):
             return {name: _without_drawn(record, [field(record, name)], text, location, record)}
     return {}
+
+
+def name_of_tops(record: Object) -> str:
+    """Return the name of a list with the alternatives of each token beside other lists, such as top_5_logprobs."""
+    if field(record, "top_logprobs") is not None:
+        return "top_logprobs"
+    lists = ((name, value) for name, value in record.items() if isinstance(value, list) and names_alternatives(name))
+    return next((name for name, value in lists if any(map(has_tokens_of_one_position, value))), "top_logprobs")
 
 
 def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:
@@ -360,8 +370,8 @@ def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Loca
 def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Location) -> Iterator[DrawnToken]:
     """Yield the tokens of legacy completions, which have a list of tokens, one of numbers and one of alternatives. The
     first token of an echoed prompt has no number."""
-    unknown = [None] * len(names)
-    lists = {name: field(record, name) for name in (numbers, "top_logprobs")}
+    unknown, top_name = [None] * len(names), name_of_tops(record)
+    lists = {name: field(record, name) for name in (numbers, top_name)}
     for name, values in lists.items():
         values = as_list(unknown if values is None else values, location.at(name))
         if len(values) != len(names) and (values or name == numbers):
@@ -373,7 +383,7 @@ def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Loc
         # MLX LM writes ids instead of texts.
         label = f"#{name}" if is_index(name) else label_of(name, None, inner.at("tokens"))
         token = ApiToken(label, logprob_of(number, inner.at(numbers)))
-        alternatives, keyed_by_text = _alternatives(top, inner.at("top_logprobs"))
+        alternatives, keyed_by_text = _alternatives(top, inner.at(top_name))
         if i == 0 and all(token.number is None for token in (token, *alternatives)):
             continue
         if is_index(name) and keyed_by_text:
