@@ -785,8 +785,9 @@ def test_objects_beside_lists_of_alternatives_are_one_text(name: str, text: dict
 def test_alternatives_beside_tokens_may_have_another_name(name: str) -> None:
     lists = [[{"token": t, "logprob": p, "rank": i} for i, (t, p) in enumerate(top.items(), 1)] for top in LOGPROBS]
     drawn: dict[str, list[Any]] = {"tokens": [" b", "."], "token_logprobs": [-1.5, -2.0]}
-    objects = {"tokens": [{"text": t, "logprob": p} for t, p in zip(*drawn.values(), strict=True)]}
-    for record in (drawn | {name: lists}, drawn | {name: LOGPROBS}, objects | {name: lists}):
+    objects = [{"token": t, "logprob": p} for t, p in zip(*drawn.values(), strict=True)]
+    pairs = [{drawn_name: objects, name: lists} for drawn_name in ("tokens", "logprobs", "content", "my_tokens")]
+    for record in (drawn | {name: lists}, drawn | {name: LOGPROBS}, *pairs):
         blocks, notes = read_json(record)
         assert (texts(blocks), notes) == ([[" b", "."]], [])
         assert [block.labels for block in blocks] == [(" a", " b"), (",", ".")]

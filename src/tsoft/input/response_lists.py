@@ -32,6 +32,7 @@ from tsoft.input.token_shapes import (
     NUMBERS,
     PAIRS,
     alternatives_name,
+    are_alternatives,
     field,
     other_text,
     spelling_of,
@@ -304,13 +305,14 @@ class Search:
             self.answers.append(place.answer)
         if _is_empty(record, place):
             self.empty.add(place.answer.path)
-        # KoboldCpp writes the same tokens as a list and as lists side by side.
-        has_list = is_token_list(record.get("content"))
+        # KoboldCpp writes the same tokens as a list, with alternatives, and as lists side by side.
+        has_list = is_token_list(record.get("content")) and not are_alternatives(record["content"])
         own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
-        covered = COVERED | {name_of_tops(record)} if own or has_list else _paired_names(record)
+        covered = COVERED if own or has_list else _paired_names(record)
+        covered |= {*own, name_of_tops(record)} if own else set()
         # Those of one token may have another name.
         alternatives = alternatives_name(record) if "" in own else None
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]

@@ -306,6 +306,7 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
         drawn, tops = field(record, drawn_name), field(record, top_name)
         if are_paired(drawn, tops):
             pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
+    pairs = pairs or _paired_with_tops(record, location)
     if pairs:
         return pairs
     tokens, tops = field(record, "tokens"), field(record, name_of_tops(record))
@@ -331,6 +332,20 @@ def name_of_tops(record: Object) -> str:
         return "top_logprobs"
     lists = ((name, value) for name, value in record.items() if isinstance(value, list) and names_alternatives(name))
     return next((name for name, value in lists if any(map(has_tokens_of_one_position, value))), "top_logprobs")
+
+
+def _paired_with_tops(record: Object, location: Location) -> dict[str, TokenList]:
+    """Return the only list of drawn tokens, whatever its name, that is as long as a list of alternatives beside it."""
+    top_name = name_of_tops(record)
+    tops = field(record, top_name)
+    if not isinstance(tops, list) or not any(map(has_tokens_of_one_position, tops)):
+        return {}
+    lists = {name: value for name, value in record.items() if not names_alternatives(name) and are_alternatives(value)}
+    names = [name for name, value in lists.items() if len(value) == len(tops)]
+    if len(names) != 1:
+        return {}
+    spelling = spelling_of(record, top_name) or top_name
+    return {name: _paired(record, lists[name], tops, spelling, location) for name in names}
 
 
 def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:
