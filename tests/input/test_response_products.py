@@ -692,6 +692,52 @@ def test_lists_under_one_name_are_read_alike() -> None:
     assert (texts(blocks), notes) == ([["a", "b"]], [])
 
 
+TABLE = [("a", -0.25), ("b", -1.75), ("c", -0.5), ("d", -1.0)]
+
+
+def rows(**fields: list[Any]) -> list[dict[str, Any]]:
+    """Return the tokens of a table with these columns."""
+    columns = [dict(zip(fields, values, strict=True)) for values in zip(*fields.values(), strict=True)]
+    return [column | {"token": t, "logprob": p} for column, (t, p) in zip(columns, TABLE, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"reply_index": [1, 1, 1, 2]}, [["a", "b", "c"], ["d"]]),
+        ({"sample": [0, 1, 1, 1]}, [["a"], ["b", "c", "d"]]),
+        ({"questionId": ["x", "y", "x", "x"]}, [["a", "c", "d"], ["b"]]),
+        ({"question_id": [1] * 4, "sample": [0, 0, 0, 1]}, [["a", "b", "c"], ["d"]]),
+        ({"question_id": [1] * 4, "token_id": [1, 1, 2, 2]}, [["a", "b", "c", "d"]]),
+    ],
+)
+def test_tokens_in_rows_of_a_table_with_the_number_of_their_answer(
+    fields: dict[str, list[Any]], expected: list[list[str]]
+) -> None:
+    """tidyllm, get_logprobs(), has a column reply_index."""
+    tokens = rows(**fields)
+    for data in (json.dumps(tokens).encode(), json.dumps({"tokens": tokens}).encode(), lines(*tokens)):
+        blocks, notes = read(data)
+        assert (sorted(texts(blocks)), notes) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"position": [0, 0, 1, 1]}, [["a", "c"]]),
+        ({"index": [0, 0, 1, 1]}, [["a", "c"]]),
+        ({"question_id": [1, 1, 2, 2]}, [["a"], ["c"]]),
+    ],
+)
+def test_alternatives_in_rows_of_a_table(fields: dict[str, list[Any]], expected: list[list[str]]) -> None:
+    tokens = rows(**fields)
+    blocks, [note] = read_json(tokens)
+    assert (texts(blocks), [block.labels for block in blocks]) == (expected, [("a", "b"), ("c", "d")])
+    assert "as the alternatives of one token" in note
+    _, [note] = read(lines(*tokens))
+    assert "the lines may have the alternatives of one token; tsoft reads them as successive tokens" in note
+
+
 def test_alternatives_may_sum_to_more_than_1_by_rounding() -> None:
     """The largest sum of probabilities whose logarithms round to these is 1.0057 times exp(-0.05)."""
     numbers = [("No", -1.4), ("Yes", -0.3), ("Maybe", -4)]

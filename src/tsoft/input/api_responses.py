@@ -44,14 +44,17 @@ from tsoft.input.response_streams import Stream, streams_in
 from tsoft.input.response_texts import Text, Texts, has_message, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import FOREIGN, listed_tokens, token_block
+from tsoft.input.token_groups import alternatives_in
 from tsoft.input.token_lists import is_token_list
-from tsoft.input.token_shapes import field, other_text, with_plain_names
+from tsoft.input.token_shapes import field, may_be_alternatives, other_text, with_plain_names
 
 _FORMATS = "tsoft help api-responses lists the formats"
 # Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
 _WHOLE_EVENTS = ("response.completed", "response.incomplete")
 _FIRST_EVENT = "response.created"
 _EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
+# More tokens in lines of their own are a text.
+_MOST_LINES = 100
 # Lists that repeat all tokens so far in each piece of a stream: SGLang, and the last piece of llama.cpp before 2025.
 _CUMULATIVE = ("output_token_logprobs", "completion_probabilities")
 
@@ -108,6 +111,8 @@ class ResponseReader:
         self._last_token: tuple[int, DrawnToken | None] = 0, None
         self._foreign_rows = 0
         self._has_lone_tokens = False
+        # The first tokens of each unfinished text whose tokens are in lines of their own.
+        self._lines: dict[int, list[object]] = {}
         # The names of fields with tokens of texts, and with lists that may be such or alternatives.
         self._text_names: set[str] = set()
         self._guessed_names: set[str] = set()
@@ -388,6 +393,8 @@ class ResponseReader:
             self._has_choices |= found.answer.is_several
             if guess := found.list.guess():
                 self._note(guess, location, guess)
+            if found.is_alone and not streamed and len(lines := self._lines.setdefault(text.number, [])) < _MOST_LINES:
+                lines.append(found.list.value)
             text.spelling.is_part |= streamed or is_piece(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
@@ -480,6 +487,10 @@ class ResponseReader:
     def _end(self, text: Text) -> None:
         """Record that a text has ended. Print a note if its tokens contradict it."""
         self._copies.end(text)
+        lines = self._lines.pop(text.number, [])
+        if len(lines) > 1 and (may_be_alternatives(lines) or alternatives_in(lines)):
+            guess = "the lines may have the alternatives of one token; tsoft reads them as successive tokens"
+            self._note("lines", text.spelling.location, f'{guess}; write alternatives as {{"top_logprobs": […]}}')
         if problem := text.spelling.problem():
             self._note("spelling", text.spelling.location, problem)
 

@@ -14,6 +14,7 @@ from tsoft.input.api_tokens import ApiToken
 from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_kinds import REQUESTED, error_message
+from tsoft.input.token_groups import alternatives_in, answers_in
 from tsoft.input.token_lists import (
     COVERED,
     TokenList,
@@ -274,9 +275,14 @@ class Search:
             self._search_object(value, replace(place, answer=replace(place.answer, objects=objects)))
 
     def _search_array(self, values: list[Any], place: _Place) -> None:
-        tokens = None
-        if not place.has_answers(values):
-            record = next(iter(place.answer.objects), None)
+        if answers := answers_in(values):
+            for i, answer in enumerate(answers):
+                self._search(answer, place.element(i, answer, i, len(answers)))
+            return
+        tokens, record = None, next(iter(place.answer.objects), None)
+        if positions := alternatives_in(values):
+            tokens = array_tokens(positions, place.location, ids=place.ids, text=place.text, record=record)
+        if tokens is None and not place.has_answers(values):
             tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text, record=record)
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.

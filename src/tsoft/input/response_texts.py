@@ -13,7 +13,8 @@ from tsoft.input.api_tokens import UNKNOWN, DrawnToken
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_lists import Answer, AnswerId
 from tsoft.input.spelling import Spelling, choice_of, written_text
-from tsoft.input.token_shapes import field, spelling_of
+from tsoft.input.token_groups import answer_key
+from tsoft.input.token_shapes import field, is_token, spelling_of
 
 # Objects in an answer that contain why it finished.
 _DETAILS = ("details", "meta_info", "delta", "response_metadata")
@@ -161,9 +162,11 @@ class Texts:
         self._unfinished.clear()
 
 
-def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]:
-    """Return the ids and the place of an answer, which the pieces of its text share."""
-    return _ids(answer), answer.path[:-1], answer.number
+def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int, tuple[Any, ...]]:
+    """Return the ids and the place of an answer, and the number of a line's token, which the pieces of its text
+    share."""
+    document = answer.objects[-1] if answer.objects else {}
+    return _ids(answer), answer.path[:-1], answer.number, answer_key(document) if is_token(document) else ()
 
 
 def _ids(answer: Answer) -> tuple[str, ...]:

@@ -26,8 +26,13 @@ ALTERNATIVES = (
 _TOP = re.compile(r"(?:^|_)top(?=_|\d|k(?:_|\d|$)|log|prob|tok|$)|alternative|candidate")
 _DRAWN = re.compile(r"chosen|drawn|sampled|selected")
 _TEXT = re.compile(r"(?:tokens|content|refusal)$|prompt|input|prefill|completion_prob|reasoning|thinking|thought")
-# The numbers of a token that distinguish the alternatives of one position, and those that distinguish positions.
-_RANKS, _POSITIONS = ("rank",), ("position", "pos", "step", "token_index")
+# The names of the number of a position.
+POSITIONS = ("position", "pos", "step", "token_index", "token_position")
+# The names of a number or a text that tells the tokens of one answer from those of others, such as reply_index.
+_ANSWER_NUMBER = re.compile(
+    r"(?:answer|case|choice|completion|conversation|doc(?:ument)?|example|prompt|question|reply|request|response|run|"
+    r"sample|sentence|trial|turn)(_(?:id|idx|index|no|num|number))?|(?:message|seq(?:uence)?)(_(?:id|idx|index))"
+)
 # Fields with texts that do not tell a token from those of another answer.
 _PLAIN_TEXTS = {
     *(*TEXTS, *_TOKEN_FIELDS, *NUMBERS, "prob", "type", "kind", "object", "event", "model", "role"),
@@ -125,13 +130,18 @@ def _camel(name: str) -> str:
     return re.sub("_([a-z])", lambda match: match[1].upper(), name)
 
 
+@functools.cache
+def _snake(name: str) -> str:
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
 def names_alternatives(name: str) -> bool:
     """Return whether a name is that of alternatives, by its words.
 
     >>> [names_alternatives(name) for name in ("topLogprobs", "logprobs_top8", "chosen_candidates", "topics")]
     [True, True, False, False]
     """
-    plain = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    plain = _snake(name)
     return plain in ALTERNATIVES or (_TOP.search(plain) is not None and not _DRAWN.search(plain))
 
 
@@ -141,8 +151,18 @@ def names_drawn_tokens(name: str) -> bool:
     >>> [names_drawn_tokens(name) for name in ("content", "generatedTokens", "top_tokens", "logprobs")]
     [True, True, False, False]
     """
-    plain = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    plain = _snake(name)
     return not names_alternatives(name) and (_TEXT.search(plain) or _DRAWN.search(plain)) is not None
+
+
+def names_answer(name: str, value: object) -> bool:
+    """Return whether a field of a token has the number or the id of an answer.
+
+    >>> names_answer("questionId", "q1"), names_answer("sample", 0), names_answer("question", "Why?")
+    (True, True, False)
+    """
+    match = _ANSWER_NUMBER.fullmatch(_snake(name))
+    return match is not None and (is_index(value) or (match.lastindex is not None and isinstance(value, str)))
 
 
 def are_tokens(value: object) -> bool:
@@ -185,7 +205,8 @@ def other_text(entry: object) -> str | None:
     """Return the first field of an object with a text that no token has, such as a question; None without one."""
     if not isinstance(entry, dict):
         return None
-    return next((k for k, v in entry.items() if isinstance(v, str) and v and k not in _PLAIN_TEXTS), None)
+    texts = (name for name, value in entry.items() if isinstance(value, str) and value and name not in _PLAIN_TEXTS)
+    return next((name for name in texts if not names_answer(name, entry[name])), None)
 
 
 def alternatives_name(entry: Object) -> str | None:
@@ -344,9 +365,11 @@ def may_be_alternatives(entries: object) -> bool:
     if not isinstance(entries, list) or not are_alternatives(entries):
         return False
     tokens = [entry for entry in entries if entry]
+    if any(isinstance(field(entry, *INNER_TOKENS), dict) for entry in tokens):
+        return False
     texts = {(field(entry, *TEXTS), field(entry, *_IDS)) for entry in tokens}
-    ranks = [rank for entry in tokens if is_index(rank := field(entry, *_RANKS))]
-    positions = {position for entry in tokens if is_index(position := field(entry, *_POSITIONS))}
+    ranks = [rank for entry in tokens if is_index(rank := entry.get("rank"))]
+    positions = {position for entry in tokens if is_index(position := field(entry, *POSITIONS))}
     are_different = len(texts) == len(tokens) and len({*ranks}) == len(ranks) and len(positions) < 2
     return are_different and are_at_most_certain([number_in(entry) for entry in tokens])
 
@@ -387,7 +410,7 @@ def _position_in(value: Object) -> Position | None:
     others = {key: other for key, other in value.items() if key != name and other is not None}
     texts = [other for other in others.values() if isinstance(other, str)]
     labels = [field(entry, *TEXTS) for entry in value[name] if entry]
-    is_numbered = all(key in _POSITIONS and is_index(other) for key, other in others.items() if other not in texts)
+    is_numbered = all(key in POSITIONS and is_index(other) for key, other in others.items() if other not in texts)
     # Gemini's alternatives have no number.
     is_known = is_numbered and len(texts) < 2 and all(text in labels for text in texts)
     return Position(value[name], "".join(texts)) if is_known and (others or name == "candidates") else None
