@@ -605,7 +605,8 @@ def test_lists_of_one_alternative_are_successive_tokens_if_they_make_up_the_text
 def test_lists_that_may_be_alternatives_are_successive_tokens_under_any_name() -> None:
     """Scripts write {"token", "logprob"} of each alternative. A note says so, since they may be different answers."""
     lists: list[Any] = [[{"token": "a", "logprob": -1.5}, {"token": "b", "logprob": -0.5}]] * 2
-    undecided: list[Any] = [{"logprobs": lists}, {"my_logs": lists}, lists, [lists]]
+    strings = [[token | {"logprob": str(token["logprob"])} for token in tokens] for tokens in lists]
+    undecided: list[Any] = [{"logprobs": lists}, {"my_logs": lists}, lists, [lists], {"my_logs": strings}]
     for value in undecided:
         blocks, [note] = read_json(value)
         assert texts(blocks) == [["b", "b"]]
@@ -670,6 +671,7 @@ def test_objects_with_the_alternatives_of_a_position_each_are_one_text(values: l
         [{"position": 0}, {"position": 1}],
         [{"token": "b"}, {}],
         [{"logprob": -0.5}, {}],
+        [{"id": [1]}, {"token": "a", "id": [1]}],
     ],
 )
 def test_tokens_that_cannot_be_of_one_position_are_a_text(changes: list[dict[str, Any]]) -> None:
@@ -813,6 +815,13 @@ def test_alternatives_beside_unknown_tokens_are_no_answers(drawn: list[Any]) -> 
     pair = {"chosenCandidates": drawn, "topCandidates": [[RARE, RARE], [RARE, RARE], 1]}
     with pytest.raises(InputError, match="FILE:1: logprobsResult: log-probabilities in an unknown format"):
         read_json({"question": "q", "logprobsResult": pair})
+
+
+def test_alternatives_beside_a_copy_of_the_drawn_token_are_one_row() -> None:
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    [block], [note] = read_json({"target_token": tops[0], "top_logprobs": tops})
+    assert block.labels == ("a", "b")
+    assert "takes the most probable one as drawn" in note
 
 
 @pytest.mark.parametrize("text", [{}, {"text": " a."}])

@@ -476,8 +476,9 @@ def _have_same_tokens(found: FoundList, other: FoundList) -> bool:
         or found.side_field != other.side_field
     ):
         return False
-    if found.list.is_undrawn or other.list.is_undrawn:
-        return _alternatives(found) == _alternatives(other)
+    alternatives, others = _alternatives(found), _alternatives(other)
+    if (found.list.is_undrawn or other.list.is_undrawn) and alternatives and others:
+        return alternatives == others
     pairs = itertools.zip_longest(found.list.tokens(), other.list.tokens())
     return all(a and b and a.token.number == b.token.number and _may_be_same(a.token, b.token) for a, b in pairs)
 
@@ -488,10 +489,10 @@ def _may_be_same(token: ApiToken, other: ApiToken) -> bool:
     return token.label == other.label or any(are_ids) > all(are_ids)
 
 
-def _rank(found: FoundList, place: Sequence[object]) -> tuple[int, int]:
-    """Return the number of a list's alternatives, -1 if it has nothing else, and the depth of its place."""
-    count = -1 if found.list.is_undrawn else sum(len(drawn.alternatives) for drawn in found.list.tokens())
-    return count, len(place)
+def _rank(found: FoundList, place: Sequence[object]) -> tuple[int, bool, int]:
+    """Return the number of a list's alternatives, whether it has the drawn tokens, and the depth of its place."""
+    count = sum(len(drawn.alternatives) for drawn in found.list.tokens())
+    return count, not found.list.is_undrawn, len(place)
 
 
 def _alternatives(found: FoundList) -> list[list[tuple[str, float | None]]]:

@@ -19,7 +19,7 @@ def answer_key(token: Object) -> tuple[tuple[str, Hashable], ...]:
 
 def answers_in(values: list[Any]) -> list[list[Object]]:
     """Return the tokens of each answer, if fields of the tokens number several answers; else no list."""
-    if not are_tokens(values) or not all(isinstance(value, dict) for value in values):
+    if not (values and isinstance(values[0], dict) and answer_key(values[0])) or not _are_rows(values):
         return []
     groups = defaultdict[Hashable, list[Object]](list)
     for token in values:
@@ -30,14 +30,17 @@ def answers_in(values: list[Any]) -> list[list[Object]]:
 def alternatives_in(values: list[Any]) -> list[list[Object]]:
     """Return the alternatives of each position, if a field of the tokens numbers positions and has a number twice; else
     no list."""
-    if not are_tokens(values) or not all(isinstance(value, dict) for value in values):
-        return []
     # An index may be that of an answer.
-    for name in (*POSITIONS, "index"):
+    names = (name for name in (*POSITIONS, "index") if values and isinstance(values[0], dict) and name in values[0])
+    for name in names:
         groups = defaultdict[int, list[Object]](list)
-        if all(is_index(token.get(name)) for token in values):
+        if _are_rows(values) and all(is_index(token.get(name)) for token in values):
             for token in values:
                 groups[token[name]].append(token)
         if len(groups) > 1 and may_be_positions([*groups.values()]):
             return [*groups.values()]
     return []
+
+
+def _are_rows(values: list[Any]) -> bool:
+    return all(isinstance(value, dict) for value in values) and are_tokens(values)

@@ -3,6 +3,7 @@
 Names are accepted in snake case and in camel case.
 """
 
+import contextlib
 import functools
 import math
 import re
@@ -25,7 +26,9 @@ ALTERNATIVES = (
 # Words in other names of lists of alternatives, such as top_k_logprobs or logprobs_top8, and in those of drawn tokens.
 _TOP = re.compile(r"(?:^|_)top(?=_|\d|k(?:_|\d|$)|log|prob|tok|$)|alternative|candidate")
 _DRAWN = re.compile(r"chosen|drawn|sampled|selected")
-_TEXT = re.compile(r"(?:tokens|content|refusal)$|prompt|input|prefill|completion_prob|reasoning|thinking|thought")
+_TEXT = re.compile(
+    r"(?:tokens|content|refusal)$|prompt|input|prefill|completion_prob|token_likelihood|reasoning|thinking|thought"
+)
 # The names of the number of a position.
 POSITIONS = ("position", "pos", "step", "token_index", "token_position")
 # The names of a number or a text that tells the tokens of one answer from those of others, such as reply_index.
@@ -198,6 +201,9 @@ def number_in(entry: Object) -> Any:
     number, prob = field(entry, *NUMBERS), entry.get("prob")
     if number is None and isinstance(prob, int | float) and prob >= 0:
         return math.log(prob) if prob else -math.inf
+    if isinstance(number, str):
+        with contextlib.suppress(ValueError):
+            return float(number)
     return number
 
 
@@ -367,7 +373,7 @@ def may_be_alternatives(entries: object) -> bool:
     tokens = [entry for entry in entries if entry]
     if any(isinstance(field(entry, *INNER_TOKENS), dict) for entry in tokens):
         return False
-    texts = {(field(entry, *TEXTS), field(entry, *_IDS)) for entry in tokens}
+    texts = {repr((field(entry, *TEXTS), field(entry, *_IDS))) for entry in tokens}
     ranks = [rank for entry in tokens if is_index(rank := entry.get("rank"))]
     positions = {position for entry in tokens if is_index(position := field(entry, *POSITIONS))}
     are_different = len(texts) == len(tokens) and len({*ranks}) == len(ranks) and len(positions) < 2
