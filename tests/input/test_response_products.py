@@ -621,6 +621,7 @@ def test_lists_that_may_be_alternatives_are_successive_tokens_under_any_name() -
         ({"logprobs_top8": lists, "response": "ab"}, ["a", "b"]),
         ({"lists": lists, "generated_text": "ba"}, ["b", "a"]),
         ({"first_token": lists[0], "pred": "a"}, ["a"]),
+        ({"chosen": "a", "top_k": lists[0]}, ["a"]),
         ({"top_5_logprobs": lists[0]}, ["b"]),
     ]
     for value, tokens in decided:
@@ -659,6 +660,12 @@ def test_objects_with_the_alternatives_of_a_position_each_are_one_text(values: l
         expected = [" b", "."] if "chosen" in values[0] else [" a", ","]
         assert (texts(blocks), [block.labels for block in blocks]) == ([expected], [(" a", " b"), (",", ".")])
         assert len(notes) == ("chosen" not in values[0])
+        if "chosen" not in values[0]:
+            blocks, notes = read_json({"text": " b.", "meta": {"steps": values}})
+            assert (texts(blocks), notes) == ([[" b", "."]], [])
+    # Without anything else in them, other objects are answers.
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    assert len(texts(read_json([{"top_logprobs": tops}, {"top_logprobs": tops}])[0])) == 2
     # The name decides, even if a server's numbers sum to more than 1.
     [block], _ = read_json({"candidates": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.4}]})
     assert block.labels == ("a", "b")
@@ -770,6 +777,16 @@ def test_lists_of_tokens_under_logprobs_are_one_answer_if_the_text_or_an_id_of_t
     # Texts beside them are those of several answers.
     blocks, notes = read_json({"texts": ["a", "bc"], "logprobs": lists})
     assert (texts(blocks), notes) == ([["a"], ["b", "c"]], [])
+    # They decide even if the lists may be alternatives.
+    rare = [[{"token": token, "logprob": -1.5} for token in pair] for pair in ("ab", "cd")]
+    beside: list[tuple[dict[str, Any], list[list[str]]]] = [
+        ({"responseId": "r"}, [["a", "b", "c", "d"]]),
+        ({"text": "abcd"}, [["a", "b", "c", "d"]]),
+        ({"texts": ["ab", "cd"]}, [["a", "b"], ["c", "d"]]),
+    ]
+    for record, expected in beside:
+        blocks, notes = read_json(record | {"logprobs": rare})
+        assert (texts(blocks), notes) == (expected, [])
     blocks, [note] = read_json({"openai": {"logprobs": lists}})
     assert texts(blocks) == [["a"], ["b", "c"]]
     assert "as 2 answers; if they are parts of one answer, join them to one array" in note

@@ -7,7 +7,8 @@ A token list describes the tokens at successive positions. Its shape is one of:
 - lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
   like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
   SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);
-- lists of alternatives alone: text-generation-webui, the program llm, LlamaIndex;
+- lists of alternatives alone: text-generation-webui, the program llm, LlamaIndex, and scripts, which may give them any
+  name, so that they may also be drawn tokens;
 - maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs; with the ids of the drawn tokens next to
   them, also maps {id: logprob}: LMDeploy, early vLLM;
 - pieces of text with several numbers each: Cohere.
@@ -94,7 +95,9 @@ _OTHER_TEXT = re.compile(
     re.IGNORECASE,
 )
 # Fields with an answer, which may be one token. Another field may have the same text as one of the alternatives.
-_ANSWER_TEXT = re.compile("output|completion|generat|response|content|pred|(?<!con)text", re.IGNORECASE)
+_ANSWER_TEXT = re.compile(
+    "output|completion|generat|response|content|pred|(?<!con)text|chosen|drawn|sampled|selected", re.IGNORECASE
+)
 
 
 def _nothing() -> None:

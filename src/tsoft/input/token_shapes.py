@@ -371,8 +371,6 @@ def may_be_alternatives(entries: object) -> bool:
     if not isinstance(entries, list) or not are_alternatives(entries):
         return False
     tokens = [entry for entry in entries if entry]
-    if any(isinstance(field(entry, *INNER_TOKENS), dict) for entry in tokens):
-        return False
     texts = {repr((field(entry, *TEXTS), field(entry, *_IDS))) for entry in tokens}
     ranks = [rank for entry in tokens if is_index(rank := entry.get("rank"))]
     positions = {position for entry in tokens if is_index(position := field(entry, *POSITIONS))}
