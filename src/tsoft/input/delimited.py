@@ -89,7 +89,8 @@ def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) 
     counts = {len(names), len(columns)} if len(texts) > 1 else set()
     if any(map(fields.looks_like_number, names)) or not fields.is_number(texts[-1]):
         return
-    where, quantity = f"{options.source}:{first.number - 1}", quantity_in(comment)
+    # JSON in a comment shows where the numbers are from.
+    where, quantity = f"{options.source}:{first.number - 1}", None if "{" in comment else quantity_in(comment)
     if len(texts) in counts:
         options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #{mark}")
     elif quantity not in (None, "logit") and options.quantity is None:
