@@ -1536,10 +1536,12 @@ def test_lines_of_pieces_with_different_ids_are_noted() -> None:
     blocks, [note] = read(lines(chunk("a", id="1"), chunk("b", id="2")))
     assert texts(blocks) == [["a"], ["b"]]
     assert "each piece has another id, so tsoft reads each as an answer" in note
+    _, [note] = read(lines(*(piece | {"responseId": f"{i}"} for i, piece in enumerate(GEMINI[:1] * 2))))
+    assert "remove these fields: jq -c 'del(.. | .responseId?)'" in note
     assert read(lines(*(chunk(token, id=name) for token, name in zip("abc", "121", strict=True))))[1] == []
 
 
-GEMINI = [
+GEMINI: list[dict[str, Any]] = [
     {"candidates": [{"logprobsResult": {"chosenCandidates": [{"token": "a", "logProbability": -0.5}]}}]},
     {
         "candidates": [
@@ -1558,6 +1560,89 @@ def test_an_array_of_pieces_in_an_object_is_a_stream(name: str, pieces: list[Any
         assert (texts(blocks), notes) == ([expected] * 2, [])
     blocks, _ = read_json({"target": "a", name: pieces}, targets=TargetSource())
     assert {block.origin.target for block in blocks} == {"a"}
+
+
+# What contains a piece: an event of a plug-in, an entry of a log, and an object with the raw piece.
+WRAPPERS: list[Callable[[Any, int], dict[str, Any]]] = [
+    lambda piece, i: {"event": "message", "data": piece},
+    lambda piece, i: {"time": f"12:00:0{i}", "log": {"event": {"type": "chunk"}, "chunk": piece}},
+    lambda piece, i: {"i": i, "raw": piece},
+]
+OLLAMA: list[dict[str, Any]] = [{"response": token, "done": token == "b", "logprobs": [entry(token)]} for token in "ab"]
+CHUNKS = [chunk("a", id="1"), chunk("b", id="1"), end(id="1")]
+LEGACY = [
+    {"id": "1", "choices": [{"index": 0, "text": token, "logprobs": logprobs, "finish_reason": reason}]}
+    for token, logprobs, reason in (
+        ("a", {"tokens": ["a"], "token_logprobs": [-0.5]}, None),
+        ("b", {"tokens": ["b"], "token_logprobs": [-0.5]}, None),
+        ("", None, "stop"),
+    )
+]
+
+
+@each_case("wrapper", WRAPPERS)
+@each_case("pieces", [CHUNKS, LEGACY, OLLAMA, [piece | {"responseId": "1"} for piece in GEMINI]])
+def test_an_array_of_objects_that_contain_pieces_is_a_stream(
+    wrapper: Callable[[Any, int], dict[str, Any]], pieces: list[Any]
+) -> None:
+    wrapped = [wrapper(piece, i) for i, piece in enumerate(pieces)]
+    for end_of_stream in ([], ["[DONE]"], [{"data": "[DONE]"}]):
+        blocks, notes = read_json({"model": "m", "events": [*wrapped, *end_of_stream], "usage": {}})
+        assert (texts(blocks), notes) == ([["a", "b"]], [])
+    assert texts(read(lines(*wrapped))[0]) == [["a", "b"]]
+
+
+def test_the_innermost_id_decides_which_pieces_make_a_text() -> None:
+    first, second, last = CHUNKS
+    mixed = [{"success": True, "data": first}, second, {"data": {"data": last}}]
+    for form in (lines, data_lines, lambda *documents: json.dumps(documents).encode()):
+        blocks, notes = read(form(*mixed))
+        assert (texts(blocks), notes) == ([["a", "b"]], [])
+    entries = [{"id": f"{i}", "data": piece} for i, piece in enumerate(CHUNKS)]
+    assert texts(read(lines(*entries))[0]) == [["a", "b"]]
+    # Without an inner id, that of an entry decides, with a note.
+    entries = [{"id": f"{i}", "data": piece | {"done": False}} for i, piece in enumerate(OLLAMA)]
+    for data in (lines(*entries), json.dumps({"log": entries}).encode()):
+        blocks, [note] = read(data)
+        assert texts(blocks) == [["a"], ["b"]]
+        assert "each piece has another id, so tsoft reads each as an answer" in note
+    # The pieces may be the fields of an object, as pandas writes a column.
+    assert texts(read_json({"0": first, "1": second})[0]) == [["a", "b"]]
+
+
+@each_case(
+    ("field", "values"),
+    [
+        ("question", ["Is 2 even?", "Is 3 even?"]),
+        ("item_id", [1, 2]),
+        ("messages", [[{"role": "user", "content": text}] for text in "xy"]),
+    ],
+)
+def test_answers_to_different_questions_are_different_texts(field: str, values: list[Any]) -> None:
+    """Gemini's whole answers without a finish reason look like pieces."""
+    records = [{field: value, "model": "m", "response": GEMINI[0]} for value in values]
+    for data in (lines(*records), json.dumps(records).encode()):
+        blocks, [note] = read(data)
+        assert texts(blocks) == [["a"], ["a"]]
+        assert f"each piece has another {field}, so tsoft reads each as an answer" in note
+    # An id of the whole log is none of a response.
+    for log in (lines(*[{"id": "run"} | record for record in records]), json.dumps({"id": "x", "y": records}).encode()):
+        assert texts(read(log)[0]) == [["a"], ["a"]]
+    # The pieces of one question, and an event in each line of a log, are one text.
+    assert texts(read(lines(*[{field: values[0], "response": piece} for piece in GEMINI]))[0]) == [["a", "b"]]
+    logged = [{"time": f"2026-01-0{i + 1}", "event": f"e{i}", "data": piece} for i, piece in enumerate(GEMINI)]
+    assert texts(read(lines(*logged))[0]) == [["a", "b"]]
+
+
+def test_answers_that_may_be_pieces_of_one_answer_are_noted() -> None:
+    blocks, [note] = read(lines(*GEMINI[:1] * 2))
+    assert texts(blocks) == [["a", "a"]]
+    assert "tsoft reads responses without an id and a finish reason as the pieces of one answer" in note
+    times = [{"createTime": f"2026-01-01T00:00:0{i}Z"} | GEMINI[0] for i in range(2)]
+    assert texts(read(lines(*times))[0]) == [["a"], ["a"]]
+    # A stream ends with its array.
+    blocks, notes = read_json([GEMINI[:1] * 2, GEMINI[:1] * 2])
+    assert (texts(blocks), notes) == ([["a", "a"]] * 2, [])
 
 
 def test_unfinished_answers_in_an_array_are_no_stream() -> None:

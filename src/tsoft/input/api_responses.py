@@ -4,6 +4,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -41,7 +42,7 @@ from tsoft.input.response_kinds import (
 from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_pieces import pieces_in, with_ids_of_texts
 from tsoft.input.response_streams import Stream, streams_in
-from tsoft.input.response_texts import Text, Texts, has_message, is_finished, is_piece
+from tsoft.input.response_texts import Text, Texts, has_mark, has_message, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import FOREIGN, listed_tokens, token_block
 from tsoft.input.token_groups import alternatives_in
@@ -124,13 +125,19 @@ class ResponseReader:
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
-        for document in _documents(value):
-            try:
-                yield from self._document(location, document, streamed)
-            except InputError:
-                if (problem := text_problem(document)) is not None:
-                    raise location.error(problem) from None
-                raise
+        arrays = [*_arrays(value)]
+        for documents in arrays:
+            for document in documents:
+                try:
+                    yield from self._document(location, document, streamed)
+                except InputError:
+                    if (problem := text_problem(document)) is not None:
+                        raise location.error(problem) from None
+                    raise
+            if len(documents) > 1:
+                self._texts.finish_unnamed()
+        if len(arrays) > 1:
+            self._texts.finish_unnamed()
 
     def sample(self, location: Location, sample: object) -> Iterator[Block]:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
@@ -150,9 +157,7 @@ class ResponseReader:
 
     def finish(self, location: Location) -> None:
         """Finish all texts. Raise InputError if there was no token."""
-        if self._texts.are_single_pieces:
-            problem = "each piece has another id, so tsoft reads each as an answer"
-            self._note("ids", location, f"{problem}; if they are one answer, remove the ids: jq -c 'del(.id)'")
+        self._note_identities(location)
         self._finish_events(location)
         if self.row == self.first_row:
             raise self._problem or location.error("no response: the input is empty")
@@ -160,6 +165,17 @@ class ResponseReader:
         if self._foreign_rows > 1:
             problem = f"{self._foreign_rows} rows have alternatives that contradict the drawn token"
             self._note("foreign rows", location, f"{problem}; tsoft uses only its number")
+
+    def _note_identities(self, location: Location) -> None:
+        """Print a note if the unfinished texts are those of a guess."""
+        if (name := self._texts.differing_field) is not None:
+            problem = f"each piece has another {name}, so tsoft reads each as an answer"
+            quoted = name if name.isidentifier() else json.dumps(name)
+            fix = f"remove these fields: jq -c 'del(.. | .{quoted}?)'"
+            self._note("ids", location, f"{problem}; if they are one answer, {fix}")
+        elif self._texts.has_guessed:
+            problem = "tsoft reads responses without an id and a finish reason as the pieces of one answer"
+            self._note("pieces", location, f'{problem}; if they are several answers, give each an id ("id": "1", …)')
 
     def _document(
         self, location: Location, document: object, streamed: bool, outer: tuple[Object, ...] = ()
@@ -315,9 +331,10 @@ class ResponseReader:
     def _streams(self, location: Location, streams: list[Stream], outer: tuple[Object, ...]) -> Iterator[Block]:
         """Yield the blocks of the streams in a document, each of which ends with its array."""
         for stream in streams:
-            for i, piece in enumerate(stream.pieces):
+            for i, piece in stream.pieces:
                 place = location.at(json_path((*stream.path, i)))
                 yield from self._document(place, piece, True, (*stream.objects, *outer))
+            self._note_identities(location)
             self._texts.finish_all()
 
     def _skip_unanswered(self, location: Location, unanswered: Mapping[str, object]) -> None:
@@ -396,6 +413,7 @@ class ResponseReader:
             if found.is_alone and not streamed and len(lines := self._lines.setdefault(text.number, [])) < _MOST_LINES:
                 lines.append(found.list.value)
             text.spelling.is_part |= streamed or is_piece(found.answer)
+            text.is_known |= streamed or found.is_alone or has_mark(found.answer)
             text.spelling.is_comparable &= not guess and not found.is_prompt
             labels: list[str] = []
             tokens = _without_first(found) if found.is_prompt else found.list.tokens()
@@ -522,14 +540,14 @@ class ResponseReader:
         return replace(block, partial=partial, origin=replace(block.origin, model=_model(answer), target=target))
 
 
-def _documents(value: object) -> Iterator[object]:
-    """Yield the documents of an array, or of an array of arrays. A list of tokens without other texts is one
-    document."""
+def _arrays(value: object) -> Iterator[list[object]]:
+    """Yield the documents of an array, each alone, and those of the arrays in it. A list of tokens without other texts
+    is one document."""
     if not isinstance(value, list) or (is_token_list(value) and not all(map(other_text, value))):
-        yield value
+        yield [value]
         return
     for element in value:
-        yield from element if isinstance(element, list) and not is_token_list(element) else [element]
+        yield element if isinstance(element, list) and not is_token_list(element) else [element]
 
 
 def _model(answer: Answer) -> str:

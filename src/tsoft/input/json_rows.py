@@ -411,11 +411,12 @@ def _is_response_object(value: object) -> bool:
 
 
 def _has_arrays_of_responses(value: object) -> TypeGuard[list[Any]]:
-    """Return whether a value is an array of arrays with responses, and not of lists of tokens."""
+    """Return whether a value is an array of arrays with responses and other values. Arrays of responses alone, which
+    may be streams, and lists of tokens are read as a whole."""
     first = value[0] if isinstance(value, list) and value else None
     if not isinstance(first, list) or dict not in set(map(type, first)) or is_token_list(first):
         return False
-    return any(map(_is_response_object, first))
+    return {*map(_is_response_object, first)} == {True, False}
 
 
 def _target_of(columns: TableColumns, content: list[Any], where: str) -> tuple[str, Any] | None:

@@ -37,7 +37,7 @@ _ANSWER_NUMBER = re.compile(
     r"sample|sentence|trial|turn)(_(?:id|idx|index|no|num|number))?|(?:message|seq(?:uence)?)(_(?:id|idx|index))"
 )
 # Fields with texts that do not tell a token from those of another answer.
-_PLAIN_TEXTS = {
+PLAIN_TEXTS = {
     *(*TEXTS, *_TOKEN_FIELDS, *NUMBERS, "prob", "type", "kind", "object", "event", "model", "role"),
     *("chosen", "drawn", "sampled", "selected"),
 }
@@ -211,7 +211,7 @@ def other_text(entry: object) -> str | None:
     """Return the first field of an object with a text that no token has, such as a question; None without one."""
     if not isinstance(entry, dict):
         return None
-    texts = (name for name, value in entry.items() if isinstance(value, str) and value and name not in _PLAIN_TEXTS)
+    texts = (name for name, value in entry.items() if isinstance(value, str) and value and name not in PLAIN_TEXTS)
     return next((name for name in texts if not names_answer(name, entry[name])), None)
 
 
