@@ -629,6 +629,8 @@ def test_lists_that_may_be_alternatives_are_successive_tokens_under_any_name() -
         assert (texts(blocks), "write it as" in note) == ([tokens], False)
     blocks, notes = read_json({"my_logs": lists[0], "response": "ab"})
     assert (texts(blocks), notes) == ([["a", "b"]], [])
+    blocks, notes = read_json({"my_logs": [None, *lists[0]]})
+    assert (texts(blocks), notes) == ([["", "a", "b"]], [])
 
 
 def test_ids_of_drawn_tokens_beside_lists_of_alternatives() -> None:

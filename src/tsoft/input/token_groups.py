@@ -1,11 +1,22 @@
-"""Lists of tokens that are rows of a table, with fields that number their answers or their positions."""
+"""Lists of objects with fields that number the answers or the positions of tokens: the rows of a table, or positions
+with their alternatives."""
 
 from collections import defaultdict
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from tsoft.input.json_values import Object, is_index
-from tsoft.input.token_shapes import POSITIONS, are_tokens, may_be_positions, names_answer
+from tsoft.input.token_shapes import (
+    POSITIONS,
+    TEXTS,
+    are_alternatives,
+    are_tokens,
+    field,
+    may_be_positions,
+    names_alternatives,
+    names_answer,
+)
 
 
 def answer_key(token: Object) -> tuple[tuple[str, Hashable], ...]:
@@ -44,3 +55,42 @@ def alternatives_in(values: list[Any]) -> list[list[Object]]:
 
 def _are_rows(values: list[Any]) -> bool:
     return all(isinstance(value, dict) for value in values) and are_tokens(values)
+
+
+@dataclass(frozen=True)
+class Position:
+    """The alternatives of one position, and the text of the drawn token, empty if unknown."""
+
+    alternatives: list[Any]
+    text: str
+
+
+def positions_in(values: list[Any]) -> list[Position]:
+    """Return the positions that objects describe: each has a list of alternatives, and nothing but its number and the
+    text of the drawn token; empty if a value is no such object.
+
+    >>> [position] = positions_in([{"step": 0, "chosen": "a", "top_k": [{"token": "a", "logprob": -0.5}]}])
+    >>> position.text
+    'a'
+    """
+    found = []
+    for value in values:
+        position = _position_in(value) if isinstance(value, dict) else None
+        if position is None:
+            return []
+        found.append(position)
+    return found
+
+
+def _position_in(value: Object) -> Position | None:
+    names = [name for name, tops in value.items() if names_alternatives(name) and are_alternatives(tops)]
+    if len(names) != 1:
+        return None
+    [name] = names
+    others = {key: other for key, other in value.items() if key != name and other is not None}
+    texts = [other for other in others.values() if isinstance(other, str)]
+    labels = [field(entry, *TEXTS) for entry in value[name] if entry]
+    is_numbered = all(key in POSITIONS and is_index(other) for key, other in others.items() if other not in texts)
+    # Gemini's alternatives have no number.
+    is_known = is_numbered and len(texts) < 2 and all(text in labels for text in texts)
+    return Position(value[name], "".join(texts)) if is_known and (others or name == "candidates") else None

@@ -34,6 +34,7 @@ from typing import Any
 from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
 from tsoft.input.quantity import ARRAY_QUANTITIES
+from tsoft.input.token_groups import positions_in
 from tsoft.input.token_shapes import (
     ALTERNATIVES,
     FLAT,
@@ -58,11 +59,9 @@ from tsoft.input.token_shapes import (
     is_token,
     may_be_alternatives,
     may_be_map_of_alternatives,
-    may_be_positions,
     may_be_tokens,
     names_alternatives,
     names_drawn_tokens,
-    positions_in,
     present,
     spelling_of,
     spellings,
@@ -158,9 +157,6 @@ def array_tokens(
         return _plain_list(values, location, name, ids, text, record)
     if all(isinstance(entry, list) and are_alternatives(entry) for entry in entries):
         return _plain_lists(values, location, name, ids, text, record)
-    if positions := positions_in(values):
-        drawn = "".join(position.text for position in positions) or text
-        return _without_drawn(values, [position.alternatives for position in positions], drawn, location, record)
     if all(map(is_text_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(is_id_map, entries)) or are_number_maps(values, ids):
@@ -173,7 +169,12 @@ def array_tokens(
     are_maps = all(isinstance(entry, dict) and is_text_map(entry) for entry in entries)
     if name in NUMBER_LISTS and are_maps:
         return _without_drawn(values, values, text, location, record)
-    return object_tokens(values, location) if are_tokens(values) else None
+    if are_tokens(values):
+        return object_tokens(values, location)
+    if positions := positions_in(values):
+        drawn = "".join(position.text for position in positions) or text
+        return _without_drawn(values, [position.alternatives for position in positions], drawn, location, record)
+    return None
 
 
 def record_tokens(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
@@ -416,8 +417,9 @@ def _plain_list(
     The name of the field, the numbers, ids or a text decide; else it is a guess."""
     as_text = object_tokens(values, location)
     if not names_alternatives(name):
-        is_text = names_drawn_tokens(name) or make_up_text(values, text, record)
-        if is_text or not may_be_positions([values]):
+        # Only successive tokens may have gaps.
+        is_text = names_drawn_tokens(name) or len(values) < 2 or not all(values)
+        if is_text or not may_be_alternatives(values) or make_up_text(values, text, record):
             return as_text
     if names_alternatives(name) or _spell([values], ids, text, record):
         return _without_drawn(values, [values], text, location, record, ids=ids)
@@ -429,11 +431,14 @@ def _plain_lists(
 ) -> TokenList | None:
     """Return the tokens of lists whose tokens have no alternatives, if each list may be the alternatives of one token;
     None if the lists are answers or parts of one."""
+    present = [*filter(None, lists)]
+    if not names_alternatives(name) and not all(map(may_be_alternatives, present)):
+        return None
     if names_alternatives(name) or _spell(lists, ids, text, record):
         return _without_drawn(lists, lists, text, location, record, ids=ids)
-    tokens = [*itertools.chain(*filter(None, lists))]
+    tokens = [*itertools.chain(*present)]
     is_response = record is not None and isinstance(field(record, "response_id"), str)
-    if is_response or not may_be_positions(lists) or have_texts(lists, record) or make_up_text(tokens, text, record):
+    if is_response or have_texts(lists, record) or make_up_text(tokens, text, record) or len(tokens) == len(present):
         return None
     return _without_drawn(lists, lists, text, location, record, doubt=_IF_TEXT)
 
@@ -526,10 +531,7 @@ def _texts_beside(record: Object, count: int) -> Iterator[tuple[str, str]]:
 
 
 def _spell(lists: list[Any], ids: object, text: str | None, record: Object | None) -> bool:
-    """Return whether one token of each list makes up a text, or has one of the ids, and each list may be the
-    alternatives of one position."""
-    if not all(may_be_alternatives(entries) for entries in lists if entries):
-        return False
+    """Return whether one token of each list makes up a text, or has one of the ids."""
     tokens = [[entry for entry in entries or [] if entry] for entries in lists]
     if _indices_of_ids([[field(token, "id", "token_id") for token in each] for each in tokens], ids) is not None:
         return True

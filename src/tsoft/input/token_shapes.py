@@ -7,7 +7,6 @@ import contextlib
 import functools
 import math
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -383,41 +382,6 @@ def may_be_positions(lists: list[Any]) -> bool:
     only one token."""
     present = [entries for entries in lists if entries]
     return all(map(may_be_alternatives, present)) and any(len(entries) > 1 for entries in present)
-
-
-@dataclass(frozen=True)
-class Position:
-    """The alternatives of one position, and the text of the drawn token, empty if unknown."""
-
-    alternatives: list[Any]
-    text: str
-
-
-def positions_in(values: list[Any]) -> list[Position]:
-    """Return the positions that objects describe: each has a list of alternatives, and nothing but its number and the
-    text of the drawn token; empty if a value is no such object.
-
-    >>> [position] = positions_in([{"step": 0, "chosen": "a", "top_k": [{"token": "a", "logprob": -0.5}]}])
-    >>> position.text
-    'a'
-    """
-    positions = [_position_in(value) for value in values if isinstance(value, dict)]
-    found = [position for position in positions if position is not None]
-    return found if len(found) == len(values) else []
-
-
-def _position_in(value: Object) -> Position | None:
-    names = [name for name, tops in value.items() if names_alternatives(name) and are_alternatives(tops)]
-    if len(names) != 1 or is_token(value):
-        return None
-    [name] = names
-    others = {key: other for key, other in value.items() if key != name and other is not None}
-    texts = [other for other in others.values() if isinstance(other, str)]
-    labels = [field(entry, *TEXTS) for entry in value[name] if entry]
-    is_numbered = all(key in POSITIONS and is_index(other) for key, other in others.items() if other not in texts)
-    # Gemini's alternatives have no number.
-    is_known = is_numbered and len(texts) < 2 and all(text in labels for text in texts)
-    return Position(value[name], "".join(texts)) if is_known and (others or name == "candidates") else None
 
 
 def are_paired(drawn: object, tops: object) -> bool:
