@@ -81,6 +81,8 @@ _TEXTS = {
         "an object that Python printed; write it as JSON: json.dumps(…, default=vars)"
     ),
 }
+# The start of a text that may be an object: one of these, or JSON.
+_OBJECT = re.compile("|".join([r"[\[{]", *(f"(?s:{start.pattern})" for start in _TEXTS)]))
 # The names of a token's probability.
 _PROBS = ("prob", "probability", "p")
 # The names of a response that scripts write.
@@ -128,18 +130,9 @@ def _is_plain(record: Object) -> bool:
     types = set(map(type, record.values()))
     if types <= {int, float}:
         return True
-    has_others = not record.keys().isdisjoint(_PLAIN_MARKS) or any(map(_may_be_object, record.values()))
-    return types <= {int, float, str} and not has_others
-
-
-def _may_be_object(value: object) -> bool:
-    """Return whether a value is a text that may be an object with log-probabilities."""
-    return _may_be_json(value) or (isinstance(value, str) and any(start.match(value) for start in _TEXTS))
-
-
-def _may_be_json(value: object) -> bool:
-    """Return whether a value is a text that may be an array or an object in JSON."""
-    return isinstance(value, str) and value.startswith(("{", "["))
+    if not types <= {int, float, str} or not record.keys().isdisjoint(_PLAIN_MARKS):
+        return False
+    return not any(type(value) is str and _OBJECT.match(value) for value in record.values())
 
 
 def event_in(value: Object, depth: int = 0) -> Object | None:
@@ -399,7 +392,7 @@ def with_parsed_texts(value: Any, depth: int = 0) -> Any:
     MLflow and Phoenix, except in a prompt; the value itself if it has no such string."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(value) if _may_be_json(value) and _LOGPROB.search(value) else value
+            return json.loads(value) if value.startswith(("{", "[")) and _LOGPROB.search(value) else value
     if depth < _DEEPEST and isinstance(value, dict | list):
         items = list(value.items() if isinstance(value, dict) else enumerate(value))
         parsed = [(key, inner if key in _PROMPTS else with_parsed_texts(inner, depth + 1)) for key, inner in items]
