@@ -1956,15 +1956,14 @@ def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path
             "output_log_probs",
         ),
         ({"choices": [{"text": "ab", "logprobs": [-0.5, -1]}]}, "choices[0].logprobs"),
-        # huggingface/trl, trl/scripts/vllm_serve.py, before the alternatives.
-        ({"completion_ids": [[5, 6]], "logprobs": [[-0.25, -0.5]]}, "logprobs"),
+        ({"completion_ids": [[5, 6]], "logprobs": [[-0.25]]}, "logprobs"),
         ({"output": "ab", "log_probs": [-0.25, -0.5, None]}, "log_probs"),
         # These may be probabilities of classes, but the classes are tokens.
         ({"generated_tokens": ["a", "b"], "logprobs": [-1.5, -0.5]}, "logprobs"),
     ],
 )
 def test_log_probabilities_without_tokens_are_an_error(response: Any, path: str) -> None:
-    problem = f"{path}: log-probabilities without the tokens that they belong to; tsoft help api-responses"
+    problem = f"{path}: log-probabilities without the tokens that they belong to; add their texts as tokens, or"
     with pytest.raises(InputError, match=f"^FILE:1: {re.escape(problem)}"):
         read_json(response)
 

@@ -13,6 +13,7 @@ from tsoft.input.columns import TARGET_NAMES
 from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import INFINITIES, Location, Object, json_path
 from tsoft.input.quantity import ARRAY_QUANTITIES
+from tsoft.input.token_ids import is_name_of_ids
 from tsoft.input.token_lists import is_token_list, record_tokens
 from tsoft.input.token_shapes import (
     TEXTS,
@@ -89,6 +90,7 @@ _PROBS = ("prob", "probability", "p")
 _RESPONSES = ("result", "output", "completion")
 # The fields of an error that is the whole response, such as that of Amazon's gateway, Cohere and Mistral.
 _ERROR_FIELDS = {"message", "code", "status", "statusCode", "id", "request_id", "requestId"}
+_TOKENS_FIX = "; add their texts as tokens, or their ids as token_ids"
 # Deeper values are not searched. A response of an API without log-probabilities is at most this deep in a line of a
 # batch, which has a result with a message.
 _DEEPEST, _DEEPEST_API = 40, 2
@@ -284,7 +286,7 @@ def _are_of_text(record: Object, name: str) -> bool:
     are_small = all(isinstance(number, int | float) and number < 1 for number in numbers)
     if are_small and len(numbers) > 1 and math.isclose(sum(map(math.exp, numbers)), 1, abs_tol=1e-3):
         return False
-    if any("token" in key and len(record[key]) == len(record[name]) for key in others):
+    if any(("token" in key or is_name_of_ids(key)) and len(record[key]) == len(record[name]) for key in others):
         return True
     return are_small and not are_at_most_certain(numbers)
 
@@ -324,7 +326,7 @@ def numbers_problem(value: object, outer: str = "") -> str | None:
         ((path, inner) for path, inner in marks if _has_number(inner) and not _is_setting(inner)), (None, None)
     )
     are_numbers = isinstance(numbers, list) and is_numbers(_first_numbers(numbers) or numbers)
-    problem = "without the tokens that they belong to" if are_numbers else "in an unknown format"
+    problem = f"without the tokens that they belong to{_TOKENS_FIX}" if are_numbers else "in an unknown format"
     return None if path is None else f"{path}: log-probabilities {problem}"
 
 

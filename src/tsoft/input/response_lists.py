@@ -15,6 +15,7 @@ from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.response_kinds import REQUESTED, error_message
 from tsoft.input.token_groups import alternatives_in, answers_in
+from tsoft.input.token_ids import answers_of_batch, drawn_ids, may_be_positions, separate_ids
 from tsoft.input.token_lists import (
     COVERED,
     TokenList,
@@ -218,7 +219,7 @@ class _Place:
     def field(self, name: str, record: Object) -> "_Place":
         """Return the place of a field of an object in this place."""
         location = self.location if name in _QUIET else self.location.at(name)
-        ids = field(record, "prompt_token_ids" if name in _PROMPTS else "token_ids")
+        ids = field(record, "prompt_token_ids") if name in _PROMPTS else drawn_ids(record)
         text = _text_of(record) or self.text
         return _Place((*self.path, name), self.answer, location, text, ids)
 
@@ -270,6 +271,11 @@ class Search:
             value = maps
         if isinstance(value, list):
             self._search_array(value, place)
+        elif isinstance(value, dict) and (answers := answers_of_batch(value)) is not None:
+            if may_be_positions(value):
+                self.guess = separate_ids(len(answers))
+            for i, answer in enumerate(answers):
+                self._search(answer, place.element(i, answer, i, len(answers)))
         elif isinstance(value, dict):
             objects = (value, *place.answer.objects)
             self._search_object(value, replace(place, answer=replace(place.answer, objects=objects)))
@@ -313,7 +319,7 @@ class Search:
             self.empty.add(place.answer.path)
         # KoboldCpp writes the same tokens as a list, with alternatives, and as lists side by side.
         has_list = is_token_list(record.get("content")) and not are_alternatives(record["content"])
-        own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
+        own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text, place.ids)
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
             self._found.append(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
@@ -396,9 +402,10 @@ def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> 
             if isinstance(key, str):
                 answers[found.path[:i]].add(key)
     for path, names in answers.items():
-        record: Any = document
-        for key in path:
-            record = record[key]
+        record = _value_at(document, path)
+        if not isinstance(record, dict):
+            # An answer of a batch whose ids and numbers are in lists of lists.
+            continue
         # If the answers differ only in a number, two of them show which one.
         are_alike = len(names) == 1 or numbers_in([*names]) is not None
         alike = [*names][:2] if are_alike else None
@@ -410,6 +417,15 @@ def _unanswered(document: object, lists: list[FoundList], groups: set[Path]) -> 
             is_error = isinstance(value, dict) and error_message(value) is not None
             if is_numbered or is_empty or is_error:
                 yield name, value
+
+
+def _value_at(value: Any, path: Path) -> Any:
+    """Return the value in a place of a document; None if there is none."""
+    for key in path:
+        if not isinstance(value, list if isinstance(key, int) else dict):
+            return None
+        value = value[key]  # type: ignore[index]
+    return value
 
 
 def _separated(lists: list[FoundList], groups: set[Path]) -> Iterator[FoundList]:

@@ -31,10 +31,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
+from tsoft.input.api_tokens import UNKNOWN, ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_groups import positions_in
+from tsoft.input.token_ids import drawn_ids, is_text_piece, numbers_name, tops_beside
 from tsoft.input.token_shapes import (
     ALTERNATIVES,
     FLAT,
@@ -53,15 +54,14 @@ from tsoft.input.token_shapes import (
     is_absent,
     is_id_map,
     is_numbered_piece,
-    is_numbers,
     is_text_map,
-    is_text_piece,
     is_token,
     may_be_alternatives,
     may_be_map_of_alternatives,
     may_be_tokens,
     names_alternatives,
     names_drawn_tokens,
+    number_in,
     present,
     spelling_of,
     spellings,
@@ -177,13 +177,14 @@ def array_tokens(
     return None
 
 
-def record_tokens(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
+def record_tokens(record: Object, location: Location, text: str | None, ids: object = None) -> dict[str, TokenList]:
     """Return the token lists that an object itself makes up, by name; empty if it has none. COVERED are their fields.
 
-    text: the text that the tokens make up, if known.
+    text: the text that the tokens make up, and ids: the ids that an outer object has for them, if known.
     """
     if is_text_piece(record):
-        guess = None if isinstance(record.get("text"), str) else _TEXT
+        # Other names, such as completion_ids, say that the tokens are those of a text.
+        guess = _TEXT if field(record, "token_ids") and not isinstance(record.get("text"), str) else None
         return {"": TokenList(record, lambda: _piece_tokens(record, location), lambda: guess)}
     if is_id_map(record):
         return {"": _id_maps([record], None, location)}
@@ -191,7 +192,7 @@ def record_tokens(record: Object, location: Location, text: str | None) -> dict[
         return {"": TokenList(record, lambda: iter([_drawn_token(record, location)]))}
     if is_numbered_piece(record):
         return {"": TokenList(record, lambda: iter([_drawn_token(_of_piece(record), location)]))}
-    return _side_by_side(record, location, text)
+    return _side_by_side(record, location, text, ids)
 
 
 def _of_piece(record: Object) -> Object:
@@ -271,8 +272,9 @@ def _listed_token(value: list[Any], location: Location) -> ApiToken:
     return ApiToken(f"#{value[1]}" if text is None else label_of(text, None, location), logprob, value[1])
 
 
-def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bool]:
-    """Return the alternatives of a token, and whether they are the names of an object."""
+def _alternatives(value: object, location: Location, *, by_id: bool = False) -> tuple[list[ApiToken], bool]:
+    """Return the alternatives of a token, and whether they are the names of an object. With `by_id`, the names are
+    ids."""
     if value is None:
         return [], False
     if isinstance(value, dict) and isinstance(value.get("candidates"), list):
@@ -283,7 +285,7 @@ def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bo
     if isinstance(value, list):
         return [api_token(v, _at_index(location, i)) for i, v in enumerate(value)], False
     entry = as_object(value, location)
-    if is_id_map(entry):
+    if by_id or is_id_map(entry):
         return [_mapped_token(key, token, location) for key, token in present(entry).items()], False
     return [_keyed_token(key, number, location) for key, number in entry.items()], True
 
@@ -302,7 +304,7 @@ def _keyed_token(text: str, number: object, location: Location) -> ApiToken:
 # Lists side by side
 
 
-def _side_by_side(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
+def _side_by_side(record: Object, location: Location, text: str | None, ids: object) -> dict[str, TokenList]:
     pairs: dict[str, TokenList] = {}
     for drawn_name, top_name in PAIRS:
         if top_name == "top_logprobs":
@@ -315,15 +317,15 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
         return pairs
     tokens, tops = field(record, "tokens"), field(record, name_of_tops(record))
     if isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens):
-        numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
+        numbers = numbers_name(record) or "token_logprobs"
         if (spelled := _spelled(record, tokens, tops, text, location)) is not None:
             return {"top_logprobs": spelled}
         if field(record, numbers) is not None or isinstance(tops, list):
             return {"tokens": _legacy_list(record, tokens, numbers, location)}
-    for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
-        tops = field(record, name)
-        if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):
-            return {name: _without_drawn(record, tops, text, location, record)}
+    if (drawn := _drawn_beside(record, ids)) is not None:
+        return {"tokens": _legacy_list(record, drawn, numbers_name(record), location)}
+    if (named := tops_beside(record)) is not None:
+        return {named[0]: _without_drawn(record, named[1], text, location, record)}
     for name in ("top_logprobs", *NUMBER_LISTS):
         if may_be_map_of_alternatives(field(record, name)):
             return {name: _without_drawn(record, [field(record, name)], text, location, record)}
@@ -355,6 +357,7 @@ def _paired_with_tops(record: Object, location: Location) -> dict[str, TokenList
 def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:
     """Return the tokens of a list of drawn tokens and a list of alternatives."""
     top_list = as_list([] if tops is None else tops, location.at(top_name))
+    by_id = are_number_maps(top_list, [_id_of(entry) for entry in drawn])
 
     def tokens() -> Iterator[DrawnToken]:
         if top_list and len(top_list) != len(drawn):
@@ -362,12 +365,19 @@ def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, locat
             raise location.at(top_name).error(counts)
         for i, (value, top) in enumerate(itertools.zip_longest(drawn, top_list)):
             inner = location.at(_token_name(i, value))
-            alternatives, keyed_by_text = _alternatives(top, inner.at(top_name))
+            alternatives, keyed_by_text = _alternatives(top, inner.at(top_name), by_id=by_id)
             token = ApiToken("", None) if value is None else api_token(value, inner)
             yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
 
     has_gaps = any(isinstance(entry, dict) and spelling_of(entry, *NUMBERS) is None for entry in drawn)
     return TokenList(record, tokens, lambda: _WITHOUT_NUMBER if has_gaps else None)
+
+
+def _id_of(entry: object) -> object:
+    """Return the id of a token in an object or in SGLang's list [logprob, id, text]."""
+    if isinstance(entry, dict):
+        return field(entry, "id", "token_id")
+    return entry[1] if isinstance(entry, list) and len(entry) > 1 else None
 
 
 def _spelled(record: Object, tokens: list[Any], tops: object, text: str | None, location: Location) -> TokenList | None:
@@ -379,35 +389,101 @@ def _spelled(record: Object, tokens: list[Any], tops: object, text: str | None, 
     return replace(spelled, guess=lambda: _ONCE) if spelled.guess() is None else None
 
 
-def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
-    values = field(record, numbers)
+def _drawn_beside(record: Object, ids: object) -> list[Any] | None:
+    """Return the ids of the drawn tokens in an object whose numbers, or whose alternatives with ids, are next to them;
+    nulls if only the numbers show which alternatives were drawn; None for any other object.
+
+    ids: those in an outer object.
+    """
+    known, name, named = drawn_ids(record) or ids, numbers_name(record), tops_beside(record)
+    tops = named[1] if named else []
+    if FLAT in record:
+        return None
+    if isinstance(known, list) and all(map(is_index, known)):
+        return known if name or are_number_maps(tops, known) or any(map(_has_id, tops)) else None
+    if name is None or not tops or len(tops) != len(record[name]):
+        return None
+    listed = [[token for token in map(_token_of_number, _numbers_of(top)) if token] for top in tops]
+    numbers = map(_token_of_number, record[name])
+    are_listed = [number and _same_number(number.number, top) for number, top in zip(numbers, listed, strict=True)]
+    return [None] * len(tops) if all(are_listed) else None
+
+
+def _has_id(top: object) -> bool:
+    """Return whether an alternative of one position has an id."""
+    return is_id_map(top) or any(is_index(_id_of(entry)) for entry in _entries(top))
+
+
+def _numbers_of(top: object) -> list[Any]:
+    """Return the numbers of the alternatives of one position as they are written."""
+    if isinstance(top, dict) and not isinstance(top.get("candidates"), list):
+        return [value.get("logprob") if isinstance(value, dict) else value for value in top.values()]
+    return [number_in(entry) if isinstance(entry, dict) else next(iter(entry or []), None) for entry in _entries(top)]
+
+
+def _entries(top: Any) -> list[Any]:
+    """Return the alternatives of one position that are in an array."""
+    entries = top.get("candidates") if isinstance(top, dict) else top
+    return entries if isinstance(entries, list) else []
+
+
+def _token_of_number(number: object) -> ApiToken | None:
+    return ApiToken("", number) if isinstance(number, int | float) else None
+
+
+def _same_number(number: float | None, tokens: list[ApiToken]) -> ApiToken | None:
+    """Return the first token with a number, except for rounding; None without one."""
+    if number is None or number <= UNKNOWN:
+        return None
+    same = (token for token in tokens if token.number is not None and token.agrees(ApiToken("", number)))
+    return next(same, None)
+
+
+def _legacy_list(record: Object, tokens: list[Any], numbers: str | None, location: Location) -> TokenList:
+    values = field(record, numbers) if numbers else None
     is_echoed = isinstance(values, list) and len(values) > 1 and values[0] is None and values[1] is not None
-    guess = _ECHO if is_echoed else _TEXT if numbers in ARRAY_QUANTITIES else None
+    may_be_row = numbers in ARRAY_QUANTITIES and tops_beside(record) is None
+    guess = _ECHO if is_echoed else _TEXT if may_be_row else None
     return TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location), lambda: guess)
 
 
-def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Location) -> Iterator[DrawnToken]:
+def _legacy_tokens(record: Object, names: list[Any], numbers: str | None, location: Location) -> Iterator[DrawnToken]:
     """Yield the tokens of legacy completions, which have a list of tokens, one of numbers and one of alternatives. The
-    first token of an echoed prompt has no number."""
-    unknown, top_name = [None] * len(names), name_of_tops(record)
-    lists = {name: field(record, name) for name in (numbers, top_name)}
+    first token of an echoed prompt has no number.
+
+    names: the texts of the tokens, or their ids, as MLX LM and others write them; null if only the numbers show which
+    alternatives were drawn.
+    """
+    unknown: list[Any] = [None] * len(names)
+    top_name, tops = tops_beside(record) or (name_of_tops(record), field(record, name_of_tops(record)))
+    lists = {numbers or "": field(record, numbers) if numbers else unknown, top_name: tops}
     for name, values in lists.items():
         values = as_list(unknown if values is None else values, location.at(name))
         if len(values) != len(names) and (values or name == numbers):
             counts = f"expected one entry per token, {len(names)} in all, got {len(values)}"
             raise location.at(name).error(counts)
         lists[name] = values or unknown
-    for i, (name, number, top) in enumerate(zip(names, *lists.values(), strict=True)):
+    ids = names if any(map(is_index, names)) else drawn_ids(record)
+    ids = ids if isinstance(ids, list) and len(ids) == len(names) else unknown
+    have_ids_as_keys = are_number_maps(lists[top_name], ids)
+    for i, (name, token_id, number, top) in enumerate(zip(names, ids, *lists.values(), strict=True)):
         inner = location.at(_token_name(i, name))
-        # MLX LM writes ids instead of texts.
-        label = f"#{name}" if is_index(name) else label_of(name, None, inner.at("tokens"))
-        token = ApiToken(label, logprob_of(number, inner.at(numbers)))
-        alternatives, keyed_by_text = _alternatives(top, inner.at(top_name))
+        label = f"#{name}" if is_index(name) else "" if name is None else label_of(name, None, inner.at("tokens"))
+        token = ApiToken(label, logprob_of(number, inner.at(numbers or "")), token_id)
+        alternatives, keyed_by_text = _alternatives(top, inner.at(top_name), by_id=have_ids_as_keys)
         if i == 0 and all(token.number is None for token in (token, *alternatives)):
             continue
-        if is_index(name) and keyed_by_text:
-            alternatives = [ApiToken(f"#{token.label}", token.number) for token in alternatives]
-        yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
+        yield DrawnToken(inner, _with_text(token, alternatives), alternatives, keyed_by_text=keyed_by_text)
+
+
+def _with_text(token: ApiToken, alternatives: list[ApiToken]) -> ApiToken:
+    """Return a drawn token with the text of the alternative with the same id or, if the alternatives have no ids, with
+    the same number."""
+    if token.label not in ("", f"#{token.id}"):
+        return token
+    same = next((other for other in alternatives if other.id is not None and other.id == token.id), None)
+    same = same or _same_number(token.number, [other for other in alternatives if other.id is None or token.id is None])
+    return token if same is None else replace(token, label=same.label, data=same.data)
 
 
 def _plain_list(
@@ -650,9 +726,10 @@ def _pieces(values: list[Any], location: Location) -> Iterator[DrawnToken]:
 
 def _piece_tokens(piece: Object, location: Location) -> Iterator[DrawnToken]:
     """Yield the tokens of a piece of text. The text of each of several tokens is unknown."""
-    ids, numbers = (as_list(field(piece, name), location.at(name)) for name in ("token_ids", "logprobs"))
+    name = numbers_name(piece) or "logprobs"
+    ids, numbers = as_list(drawn_ids(piece), location.at("token_ids")), as_list(piece.get(name), location.at(name))
     if len(ids) != len(numbers):
-        raise location.at("logprobs").error(f"expected one entry per token, {len(ids)} in all, got {len(numbers)}")
+        raise location.at(name).error(f"expected one entry per token, {len(ids)} in all, got {len(numbers)}")
     for i, (token_id, number) in enumerate(zip(ids, numbers, strict=True)):
         inner = location.at(f"token {i}")
         is_whole = len(ids) == 1 and piece.get("text") is not None

@@ -310,17 +310,6 @@ def are_number_maps(values: list[Any], ids: object) -> bool:
     return are_maps and any(value.get(str(token_id)) is not None for token_id, value in maps)
 
 
-def is_text_piece(value: object) -> bool:
-    """Return whether a value is a piece of text with several numbers."""
-    return (
-        isinstance(value, dict)
-        and isinstance(field(value, "token_ids"), list)
-        and is_numbers(field(value, "logprobs"))
-        and isinstance(value.get("text"), str | None)
-        and value.keys().isdisjoint(("tokens", FLAT))
-    )
-
-
 def is_numbered_piece(value: Object) -> bool:
     """Return whether an object is a piece of a stream whose log-probability is one number: Together,
     together-python, types/chat_completions.py, ChatCompletionChoicesChunk."""
@@ -405,8 +394,22 @@ def has_tokens_of_one_position(value: object) -> bool:
     if isinstance(value, dict) and isinstance(value.get("candidates"), list):
         value = value["candidates"]
     if isinstance(value, list):
-        return any(map(is_token, value)) and all(not entry or isinstance(entry, dict) for entry in value)
+        are_objects = any(map(is_token, value)) and all(not entry or isinstance(entry, dict) for entry in value)
+        return are_objects or (bool(value) and all(map(is_listed_token, value)))
     return isinstance(value, dict) and (is_id_map(value) or is_text_map(value))
+
+
+def is_listed_token(value: object) -> bool:
+    """Return whether a value is SGLang's token [log-probability, id, text], whose text may be null or missing.
+
+    >>> is_listed_token([-0.5, 7, None]), is_listed_token([0.5, 7])
+    (True, False)
+    """
+    if not isinstance(value, list) or not 2 <= len(value) <= 3 or not is_index(value[1]):
+        return False
+    number = value[0]
+    is_number = number is None or (isinstance(number, int | float) and number < _EXCESS)
+    return is_number and all(text is None or isinstance(text, str) for text in value[2:])
 
 
 def may_be_map_of_alternatives(value: object) -> bool:
