@@ -56,6 +56,10 @@ def test_the_content_of_a_json_file_may_be_a_stream_or_no_json(name: str) -> Non
         detect(io.BytesIO(b'HTTP/1.1 200 OK\r\n\r\n{"logprobs": {"content": []}}'), name)
     with pytest.raises(InputError, match="a dictionary that Python printed"):
         detect(io.BytesIO(b"{'a': 1.0}"), name)
+    # The prompt_logprobs of vLLM and the output_token_logprobs of SGLang.
+    for printed in (b"[None, {15: -7.5}]", b"[(-0.25, 5, ' a'), (-1.5, 7, None)]"):
+        with pytest.raises(InputError, match="a list that Python printed; print it with json"):
+            detect(io.BytesIO(printed), name)
 
 
 WORDS = """1 -2.5 .5 1e400 -inf inf nan 1_0 −1 cat a=1 = label logit prob row tau index entropy #1 # " "a,b" \t"""

@@ -132,3 +132,46 @@ def test_the_number_of_ids_must_be_that_of_the_numbers() -> None:
 def test_rows_beside_ids_are_rows(row: dict[str, Any]) -> None:
     [block], _ = read_json(row)
     assert block.partial is None
+
+
+# A list of SGLang, or one of vLLM's engine, saved alone. Each token is [log-probability, id, text].
+WHOLE = [[[*entry, None] for entry in entries] for entries in LISTED]
+
+
+@pytest.mark.parametrize("value", [WHOLE, {"output_top_logprobs": WHOLE}, {"output_top_logprobs": LISTED}])
+def test_lists_of_listed_tokens_alone_are_alternatives(value: Any) -> None:
+    blocks, [note] = read_json(value)
+    assert [block.labels for block in blocks] == [("#5", "#6"), ("#8", "#7")]
+    assert [block.logits[0].tolist() for block in blocks] == TOPS
+    assert (texts(blocks), "takes the most probable one" in note) == ([["#5", "#8"]], True)
+
+
+def test_a_list_of_listed_tokens_alone_is_a_text() -> None:
+    drawn: list[list[Any]] = [[-0.25, 5, "a"], [-0.5, 7, None]]
+    blocks, notes = read_json(drawn)
+    assert (texts(blocks), [block.logits.tolist() for block in blocks], notes) == (
+        [["a", "#7"]],
+        [[[-0.25]], [[-0.5]]],
+        [],
+    )
+    # Their probabilities sum to less than 1.
+    blocks, [note] = read_json([[-0.75, 5, "a"], [-1.5, 7, "b"]])
+    assert texts(blocks) == [["a", "b"]]
+    assert "reads the list as the tokens of a text; if they are the alternatives of one token, write" in note
+    answers: list[Any] = [drawn, [[-0.75, 6, "c"]]]
+    for value in (answers, {"meta_info": {"output_token_logprobs": answers}}):
+        assert texts(read_json(value)[0]) == [["a", "#7"], ["c"]]
+    blocks, [note] = read_json({"output_token_logprobs": [[[-0.75, 5, "a"], [-1.5, 7, "b"]], [[-0.75, 6, "c"]]]})
+    assert texts(blocks) == [["a", "b"], ["c"]]
+    assert "reads the 2 lists of tokens in output_token_logprobs as 2 answers" in note
+
+
+def test_maps_of_numbers_after_a_null_are_those_of_a_prompt() -> None:
+    """The prompt_logprobs of vLLM's engine before 0.4, saved alone."""
+    maps = [None, {"15": -7.5, "9": -2.5}, {"2": -1.5}]
+    for value in (maps, {"prompt_logprobs": maps, "outputs": []}):
+        blocks, [note] = read_json(value)
+        assert [block.labels for block in blocks] == [("#15", "#9"), ("#2",)]
+        assert (texts(blocks), "takes the first one of each position" in note) == ([["#15", "#2"]], True)
+    with pytest.raises(InputError, match="expected a number, got null"):
+        read_json([None, {"0": 2.5, "1": -1.5}])

@@ -134,6 +134,7 @@ _UNREADABLE = {
     rb"\w+ \{\s*\n\s+\w+(?: \{|: )": (
         "a protobuf message as text; print it with google.protobuf.json_format.MessageToJson"
     ),
+    rb"\[\s*None,\s*\{|\[\s*\(\s*[-+]?[\d.]+\s*,": "a list that Python printed; print it with json.dumps",
     rb"\(\s*[-+]?[\d.]+\s*,": "a tuple that Python printed; print it as a list: print(list(values))",
     rb"Parameter containing:": "a parameter that PyTorch printed; print its numbers: print(parameter.data)",
     rb"<tf\.(?:Tensor|Variable)": "a tensor that TensorFlow printed; print its numbers: print(tensor.numpy())",

@@ -46,8 +46,10 @@ from tsoft.input.token_shapes import (
     TEXTS,
     alternatives_name,
     are_alternatives,
+    are_maps_of_prompt,
     are_number_maps,
     are_paired,
+    are_positions_of_listed_tokens,
     are_tokens,
     field,
     has_tokens_of_one_position,
@@ -56,6 +58,7 @@ from tsoft.input.token_shapes import (
     is_numbered_piece,
     is_text_map,
     is_token,
+    is_whole_listed_token,
     may_be_alternatives,
     may_be_map_of_alternatives,
     may_be_tokens,
@@ -83,6 +86,10 @@ _ONE_POSITION = (
     "tsoft reads each list of tokens as the alternatives of one token, and takes the most probable one as drawn"
 )
 _IF_TEXT = '; if a list has the tokens of a text, write it as {"content": […]}'
+_SUCCESSIVE = (
+    "tsoft reads the list as the tokens of a text; if they are the alternatives of one token, write "
+    '{"output_top_logprobs": [[…]]}'
+)
 _ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
 _SPELLED = "the text in {!r} shows which tokens were drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
@@ -159,8 +166,12 @@ def array_tokens(
         return _plain_lists(values, location, name, ids, text, record)
     if all(map(is_text_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
-    if all(map(is_id_map, entries)) or are_number_maps(values, ids):
+    if all(map(is_id_map, entries)) or are_number_maps(values, ids) or (ids is None and are_maps_of_prompt(values)):
         return _id_maps(values, ids, location)
+    if all(map(is_whole_listed_token, entries)):
+        return _listed_tokens(values, location, name)
+    if not name and are_positions_of_listed_tokens(entries) and any(len(tokens) > 1 for tokens in entries):
+        return _without_drawn(values, values, text, location, record)
     if all(isinstance(entry, dict) and entry.keys() == {"logprobs_by_token"} for entry in entries):
         # Llama Stack, llama_stack/apis/inference/inference.py, TokenLogProbs.
         return _without_drawn(
@@ -175,6 +186,19 @@ def array_tokens(
         drawn = "".join(position.text for position in positions) or text
         return _without_drawn(values, [position.alternatives for position in positions], drawn, location, record)
     return None
+
+
+def _listed_tokens(values: list[Any], location: Location, name: str) -> TokenList:
+    """Return the tokens of SGLang's list of [logprob, id, text]. Without a name, these may be one token's
+    alternatives."""
+
+    def tokens() -> Iterator[DrawnToken]:
+        for i, value in enumerate(values):
+            inner = location.at(f"token {i}")
+            yield DrawnToken(inner, ApiToken("", None) if value is None else api_token(value, inner), [])
+
+    guess = _SUCCESSIVE if not name and len(values) > 1 and are_positions_of_listed_tokens([values]) else None
+    return TokenList(values, tokens, lambda: guess)
 
 
 def record_tokens(record: Object, location: Location, text: str | None, ids: object = None) -> dict[str, TokenList]:
@@ -623,8 +647,9 @@ def make_up_text(tokens: list[Any], text: str | None, record: Object | None) -> 
     return any(text.startswith(joined) or text.strip() == joined.strip() for text in texts if text and joined)
 
 
-def _text_of(entry: Object) -> str:
-    return str(field(entry, *TEXTS))
+def _text_of(entry: Any) -> str:
+    """Return the text of a token in an object, or in SGLang's list [logprob, id, text]."""
+    return str(field(entry, *TEXTS)) if isinstance(entry, dict) else str(entry[2] or "")
 
 
 def _most_probable(tokens: list[ApiToken]) -> int:

@@ -412,6 +412,31 @@ def is_listed_token(value: object) -> bool:
     return is_number and all(text is None or isinstance(text, str) for text in value[2:])
 
 
+def is_whole_listed_token(value: object) -> bool:
+    """Return whether a value is SGLang's token with a text, which may be null, and so no row of numbers."""
+    return is_listed_token(value) and isinstance(value, list) and len(value) == 3
+
+
+def are_positions_of_listed_tokens(lists: list[Any]) -> bool:
+    """Return whether lists of SGLang's tokens may be the alternatives of successive tokens, and not answers: no list
+    has a token twice, or sums to more than 1."""
+    if not all(isinstance(entries, list) and all(map(is_whole_listed_token, entries)) for entries in lists):
+        return False
+    are_different = all(len({token_id for _, token_id, _ in entries}) == len(entries) for entries in lists)
+    return are_different and all(are_at_most_certain([number for number, *_ in entries]) for entries in lists)
+
+
+def are_maps_of_prompt(values: list[Any]) -> bool:
+    """Return whether values are the maps {id: number} of a prompt, whose first token has none: vLLM before 0.4.
+
+    >>> are_maps_of_prompt([None, {"5": -0.5}]), are_maps_of_prompt([{"5": -0.5}])
+    (True, False)
+    """
+    if len(values) < 2 or values[0] is not None:
+        return False
+    return all(may_be_map_of_alternatives(value) and all(map(str.isdecimal, value)) for value in values[1:])
+
+
 def may_be_map_of_alternatives(value: object) -> bool:
     """Return whether a value is {text: number} with the numbers of one position.
 
