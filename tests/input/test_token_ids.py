@@ -175,3 +175,40 @@ def test_maps_of_numbers_after_a_null_are_those_of_a_prompt() -> None:
         assert (texts(blocks), "takes the first one of each position" in note) == ([["#15", "#2"]], True)
     with pytest.raises(InputError, match="expected a number, got null"):
         read_json([None, {"0": 2.5, "1": -1.5}])
+
+
+ANSWERS: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"first_token_logprobs": {"A": -0.5, " B": -1.5}}, ["A"], "takes the most probable one"),
+    ({"answer_logprobs": {"A": -1.5, "B": -0.5}, "completion": "A"}, ["A"], "the text in 'completion' shows"),
+    ({"token_ids": [7, 9], "first_token_logprobs": {"5": -0.5, "7": -1.5}}, ["#7"], "as the alternatives of one token"),
+    ({"token_ids": [7, 9], "text": "ab", "top_logprobs": {"5": -0.5, "7": -1.5}}, ["#7"], "of the first token"),
+]
+
+
+@pytest.mark.parametrize(("record", "drawn", "problem"), ANSWERS)
+def test_a_map_under_any_name_of_log_probabilities_is_one_token(
+    record: dict[str, Any], drawn: list[str], problem: str
+) -> None:
+    for value in (record, {"question": "?", "results": [{"output": record}]}):
+        [block], [note] = read_json(value)
+        assert (texts([block]), sorted(block.logits[0].tolist())) == ([drawn], [-1.5, -0.5])
+        assert "tsoft reads '" in note
+        assert problem in note
+
+
+def test_a_map_beside_tokens_is_no_answer() -> None:
+    record = {"content": [{"token": "a", "logprob": -0.5}], "choice_logprobs": {"A": -0.5, "B": -1.5}}
+    assert texts(read_json(record)[0]) == [["a"]]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"mean_logprobs": {"a": -0.5, "b": -1.5}},
+        {"answer_logprobs": {"a": -0.25, "b": -0.5}},
+        {"yes_logprobs": {"a": -0.5, "b": -1.5}, "no_logprobs": {"a": -0.5, "b": -1.5}},
+    ],
+)
+def test_maps_that_may_not_be_one_token_are_refused(record: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(record))}: log-probabilities in an unknown format"):
+        read_json(record)

@@ -18,6 +18,7 @@ from tsoft.input.token_groups import alternatives_in, answers_in
 from tsoft.input.token_ids import answers_of_batch, drawn_ids, may_be_positions, separate_ids
 from tsoft.input.token_lists import (
     COVERED,
+    MAPS,
     TokenList,
     are_token_lists,
     array_tokens,
@@ -152,6 +153,12 @@ class FoundList:
         return _innermost(self.path)
 
     @property
+    def is_guess(self) -> bool:
+        """Whether the list is an object {text: number} whose name does not show that it has alternatives."""
+        value = self.list.value
+        return isinstance(value, dict) and isinstance(value.get(self.name), dict) and self.name not in MAPS
+
+    @property
     def side_field(self) -> str | None:
         """The field next to an answer's list that has the tokens, such as those before the server parsed the answer."""
         return next((key for key in self.path if key in _SIDE_FIELDS and isinstance(key, str)), None)
@@ -255,6 +262,7 @@ class Search:
         self._search(document, _Place((), replace(self.outer, objects=outer), location))
         while self._copies and not self._found:
             self._search(*self._copies.pop(0))
+        self._found = [found for found in self._found if not found.is_guess] or self._found
         self._groups, self.copies = _groups_of_answers(self._found)
         self.lists = _without_copies([*_separated(self._found, self._groups)], self._groups)
         self.answered = {found.answer.path for found in [*self._found, *self.lists]}

@@ -100,6 +100,11 @@ _OTHER_TEXT = re.compile(
     "target|label|gold|truth|true|correct|right|expect|reference|answer|class|prompt|question|input|choice|option",
     re.IGNORECASE,
 )
+# Fields with log-probabilities under other names, such as first_token_logprobs, and means or sums over several tokens.
+_LOGPROBS = re.compile("log_?probs?(?!.*ids)", re.IGNORECASE)
+_SUMMARY = re.compile("mean|average|avg|sum|total|prompt|input", re.IGNORECASE)
+# The known names of an object with the alternatives of one token.
+MAPS = spellings("top_logprobs", *NUMBER_LISTS)
 # Fields with an answer, which may be one token. Another field may have the same text as one of the alternatives.
 _ANSWER_TEXT = re.compile(
     "output|completion|generat|response|content|pred|(?<!con)text|chosen|drawn|sampled|selected", re.IGNORECASE
@@ -350,9 +355,8 @@ def _side_by_side(record: Object, location: Location, text: str | None, ids: obj
         return {"tokens": _legacy_list(record, drawn, numbers_name(record), location)}
     if (named := tops_beside(record)) is not None:
         return {named[0]: _without_drawn(record, named[1], text, location, record)}
-    for name in ("top_logprobs", *NUMBER_LISTS):
-        if may_be_map_of_alternatives(field(record, name)):
-            return {name: _without_drawn(record, [field(record, name)], text, location, record)}
+    if (name := _name_of_map(record)) is not None:
+        return {name: _one_position(record, name, drawn_ids(record) or ids, text, location)}
     return {}
 
 
@@ -376,6 +380,26 @@ def _paired_with_tops(record: Object, location: Location) -> dict[str, TokenList
         return {}
     spelling = spelling_of(record, top_name) or top_name
     return {name: _paired(record, lists[name], tops, spelling, location) for name in names}
+
+
+def _name_of_map(record: Object) -> str | None:
+    """Return the name of the object {text: number} with the alternatives of one token; None without one. Under an
+    unknown name, it must be the only such object with several alternatives."""
+    maps = [name for name, value in record.items() if _LOGPROBS.search(name) and may_be_map_of_alternatives(value)]
+    known = [name for name in maps if name in MAPS]
+    others = [name for name in maps if len(record[name]) > 1 and not _SUMMARY.search(name)]
+    return known[0] if known else others[0] if len(others) == 1 else None
+
+
+def _one_position(record: Object, name: str, ids: object, text: str | None, location: Location) -> TokenList:
+    """Return the token whose alternatives are in an object under this name. Of several ids, it has the first one."""
+    tops, first = record[name], ids[:1] if isinstance(ids, list) else []
+    has_id = are_number_maps([tops], first)
+    found = _id_maps([tops], first, location) if has_id else _without_drawn(record, [tops], text, location, record)
+    is_first = isinstance(ids, list) and len(ids) > 1 and has_id and "first" not in name
+    problem = f"tsoft reads {name!r} as the alternatives of {'the first' if is_first else 'one'} token"
+    notes = [problem] if is_first or name not in MAPS else []
+    return replace(found, value=record, guess=lambda: "; ".join(filter(None, [*notes, found.guess()])) or None)
 
 
 def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:

@@ -185,6 +185,10 @@ def is_token(value: object) -> bool:
         return is_token(inner)
     if not isinstance(field(value, *TEXTS), str):
         return False
+    ids = field(value, "token_ids")
+    if isinstance(ids, list) and len(ids) > 1:
+        # The text is that of several tokens.
+        return False
     if _has_alternatives(value):
         return True
     if spelling_of(value, *NUMBERS, "prob") is None:
