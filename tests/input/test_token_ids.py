@@ -180,6 +180,9 @@ def test_maps_of_numbers_after_a_null_are_those_of_a_prompt() -> None:
 ANSWERS: list[tuple[dict[str, Any], list[str], str]] = [
     ({"first_token_logprobs": {"A": -0.5, " B": -1.5}}, ["A"], "takes the most probable one"),
     ({"answer_logprobs": {"A": -1.5, "B": -0.5}, "completion": "A"}, ["A"], "the text in 'completion' shows"),
+    # Scripts trim the text.
+    ({"answer_logprobs": {" A": -1.5, "B": -0.5}, "completion": "A"}, [" A"], "the text in 'completion' shows"),
+    ({"answer_logprobs": {"A": -1.5, " A": -0.5}, "completion": "A"}, [" A"], "except for whitespace; tsoft takes the"),
     ({"token_ids": [7, 9], "first_token_logprobs": {"5": -0.5, "7": -1.5}}, ["#7"], "as the alternatives of one token"),
     ({"token_ids": [7, 9], "text": "ab", "top_logprobs": {"5": -0.5, "7": -1.5}}, ["#7"], "of the first token"),
 ]

@@ -92,6 +92,7 @@ _SUCCESSIVE = (
 )
 _ONCE = "the list of tokens has each token once; tsoft takes the alternatives that make up the text as the drawn tokens"
 _SPELLED = "the text in {!r} shows which tokens were drawn"
+_TRIMMED = "several alternatives are the text in {!r} except for whitespace; tsoft takes the most probable of them"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
 
@@ -604,14 +605,23 @@ def _without_drawn(
     @functools.cache
     def beside() -> tuple[str, list[int]] | None:
         labels = [[token.label for token in alternatives] for alternatives, _ in lists()]
-        spellings = ((name, _spelling(labels, other)) for name, other in _texts_beside(record or {}, len(tops)))
-        return next(((name, indices) for name, indices in spellings if indices is not None), None)
+        for name, other in _texts_beside(record or {}, len(tops)):
+            if len(tops) > 1 or not other.strip():
+                indices, note = _spelling(labels, other), _SPELLED
+            else:
+                # Scripts trim the text of one token.
+                same = [i for i, label in enumerate(labels[0]) if label.strip() == other.strip()]
+                indices = [same[_most_probable([lists()[0][0][i] for i in same])]] if same else None
+                note = _SPELLED if len(same) == 1 else _TRIMMED
+            if indices is not None:
+                return note.format(name), indices
+        return None
 
     def guess() -> str | None:
         if spelled() is not None:
             return None
         if (found := beside()) is not None:
-            return _SPELLED.format(found[0])
+            return found[0]
         return _ONE_POSITION + doubt if doubt or tops[0] is value else _MOST_PROBABLE
 
     def tokens() -> Iterator[DrawnToken]:
