@@ -124,6 +124,14 @@ def test_the_order_of_an_engine_decides_which_draws_contradict(audited: Audited)
     assert verdicts(as_llama)["top_p"] != "contradicted"
 
 
+def test_a_cutoff_is_not_contradicted_by_another_temperature(audited: Audited) -> None:
+    """Half of the draws are at 0.4: all are inside top-p 0.9 at 1, as requested, but not at the estimate."""
+    z = top_p(logits(), 1.0, 0.9)
+    code, report = audited((softmax(z, axis=1) + softmax(z / 0.4, axis=1)) / 2, "--tau", "1", "--top-p", "0.9")
+    assert (code, verdicts(report)["tau"], verdicts(report)["top_p"]) == (3, "contradicted", "inconclusive")
+    assert finding(report, "top_p")["reason"].endswith(", but not at the requested one")
+
+
 def test_too_few_draws_are_inconclusive_and_more_would_decide(audited: Audited) -> None:
     code, report = audited(softmax(logits() / 0.7, axis=1), "--tau", "0.7", count=10)
     needed = finding(report, "tau")["draws_needed"]

@@ -3,7 +3,7 @@
 Three tests share the level of the run (Bonferroni): those of the temperature, of other cutoffs, and of fit. So a server
 that applies the requested settings is contradicted in at most that share of the runs. The test of other cutoffs takes
 its maximum over the interval of the first test, so both fail together. A draw that the requested samplers remove at
-every temperature of this interval contradicts them without a test.
+every temperature of this interval, and at the requested one, contradicts them without a test.
 
 A related test is that of whether two APIs have the same distribution (Gao, Liang & Guestrin 2024, "Model Equality
 Testing: Which Model Is This API Serving?", arXiv 2410.20247). It needs no logits, and names no cause.
@@ -128,6 +128,12 @@ class Audit:
             taus.add(self.requested.tau)
         return sorted(taus)
 
+    @property
+    def _cutoff_taus(self) -> list[float]:
+        """The temperatures at which a draw must be outside a cutoff to contradict it. At the requested one, a server
+        that applies the cutoff may draw it, even if the temperature itself is contradicted."""
+        return sorted({*self._taus, *([] if self.requested.tau is None else [self.requested.tau])})
+
     # The temperature
 
     @property
@@ -202,7 +208,7 @@ class Audit:
         yield from findings
         if self._is_stage_unknown or any(finding.verdict is Verdict.CONTRADICTED for finding in findings):
             return
-        outside = outside_draws(self._supports, self.requested.chain, self._taus) if len(findings) > 1 else None
+        outside = outside_draws(self._supports, self.requested.chain, self._cutoff_taus) if len(findings) > 1 else None
         if outside:
             names = ", ".join(map(str, self.requested.cutoffs))
             reason = f"{self._outside(outside.count, outside.example)}, although each sampler alone would keep them"
@@ -215,12 +221,18 @@ class Audit:
             finding = replace(finding, found=str(values), low=values.low, high=values.high)
         if self._is_stage_unknown and name != _RANK_CUTOFF:
             return replace(finding, reason=_MAY_BE_AFTER)
-        outside = outside_draws(self._supports, self.requested.alone(step), self._taus)
-        if outside:
+        chain = self.requested.alone(step)
+        if outside := outside_draws(self._supports, chain, self._cutoff_taus):
             reason = self._outside(outside.count, outside.example)
             return replace(finding, verdict=Verdict.CONTRADICTED, p_value=0.0, reason=reason)
+        if outside := outside_draws(self._supports, chain, self._taus):
+            reason = f"at the estimated temperature, {self._outside(outside.count, outside.example)}"
+            return replace(finding, reason=f"{reason}, but not at the requested one")
         log_p = self._log_probability_inside(step)
         if log_p >= log(self._test_level):
+            if self._log_probability_inside(step, is_certain=True) < log(self._test_level):
+                reason = "the unlisted classes may have too much probability to find which classes it keeps"
+                return replace(finding, reason=reason)
             # With a probability of 1, no number of draws is enough.
             needed = ceil(self.evidence.draws * log(self._test_level) / log_p) if log_p < -1e-9 else None
             return replace(finding, draws_needed=needed, reason="the draws would be about the same without it")
@@ -249,8 +261,11 @@ class Audit:
         are = "draw is" if count == 1 else "draws are"
         return f"{count} {are} outside it, such as {name} in row {row.first_row}"
 
-    def _log_probability_inside(self, step: Step) -> float:
-        """Return the logarithm of the highest probability that no draw is outside a cutoff if it is not applied."""
+    def _log_probability_inside(self, step: Step, *, is_certain: bool = False) -> float:
+        """Return the logarithm of the highest probability that no draw is outside a cutoff if it is not applied.
+
+        Outside are the classes that it certainly removes or, with `is_certain`, all that it may remove.
+        """
         rows, best = self.evidence.rows, -inf
         for tau in self._taus:
             without = self._supports.at(self.requested.without(step), tau)
@@ -261,7 +276,7 @@ class Audit:
                 draws = np.count_nonzero(_within(row.counted_draws, wide.certain) >= 0)
                 if not draws:
                     continue
-                inside = weights[narrow.possible].sum() / weights.sum()
+                inside = weights[narrow.certain if is_certain else narrow.possible].sum() / weights.sum()
                 total += draws * log(min(1.0, inside)) if inside > 0 else -inf
             best = max(best, total)
         return best

@@ -14,7 +14,7 @@ UNLISTED = -1
 # Engines compute in float32, and a difference of this size in a logit may move a class across a cutoff.
 ROUNDING = 1e-3
 # More classes than any model has, if their number is unknown.
-_MANY_CLASSES = 1 << 20
+MANY_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class DrawnRow:
         """The partial distribution of a response with only the counted classes listed."""
         assert self.block.partial
         counted = self.block.partial.listing(np.flatnonzero(self.is_counted))
-        return replace(counted, classes=counted.classes or _MANY_CLASSES)
+        return replace(counted, classes=counted.classes or MANY_CLASSES)
 
     @property
     def unlisted(self) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.features.audit.evidence import UNLISTED, DrawnRow, Evidence
+from tsoft.features.audit.evidence import MANY_CLASSES, UNLISTED, DrawnRow, Evidence
 from tsoft.sampling.apply_chains import PIECE_SIZE, compute_distributions
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.step import Step
@@ -69,6 +69,9 @@ def _pieces(rows: Sequence[DrawnRow]) -> Iterator[Block]:
 
 
 def _of_block(block: Block, chain: Chain, tau: float) -> Iterator[Support]:
+    if block.partial is not None and block.partial.classes is None:
+        # Above temperature 1, the rarest unlisted classes of an unlimited number could have any share.
+        block = replace(block, partial=replace(block.partial, classes=MANY_CLASSES))
     result = compute_distributions(block, np.array([tau]), chain)
     possible, undecided = result.kept[0], result.undecided[0]
     for r in range(len(possible)):
