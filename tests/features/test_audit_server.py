@@ -301,6 +301,47 @@ def test_temperature_0_of_a_model_that_is_certain() -> None:
     assert found["min_p_support"].found == found["top_k_support"].found == "unknown"
 
 
+@pytest.mark.parametrize(("text", "finish"), [(None, "length"), ("", "content_filter"), ("", None)])
+def test_answers_without_a_list_or_a_text_are_no_other_tokens(text: str | None, finish: str | None) -> None:
+    """A text alone is compared with the list of its prompt, and an empty answer does not count."""
+
+    class Sparse(Simulated):
+        def choice(self, index: int, token: int, shown: Array, size: int, is_chat: bool) -> dict[str, Any]:
+            choice = super().choice(index, token, shown, size, is_chat)
+            if self.count % 4 == 0:
+                choice |= {"logprobs": None, "finish_reason": finish} | ({} if text is None else {"text": text})
+            return choice
+
+    found = audited(Sparse(), top_k=20, min_p=0.01, options={"requests": 40})
+    assert CONTRADICTED not in verdicts(found).values()
+    assert found["seed"].found.startswith("applied")
+    assert found["top_k_support"].found == found["min_p_support"].found == "applied"
+    assert ("empty_answers" in found) == ("unknown" in found["temperature_0"].found) == (text is not None)
+
+
+def test_empty_answers_leave_a_requested_cutoff_open() -> None:
+    class Filtered(Simulated):
+        def reply(self, request: Request) -> Reply:
+            reply = super().reply(request)
+            if {"top_k", "seed"} & request.body.keys() or request.body["temperature"] == 0:
+                empty = {"text": "", "finish_reason": "content_filter"}
+                return Reply({"choices": [empty | {"index": 0}]})
+            return reply
+
+    found = audited(Filtered(), top_k=20, options=FEW)
+    assert CONTRADICTED not in verdicts(found).values()
+    assert (found["temperature_0"].found, found["temperature_0"].verdict) == ("unknown", INCONCLUSIVE)
+    assert "seed" not in found
+
+
+def test_ignored_cutoff_at_temperature_1() -> None:
+    """Among unlisted tokens of an unlimited number, any share of the probability would be possible above 1."""
+    found = audited(Simulated(ignored=("top_p",)), top_p=0.5)
+    assert found["top_p"].verdict == CONTRADICTED
+    assert "draws are outside it" in found["top_p"].reason
+    assert found["tau"].verdict == CONFIRMED
+
+
 def test_server_without_logprobs() -> None:
     found = audited(Simulated(most=0), options=FEW)
     assert (found["logprobs"].found, found["logprobs"].verdict) == ("none", INCONCLUSIVE)
@@ -316,6 +357,23 @@ def test_server_with_few_logprobs(refuses_more: bool) -> None:
     assert found["logprobs"].found == "5 tokens"
     assert found["logprobs_kind"].found == "raw"
     assert contains(found["tau"], 1.0)
+
+
+def test_server_with_one_logprob() -> None:
+    assert audited(Simulated(most=1), options=FEW)["logprobs"].found == "1 token"
+
+
+@pytest.mark.parametrize(("noise", "found"), [(2.0, ("unknown", "not reproducible")), (0.0, ("ignored",))])
+def test_noise_does_not_show_that_a_seed_is_ignored(noise: float, found: tuple[str, ...]) -> None:
+    class Unseeded(Simulated):
+        def reply(self, request: Request) -> Reply:
+            if not self.noise:
+                request.body.pop("seed", None)
+            return super().reply(request)
+
+    seed = audited(Unseeded(noise=noise), options=FEW)["seed"]
+    assert seed.found.split(":")[0] in found
+    assert (seed.reason == "") == (noise == 0)
 
 
 def test_server_that_refuses_logprobs_without_an_answer() -> None:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from itertools import combinations
-from math import log
+from math import comb, log
 
 from tsoft.errors import shortened
+from tsoft.features.audit.evidence import ROUNDING
 from tsoft.features.audit.findings import Finding, Verdict
 from tsoft.features.audit.server.first_tokens import FirstToken
 from tsoft.features.audit.server.listed_rows import ListedRows
@@ -14,6 +15,7 @@ from tsoft.features.audit.server.probes import Probe, Purpose, ServerProbes
 # A finding that chance explains with a higher probability than this is inconclusive.
 CHANCE = 0.01
 _MAX_ERROR = 200
+_UNKNOWN = "the answers do not show whether the most probable tokens were drawn"
 # The cutoffs that are tried, with their value.
 _CUTOFFS = {"min_p": (Purpose.MIN_P, HIGH_MIN_P), "top_k": (Purpose.TOP_K, 1)}
 
@@ -28,16 +30,19 @@ def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     if not draws:
         return None
     if not rows.lists:
-        return _greedy_without_lists(requested, draws)
-    draws = [draw for draw in draws if draw.prompt in rows.lists]
-    tops = [draw for draw in draws if rows.is_top(draw.token)]
-    found = f"{len(tops)} of {len(draws)} draws"
-    if len(tops) < len(draws):
+        return _greedy_without_lists(requested, _known_draws(probes, Purpose.GREEDY))
+    tops = [(draw.prompt, is_top) for draw in draws if (is_top := rows.is_top(draw.prompt, draw.token)) is not None]
+    found = f"{sum(is_top for _, is_top in tops)} of {len(tops)} draws"
+    if not tops:
+        return Finding("temperature_0", requested, "unknown", Verdict.INCONCLUSIVE, reason=_UNKNOWN)
+    if unknown := len(draws) - len(tops):
+        found += f", {unknown} unknown"
+    if not all(is_top for _, is_top in tops):
         reason = "the server draws other tokens at temperature 0, beyond its noise"
         return Finding("temperature_0", requested, found, Verdict.CONTRADICTED, reason=reason)
     chance = 1.0
-    for draw in draws:
-        chance *= rows.top_probability(draw.prompt)
+    for prompt, _ in tops:
+        chance *= rows.top_probability(prompt)
     if chance > CHANCE:
         reason = f"draws at temperature 1 would be the same with a probability of {chance:.2g}; pass other prompts"
         return Finding("temperature_0", requested, found, Verdict.INCONCLUSIVE, reason=reason)
@@ -45,6 +50,8 @@ def greedy_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
 
 
 def _greedy_without_lists(requested: str, draws: list[Probe]) -> Finding:
+    if not draws:
+        return Finding("temperature_0", requested, "unknown", Verdict.INCONCLUSIVE, reason=_UNKNOWN)
     by_prompt = defaultdict[int, set[str]](set)
     for draw in draws:
         by_prompt[draw.prompt].add(draw.token.label)
@@ -55,38 +62,46 @@ def _greedy_without_lists(requested: str, draws: list[Probe]) -> Finding:
     return Finding("temperature_0", requested, "always the same token", Verdict.INCONCLUSIVE, reason=reason)
 
 
-def seed_finding(probes: ServerProbes) -> Finding | None:
+def seed_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     """Return whether the same seed gives the same token, and another seed another one."""
     requested = "same seed, same token"
     if (refusal := probes.refusal(Purpose.SEED)) is not None:
         return Finding("seed", requested, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[int, list[str]](list)
-    for probe in probes.answered(Purpose.SEED):
-        labels[probe.request["seed"]].append(probe.token.label)
+    for probe in _known_draws(probes, Purpose.SEED):
+        labels[probe.request["seed"]].append(rows.label_of(probe.prompt, probe.token))
     pairs = [pair for pair in labels.values() if len(pair) > 1]
     if not pairs:
         return None
     same = sum(len(set(pair)) == 1 for pair in pairs)
     found = f"{same} of {len(pairs)} seeds"
-    if same < len(pairs):
-        return Finding("seed", requested, f"ignored: {found}", Verdict.NOTED)
     different = list(combinations([pair[0] for pair in pairs], 2))
     equal = sum(first == second for first, second in different)
-    chance = ((equal + 1) / (len(different) + 2)) ** len(pairs)
+    # The probability that a pair has the same token if the server ignores the seeds.
+    p = (equal + 1) / (len(different) + 2)
+    chance = sum(comb(len(pairs), k) * p**k * (1 - p) ** (len(pairs) - k) for k in range(same, len(pairs) + 1))
+    if same < len(pairs):
+        if chance <= CHANCE:
+            reason = "equal seeds give the same token more often than by chance, but not always"
+            return Finding("seed", requested, f"not reproducible: {found}", Verdict.NOTED, reason=reason)
+        if rows.noise > ROUNDING:
+            reason = f"equal requests differ by ± {rows.noise:.2g}, so an applied seed may give different tokens"
+            return Finding("seed", requested, f"unknown: {found}", Verdict.NOTED, reason=reason)
+        return Finding("seed", requested, f"ignored: {found}", Verdict.NOTED)
     if chance > CHANCE:
         reason = "different seeds give the same tokens"
         return Finding("seed", requested, f"unknown: {found}", Verdict.NOTED, reason=reason)
     return Finding("seed", requested, f"applied: {found}", Verdict.NOTED)
 
 
-def bias_finding(probes: ServerProbes) -> Finding | None:
+def bias_finding(probes: ServerProbes, rows: ListedRows) -> Finding | None:
     """Return whether a high bias makes a token certain. Which token has the id is not known."""
     requested = f"+{BIAS}: one token"
     if (refusal := probes.refusal(Purpose.LOGIT_BIAS)) is not None:
         return Finding("logit_bias", requested, "refused", Verdict.NOTED, reason=_message(refusal))
     labels = defaultdict[str, set[str]](set)
-    for probe in probes.answered(Purpose.LOGIT_BIAS):
-        labels[str(probe.request["logit_bias"])].add(probe.token.label)
+    for probe in _known_draws(probes, Purpose.LOGIT_BIAS):
+        labels[str(probe.request["logit_bias"])].add(rows.label_of(probe.prompt, probe.token))
     if len(labels) < 2:
         return None
     if any(len(drawn) > 1 for drawn in labels.values()):
@@ -112,17 +127,21 @@ def _cutoff_finding(
     if (refusal := probes.refusal(purpose)) is not None:
         verdict = Verdict.CONTRADICTED if is_requested else Verdict.NOTED
         return Finding(f"{name}_support", requested, "refused", verdict, reason=_message(refusal))
+    # A token is kept if its probability is min_p times that of the top one, at the temperature of the draws.
+    slack = -log(HIGH_MIN_P) * HIGH
     draws = probes.answered(purpose)
     if not draws:
         return None
-    # A token is kept if its probability is min_p times that of the top one, at the temperature of the draws.
-    slack = -log(HIGH_MIN_P) * HIGH
-    others = _beside_the_top(rows, [draw.token for draw in draws], slack)
+    are_top = _are_top(rows, [(draw.prompt, draw.token) for draw in draws if draw.token.is_known], slack)
+    if not are_top:
+        verdict = Verdict.INCONCLUSIVE if is_requested else Verdict.NOTED
+        return Finding(f"{name}_support", requested, "unknown", verdict, reason=_UNKNOWN)
+    others = are_top.count(False)
     if others:
         verdict = Verdict.CONTRADICTED if is_requested else Verdict.NOTED
-        return Finding(f"{name}_support", requested, f"ignored: {others} of {len(draws)} differ", verdict)
-    control = _controls(probes)
-    chance = (1 - _beside_the_top(rows, control, slack) / (len(control) + 2)) ** len(draws)
+        return Finding(f"{name}_support", requested, f"ignored: {others} of {len(are_top)} differ", verdict)
+    control = _are_top(rows, _controls(probes), slack)
+    chance = (1 - control.count(False) / (len(control) + 2)) ** len(are_top)
     if chance > CHANCE:
         reason = "draws without it are hardly different"
         verdict = Verdict.INCONCLUSIVE if is_requested else Verdict.NOTED
@@ -141,19 +160,26 @@ def refused_findings(probes: ServerProbes) -> list[Finding]:
     ]
 
 
-def _controls(probes: ServerProbes) -> list[FirstToken]:
-    """Return the draws at the high temperature without cutoffs, of the same prompt, one for each seed."""
-    by_seed = {probe.request["seed"]: probe for probe in probes.answered(Purpose.SEED)}
-    return [token for probe in [*by_seed.values(), *probes.answered(Purpose.CHOICES)] for token in probe.tokens]
+def _known_draws(probes: ServerProbes, purpose: Purpose) -> list[Probe]:
+    """Return the answered probes whose first choice shows what was drawn."""
+    return [probe for probe in probes.answered(purpose) if probe.token.is_known]
 
 
-def _beside_the_top(rows: ListedRows, draws: list[FirstToken], slack: float) -> int:
-    """Count the draws of other tokens than the most probable one or, without log-probabilities, than the most frequent
-    one."""
+def _controls(probes: ServerProbes) -> list[tuple[int, FirstToken]]:
+    """Return the draws at the high temperature without cutoffs, with their prompt, one for each seed."""
+    by_seed = {probe.request["seed"]: probe for probe in _known_draws(probes, Purpose.SEED)}
+    sources = [*by_seed.values(), *probes.answered(Purpose.CHOICES)]
+    return [(probe.prompt, token) for probe in sources for token in probe.tokens if token.is_known]
+
+
+def _are_top(rows: ListedRows, draws: list[tuple[int, FirstToken]], slack: float) -> list[bool]:
+    """Return whether each draw is the most probable token or, without log-probabilities, the most frequent one. Draws
+    for which that is unknown are left out."""
     if rows.lists:
-        return sum(not rows.is_top(token, slack) for token in draws)
-    labels = [token.label for token in draws]
-    return len(labels) - max(map(labels.count, labels), default=0)
+        return [is_top for draw in draws if (is_top := rows.is_top(*draw, slack)) is not None]
+    labels = [token.label for _, token in draws]
+    most = max(labels, key=labels.count, default="")
+    return [label == most for label in labels]
 
 
 def _message(refusal: Probe) -> str:

@@ -28,8 +28,9 @@ class FirstToken:
 
     Without a list, or if the list lacks the drawn token, the label is the text of the choice: empty if the server drew
     the end of the text. `is_text` is then true, and such a text may lack blanks. `is_marked` is false if the list marks
-    another token as drawn. If the list is
-    keyed by text, it has room for only one of several tokens with the same text. Servers let the drawn token take
+    another token as drawn. `is_known` is false if the answer does not show what was drawn: it has neither a list nor a
+    text, and does not end, as with a content filter. If the list is keyed by text, it has room for only one of several
+    tokens with the same text. Servers let the drawn token take
     precedence, and else the least probable one.
     """
 
@@ -38,6 +39,7 @@ class FirstToken:
     is_keyed: bool = False
     is_text: bool = False
     is_marked: bool = True
+    is_known: bool = True
 
     def label_in(self, labels: Collection[str]) -> str:
         """Return which of some labels is that of the drawn token; its own label if none is."""
@@ -96,7 +98,7 @@ def first_token(choice: Object, place: str) -> FirstToken:
     """
     read = ResponseChoice(choice)
     if not read.has_tokens:
-        return FirstToken(read.text, is_text=True)
+        return FirstToken(read.text, is_text=True, is_known=bool(read.text) or read.is_end)
     block = next(api_responses.blocks({"choices": [choice]}, ReadOptions(place), place, 0))
     assert block.partial
     assert block.labels

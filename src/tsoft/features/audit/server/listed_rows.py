@@ -223,9 +223,25 @@ class ListedRows:
         is_shorter = all(sum(np.isfinite(list(base.logprobs.values()))) > count for base in bases)
         return bool(is_shorter or min(_largest(_shared(base, cut)) for base in bases) > _FACTOR * self.noise)
 
-    def is_top(self, token: FirstToken, slack: float = 0.0) -> bool:
-        """Return whether a drawn token is the most probable one of its list, within the noise and the slack."""
-        return token.gap <= 2 * self.noise + slack
+    def is_top(self, prompt: int, token: FirstToken, slack: float = 0.0) -> bool | None:
+        """Return whether a drawn token is the most probable one, within the noise and the slack.
+
+        Without a list of its own, its text is compared with the list of the prompt; None if that lacks the text.
+        """
+        if prompt not in self.lists:
+            return None
+        gap = token.gap
+        if token.block is None:
+            listed, label = self.lists[prompt], self.label_of(prompt, token)
+            if not label or label not in listed.logprobs:
+                return None
+            gap = listed.top - listed.logprobs[label]
+        return gap <= 2 * self.noise + slack
+
+    def label_of(self, prompt: int, token: FirstToken) -> str:
+        """Return the label of a drawn token: if only its text is known, the one in the list of the prompt."""
+        is_listed = prompt in self.lists and bool(token.label)
+        return token.label_in(self.lists[prompt].logprobs) if is_listed else token.label
 
     def top_probability(self, prompt: int) -> float:
         """Return the probability at temperature 1 that a draw from a prompt is the most probable token."""

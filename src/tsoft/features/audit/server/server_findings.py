@@ -32,7 +32,7 @@ _MIN_SAME = 10
 # A larger difference between the lists and the draws is another distribution, which the draws do not tell apart.
 _MAX_NOISE = 0.5
 # The findings about the draws that do not depend on the log-probabilities.
-_SURE = ("draws", "choices", "distribution")
+_SURE = ("draws", "choices", "distribution", "empty_answers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class ServerAudit:
             *filter(None, [self._greedy]),
             *refused_findings(probes),
             *self._drawn_report.findings,
-            *filter(None, [seed_finding(probes), bias_finding(probes)]),
+            *filter(None, [seed_finding(probes, self._rows), bias_finding(probes, self._rows)]),
             *cutoff_findings(probes, self._rows),
         ]
         if probes.ended:
@@ -101,10 +101,12 @@ class ServerAudit:
     def _independent(self) -> tuple[list[Finding], Audit | None]:
         """The findings about whether the draws are independent, and the audit of those that are."""
         probes, rows = self.probes, self._rows
-        draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
+        all_draws = [draw for draw in probes.answered(Purpose.DRAW) if draw.prompt in rows.rows]
+        draws = [kept for draw in all_draws if (kept := _of_known(draw)).tokens]
         same = [kept for draw in draws if (kept := _of_listed(draw, rows)).tokens]
-        counts = [sum(len(draw.tokens) for draw in each) for each in (draws, same)]
-        findings = [_moved_finding(*counts)] if counts[1] < counts[0] else []
+        counts = [sum(len(draw.tokens) for draw in each) for each in (all_draws, draws, same)]
+        findings = [_empty_finding(*counts[:2])] if counts[1] < counts[0] else []
+        findings += [_moved_finding(*counts[1:])] if counts[2] < counts[1] else []
         if not same:
             return findings, None
         if (repetition := _repetition(same, rows)) is not None:
@@ -130,7 +132,7 @@ def _list_findings(rows: ListedRows) -> list[Finding]:
     if not rows.lists:
         reason = "the server returns no log-probabilities, without which the draws prove nothing"
         return [Finding("logprobs", requested, "none", Verdict.INCONCLUSIVE, reason=reason)]
-    findings = [Finding("logprobs", requested, f"{rows.size} tokens", Verdict.NOTED)]
+    findings = [Finding("logprobs", requested, f"{rows.size} token{'s' * (rows.size != 1)}", Verdict.NOTED)]
     if rows.repetitions > 1:
         kind = _kind_finding(rows)
         moved = f", {rows.moved} of another distribution" * bool(rows.moved)
@@ -161,15 +163,29 @@ def _kind_finding(rows: ListedRows) -> Finding:
 # From the draws to the report on temperature, cutoffs and fit
 
 
+def _of_known(draw: Probe) -> Probe:
+    """Return a probe with those of its choices that show what was drawn."""
+    return _with_choices(draw, [token.is_known for token in draw.tokens])
+
+
 def _of_listed(draw: Probe, rows: ListedRows) -> Probe:
     """Return a probe with those of its choices that come from the listed distribution. A server may compute the choices
     of one request separately."""
     listed = rows.lists[draw.prompt]
-    are_same = [rows.is_same_state(listed, token) for token in draw.tokens]
-    if all(are_same):
+    return _with_choices(draw, [rows.is_same_state(listed, token) for token in draw.tokens])
+
+
+def _with_choices(draw: Probe, are_kept: list[bool]) -> Probe:
+    if all(are_kept):
         return draw
-    choices = tuple(choice for choice, is_same in zip(draw.answer.choices, are_same, strict=True) if is_same)
+    choices = tuple(choice for choice, is_kept in zip(draw.answer.choices, are_kept, strict=True) if is_kept)
     return replace(draw, answer=replace(draw.answer, choices=choices))
+
+
+def _empty_finding(draws: int, known: int) -> Finding:
+    """Return the finding that some answers do not show what was drawn."""
+    reason = "an empty answer without log-probabilities does not show what was drawn, so tsoft does not count it"
+    return Finding("empty_answers", "", f"{draws - known} of {draws}", Verdict.NOTED, reason=reason)
 
 
 def _moved_finding(draws: int, same: int) -> Finding:
@@ -217,7 +233,7 @@ def _repetition(draws: list[Probe], rows: ListedRows) -> Finding | None:
     for draw in draws:
         by_prompt[draw.prompt].add(tuple(token.label for token in draw.tokens))
     are_same = all(len(tokens) == 1 for tokens in by_prompt.values()) and len(draws) >= _MIN_SAME + len(by_prompt)
-    if not are_same or all(rows.is_top(token) for draw in draws for token in draw.tokens):
+    if not are_same or all(rows.is_top(draw.prompt, token) is not False for draw in draws for token in draw.tokens):
         return None
     reason = (
         "each prompt gives the same tokens in every request, and not the most probable ones: a fixed seed or a cache"
