@@ -96,6 +96,8 @@ def test_an_array_has_one_type(shards: Path) -> None:
         (["-i", "a.csv", "-i", "keys.csv"], 1, "a.csv has no row ids, and keys.csv does; all files need"),
         (["-i", "empty"], 1, "empty: the folder has no files"),
         (["-i", "special"], 1, "special/pipe: a pipe or a device, which tsoft reads only with -i special/pipe"),
+        (["-i", "special/p*"], 1, "special/pipe: a pipe or a device, which tsoft reads only with -i special/pipe"),
+        (["-i", "special/*", "-o", "p/", "--keep-going"], 1, "the input has only pipes and devices; pass files"),
         (["-i", "logits", "--labels", "@special/pipe", "-o", "p/"], 2, "special/pipe: a pipe can be read only once"),
         (["-i", "logits", "--max-line", "9"], 2, "--max-line has no effect on logits/00.npy, which is npy"),
         (["-i", "logits", "-o", "p/", "--backend", "multiprocessing"], 2, "--backend multiprocessing returns no resul"),
@@ -444,6 +446,16 @@ def test_keep_going(shards: Path) -> None:
             Path(f"logits/{shard:02}.npy").write_bytes(b"")
         message = fails("compute", "-i", f"logits/0[0-{count - 1}].npy", "-o", f"{count}/", "--keep-going", code=1)
         assert message.endswith(f"files failed: logits/00.npy, logits/01.npy, logits/02.npy and {others}")
+
+
+@pytest.mark.parametrize("name", ["logits", "logits/*"])
+def test_keep_going_past_a_pipe(shards: Path, name: str) -> None:
+    os.mkfifo("logits/03.pipe")
+    done = here("compute", "-i", name, "-o", "probs/", "--keep-going")
+    error, last = done.stderr.splitlines()
+    assert error.startswith("tsoft: error: logits/03.pipe: a pipe or a device")
+    assert (done.returncode, last) == (1, "tsoft: error: 1 of 13 files failed: logits/03.pipe")
+    assert len(results(shards / "probs")) == SHARDS
 
 
 def test_the_exit_code_of_an_answer_survives_a_resumed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

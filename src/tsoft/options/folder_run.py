@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tsoft.errors import TsoftError, UsageError, counted, joined
+from tsoft.errors import InputError, TsoftError, UsageError, counted, joined
 from tsoft.options.file_notes import FileErrors, FileNotes, with_file
 from tsoft.options.folder_options import FolderOptions, RandomFolderOptions
 from tsoft.options.job_values import absolute
@@ -63,19 +63,20 @@ class FolderRun:
         from tsoft.options.shard_manifest import ManifestSettings, opened_manifest
         from tsoft.output.file import ended_by_signals
 
-        shards = self._shards()
+        refused = FileErrors()
+        shards = self._shards(refused.print if self.options.keep_going else None)
         is_random = isinstance(self.options, RandomFolderOptions)
         settings = ManifestSettings(
             self.name, self.settings, self.option_files, self.folder, is_random, self.options.resume
         )
         with ended_by_signals(), opened_manifest(settings, shards) as manifest:
             pending = [shard for shard in shards if shard.output not in manifest.done]
-            failed = self._compute(manifest, pending)
+            failed = [*refused.failed, *self._compute(manifest, pending)]
             codes = {manifest.done[shard.output] for shard in shards if shard.output in manifest.done}
         if failed:
             others = [counted(len(failed) - _NAMED, "other")] if len(failed) > _NAMED else []
             named = joined([*failed[:_NAMED], *others])
-            raise TsoftError(f"{len(failed)} of {len(shards)} files failed: {named}")
+            raise TsoftError(f"{len(failed)} of {len(refused.failed) + len(shards)} files failed: {named}")
         if answers := [code for code in _ANSWERS if code in codes]:
             raise typer.Exit(answers[0])
 
@@ -97,8 +98,10 @@ class FolderRun:
         errors.print_rest(len(pending))
         return errors.failed
 
-    def _shards(self) -> list[Shard]:
+    def _shards(self, refuse: Callable[[str, InputError], None] | None) -> list[Shard]:
         """Return the files with the names of their results. Raise UsageError if two of these are equal.
+
+        `refuse` is that of `listed_files`.
 
         If the folder is also one of the inputs, the results of an earlier run are not.
         """
@@ -107,7 +110,9 @@ class FolderRun:
 
         self._check()
         results = {place_of(os.path.join(self.folder, name)) for name in planned_results(self.folder)}
-        listed = listed_files(self.values[self.options.shards_field])
+        listed = listed_files(self.values[self.options.shards_field], refuse=refuse)
+        if not listed:
+            raise InputError("the input has only pipes and devices; pass files")
         files = [file for file in listed if place_of(file) not in results]
         if not files:
             raise UsageError(f"all files of the input are results in {self.folder}; pass the files of their logits")

@@ -10,13 +10,15 @@ from tsoft.frozen import frozen
 from tsoft.notes import note
 
 
-def listed_files(inputs: list[str], option: str = "--input") -> list[str]:
+def listed_files(
+    inputs: list[str], option: str = "--input", refuse: Callable[[str, InputError], None] | None = None
+) -> list[str]:
     """Return the files that an option lists: a file as typed, the files of a folder or of a pattern by name.
 
     Raise UsageError for an empty name and for a file that is listed twice; InputError for a folder or a pattern without
-    files.
+    files, and for a pipe or a device in one. With `refuse`, such a pipe is left out, and `refuse` gets its error.
     """
-    files = [file for name in inputs for file in _files_of(name, option)]
+    files = [file for name in inputs for file in _regular(name, _files_of(name, option), refuse)]
     seen: dict[str, str] = {}
     for file in files:
         place = place_of(file)
@@ -50,6 +52,18 @@ def _files_of(name: str, option: str) -> list[str]:
     return files
 
 
+def _regular(name: str, files: list[str], refuse: Callable[[str, InputError], None] | None) -> Iterator[str]:
+    """Yield the files that a name lists, except pipes and devices: reading one by mistake would wait forever."""
+    for file in files:
+        if file == name or not os.path.exists(file) or os.path.isfile(file):
+            yield file
+            continue
+        error = InputError(f"{file}: a pipe or a device, which tsoft reads only with -i {file}")
+        if refuse is None:
+            raise error
+        refuse(file, error)
+
+
 def _matches(pattern: str) -> Iterator[str]:
     """Yield the paths that match a pattern, perhaps more than once. Unlike in the module glob, `**` does not follow
     links to folders, which may be loops."""
@@ -79,9 +93,6 @@ def _files_in(folder: str) -> list[str]:
         pattern = os.path.join(folder, "**", "*")
         note(f"{folder}: tsoft does not read the folders in it, such as {folders[0]}; to read them, pass '{pattern}'")
     files = [entry.path for entry in entries if not entry.is_dir()]
-    # Reading a pipe by mistake would wait forever.
-    if special := next((file for file in files if os.path.exists(file) and not os.path.isfile(file)), None):
-        raise InputError(f"{special}: a pipe or a device, which tsoft reads only with -i {special}")
     if not files:
         raise InputError(f"{folder}: the folder has no files")
     return files
