@@ -359,6 +359,19 @@ def test_server_with_few_logprobs(refuses_more: bool) -> None:
     assert contains(found["tau"], 1.0)
 
 
+def test_reason_of_an_unknown_kind_is_what_was_found() -> None:
+    class Hollow(Simulated):
+        def choice(self, index: int, token: int, shown: Array, size: int, is_chat: bool) -> dict[str, Any]:
+            choice = super().choice(index, token, shown, size, is_chat)
+            for entry in choice.get("logprobs", {}).get("content", []):
+                entry["top_logprobs"] = entry["top_logprobs"] if self.count % 2 else []
+            return choice
+
+    for server, reason in ((Hollow(), "too few tokens"), (Simulated(noise=1.0), "equal requests differ by ± ")):
+        finding = audited(server, options=FEW)["logprobs_kind"]
+        assert (finding.found, finding.reason[: len(reason)]) == ("unknown", reason)
+
+
 def test_server_with_one_logprob() -> None:
     assert audited(Simulated(most=1), options=FEW)["logprobs"].found == "1 token"
 

@@ -217,6 +217,17 @@ class ListedRows:
             return False
         return True if min(_largest((gaps, other * tau)) for gaps, other in pairs) <= 2 * tolerance else None
 
+    @property
+    def unknown_reason(self) -> str:
+        """Why it is unknown whether the log-probabilities come after the temperature."""
+        bases = [*self._repetitions, *self._all_lists.get(0, [])]
+        others = [probe.token for probe in self._probes.answered(Purpose.COLDER, Purpose.HOTTER)]
+        if min((len(_shared(base, other)[0]) for base in bases for other in others), default=0) < 2:
+            return "too few tokens are listed in all answers, so the lists cannot be compared"
+        if self.noise > _MOVED:
+            return f"equal requests differ by ± {self.noise:.2g}, which hides the effect of the temperature"
+        return "they change with the temperature, but not by 1 / τ, or too few are listed"
+
     def _is_cut(self, bases: list[FirstToken], cut: FirstToken) -> bool:
         """Return whether a low top_p changes the list."""
         count = sum(np.isfinite(list(cut.logprobs.values())))

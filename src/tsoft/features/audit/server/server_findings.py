@@ -146,7 +146,6 @@ _KINDS = {
     "tempered": "their differences scale by 1 / τ, so tsoft uses those at temperature 1",
     "truncated": "a cutoff changes them, so tsoft uses those without a cutoff",
     "tempered and truncated": "they come after the samplers, so tsoft uses those at temperature 1 without a cutoff",
-    "unknown": "they change with the temperature, but not by 1 / τ, or too few are listed",
 }
 
 
@@ -157,7 +156,7 @@ def _kind_finding(rows: ListedRows) -> Finding:
         return Finding("logprobs_kind", "no cutoff", "truncated", Verdict.CONTRADICTED, reason=reason)
     text = rows.kind.text
     verdict = Verdict.INCONCLUSIVE if text == "unknown" else Verdict.NOTED
-    return Finding("logprobs_kind", "", text, verdict, reason=_KINDS[text])
+    return Finding("logprobs_kind", "", text, verdict, reason=_KINDS.get(text) or rows.unknown_reason)
 
 
 # From the draws to the report on temperature, cutoffs and fit
