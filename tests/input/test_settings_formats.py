@@ -194,6 +194,9 @@ def test_errors_in_a_modelfile(path: Path, text: str, message: str) -> None:
         ("SamplingParams(top_k=3, structured_outputs=StructuredOutputsParams(json=None))", {"top_k": 3}),
         ("{'temperature': 0.5, 'do_sample': True, 'top_p': None, 'stop': (1, {2})}", {"tau": 0.5}),
         ("{'options': {'temperature': 0.5}, 'x': f(1), **y}", {"tau": 0.5}),
+        ("config = types.GenerationConfig(temperature=0.5, top_k=3, seed=1)\n", {"tau": 0.5, "top_k": 3}),
+        ("self.params = dict( temperature = 0.5, max_tokens = 9, top_k = 3 )", {"tau": 0.5, "top_k": 3}),
+        ("c = Config(\n    temperature=0.5,\n    top_k=3,\n)\n", {"tau": 0.5, "top_k": 3}),
     ],
 )
 def test_text_that_python_printed(path: Path, text: str, expected: dict[str, float]) -> None:
@@ -222,6 +225,7 @@ def test_a_printed_call_of_another_class(path: Path) -> None:
         # A .env file may have variables of other programs.
         ("TEMPERATURE=0.5\nTEMP=/tmp\nTOP_P=\n", {"tau": 0.5}),
         ("TEMPERATURE='0.5'\nTEMP='/tmp'\n", {"tau": 0.5}),
+        ("GEN_KWARGS=temperature=0.5,top_k=3\n", {"tau": 0.5, "top_k": 3}),
         # ollama show --parameters.
         ('temperature      0.5\nstop   "<|im_start|>"\nstop   "<|im_end|>"\ntop_k  3\n', {"tau": 0.5, "top_k": 3}),
     ],

@@ -127,8 +127,10 @@ def _parsed(text: str, name: str) -> Any:
 
 
 def _printed_call(text: str, name: str) -> Any:
-    """Return the arguments in a text such as GenerationConfig(top_k=3), as Python prints it; None for other texts."""
-    return read_dict(text, name) if re.match(r"\s*[^\W\d][\w.]*\([^\W\d]\w*=", text) else None
+    """Return the arguments in a text such as GenerationConfig(top_k=3), as Python prints it, perhaps assigned to a
+    name; None for other texts."""
+    call = re.match(r"\s*(?:[^\W\d][\w.]*\s*=\s*)?(?=[^\W\d][\w.]*\(\s*[^\W\d]\w*\s*=)", text)
+    return read_dict(text[call.end() :], name) if call else None
 
 
 # JSON

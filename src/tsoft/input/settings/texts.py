@@ -114,9 +114,15 @@ def _of_pairs(text: str, where: str) -> dict[str, Any] | None:
     """Return the settings in `name=value` between commas, in one line."""
     pairs = [part.partition("=") for part in text.strip().split(",")]
     is_list = all(separator and re.fullmatch(r"\s*[\w.-]+\s*", name) for name, separator, _ in pairs)
-    if "\n" in text.strip() or not is_list:
+    if "\n" in text.strip() or not is_list or not all(_is_complete(value) for _, _, value in pairs):
         return None
     return _with_numbers(_object([(name.strip(), value.strip()) for name, _, value in pairs], where))
+
+
+def _is_complete(value: str) -> bool:
+    """Return whether a value is no part of a call, an array or a text in quotes that has commas, nor another pair."""
+    are_closed = all(value.count(first) == value.count(last) for first, last in ("()", "[]", "{}"))
+    return "=" not in value and are_closed and all(value.count(mark) % 2 == 0 for mark in "'\"")
 
 
 def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
