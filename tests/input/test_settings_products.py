@@ -635,6 +635,12 @@ def test_the_range_of_a_dynamic_temperature(read_json: Any) -> None:
     assert "are not a range of temperatures" in failure(read_json, {**on, "min_temp": 2, "max_temp": 1})
     assert "the lowest and the highest temperature are missing" in failure(read_json, on)
     assert "dynatemp and dynamic_temperature differ" in failure(read_json, {**on, **limits, "dynatemp": False})
+    # llama.cpp, which runs with cache_prompt, and vLLM have no such range.
+    for program, fields in (("llama.cpp", {"cache_prompt": True}), ("vllm", {"guided_regex": "a"})):
+        found = read_json({**on, **limits, **fields, "prompt": "x"})
+        assert dict(found.values)["tau"] == 1
+        problem = f"dynatemp_low 0.5 and dynatemp_high 2.5 are not applied, since {program} has no such range"
+        assert problem in found.unused
     # llama.cpp's field needs no switch.
     assert read_json({"temperature": 1, "dynatemp_range": 0.5}).unused == ()
     off = read_json({"dynatemp": False, "temp": 1, "dynatemp_range": 0.5, "dynatemp_exponent": 2, **limits})

@@ -7,6 +7,7 @@ from tsoft.input.settings.field_values import boolean, number
 from tsoft.input.settings.file_kinds import COHERE, FileKind
 from tsoft.input.settings.file_numbers import Numbers
 from tsoft.input.settings.sampling_fields import (
+    APPLIED,
     COHERE_PARAMETERS,
     DYNAMIC_RANGES,
     DYNAMIC_SWITCHES,
@@ -29,7 +30,10 @@ _HIGH_TEMPERATURE = 10
 
 def numbers_of(kind: FileKind, place: Place) -> Numbers:
     """Return the numbers of the parameters. Raise InputError if fields contradict each other."""
-    numbers = _scaled(kind, _dynamic(place, _plain(kind, place)))
+    plain = _plain(kind, place)
+    # Only programs that know every field have a switch for such a range.
+    dynamic = _dynamic(place, plain) if kind.rules.fields >= APPLIED else _without_ranges(kind, place, plain)
+    numbers = _scaled(kind, dynamic)
     return with_text_samplers(kind, place, numbers)
 
 
@@ -114,6 +118,18 @@ def _dynamic(place: Place, numbers: Numbers) -> Numbers:
     if any((limits.lowest, limits.highest) != (ranges[0].lowest, ranges[0].highest) for limits in ranges):
         raise InputError(f"{place.where}: {ranges[0]}, and {ranges[1]}, set different ranges; remove one of them")
     return _with_range(place, numbers, ranges[0])
+
+
+def _without_ranges(kind: FileKind, place: Place, numbers: Numbers) -> Numbers:
+    """Return the numbers with a sentence about each range that a program does not know. A request to any of several
+    programs also has the center and the range of a dynamic temperature."""
+    width = numbers.values.get("dynatemp_range", 0.0)
+    sentences = [
+        f"{limits} are not applied, since {kind.program} has no such range"
+        for limits in _ranges(place)
+        if limits.lowest != limits.highest and (limits.highest - limits.lowest) / 2 != width
+    ]
+    return replace(numbers, sentences=(*numbers.sentences, *sentences))
 
 
 def _without_range(switch: str, numbers: Numbers) -> Numbers:
