@@ -385,7 +385,7 @@ def test_labeled_logits_that_look_like_the_probabilities_of_the_most_probable_to
         ('[{"logprobs": {"content": []}}]', "f:1: record 0", "logprobs"),
         ('{\n"logprobs":\n{}\n}', "f", "logprobs"),
         ('{"data": {"answer": [{"logprobs": []}]}}', "f:1", "data.answer[0].logprobs"),
-        ('{"result": {"choices": []}}', "f:1", "result.choices"),
+        ('{"result": {"choices": {}}}', "f:1", "result.choices"),
     ],
 )
 def test_a_part_of_a_response_without_numbers_is_named_with_its_path(text: str, where: str, path: str) -> None:

@@ -1414,6 +1414,47 @@ def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]
     assert texts(read(data)[0]) == expected
 
 
+def test_a_piece_without_choices_lacks_nothing_in_another_object() -> None:
+    """The last piece has the usage, and Azure's first one the results of a filter."""
+    usage = {"id": "2", "choices": [], "usage": {"total_tokens": 2}}
+    filtered = {"id": "", "object": "", "choices": [], "prompt_filter_results": []}
+    pieces = [filtered, chunk("a", id="1"), end(id="1"), usage, chunk("b", id="3")]
+    blocks, [note] = read(lines(*({"event": "message", "data": piece} for piece in pieces)))
+    assert texts(blocks) == [["a"], ["b"]]
+    assert note == "FILE:4: the response has no choices; tsoft skips it"
+
+
+@each_case(
+    ("blocked", "problem"),
+    [
+        (
+            {"promptFeedback": {"blockReason": "OTHER"}, "usageMetadata": {}},
+            "the server blocked the prompt (blockReason: OTHER)",
+        ),
+        (
+            {"candidates": None, "prompt_feedback": {"block_reason": "SAFETY"}, "usage_metadata": {}},
+            "the server blocked the prompt (block_reason: SAFETY)",
+        ),
+        ({"candidates": [{"finishReason": "SPII"}]}, "the answer has no text (finishReason: SPII)"),
+        (
+            {"candidates": [{"content": {"parts": None}, "finish_reason": "MAX_TOKENS"}]},
+            "the answer has no text (finish_reason: MAX_TOKENS)",
+        ),
+    ],
+)
+def test_blocked_answers_of_gemini_are_skipped(blocked: dict[str, Any], problem: str) -> None:
+    """ai.google.dev, "PromptFeedback" and "FinishReason"."""
+    blocks, notes = read(lines(blocked, GEMINI[1], blocked, GEMINI[1]))
+    assert texts(blocks) == [["b"], ["b"]]
+    assert notes == [f"FILE:{i}: {problem}; tsoft skips it" for i in (1, 3)]
+    batch = {"request": {"contents": []}, "status": "", "response": blocked}
+    blocks, notes = read(lines(batch, GEMINI[1], batch))
+    assert (texts(blocks), len(notes)) == ([["b"]], 2)
+    # With a text, the request lacks a setting.
+    with pytest.raises(InputError, match="responseLogprobs"):
+        read_json({"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "MAX_TOKENS"}]})
+
+
 def test_pieces_about_content_filters_alone_have_no_logprobs() -> None:
     with pytest.raises(InputError, match="FILE:1: the response has no log-probabilities; add"):
         read(lines(*[{"id": "", "object": "", "choices": []}] * 2))
@@ -1892,12 +1933,13 @@ def test_elements_without_a_kind_are_different_answers(name: str) -> None:
     assert (texts(blocks), notes) == ([["a"], ["b"]], [])
 
 
-def test_events_are_searched_if_nothing_else_has_tokens() -> None:
-    """Those of Inspect repeat the answer, but other programs have it there alone."""
+def test_only_the_events_of_an_inspect_sample_repeat_its_answer() -> None:
     events = [{"model": "m", "choices": [choice("a", "b", finish_reason="stop")]}]
     for document in ({"events": events}, {"run": {"attachments": events}, "id": "x"}):
         assert texts(read_json(document)[0]) == [["a", "b"]]
-    assert texts(read_json({"events": events, "choices": [choice("c")]})[0]) == [["c"]]
+    sample = {"id": 1, "epoch": 1, "output": {"choices": [choice("c")]}, "events": events}
+    assert texts(read_json({"samples": [sample]})[0]) == [["c"]]
+    assert texts(read_json({"events": events, "answer": {"choices": [choice("c")]}})[0]) == [["a", "b"], ["c"]]
 
 
 def test_the_answers_of_text_generation_inference_have_numbers() -> None:

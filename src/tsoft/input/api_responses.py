@@ -370,9 +370,9 @@ class ResponseReader:
                 skipped = "the message has no log-probabilities; tsoft skips it, and others without them"
                 self._skipped.append(location.message(skipped))
                 self._note_skipped()
-        elif problem := removed_text(answer.objects[0]) or ("" if answer.path else request_problem(response)):
+        elif problem := removed_text(*answer.objects[:2]) or ("" if answer.path else request_problem(response)):
             self._skip(location, problem)
-        elif response.get("choices") == [] and isinstance(response.get("usage"), dict):
+        elif answer.objects[0].get("choices") == [] and isinstance(answer.objects[0].get("usage"), dict):
             # The last piece of a stream, which may have another id: stream_options.include_usage.
             self._skip(location, "the response has no choices")
         elif (problem := text_problem(response)) is not None:

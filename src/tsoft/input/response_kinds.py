@@ -23,6 +23,7 @@ from tsoft.input.token_shapes import (
     is_numbers,
     may_be_map_of_alternatives,
     may_be_tokens,
+    spelling_of,
     spellings,
 )
 
@@ -229,21 +230,49 @@ def _without_constructor(message: Object) -> Object:
     return fields if "lc" in message and isinstance(fields, dict) else message
 
 
-def removed_text(answer: Object) -> str | None:
+def removed_text(answer: Object, response: Object | None = None) -> str | None:
     """Return the problem with an answer whose text was removed, such as by a content filter, so that no request makes
-    the server return its log-probabilities; None for any other answer.
+    the server return its log-probabilities; None for any other answer. `response` is the object that contains it.
 
     >>> removed_text({"message": {"content": None}, "finish_reason": "content_filter"})
     'the answer has no text (finish_reason: content_filter)'
     """
-    message = answer.get("message")
-    record, name = (message, "content") if isinstance(message, dict) else (answer, "text")
-    reason = answer.get("finish_reason")
-    # Any other value, such as a call of a tool, audio, reasoning or a refusal, has tokens.
-    others = [key for key, value in record.items() if value and key != "role"] if record is message else []
-    if name not in record or record[name] or others or not isinstance(reason, str) or not _REMOVED.match(reason):
+    if problem := blocked_prompt(answer):
+        return problem
+    name = spelling_of(answer, "finish_reason")
+    reason = answer.get(name) if name else None
+    is_candidate = response is not None and "candidates" in response
+    if is_candidate and reason and _is_empty_candidate(answer):
+        is_removed = True
+    else:
+        is_removed = isinstance(reason, str) and bool(_REMOVED.match(reason)) and _is_without_text(answer)
+    return f"the answer has no text ({name}: {reason})" if is_removed else None
+
+
+def blocked_prompt(response: Object) -> str | None:
+    """Return the problem with a response of Gemini without candidates, because the server blocked the prompt; None for
+    any other response."""
+    feedback = field(response, "prompt_feedback")
+    name = spelling_of(feedback, "block_reason") if isinstance(feedback, dict) else None
+    if name is None or not feedback[name] or response.get("candidates"):
         return None
-    return f"the answer has no text (finish_reason: {reason})"
+    return f"the server blocked the prompt ({name}: {feedback[name]})"
+
+
+def _is_without_text(choice: Object) -> bool:
+    """Return whether a choice has an empty text, and nothing else that has tokens: a call of a tool, audio, a reasoning
+    or a refusal."""
+    message = choice.get("message")
+    record, name = (message, "content") if isinstance(message, dict) else (choice, "text")
+    others = [key for key, value in record.items() if value and key != "role"] if record is message else []
+    return name in record and not record[name] and not others
+
+
+def _is_empty_candidate(candidate: Object) -> bool:
+    """Return whether a candidate of Gemini has no part, whatever the reason why it finished: ai.google.dev,
+    "FinishReason"."""
+    content = candidate.get("content")
+    return content is None or (isinstance(content, dict) and not content.get("parts"))
 
 
 def _has_text(record: Object) -> bool:

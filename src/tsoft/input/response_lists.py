@@ -13,7 +13,7 @@ from typing import Any
 from tsoft.input.api_tokens import ApiToken
 from tsoft.input.class_lookup import numbers_in
 from tsoft.input.json_values import Location, Object, is_index
-from tsoft.input.response_kinds import REQUESTED, error_message
+from tsoft.input.response_kinds import REQUESTED, blocked_prompt, error_message
 from tsoft.input.token_groups import alternatives_in, answers_in
 from tsoft.input.token_ids import answers_of_batch, drawn_ids, may_be_positions, separate_ids
 from tsoft.input.token_lists import (
@@ -63,8 +63,10 @@ _PROMPTS = spellings(
 )
 # Lists of objects that are tokens if some have numbers: HELM, watsonx, and Gemini without alternatives.
 _TOKENS = spellings("tokens", "generated_tokens", "input_tokens", "chosen_candidates")
-# The fields that are searched only if there are no tokens elsewhere: the events of an Inspect log repeat its answers.
+# The fields that are searched only if there are no tokens elsewhere, in objects with the other field: the events of a
+# sample in an Inspect log repeat its answers (inspect_ai/log/_log.py, EvalSample).
 _COPIES = ("events", "attachments")
+_SAMPLE = "epoch"
 # The text so far in each event of a stream, next to its new tokens: openai-python, lib/streaming/chat/_events.py.
 _SO_FAR = "snapshot"
 # Fields next to the id that LangChain gives to a response.
@@ -323,6 +325,9 @@ class Search:
     def _search_object(self, record: Object, place: _Place) -> None:
         if place.path[-2:-1] and place.path[-2] in ANSWERS:
             self.answers.append(place.answer)
+        if any(record.get(name) == [] for name in ANSWERS) or blocked_prompt(record):
+            # The answers are missing in this object, not in those around it.
+            self.outer = place.answer
         if _is_empty(record, place):
             self.empty.add(place.answer.path)
         # KoboldCpp writes the same tokens as a list, with alternatives, and as lists side by side.
@@ -339,7 +344,7 @@ class Search:
         for name in sorted(names, key=lambda name: not any(word in name for word in THOUGHTS)):
             if name in REQUESTED:
                 self.requested += [name] * any(record[name])
-            elif name in _COPIES or (name == _SO_FAR and isinstance(record.get("type"), str)):
+            elif (name in _COPIES and _SAMPLE in record) or (name == _SO_FAR and isinstance(record.get("type"), str)):
                 self._copies.append((record[name], place.field(name, record)))
             elif name not in covered and name != alternatives:
                 self._search(record[name], place.field(name, record))

@@ -13,6 +13,7 @@ from typing import Any
 
 from tsoft.input.api_tokens import UNKNOWN, DrawnToken
 from tsoft.input.json_values import Location, Object, is_index
+from tsoft.input.response_kinds import blocked_prompt
 from tsoft.input.response_lists import ANSWERS, Answer, AnswerId, Path
 from tsoft.input.spelling import Spelling, choice_of, written_text
 from tsoft.input.token_groups import answer_key
@@ -271,7 +272,8 @@ def is_finished(answer: Answer) -> bool | None:
         if "generated_text" in record and isinstance(record.get("token"), dict):
             return record["generated_text"] is not None
     # Gemini leaves out the reason in the pieces of a stream.
-    return False if any("candidates" in record for record in answer.objects) else None
+    has_answers = any("candidates" in record and not blocked_prompt(record) for record in answer.objects)
+    return False if has_answers else None
 
 
 def _with_details(records: Iterable[Object]) -> Iterator[Object]:
