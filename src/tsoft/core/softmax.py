@@ -288,6 +288,12 @@ def _plan(n: int, dtype: np.dtype[Any]) -> _Plan:
     return _Plan(_context_of(n, dtype), _is_searched_as_float64(n, dtype), *summation(n, 2, dtype))
 
 
+@functools.lru_cache(1024)
+def _starts(rows: int, n: int) -> Array:
+    """Return the indices of the first class of each of a few rows of n classes in the flattened block."""
+    return np.arange(0, rows * n, n)
+
+
 def _softmax_of_few_rows(z: Array, tau: float) -> Array | None:
     """Return the softmax of z, (rows, n), or None if the logits or the temperature need the general path.
 
@@ -302,10 +308,9 @@ def _softmax_of_few_rows(z: Array, tau: float) -> Array | None:
 
 
 def _softmax_by_plan(z: Array, tau: float, searches_float64: bool, sum_up: Sum, is_exact: bool) -> Array | None:
-    n, size = z.shape[1], z.size
     # As in `highest`.
     tops = (z.astype(_FLOAT64) if searches_float64 else z).argmax(1)
-    tops += _NUMBERS[:size:n] if size <= MAX_DOT else np.arange(0, size, n)
+    tops += _starts(*z.shape)
     maximum = z.take(tops)
     # As in `_subtract_maximum`.
     if not maximum.dot(maximum) < np.inf:
