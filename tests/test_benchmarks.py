@@ -1,5 +1,8 @@
 """The report of the benchmarks: the exit code of --check, and the section of the manual. No test measures time."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,15 @@ def row(task: str, ratio: float, budget: float | None = 1.0, needs: str | None =
 
     pair = Pair(task, "theirs", lambda _: (lambda: 20 * ratio, lambda: 20.0), budget, needs, repeat=1)
     return row_of(pair, None)
+
+
+def test_the_command_in_the_manual_starts_in_a_plain_environment() -> None:
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(FOLDER), "--only", "no such row"], env=plain, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Budgets: 0 kept, 0 exceeded, 0 not checked" in done.stdout
 
 
 def test_check_fails_for_a_ratio_over_its_budget() -> None:
