@@ -24,7 +24,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from tsoft.core import threads
 from tsoft.core.library_arguments import is_masked, plain_array
 from tsoft.core.sums import MAX_DOT, Sum, exact_sum, summation
 from tsoft.core.sums import Array as Array
+from tsoft.frozen import frozen
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -272,7 +273,8 @@ def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
     out[...] = log_of_sum(x, tops)
 
 
-class _Plan(NamedTuple):
+@frozen(eq=False)
+class _Plan:
     """How to compute the softmax of few rows of a length: the context, whether the search for the maximum is faster in
     float64, and the function that sums a row with whether it is exact."""
 
@@ -303,13 +305,13 @@ def _softmax_of_few_rows(z: Array, tau: float) -> Array | None:
     is_plain = (z.dtype is _FLOAT64 or z.dtype is _FLOAT32) and 0 < z.size <= BLOCK_SIZE
     if not is_plain or not LOWEST_TAU <= tau <= HIGHEST_TAU:
         return None
-    context, searches_float64, sum_up, is_exact = _plan(z.shape[1], z.dtype)
-    return context.copy().run(_softmax_by_plan, np.ascontiguousarray(z), tau, searches_float64, sum_up, is_exact)
+    plan = _plan(z.shape[1], z.dtype)
+    return plan.context.copy().run(_softmax_by_plan, np.ascontiguousarray(z), tau, plan)
 
 
-def _softmax_by_plan(z: Array, tau: float, searches_float64: bool, sum_up: Sum, is_exact: bool) -> Array | None:
+def _softmax_by_plan(z: Array, tau: float, plan: _Plan) -> Array | None:
     # As in `highest`.
-    tops = (z.astype(_FLOAT64) if searches_float64 else z).argmax(1)
+    tops = (z.astype(_FLOAT64) if plan.searches_float64 else z).argmax(1)
     tops += _starts(*z.shape)
     maximum = z.take(tops)
     # As in `_subtract_maximum`.
@@ -319,13 +321,13 @@ def _softmax_by_plan(z: Array, tau: float, searches_float64: bool, sum_up: Sum, 
     if tau != 1:
         np.multiply(probs, 1.0 / tau, probs)
     np.exp(probs, probs)
-    if is_exact:
-        total = sum_up(probs)
+    if plan.is_exact:
+        total = plan.sum_up(probs)
     else:
         # As in `normalizer`.
         flat = probs.ravel()
         flat[tops] = 0.0
-        total = _ONE[2] + sum_up(probs)
+        total = _ONE[2] + plan.sum_up(probs)
         flat[tops] = 1.0
     factor = _ONE[2] / total
     if factor.dtype is not z.dtype:

@@ -120,14 +120,14 @@ _WORDS = {
     "energy": r"energy|energies",
     "logit": r"logits?",
 }
-_WORD = re.compile(
-    r"(?<![^\W_])(?:(neg(?:ative)?|minus)[\s_.-]?)?"
-    rf"(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _WORDS.items())})(?![^\W\d_])",
-    re.IGNORECASE,
+# A pattern as a text is compiled when it is used, which most runs do not need.
+_WORD = (
+    r"(?i)(?<![^\W_])(?:(neg(?:ative)?|minus)[\s_.-]?)?"
+    rf"(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _WORDS.items())})(?![^\W\d_])"
 )
 # What the negative numbers of a quantity are.
 _NEGATIVE = {"logit": "energy", "logprob": "energy", "energy": "logit", "prob": "prob"}
-_PERCENT = re.compile(r"%|(?<![^\W_])(?:percent|pct)", re.IGNORECASE)
+_PERCENT = r"(?i)%|(?<![^\W_])(?:percent|pct)"
 
 
 def quantity_in(name: str) -> str | None:
@@ -138,7 +138,7 @@ def quantity_in(name: str) -> str | None:
     >>> quantity_in("neg_energy"), quantity_in("negative log probability")
     ('logit', 'energy')
     """
-    match = _WORD.search(name)
+    match = re.search(_WORD, name)
     return _quantity_of(match) if match else None
 
 
@@ -163,7 +163,7 @@ def suggested_quantity(name: str) -> str | None:
     >>> suggested_quantity("energy_kJ_mol"), suggested_quantity("prob_logits"), suggested_quantity("prob")
     ('energy', None, None)
     """
-    has_logits = any(_quantity_of(match) == "logit" for match in _WORD.finditer(name))
+    has_logits = any(_quantity_of(match) == "logit" for match in re.finditer(_WORD, name))
     return None if has_logits or stated_quantity(name) else quantity_in(name)
 
 
@@ -186,12 +186,12 @@ def suggestion(numbers: str, quantity: str, names: Sequence[str]) -> str:
     plural = other.plural
     if quantity == "energy" and all(map(_is_negative_logprob, names)):
         plural = "negative log-probabilities"
-    fix = "divide them by 100 and " * (quantity == "prob" and all(map(_PERCENT.search, names)))
+    fix = "divide them by 100 and " * (quantity == "prob" and all(re.search(_PERCENT, name) for name in names))
     return f"tsoft reads {numbers} as logits, but {suggest} {plural}; if they are, {fix}pass {other.option}"
 
 
 def _is_negative_logprob(name: str) -> bool:
-    match = _WORD.search(name)
+    match = re.search(_WORD, name)
     return name.strip().lower() in NEGATIVE_LOGPROBS or (match is not None and match.lastgroup == "logprob")
 
 
@@ -201,7 +201,7 @@ def _is_word_of_a_class(name: str) -> bool:
     >>> [_is_word_of_a_class(name) for name in ("solar energy", "energy drink", "cat (logit)", "log prob", "cat")]
     [True, True, False, False, False]
     """
-    match = _WORD.search(name)
+    match = re.search(_WORD, name)
     if match is None:
         return False
     before, after = name[: match.start()], name[match.end() :]

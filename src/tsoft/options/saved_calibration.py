@@ -1,10 +1,11 @@
 """The option for a saved calibration, and its application to blocks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from tsoft.errors import InputError, UsageError
+from tsoft.frozen import frozen
 from tsoft.notes import note
 from tsoft.options.bundle import bundle
 from tsoft.options.command import in_panel
@@ -34,7 +35,7 @@ class CalibrationOptions:
     ] = None
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class SavedCalibration:
     """The calibration that is chosen, if any, and its file."""
 
@@ -45,10 +46,10 @@ class SavedCalibration:
     def targets(self) -> "TargetSource | None":
         """How to read the true classes of the rows to calibrate. None of them is used, but rows of one number are those
         of a binary classifier only for readers of true classes."""
-        from tsoft.input.read_options import TargetSource
-
         if self.calibration is None or not self.calibration.is_binary:
             return None
+        from tsoft.input.read_options import TargetSource
+
         return TargetSource(separate=True, binary_labels=self.calibration.labels)
 
     def calibrated(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
