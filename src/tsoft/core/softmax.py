@@ -32,7 +32,6 @@ from tsoft.core import threads
 from tsoft.core.library_arguments import is_masked, plain_array
 from tsoft.core.sums import MAX_DOT, Sum, exact_sum, summation
 from tsoft.core.sums import Array as Array
-from tsoft.frozen import frozen
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -273,21 +272,15 @@ def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
     out[...] = log_of_sum(x, tops)
 
 
-@frozen(eq=False)
-class _Plan:
-    """How to compute the softmax of few rows of a length: the context, whether the search for the maximum is faster in
-    float64, and the function that sums a row with whether it is exact."""
-
-    context: Context
-    searches_float64: bool
-    sum_up: Sum
-    is_exact: bool
+# How to compute the softmax of few rows of a length: the context, whether the search for the maximum is faster in
+# float64, and the function that sums a row with whether it is exact.
+_Plan = tuple[Context, bool, Sum, bool]
 
 
 @functools.cache
 def _plan(n: int, dtype: np.dtype[Any]) -> _Plan:
     """Return the plan for rows of n numbers."""
-    return _Plan(_context_of(n, dtype), _is_searched_as_float64(n, dtype), *summation(n, 2, dtype))
+    return _context_of(n, dtype), _is_searched_as_float64(n, dtype), *summation(n, 2, dtype)
 
 
 @functools.lru_cache(1024)
@@ -305,13 +298,13 @@ def _softmax_of_few_rows(z: Array, tau: float) -> Array | None:
     is_plain = (z.dtype is _FLOAT64 or z.dtype is _FLOAT32) and 0 < z.size <= BLOCK_SIZE
     if not is_plain or not LOWEST_TAU <= tau <= HIGHEST_TAU:
         return None
-    plan = _plan(z.shape[1], z.dtype)
-    return plan.context.copy().run(_softmax_by_plan, np.ascontiguousarray(z), tau, plan)
+    context, searches_float64, sum_up, is_exact = _plan(z.shape[1], z.dtype)
+    return context.copy().run(_softmax_by_plan, np.ascontiguousarray(z), tau, searches_float64, sum_up, is_exact)
 
 
-def _softmax_by_plan(z: Array, tau: float, plan: _Plan) -> Array | None:
+def _softmax_by_plan(z: Array, tau: float, searches_float64: bool, sum_up: Sum, is_exact: bool) -> Array | None:
     # As in `highest`.
-    tops = (z.astype(_FLOAT64) if plan.searches_float64 else z).argmax(1)
+    tops = (z.astype(_FLOAT64) if searches_float64 else z).argmax(1)
     tops += _starts(*z.shape)
     maximum = z.take(tops)
     # As in `_subtract_maximum`.
@@ -321,13 +314,13 @@ def _softmax_by_plan(z: Array, tau: float, plan: _Plan) -> Array | None:
     if tau != 1:
         np.multiply(probs, 1.0 / tau, probs)
     np.exp(probs, probs)
-    if plan.is_exact:
-        total = plan.sum_up(probs)
+    if is_exact:
+        total = sum_up(probs)
     else:
         # As in `normalizer`.
         flat = probs.ravel()
         flat[tops] = 0.0
-        total = _ONE[2] + plan.sum_up(probs)
+        total = _ONE[2] + sum_up(probs)
         flat[tops] = 1.0
     factor = _ONE[2] / total
     if factor.dtype is not z.dtype:
