@@ -88,7 +88,9 @@ class SamplerState:
                 if parameter is not BIAS
             }
             state = state._updated(name, values, on=True)
-        return state._updated(TEMPERATURE.name, {TAU.name: tau}, on=True)._ordered(tuple(steps))
+        state = state._updated(TEMPERATURE.name, {TAU.name: tau}, on=True)
+        # The samplers of an engine with a fixed order may have another one in the chain, which depends on their values.
+        return state._ordered(tuple(steps) if state.is_reorderable else ())
 
     def _updated(self, name: str, values: Mapping[str, float | None], *, on: bool) -> "SamplerState":
         """Return the state with some of a sampler's values changed, and the sampler on or off."""
