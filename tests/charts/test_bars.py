@@ -10,6 +10,7 @@ from rich.cells import cell_len
 import tsoft
 from cases import each_case
 from pictures import LOGITS, SERIES, bar_example, on_screen, plain
+from tool import here
 from tsoft.charts.bars import FILLS, grouped_bars
 from tsoft.charts.style import tau_colors
 from tsoft.core.softmax import Array
@@ -193,6 +194,12 @@ def test_classes_that_do_not_fit_are_counted(count: int, width: int, last: str |
     assert len(text[under - 1].split("│")[1].split()) == charted
     assert text[under + 1].split() == [f"c{i}" for i in range(charted)]
     assert text[under + 2 :] == ([last] if last else [])
+
+
+def test_classes_without_a_line_in_the_table_are_counted_as_well() -> None:
+    text = here("compute", *map(str, range(45)), "--chart", "-f", "table", COLUMNS="80").stdout
+    names = next(line for line in text.splitlines()[::-1] if "#44" in line)
+    assert f"… {45 - len(names.split())} more classes not charted" in text.splitlines()
 
 
 def test_a_long_legend_has_several_lines() -> None:

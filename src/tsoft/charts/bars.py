@@ -73,7 +73,8 @@ class _BarLayout:
 def draw(results: Sequence[Distributions], view: View) -> str:
     """Return the chart of a block of one row: the classes of its table, with one bar per column of the table."""
     block = results[0].block
-    shown = view.select(*ranked_classes(results)).shown
+    selection = view.select(*ranked_classes(results))
+    shown = selection.shown
     names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(
@@ -82,6 +83,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
         np.concatenate([result.probs[:, 0, shown] for result in results]),
         width=view.screen.width,
         colors=[style.color for style in styles] if view.screen.color else None,
+        further=len(selection.rest),
     )
 
 
@@ -93,12 +95,13 @@ def grouped_bars(
     width: int,
     colors: Sequence[int] | None = None,
     height: int = 15,
+    further: int = 0,
 ) -> str:
     """Return a chart of `probs`, (series, classes), in lines of at most `width` columns.
 
     Names are printed unchanged: the caller escapes unprintable characters. A last line counts the classes that
-    do not fit. `height` includes one line of the legend, but not that last line. `colors` has one color per
-    series; without it the text has no escape codes, and the series differ in their fills.
+    do not fit, and `further` ones. `height` includes one line of the legend, but not that last line. `colors` has
+    one color per series; without it the text has no escape codes, and the series differ in their fills.
     """
     layout = _layout(probs, width, max(4, height - _OTHER_LINES))
     lines = []
@@ -108,7 +111,7 @@ def grouped_bars(
             for i, name in enumerate(series)
         ]
         lines = _legend(styled, layout) + _bars(probs, styled, layout) + _axis(classes, layout)
-    omitted = len(classes) - layout.groups
+    omitted = len(classes) - layout.groups + further
     if omitted:
         noun = "class" if omitted == 1 else "classes"
         lines.append(shortened(f"… {omitted} more {noun} not charted", width))
