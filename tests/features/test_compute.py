@@ -241,6 +241,14 @@ def test_labels(tmp_path: Path) -> None:
     assert labels('["a", "b", "a"]') == ["a", "b", "a"]
     # A vocabulary may omit ids, and a padded model may have more classes than it names.
     assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
+    # A tokenizer of Hugging Face: an added token may also be in the vocabulary, which is a list for Unigram.
+    added = [{"id": 0, "content": "<s>"}, {"id": 2, "content": "<x>"}]
+    assert labels(json.dumps({"added_tokens": added, "model": {"vocab": {"<s>": 0, "a": 1}}})) == ["<s>", "a", "<x>"]
+    assert labels(json.dumps({"added_tokens": added, "model": {"vocab": [["<s>", 0], ["a", -1.5]]}})) == [
+        "<s>",
+        "a",
+        "<x>",
+    ]
     assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
     assert labels("a\0b\n\0\nc\0\0\n") == ["a\0b", "\0", "c\0\0"]
     assert labels('["a\\u0000b", "\\u0000", "c\\u0000"]') == ["a\0b", "\0", "c\0"]
@@ -248,6 +256,10 @@ def test_labels(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("a\0b\nc\0\n")
     printed = out("compute", "2", "1", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")
     assert records(here("compute", "--probs", "-f", "jsonl", stdin=printed).stdout)[0]["labels"] == ["a\0b", "c\0"]
+    (tmp_path / "labels.txt").write_text(json.dumps({"vocab": {f"token {i}": i for i in range(1000)}}))
+    done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr) < 300
     # Half of a pair of surrogates is not a character, and not the label of six characters.
     (tmp_path / "labels.txt").write_text('["\\ud800"]')
     done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.json_problems import json_problem
@@ -73,8 +74,8 @@ class Labels:
 
 
 def parse(text: str) -> Labels:
-    """Parse the value of `--labels`: `a,b,c`, or `@FILE` with one label per line, a JSON array, or an object
-    {token: id}. The JSON may also be the value itself. Raise UsageError or InputError."""
+    """Parse the value of `--labels`: `a,b,c`, or `@FILE` with one label per line, a JSON array, an object {token: id},
+    or a tokenizer.json. The JSON may also be the value itself. Raise UsageError or InputError."""
     if not text.startswith("@"):
         return _typed(text)
     name = text[1:]
@@ -131,11 +132,30 @@ def _from_json(name: str, content: str) -> Labels | None:
         return Labels(tuple(value))
     if not isinstance(value, dict):
         raise InputError(f"{name}: expected an array of strings or an object {{token: id}}")
+    if isinstance(value.get("model"), dict):
+        return _from_vocabulary(name, _vocabulary_of_tokenizer(name, value))
     # orjson keeps only the last value of a name.
     counts = Counter(token for token, _ in json.loads(content, object_pairs_hook=list))
     if len(counts) < counts.total():
-        raise InputError(f"{name}: the token {counts.most_common(1)[0][0]!r} occurs twice; write one id per token")
+        raise InputError(
+            f"{name}: the token {shortened(counts.most_common(1)[0][0])!r} occurs twice; write one id per token"
+        )
     return _from_vocabulary(name, value)
+
+
+def _vocabulary_of_tokenizer(name: str, tokenizer: dict[str, Any]) -> dict[str, object]:
+    """Return the tokens and ids in Hugging Face's tokenizer.json: the model's vocabulary, an object {token: id} or a
+    list of pairs [token, score], and the added tokens, some of which are in both."""
+    vocabulary, added = tokenizer["model"].get("vocab"), tokenizer.get("added_tokens") or []
+    try:
+        ids = {token: i for i, (token, _) in enumerate(vocabulary)} if isinstance(vocabulary, list) else {**vocabulary}
+        ids |= {token["content"]: token["id"] for token in added}
+    except (TypeError, ValueError, KeyError):
+        ids = {}
+    if not ids or not all(isinstance(token, str) for token in ids):
+        problem = "model.vocab or added_tokens is not as in a tokenizer.json of Hugging Face"
+        raise InputError(f"{name}: {problem}; pass an object {{token: id}}")
+    return ids
 
 
 def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
@@ -143,9 +163,12 @@ def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
     names: dict[int, str] = {}
     for token, i in ids.items():
         if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i <= LARGEST_ID:
-            raise InputError(f"{name}: the id of {token!r}: expected a whole number from 0 to {LARGEST_ID}, got {i!r}")
+            problem = f"expected a whole number from 0 to {LARGEST_ID}, got {shortened(repr(i))}"
+            raise InputError(f"{name}: the id of {shortened(token)!r}: {problem}")
         if i in names:
-            raise InputError(f"{name}: {names[i]!r} and {token!r} have the same id, {i}; ids must be unique")
+            raise InputError(
+                f"{name}: {shortened(names[i])!r} and {shortened(token)!r} have the same id, {i}; ids must be unique"
+            )
         names[i] = token
     return Labels(tuple(names.get(i, "") for i in range(max(names, default=-1) + 1)), is_vocabulary=True)
 

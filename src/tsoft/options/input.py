@@ -96,7 +96,8 @@ class ReadingOptions:
         str | None,
         _option(
             metavar="A,B,…|@FILE",
-            help="Class names: a list, or @FILE with one name per line, a JSON array, or a JSON object {token: id}.",
+            help="Class names: a list, or @FILE with one name per line, a JSON array, a JSON object {token: id}, or a"
+            " tokenizer.json.",
         ),
     ] = None
     columns: Annotated[
