@@ -640,6 +640,13 @@ def test_on_a_narrow_terminal_tokens_stay_beside_their_acceptance(columns: int, 
     assert names == ["acceptance", "tokens", "exact match", "tokens", "greedy", "tokens"]
 
 
+def test_temperatures_without_a_table_are_counted() -> None:
+    taus = ",".join(map(str, range(1, 15)))
+    table = here("compare", TEACHER, STUDENT, "--tau", taus, "--no-chart", "-f", "table").stdout
+    assert re.findall("… (.*) [(]", table) == ["11 more temperatures", "2 more temperatures"]
+    assert "…" not in here("compare", TEACHER, STUDENT, "--tau", "1,2,3", "--no-chart", "-f", "table").stdout
+
+
 def test_a_figure_and_a_table_are_drawn(tmp_path: Path) -> None:
     one, other = response_file(tmp_path / "a.json", FIRST), response_file(tmp_path / "b.json", SECOND)
     exact = ["acceptance", "exact_match_acceptance", "greedy_acceptance"]

@@ -57,7 +57,10 @@ def draw_summary(
     true, their curves."""
     for t in evenly_spaced(len(settings.taus), _TABLES):
         yield _measure_table(summary, settings, int(t), view) + "\n"
+    if more := _further_temperatures(settings, _TABLES):
+        yield more + "\n"
     yield _acceptance_table(summary, settings, draft_tokens, view)
+    yield _further_temperatures(settings, _TAU_ROWS)
     if chart and (curves := _acceptance_chart(summary, settings, view)):
         yield "\n" + curves
     view.legend.add_lines(*(_EXPLANATIONS[name] for name in NAMES if name in summary.bounds))
@@ -66,6 +69,12 @@ def draw_summary(
         view.legend.add_lines(_QUANTILES)
     if summary.is_partial:
         view.legend.add_lines(_BOUNDS)
+
+
+def _further_temperatures(settings: ComparisonSettings, shown: int) -> str:
+    """Return a line that counts the temperatures that are not shown; empty if all are."""
+    count = len(settings.taus) - shown
+    return f"… {count} more temperature{'s' * (count != 1)} (--format csv has all)\n" if count > 0 else ""
 
 
 def taus_text(settings: ComparisonSettings, t: int) -> str:
