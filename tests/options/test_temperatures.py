@@ -129,6 +129,14 @@ def test_other_logits_after_tau_are_not_noted(line: str) -> None:
     assert here("compute", *line.split()).stderr == ""
 
 
+def test_numbers_after_a_flag_among_the_logits_are_noted() -> None:
+    done = here("sample", "2", "1", "--draws", "10", "5", "--seed", "1")
+    assert done.stderr == "tsoft: note: 10 and 5 after --draws are logits, because --draws takes no value\n"
+    assert done.stdout == out("sample", "2", "1", "10", "5", "--draws", "--seed", "1")
+    for line in ("sample --draws 2 1", "sample 2 1 --draws --seed 1", "sample a=2 --draws b=1"):
+        assert here(*line.split()).stderr == ""
+
+
 def test_several_columns_of_temperatures_are_noted() -> None:
     note = "stdin: each line has several numbers; tsoft reads all as temperatures (cut -f 1 selects a column)"
     assert here("compute", "2", "1", "--tau", "-", stdin="0.5\t1\n2\t4\n").stderr == f"tsoft: note: {note}\n"

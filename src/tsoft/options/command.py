@@ -14,7 +14,7 @@ from typer.core import TyperCommand
 
 from tsoft.errors import ReaderGoneError, UsageError
 from tsoft.options.numbers import read_strictly
-from tsoft.options.temperatures import in_kelvin, note_logits_after_tau
+from tsoft.options.temperatures import in_kelvin, note_logits_after_flags, note_logits_after_tau
 
 # An argument that Typer would take for an option: -1, -.5, -inf, -nan=3, -Infinity].
 _NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=\]}]|$))", re.IGNORECASE)
@@ -118,6 +118,8 @@ class LogitsCommand(PlainHelp, TyperCommand):
         ctx.params = in_kelvin(values)
         if not ctx.resilient_parsing:
             note_logits_after_tau(args, ctx.params.get("logits"))
+            flags = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
+            note_logits_after_flags(args, flags, ctx.params.get("logits"))
             self._note_repeated_options(ctx, shielded)
         return rest
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Container
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,6 +68,23 @@ def note_logits_after_tau(arguments: list[str], logits: list[str] | None) -> Non
             verb = "are logits" if len(numbers) > 1 else "is a logit"
             fix = f"for several temperatures, write {option} {','.join([value.rstrip(','), *numbers])}"
             note(f"{joined(numbers)} after {option} {value} {verb}; {fix}")
+
+
+def note_logits_after_flags(arguments: list[str], flags: Container[str], logits: list[str] | None) -> None:
+    """Print a note if some of the logits, but not all, follow one of the `flags`, the options without a value, since
+    they may be meant as its value."""
+    from tsoft.input.fields import is_number
+
+    logits = logits or []
+    for place, argument in enumerate(arguments):
+        after = arguments[place + 1 :] if argument in flags else []
+        numbers = [*itertools.takewhile(is_number, after)]
+        if 0 < len(numbers) < len(logits) and after[: len(logits)] != logits:
+            from tsoft.errors import joined
+            from tsoft.notes import note
+
+            verb = "are logits" if len(numbers) > 1 else "is a logit"
+            note(f"{joined(numbers)} after {argument} {verb}, because {argument} takes no value")
 
 
 def pieces(taus: list[str] | None) -> list[str]:
