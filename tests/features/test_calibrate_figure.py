@@ -64,7 +64,7 @@ def test_bars_gaps_counts_and_titles_are_those_of_the_json(tmp_path: Path) -> No
     assert {f"fitted τ = {record['tau']:.4g}", f"95 %: {record['tau_low']:.4g} to {record['tau_high']:.4g}"} <= set(
         texts(curve)
     )
-    assert "fit: the rows to which τ was fitted, so the measures are too favorable" in shown
+    assert "fit: the rows that τ was fitted to, so the measures are optimistic" in shown
     legend = ["accuracy", "its 95 % interval (Wilson)", "overconfident", "underconfident", "calibrated", "rows per bin"]
     assert shown[-8:] == [*legend, "fitted τ", "its 95 % interval"]
 
@@ -133,7 +133,7 @@ def test_a_small_figure_notes_what_it_has_no_room_for(size: str, rows: list[str]
     assert len(drawing.charts) == 4 * len(rows)
     for data in ("fit", "test"):
         assert any(text.startswith(f"{data}, τ = 1: NLL ") for text in shown) == (data in rows)
-    assert any(text.startswith("fit: the rows to which τ was fitted") for text in shown) == ("fit" in rows)
+    assert any(text.startswith("fit: the rows that τ was fitted to") for text in shown) == ("fit" in rows)
     assert "no room for the NLL over τ; a wider --size shows it" in drawing.stderr
     assert ("no room for the rows of the fit; a higher --size shows them" in drawing.stderr) == ("fit" not in rows)
 

@@ -392,7 +392,7 @@ def test_one_array_as_teacher_and_student_is_noted(pairs_of_arrays: Path) -> Non
     ignored = f"tsoft: note: {{}}{file}: tsoft ignores the array 'student'"
     assert done.stderr.splitlines()[:2] == [ignored.format(""), ignored.format("the student: ")]
     done = here("compare", file, file, "--key", "teacher")
-    assert f"{file}: B has the logits of A in every row; --draft-key selects another array of B\n" in done.stderr
+    assert f"{file}: A and B have the same logits in every row; --draft-key selects another array of B\n" in done.stderr
     assert "in every row" not in here("compare", file, file, "--key", "teacher", "--draft-tau", "2").stderr
 
 

@@ -31,9 +31,9 @@ _BY_CHANCE = "by chance: the mean of perfectly calibrated models with the same p
 _BELOW = "95 % below: 95 % of these models are below this; a higher value is a sign of miscalibration"
 _WITHIN = "95 % within: 95 % of these models are in this range; a value outside it is a sign of miscalibration"
 _NOT_SIMULATED = "–: not simulated, because of --resamples 0"
-TOO_FAVORABLE = "fit: the rows to which τ was fitted, so the measures are too favorable"
-FIT = f"{TOO_FAVORABLE}; --test FILE measures on other rows"
-FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
+OPTIMISTIC = "fit: the rows that τ was fitted to, so the measures are optimistic"
+FIT = f"{OPTIMISTIC}; --test FILE measures on other rows"
+FIT_AND_TEST = "fit: the rows that τ was fitted to; test: the rows of --test"
 
 
 def draw(calibration: FittedCalibration, view: View, chart: bool) -> Iterator[str]:

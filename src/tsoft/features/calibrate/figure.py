@@ -6,7 +6,7 @@ from typing import Any
 
 from tsoft.charts.style import short_tau_text
 from tsoft.features.calibrate.calibration import FittedCalibration, MeasuredRows
-from tsoft.features.calibrate.chart import TOO_FAVORABLE
+from tsoft.features.calibrate.chart import OPTIMISTIC
 from tsoft.features.calibrate.confidence_bins import Bins
 from tsoft.features.calibrate.reliability import Report
 from tsoft.figures.calibration_diagrams import (
@@ -51,12 +51,12 @@ def draw(page: Canvas, calibration: FittedCalibration) -> None:
         _draw_fit(page.figure.add_subplot(places[1]), calibration, page.theme)
     else:
         page.note("the figure has no room for the NLL over τ; a wider --size shows it")
-    draw_mark_legend(page.figure, MARKS, TOO_FAVORABLE if lines[0].data == "fit" else "")
+    draw_mark_legend(page.figure, MARKS, OPTIMISTIC if lines[0].data == "fit" else "")
     shrink_titles(page.figure)
 
 
 def _fitting_lines(page: Canvas, measured: Sequence[MeasuredRows]) -> Sequence[MeasuredRows]:
-    """Return the rows whose diagrams fit, the last of them first, because those of a test are not too favorable."""
+    """Return the rows whose diagrams fit, the last of them first, because those of a test are not optimistic."""
     page.grow(len(measured) * LINES + LEGEND_LINES)
     height = page.figure.get_figheight() * 72 / (LINE * page.theme.font_size) - title_height(page.figure)
     count = max(1, int((height - LEGEND_LINES) / LEAST_LINES))

@@ -71,7 +71,7 @@ class PairReading:
         if labels is not None and all(each.first.labels is not None for each in inputs):
             raise UsageError("--labels has no effect, because both inputs name their classes; remove --labels")
         fix = "; --draft-key selects another array of B" if has_arrays(files[1]) else ""
-        copy_note = f"{files[1]}: B has the logits of A in every row{fix}" if self.draft.notes_copies else None
+        copy_note = f"{files[1]}: A and B have the same logits in every row{fix}" if self.draft.notes_copies else None
         return pairs(first, second, files[1], all_positions=self.all_positions, copy_note=copy_note)
 
     def _keys(self, files: tuple[str, str]) -> tuple[ArrayKey, ArrayKey]:
