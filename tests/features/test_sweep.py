@@ -266,3 +266,16 @@ def test_the_measures_of_several_rows_are_at_their_temperatures() -> None:
         assert float(line[1]) == tau
         assert float(line[2]) == pytest.approx(tsoft.entropy(vector, tau), rel=1e-15)
         assert float(line[5]) == pytest.approx(tsoft.margin(vector, tau), rel=1e-15)
+
+
+def test_charts_of_a_response_say_that_they_show_the_listed_tokens() -> None:
+    file = str(TESTS / "data" / "llama-server.json")
+    for options in ((), ("--heatmap",)):
+        text = here("sweep", "-i", file, "--rows", "1", "-f", "table", *options).stdout
+        assert "probability among the listed tokens\n" in text
+        assert "entropy (nats) among the listed tokens\n" in text
+    # With all other tokens removed, the probabilities are known.
+    assert (
+        "among the listed tokens\n"
+        not in here("sweep", "-i", file, "--rows", "1", "-f", "table", "--top-k", "2").stdout
+    )

@@ -77,9 +77,11 @@ def draw(results: Sequence[Distributions], view: View) -> str:
     shown = selection.shown
     names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
+    exact = np.concatenate([result.exact for result in results])
     return grouped_bars(
         [visible(names[i]) for i in shown],
-        [style.header for style in styles],
+        # Of a response, as in the table, only the probabilities among the listed tokens may be known.
+        [style.header if known else f"{style.header} listed" for style, known in zip(styles, exact, strict=True)],
         np.concatenate([result.probs[:, 0, shown] for result in results]),
         width=view.screen.width,
         colors=[style.color for style in styles] if view.screen.color else None,

@@ -21,6 +21,7 @@ from tsoft.charts.view import Screen, View
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import Ensemble
 from tsoft.errors import shortened
+from tsoft.sampling.distributions import Distributions
 
 # The colors of classes, from the 256-color table. No temperature has one of these. Each has a contrast of at least
 # 2.8 to black and to white, and any two differ even with red-green color blindness. The first ones differ the most;
@@ -292,6 +293,12 @@ def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) ->
     units = {"entropy": nats, "varentropy": f"{nats}²", "free_energy": energy, "mean_energy": energy}
     unit = units.get(measure, "")
     return measure.replace("_", "-") + (f" ({unit})" if unit else "")
+
+
+def listed_part(result: Distributions) -> str:
+    """Return what the title of a chart adds if some of its values are only those among the tokens that a response
+    lists."""
+    return "" if result.exact.all() else " among the listed tokens"
 
 
 def tau_title(ensemble: Ensemble | None) -> str:

@@ -25,7 +25,7 @@ from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
 
 # The lines of the axis and its numbers. A click on them selects a temperature, too.
 _AXIS_LINES = 2
-_TITLE = "probability over τ"
+_TITLE, _TITLE_OF_RESPONSE = "probability over τ", "listed probability over τ"
 # A chart with fewer columns has its names in a legend below. The canvas needs this many lines.
 _MIN_NAMED, _MIN_CANVAS = 30, 4
 
@@ -38,7 +38,7 @@ class DrawnChart(NamedTuple):
 
     chart: Chart
     strips: list[Strip]
-    title: Text = Text(_TITLE)
+    title: Text
 
 
 def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, height: int) -> DrawnChart:
@@ -47,8 +47,9 @@ def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, heig
     Without colors, letters draw the curves.
     """
     width, count = screen.width, len(curves.indices)
+    heading = Text(_TITLE if row.block.partial is None else _TITLE_OF_RESPONSE)
     if width >= _MIN_NAMED and height - _AXIS_LINES >= max(count, _MIN_CANVAS):
-        return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height))
+        return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height), heading)
     no_names = [""] * count
     # Without a line to spare, the legend is the title, which has a blank on each side.
     room = height - _AXIS_LINES - _MIN_CANVAS
@@ -57,7 +58,7 @@ def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, heig
         return DrawnChart(*_drawn(no_names, curves, screen, height), _text(title))
     legend = _legend(row, curves, screen, width, min(room, MAX_LINES))
     chart, strips = _drawn(no_names, curves, screen, height - len(legend))
-    return DrawnChart(chart, strips + legend)
+    return DrawnChart(chart, strips + legend, heading)
 
 
 def _legend(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, width: int, count: int) -> list[Strip]:

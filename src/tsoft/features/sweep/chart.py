@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import MAX_CURVES, chart_text, curve_chart, measure_limits, measure_title
+from tsoft.charts.curves import MAX_CURVES, chart_text, curve_chart, listed_part, measure_limits, measure_title
 from tsoft.charts.heatmap import heatmap
 from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import ClassSelection, View
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions, descending_order, max_probs, measure_unit
 
@@ -46,7 +47,7 @@ def most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
 
 def _curves(result: Distributions, view: View, log: bool) -> str:
     names, probs = most_probable(result, MAX_CURVES)
-    rest, limits, title = len(names) > MAX_CURVES, (0.0, 1.0), "probability"
+    rest, limits, title = len(names) > MAX_CURVES, (0.0, 1.0), f"probability{listed_part(result)}"
     chart = curve_chart(
         names, result.taus, probs, view.screen, height=20, title=title, log=log, limits=limits, rest=rest
     )
@@ -59,12 +60,15 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
     count = max(view.show, HEATMAP_CLASSES)
     names, probs = most_probable(result, count)
     view.legend.add("shades", *["more"] * (len(names) > count))
-    return heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
+    chart = heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
+    part = listed_part(result)
+    return f"{shortened(f'probability{part}', view.screen.width)}\n{chart}" if part else chart
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
     values = getattr(result, measure) / measure_unit(measure, view.bits)
-    name, title = measure.replace("_", "-"), measure_title(measure, view, result.block.ensemble)
+    name = measure.replace("_", "-")
+    title = measure_title(measure, view, result.block.ensemble) + listed_part(result)
     limits = measure_limits(measure)
     view.legend.add(name)
     chart = curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits)

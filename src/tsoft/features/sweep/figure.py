@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.charts.curves import MAX_CURVES, measure_title, tau_title
+from tsoft.charts.curves import MAX_CURVES, listed_part, measure_title, tau_title
 from tsoft.charts.view import View
 from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
 from tsoft.features.sweep.picture import SweepPicture
@@ -34,8 +34,7 @@ def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, 
     for (left, right), full in zip(grid, results, strict=True):
         result = replace(full, taus=taus)
         names, probs = most_probable(result, _fitting(page, left, count, len(result.block.names)))
-        # A response lists only a part of the tokens.
-        part = "" if result.exact.all() else " among the listed tokens"
+        part = listed_part(result)
         draw_classes = draw_heatmap if picture.heatmap else draw_curves
         scale = TauScale(taus, picture.is_log, tau_title(result.block.ensemble))
         draw_classes(left, names, scale, probs.T, page.theme, quantity=f"probability{part}")
