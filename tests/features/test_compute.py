@@ -243,12 +243,9 @@ def test_labels(tmp_path: Path) -> None:
     assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
     # A tokenizer of Hugging Face: an added token may also be in the vocabulary, which is a list for Unigram.
     added = [{"id": 0, "content": "<s>"}, {"id": 2, "content": "<x>"}]
-    assert labels(json.dumps({"added_tokens": added, "model": {"vocab": {"<s>": 0, "a": 1}}})) == ["<s>", "a", "<x>"]
-    assert labels(json.dumps({"added_tokens": added, "model": {"vocab": [["<s>", 0], ["a", -1.5]]}})) == [
-        "<s>",
-        "a",
-        "<x>",
-    ]
+    for vocabulary in ({"<s>": 0, "a": 1}, [["<s>", 0], ["a", -1.5]]):
+        tokenizer = json.dumps({"added_tokens": added, "model": {"vocab": vocabulary}})
+        assert labels(tokenizer) == ["<s>", "a", "<x>"]
     assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
     assert labels("a\0b\n\0\nc\0\0\n") == ["a\0b", "\0", "c\0\0"]
     assert labels('["a\\u0000b", "\\u0000", "c\\u0000"]') == ["a\0b", "\0", "c\0"]
@@ -260,6 +257,11 @@ def test_labels(tmp_path: Path) -> None:
     done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr) < 300
+    for wrong in (None, 5, [["<s>", 0], ["<s>", 1]], [[1, 0]], {"<s>": 7}, ["ab", "cd"]):
+        (tmp_path / "labels.txt").write_text(json.dumps({"added_tokens": added, "model": {"vocab": wrong}}))
+        done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "is not as in a tokenizer.json of Hugging Face" in done.stderr
     # Half of a pair of surrogates is not a character, and not the label of six characters.
     (tmp_path / "labels.txt").write_text('["\\ud800"]')
     done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")

@@ -146,15 +146,19 @@ def _from_json(name: str, content: str) -> Labels | None:
 def _vocabulary_of_tokenizer(name: str, tokenizer: dict[str, Any]) -> dict[str, object]:
     """Return the tokens and ids in Hugging Face's tokenizer.json: the model's vocabulary, an object {token: id} or a
     list of pairs [token, score], and the added tokens, some of which are in both."""
-    vocabulary, added = tokenizer["model"].get("vocab"), tokenizer.get("added_tokens") or []
+    ids: dict[str, object] = {}
     try:
-        ids = {token: i for i, (token, _) in enumerate(vocabulary)} if isinstance(vocabulary, list) else {**vocabulary}
-        ids |= {token["content"]: token["id"] for token in added}
-    except (TypeError, ValueError, KeyError):
-        ids = {}
-    if not ids or not all(isinstance(token, str) for token in ids):
-        problem = "model.vocab or added_tokens is not as in a tokenizer.json of Hugging Face"
-        raise InputError(f"{name}: {problem}; pass an object {{token: id}}")
+        vocabulary = tokenizer["model"]["vocab"]
+        if isinstance(vocabulary, list) and all(isinstance(pair, list) for pair in vocabulary):
+            pairs = [(token, i) for i, (token, _) in enumerate(vocabulary)]
+        else:
+            pairs = [*vocabulary.items()]
+        pairs += [(token["content"], token["id"]) for token in tokenizer.get("added_tokens") or []]
+        if not all(isinstance(token, str) and ids.setdefault(token, i) == i for token, i in pairs):
+            raise ValueError
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problem = "model.vocab or added_tokens is not as in a tokenizer.json of Hugging Face, with one id per token"
+        raise InputError(f"{name}: {problem}; pass an object {{token: id}}") from None
     return ids
 
 
