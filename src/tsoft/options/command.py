@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import itertools
 import os
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ from typer.core import TyperCommand
 
 from tsoft.errors import ReaderGoneError, UsageError
 from tsoft.options.numbers import read_strictly
-from tsoft.options.temperatures import in_kelvin, note_logits_after_flags, note_logits_after_tau
+from tsoft.options.temperatures import in_kelvin, logits_after, note_logits_after_tau
 
 # An argument that Typer would take for an option: -1, -.5, -inf, -nan=3, -Infinity].
 _NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=\]}]|$))", re.IGNORECASE)
@@ -118,10 +119,24 @@ class LogitsCommand(PlainHelp, TyperCommand):
         ctx.params = in_kelvin(values)
         if not ctx.resilient_parsing:
             note_logits_after_tau(args, ctx.params.get("logits"))
-            flags = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
-            note_logits_after_flags(args, flags, ctx.params.get("logits"))
+            self._note_logits_after_flags(args, ctx.params.get("logits") or [])
             self._note_repeated_options(ctx, shielded)
         return rest
+
+    def _note_logits_after_flags(self, args: list[str], logits: list[str]) -> None:
+        """Print a note if some of the logits, but not all, follow an option without a value, since they may be meant
+        as its value."""
+        from tsoft.input.fields import is_number
+
+        flags = [param for param in self.params if getattr(param, "is_flag", False)]
+        names = {name for flag in flags for name in (*flag.opts, *flag.secondary_opts)}
+        for place, arg in enumerate(args):
+            after = args[place + 1 :] if arg in names else []
+            numbers = [*itertools.takewhile(is_number, after)]
+            if 0 < len(numbers) < len(logits) and after[: len(logits)] != logits:
+                from tsoft.notes import note
+
+                note(f"{logits_after(arg, numbers)}, because {arg} takes no value")
 
     def _note_repeated_options(self, ctx: Any, args: list[str]) -> None:
         """Print a note for each option with one value that occurs several times."""

@@ -2,12 +2,11 @@
 
 import itertools
 import re
-from collections.abc import Container
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, joined
 from tsoft.options.bundle import bundle
 
 if TYPE_CHECKING:
@@ -62,29 +61,19 @@ def note_logits_after_tau(arguments: list[str], logits: list[str] | None) -> Non
         numbers = [*itertools.takewhile(is_number, arguments[first:])]
         # A negative number is no temperature.
         if 0 < len(numbers) < len(logits or ()) and min(map(float, numbers)) >= 0:
-            from tsoft.errors import joined
             from tsoft.notes import note
 
-            verb = "are logits" if len(numbers) > 1 else "is a logit"
             fix = f"for several temperatures, write {option} {','.join([value.rstrip(','), *numbers])}"
-            note(f"{joined(numbers)} after {option} {value} {verb}; {fix}")
+            note(f"{logits_after(f'{option} {value}', numbers)}; {fix}")
 
 
-def note_logits_after_flags(arguments: list[str], flags: Container[str], logits: list[str] | None) -> None:
-    """Print a note if some of the logits, but not all, follow one of the `flags`, the options without a value, since
-    they may be meant as its value."""
-    from tsoft.input.fields import is_number
+def logits_after(option: str, numbers: list[str]) -> str:
+    """Return the statement that the numbers after an option are logits.
 
-    logits = logits or []
-    for place, argument in enumerate(arguments):
-        after = arguments[place + 1 :] if argument in flags else []
-        numbers = [*itertools.takewhile(is_number, after)]
-        if 0 < len(numbers) < len(logits) and after[: len(logits)] != logits:
-            from tsoft.errors import joined
-            from tsoft.notes import note
-
-            verb = "are logits" if len(numbers) > 1 else "is a logit"
-            note(f"{joined(numbers)} after {argument} {verb}, because {argument} takes no value")
+    >>> logits_after("--draws", ["10", "5"])
+    '10 and 5 after --draws are logits'
+    """
+    return f"{joined(numbers)} after {option} {'are logits' if len(numbers) > 1 else 'is a logit'}"
 
 
 def pieces(taus: list[str] | None) -> list[str]:
