@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tsoft.charts.distribution_table import column_styles
+from tsoft.charts.distribution_table import column_styles, probability_header
 from tsoft.charts.figure import figure_lines, new_figure
 from tsoft.charts.style import colored, flowed, scale_top, trimmed
 from tsoft.charts.view import View
@@ -76,15 +76,14 @@ def draw(results: Sequence[Distributions], view: View) -> str:
     selection = view.select(*ranked_classes(results))
     shown = selection.shown
     names = block.names
-    styles = [style for styles in column_styles(results) for style in styles]
-    exact = np.concatenate([result.exact for result in results])
+    columns = zip(results, column_styles(results), strict=True)
+    styled = [(result, t, style) for result, styles in columns for t, style in enumerate(styles)]
     return grouped_bars(
         [visible(names[i]) for i in shown],
-        # Of a response, as in the table, only the probabilities among the listed tokens may be known.
-        [style.header if known else f"{style.header} listed" for style, known in zip(styles, exact, strict=True)],
+        [probability_header(*column) for column in styled],
         np.concatenate([result.probs[:, 0, shown] for result in results]),
         width=view.screen.width,
-        colors=[style.color for style in styles] if view.screen.color else None,
+        colors=[style.color for *_, style in styled] if view.screen.color else None,
         further=len(selection.rest),
     )
 

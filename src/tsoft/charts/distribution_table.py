@@ -121,6 +121,14 @@ class _TableColumn:
         return max(self.number_width, *map(len, texts))
 
 
+def probability_header(result: Distributions, t: int, style: ColumnStyle) -> str:
+    """Return the header of a temperature's probabilities. Of a response, they are exact, or only those among the listed
+    tokens."""
+    if result.block.partial is None:
+        return style.header
+    return f"{style.header} {'exact' if result.exact[t] else 'listed'}"
+
+
 def _narrowed(header: str, width: int) -> str:
     """Return a header that is too wide with a shorter first word, the name of an engine."""
     name, gap, rest = header.partition(" ")
@@ -132,12 +140,8 @@ def _columns(
 ) -> list[_TableColumn]:
     """Return a temperature's column, and a second column for the bounds of a partial distribution."""
     column = _probability_column(result, t, selection, view, style)
-    if result.block.partial is None:
-        return [column]
-    if result.exact[t]:
-        return [replace(column, header=f"{style.header} exact")]
-    column = replace(column, header=f"{style.header} listed")
-    return [column, _bounds_column(result, t, selection, view, style)]
+    column = replace(column, header=probability_header(result, t, style))
+    return [column] if result.exact[t] else [column, _bounds_column(result, t, selection, view, style)]
 
 
 def _bounds_column(
