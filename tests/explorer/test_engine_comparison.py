@@ -125,7 +125,7 @@ def test_what_a_command_cannot_compare() -> None:
     # Two engines without it are compared without it.
     assert comparison_obstacle(state.with_engine(VLLM), ENGINES["sglang"]) == ""
     moved = samplers(1.0, top_p=0.5).with_engine(LLAMA).moved(SAMPLERS["top_p"].parameters[0], 9)
-    assert comparison_obstacle(moved, VLLM) == "you changed the order of llama.cpp, and vllm has its default order here"
+    assert comparison_obstacle(moved, VLLM) == "you changed the order of the samplers, and vllm keeps its default order"
     # SGLang itself changes the order with min-p.
     chain = samplers(1.0, top_k=2, top_p=0.6, min_p=0.3).with_engine(ENGINES["sglang"]).chain()
     assert comparison_obstacle(SamplerState.from_chain(chain, 1.0), LLAMA) == ""

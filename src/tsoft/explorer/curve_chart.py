@@ -25,7 +25,6 @@ from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
 
 # The lines of the axis and its numbers. A click on them selects a temperature, too.
 _AXIS_LINES = 2
-_TITLE, _TITLE_OF_RESPONSE = "probability over τ", "listed probability over τ"
 # A chart with fewer columns has its names in a legend below. The canvas needs this many lines.
 _MIN_NAMED, _MIN_CANVAS = 30, 4
 
@@ -47,7 +46,7 @@ def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, heig
     Without colors, letters draw the curves.
     """
     width, count = screen.width, len(curves.indices)
-    heading = Text(_TITLE if row.block.partial is None else _TITLE_OF_RESPONSE)
+    heading = Text(f"probability{row.listed_part} over τ")
     if width >= _MIN_NAMED and height - _AXIS_LINES >= max(count, _MIN_CANVAS):
         return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height), heading)
     no_names = [""] * count
@@ -99,7 +98,7 @@ class CurveChart(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="curve")
-        self.border_title = _TITLE
+        self.border_title = "probability over τ"
         self.tooltip = f"│ ┊: {explanation('│ ┊')}"
         self._row: ExplorerRow | None = None
         self._curves: TemperatureCurves | None = None

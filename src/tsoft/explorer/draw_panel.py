@@ -37,8 +37,7 @@ class DrawPanel(Widget):
             return
         self._shown = shown
         self._row, self._counts, self._tau = row, counts, tau
-        listed = "" if row.block.partial is None else " of the listed tokens"
-        title = f"{counts.total} draw{'s' * (counts.total != 1)}{listed} · ░ ▏ expected"
+        title = f"{counts.total} draw{'s' * (counts.total != 1)}{row.listed_part} · ░ ▏ expected"
         self.border_title = title if counts.total else "draws"
         # The style sheet has room for the counts in a low terminal, too.
         self.set_class(bool(counts.total), "-drawn")

@@ -127,5 +127,5 @@ def comparison_obstacle(samplers: SamplerState, compared: Engine) -> str:
         if missing and state.engine:
             return f"{state.engine.name} has no {missing[0].name}"
     if "--samplers" in samplers.options:
-        return f"you changed the order of {samplers.engine.name}, and {compared.name} has its default order here"
+        return f"you changed the order of the samplers, and {compared.name} keeps its default order"
     return ""

@@ -40,6 +40,11 @@ class ExplorerRow:
         return self.block.partial is None and self.classes <= MAX_TYPED
 
     @property
+    def listed_part(self) -> str:
+        """What the title of curves or draws adds: of an API response, they are those of the listed tokens alone."""
+        return " (listed)" if self.block.partial is not None else ""
+
+    @property
     def quantity(self) -> str:
         """The kind of the numbers of the classes."""
         return "energy" if self.block.origin.quantity == "energy" else "logit"
