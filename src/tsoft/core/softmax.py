@@ -272,14 +272,10 @@ def _log_normalizer(x: Array, tops: Any, out: Array) -> None:
     out[...] = log_of_sum(x, tops)
 
 
-# How to compute the softmax of few rows of a length: the context, whether the search for the maximum is faster in
-# float64, and the function that sums a row with whether it is exact.
-_Plan = tuple[Context, bool, Sum, bool]
-
-
 @functools.cache
-def _plan(n: int, dtype: np.dtype[Any]) -> _Plan:
-    """Return the plan for rows of n numbers."""
+def _plan(n: int, dtype: np.dtype[Any]) -> tuple[Context, bool, Sum, bool]:
+    """Return how to compute the softmax of few rows of n numbers: the context, whether the search for the maximum is
+    faster in float64, the function that sums a row, and whether the sum is exact."""
     return _context_of(n, dtype), _is_searched_as_float64(n, dtype), *summation(n, 2, dtype)
 
 

@@ -18,14 +18,14 @@ _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
 _COMMA_NUMBER = r"(?<!\S)(?<!Unnamed: )[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)"
 # The = of label = number, or a part in quotes.
 _SPACED_EQUALS = re.compile(rf"{_QUOTED}|(?<=[^\s,;])[ \t]*=[ \t]*(?=[-+]?(?:\.?\d|inf))", re.IGNORECASE)
-# A number with a decimal comma after a semicolon or a tab.
+# A number with a decimal comma after a semicolon or a tab. A pattern as a text, such as this one, is compiled when it
+# is used, which most runs do not need.
 _DECIMAL_COMMA = r"[;\t]\s*[-+]?\d+,\d+\s*(?:[;\t]|$)"
 # What programs write for a missing number, in lower case, and the errors of spreadsheets.
 _ERRORS = ("#n/a", "#na", "#null!", "#num!", "#value!", "#div/0!", "#ref!", "#name?")
 MISSING = ("none", "null", "na", "n/a", *_ERRORS)
 # The same, but also punctuation and parts of texts, which may be names in a header.
 _MARKS = ("missing", ".", "--", "\\n", "-\N{INFINITY}", "-1.#inf", "-1.#ind", "1.#qnan")
-# A pattern as a text is compiled when it is used, which most runs do not need.
 _ERROR = rf"(?i:{'|'.join(map(re.escape, _ERRORS))})(?![^\s,;])"
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
 _MINUS = "\N{MINUS SIGN}"
@@ -70,7 +70,7 @@ def without_comment(line: str) -> str:
 def _starts_comment(line: str, position: int) -> bool:
     """Return whether the # at a position starts a comment. If commas, semicolons or tabs separate the fields, it may
     also be part of a label, such as `Class #1`."""
-    if re.match(_ERROR, line[position:]):
+    if re.compile(_ERROR).match(line, position):
         return False
     *before, field = re.split("[,;\t]", without_quoted(line[:position]))
     are_numbers = [is_number(word) or is_pair(word) for word in field.split()]

@@ -61,8 +61,9 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
     names, probs = most_probable(result, count)
     view.legend.add("shades", *["more"] * (len(names) > count))
     chart = heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
-    part = listed_part(result)
-    return f"{shortened(f'probability{part}', view.screen.width)}\n{chart}" if part else chart
+    if part := listed_part(result):
+        chart = shortened(f"probability{part}", view.screen.width) + "\n" + chart
+    return chart
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
