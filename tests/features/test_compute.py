@@ -257,8 +257,12 @@ def test_labels(tmp_path: Path) -> None:
     done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr) < 300
-    for wrong in (None, 5, [["<s>", 0], ["<s>", 1]], [[1, 0]], {"<s>": 7}, ["ab", "cd"]):
-        (tmp_path / "labels.txt").write_text(json.dumps({"added_tokens": added, "model": {"vocab": wrong}}))
+    wrong_tokenizers = [
+        {"added_tokens": added, "model": {"vocab": wrong}}
+        for wrong in (None, 5, [["<s>", 0], ["<s>", 1]], [[1, 0]], {"<s>": 7}, ["ab", "cd"])
+    ]
+    for content in ({"model": {}}, {"model": {"vocab": {}}}, *wrong_tokenizers):
+        (tmp_path / "labels.txt").write_text(json.dumps(content))
         done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}")
         assert (done.returncode, done.stdout) == (1, "")
         assert "is not as in a tokenizer.json of Hugging Face" in done.stderr

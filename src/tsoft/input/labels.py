@@ -154,7 +154,7 @@ def _vocabulary_of_tokenizer(name: str, tokenizer: dict[str, Any]) -> dict[str, 
         else:
             pairs = [*vocabulary.items()]
         pairs += [(token["content"], token["id"]) for token in tokenizer.get("added_tokens") or []]
-        if not all(isinstance(token, str) and ids.setdefault(token, i) == i for token, i in pairs):
+        if not pairs or not all(isinstance(token, str) and ids.setdefault(token, i) == i for token, i in pairs):
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError):
         problem = "model.vocab or added_tokens is not as in a tokenizer.json of Hugging Face, with one id per token"
