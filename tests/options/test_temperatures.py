@@ -135,7 +135,12 @@ def test_numbers_after_a_flag_among_the_logits_are_noted() -> None:
     assert done.stdout == out("sample", "2", "1", "10", "5", "--draws", "--seed", "1")
     note = "tsoft: note: 5 after --no-chart is a logit, because --no-chart takes no value\n"
     assert here("compute", "2", "--no-chart", "5", "-f", "table").stderr == note
-    for line in ("sample --draws 2 1", "sample 2 1 --draws --seed 1", "sample a=2 --draws b=1"):
+    for line in (
+        "sample --draws 2 1",
+        "compute --probs 0.2 --tau 2 -f csv 0.8",
+        "sample 2 1 --draws --seed 1",
+        "sample a=2 --draws b=1",
+    ):
         assert here(*line.split()).stderr == ""
 
 

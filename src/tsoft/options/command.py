@@ -119,21 +119,21 @@ class LogitsCommand(PlainHelp, TyperCommand):
         ctx.params = in_kelvin(values)
         if not ctx.resilient_parsing:
             note_logits_after_tau(args, ctx.params.get("logits"))
-            self._note_logits_after_flags(args, ctx.params.get("logits") or [])
+            if "logits" in ctx.params:
+                self._note_logits_after_flags(ctx, args, shielded)
             self._note_repeated_options(ctx, shielded)
         return rest
 
-    def _note_logits_after_flags(self, args: list[str], logits: list[str]) -> None:
-        """Print a note if some of the logits, but not all, follow an option without a value, since they may be meant
-        as its value."""
+    def _note_logits_after_flags(self, ctx: Any, args: list[str], shielded: list[str]) -> None:
+        """Print a note if logits follow an option without a value, since they may be meant as its value. If none
+        precede it, as in `compute --probs 0.2 0.8`, they are not."""
         from tsoft.input.fields import is_number
 
         flags = [param for param in self.params if getattr(param, "is_flag", False)]
         names = {name for flag in flags for name in (*flag.opts, *flag.secondary_opts)}
         for place, arg in enumerate(args):
-            after = args[place + 1 :] if arg in names else []
-            numbers = [*itertools.takewhile(is_number, after)]
-            if 0 < len(numbers) < len(logits) and after[: len(logits)] != logits:
+            numbers = [*itertools.takewhile(is_number, args[place + 1 :])] if arg in names else []
+            if numbers and self.make_parser(ctx).parse_args(shielded[:place])[0].get("logits"):
                 from tsoft.notes import note
 
                 note(f"{logits_after(arg, numbers)}, because {arg} takes no value")
